@@ -1,0 +1,1 @@
+"""How does the program meet the world? Wires and translates; decides nothing."""

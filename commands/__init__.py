@@ -1,0 +1,1 @@
+"""What was asked, and how is it carried out?"""

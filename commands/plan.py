@@ -1,0 +1,98 @@
+"""What exactly will be done? The full description, in canonical bytes, with the hash that approvals bind to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from policy.model import Digest, Place, Sha
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """So much traffic for so long."""
+
+    percent: int
+    hold_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedProbe:
+    """One smoke request."""
+
+    method: str
+    path: str
+    expect: tuple[int, ...]
+    repeat: int
+    within_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedHealth:
+    """The bounds that each step is judged by."""
+
+    max_error_percent: float
+    max_p99_ms: float | None
+    min_requests: int
+    give_up_seconds: int
+    delay_seconds: float
+    resolution_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done, in full. Two plans are the same exactly where their hashes are."""
+
+    deed: str
+    """`promote` or `rollback`."""
+    service: str
+    target: str
+    digest: Digest
+    """What will serve."""
+    revision: str
+    """The revision that will serve it: a new one for a promotion, one that exists for a rollback."""
+    from_digest: Digest
+    """What serves the target now."""
+    from_revision: str
+    """What traffic goes back to if it goes bad; for a rollback, what it leaves."""
+    repository: str
+    policy_hash: str
+    source: str | None = None
+    """Environment the candidate comes from."""
+    image: str = ""
+    """Full reference by digest, `registry/name@sha256:…`."""
+    commit: Sha | None = None
+    from_commit: Sha | None = None
+    steps: tuple[PlannedStep, ...] = ()
+    smoke: tuple[PlannedProbe, ...] = ()
+    health: PlannedHealth | None = None
+    deploy_within_seconds: int = 600
+
+    @property
+    def place(self) -> Place:
+        return Place(self.service, self.target)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical bytes, hex."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Plan:
+        health = data.get("health")
+        return cls(
+            **{
+                **data,
+                "steps": tuple(PlannedStep(**step) for step in data["steps"]),
+                "smoke": tuple(PlannedProbe(**{**probe, "expect": tuple(probe["expect"])}) for probe in data["smoke"]),
+                "health": PlannedHealth(**health) if health else None,
+            }
+        )

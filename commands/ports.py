@@ -1,0 +1,407 @@
+"""What do we need from the world? In our words; `bot/` translates. Adapters raise only `commands.errors`.
+
+Reads raise `Unavailable` (or `Rejected` where asking again says the same). Writes raise `Rejected` where the other
+side refused and so nothing changed, and `OutcomeUnknown` for everything else: a timeout proves nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal, NewType, Protocol
+
+from commands.operation import Operation, Wish
+from commands.plan import PlannedProbe
+from commands.reply import Reply
+from policy.document import ActivePolicy
+from policy.facts import Check, Freeze, Hold, KnownGood, Vote
+from policy.finding import Decision
+from policy.model import Digest, Human, Person, Place, Sha
+
+# Time ---------------------------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware UTC: the time that windows, soaks, holds and records go by."""
+
+
+# What runs ----------------------------------------------------------------------------------------------------------
+
+Site = NewType("Site", str)
+"""Where a place runs: `project/region/service`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One line of a traffic list."""
+
+    revision: str
+    percent: int
+    tag: str = ""
+    address: str = ""
+    """Where the tag answers, `https://…`; empty unless tagged and read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a site serves and what it was last told to serve."""
+
+    site: Site
+    etag: str
+    settled: bool
+    """False while the last write is still being carried out."""
+    serving: tuple[Share, ...]
+    """In effect now; 0 % lines included."""
+    wanted: tuple[Share, ...]
+    """As last written; equals `serving` once settled, unless the write failed."""
+    fence: int = 0
+    """Number that the last write carried; 0: none of ours."""
+    operation: str = ""
+    """Id of the operation that wrote last; empty: none of ours."""
+    trouble: str = ""
+    """Why the site says that it is not ready; empty: it is."""
+
+    @property
+    def whole(self) -> str | None:
+        """The revision that has all the traffic, or None while it is split."""
+        takers = [share.revision for share in self.serving if share.percent > 0]
+        return takers[0] if len(takers) == 1 else None
+
+    def percent_of(self, revision: str) -> int:
+        """Whole per cent that this revision serves, over all its lines."""
+        return sum(share.percent for share in self.serving if share.revision == revision)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision, as created; it never changes."""
+
+    name: str
+    image: str
+    """Full reference by digest."""
+    digest: Digest
+    ready: bool | None
+    """None: not settled yet."""
+    trouble: str
+    created_at: datetime
+    operation: str = ""
+    """Id of the operation that created it, if it was one of ours."""
+    commit: Sha | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a write ended, as the platform tells it. Not proof of what is served: read back."""
+
+    ok: bool
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The exclusive right to carry one operation on, until it runs out."""
+
+    operation: str
+    fence: int
+    ends: float
+    """On this process's monotonic clock, seconds."""
+
+    def outlives(self, seconds: float) -> bool:
+        """True where a call that takes at most so long ends while the lease still holds."""
+        return time.monotonic() + seconds < self.ends
+
+
+class Runs(Protocol):
+    """Cloud Run."""
+
+    WRITE_DEADLINE: float
+    """Seconds after which a write call has ended one way or the other."""
+
+    async def running(self, site: Site) -> Running: ...
+
+    async def revision(self, site: Site, name: str) -> Revision | None:
+        """None: there is none of that name."""
+
+    async def deploy(
+        self, site: Site, *, seen: Running, image: str, revision: str, container: str | None, shares: Sequence[Share],
+        commit: Sha | None, lease: Lease,
+    ) -> str:
+        """Start creating `revision` from the site's own template with only the image changed, together with the
+        whole traffic list; the handle to ask after. The write carries the lease's operation and fence."""
+
+    async def shift(self, site: Site, *, seen: Running, shares: Sequence[Share], lease: Lease) -> str:
+        """Start writing the whole traffic list and nothing else; the handle to ask after."""
+
+    async def settled(self, handle: str) -> Settled | None:
+        """How that write ended, or None while it goes on. `Unavailable` says nothing about the write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What a revision answered in a span of time."""
+
+    total: int
+    errors: int
+    """Answers of 500 and above."""
+    p99_ms: float | None
+    """None: not enough data."""
+
+    @property
+    def error_percent(self) -> float:
+        return 100 * self.errors / self.total if self.total else 0.0
+
+
+class Metrics(Protocol):
+    """Monitoring."""
+
+    async def requests(self, site: Site, revision: str, since: datetime, until: datetime, resolution: timedelta) -> Requests:
+        """Requests that a revision answered in [since, until), whole multiples of `resolution` long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What came back from a smoke request."""
+
+    ok: bool
+    saw: tuple[int, ...]
+    """Status of each repetition; 0 where nothing came."""
+    slowest_ms: float
+    why: str = ""
+
+
+class Probes(Protocol):
+    async def probe(self, address: str, probe: PlannedProbe) -> Probed:
+        """Never raises: what goes wrong is what was seen. No body is kept."""
+
+
+# Where the code lives -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """GitHub's record that a commit was put somewhere."""
+
+    id: int
+    environment: str
+    commit: Sha
+    digest: Digest | None
+    """From its payload; None where it names none."""
+    operation: str
+    """From its payload; empty where it is none of ours."""
+    state: str
+    """Newest status, `success`, `failure`, `in_progress` …; empty: none yet."""
+    updated_at: datetime
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One commit between two."""
+
+    commit: Sha
+    title: str
+    author: str
+    """GitHub login, or the name in the commit where there is no account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """From what serves to the candidate."""
+
+    ahead: int
+    behind: int
+    changes: tuple[Change, ...]
+    """Oldest first; at most 250 (the host's cap), so `ahead` may be larger."""
+
+
+class Code(Protocol):
+    """GitHub."""
+
+    async def checks(self, repository: str, commit: Sha) -> Mapping[str, Check]:
+        """Newest result of each check run and commit status on exactly that commit, by name."""
+
+    async def deployments(self, repository: str, environment: str) -> tuple[Deployment, ...]:
+        """The newest hundred or fewer, newest first."""
+
+    async def compare(self, repository: str, base: Sha, head: Sha) -> Comparison: ...
+
+    async def record_deployment(
+        self, repository: str, *, commit: Sha, environment: str, production: bool, operation: str,
+        payload: Mapping[str, str], description: str,
+    ) -> int:
+        """The id of the one deployment with this operation id: found, or else created."""
+
+    async def record_status(self, repository: str, deployment: int, *, state: str, description: str) -> None:
+        """That deployment's newest status is `state`; nothing is written where it already is."""
+
+
+# People -------------------------------------------------------------------------------------------------------------
+
+
+class People(Protocol):
+    async def person(self, account: str) -> Person:
+        """Who that is right now, with roles under the policy in force. Fails closed: raises where it cannot be told."""
+
+    async def holders(self, roles: Sequence[str]) -> Mapping[Human, Person]:
+        """Everybody who holds one of these roles now."""
+
+
+# Records ------------------------------------------------------------------------------------------------------------
+
+
+class EntryPhase(StrEnum):
+    REQUEST = "request"
+    """Somebody asked; stands on disk before they are told that it was heard."""
+    INTENT = "intent"
+    """Committed before the world is changed."""
+    OUTCOME = "outcome"
+    """What became of an intent, by asking the world."""
+    OBSERVATION = "observation"
+    RECORD = "record"
+    """A change of our own books: a vote, a freeze, a hold, an end."""
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the ledger before it has a place in it."""
+
+    kind: str
+    """`command`, `vote`, `operation`, `deploy`, `traffic`, `deployment`, `freeze`, `hold`, `policy`, `start`."""
+    phase: EntryPhase
+    what: str
+    """One word or two: `asked`, `approve`, `began`, `confirmed`, `not happened`."""
+    actor: Person
+    operation: str = ""
+    effect: str = ""
+    """The effect's key, where there is one: an outcome names the intent it settles."""
+    target: Mapping[str, str] = field(default_factory=dict)
+    """service, environment, digest, plan, revision, freeze …: never free text."""
+    decision: Decision | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """Plain JSON without floats: numbers measured, handles, hashes of evidence."""
+    private: Mapping[str, str] = field(default_factory=dict)
+    """Free text and names of people. Only a salted commitment enters the ledger; the clear text can be erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One row of the ledger, for reading."""
+
+    seq: int
+    at: datetime
+    kind: str
+    phase: EntryPhase
+    what: str
+    actor: str
+    """Account."""
+    actor_name: str
+    operation: str
+    target: Mapping[str, str]
+    detail: Mapping[str, Any]
+    private: Mapping[str, str]
+    """What has not been erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to be said, sent in order once it is committed."""
+
+    channel: str
+    reply: Reply
+    operation: str = ""
+    """In this operation's thread; it opens one where there is none yet."""
+    slot: str = ""
+    """With an operation: said under the same slot again, it replaces what stands there. `root` opens the thread."""
+    thread: str = ""
+    """In the thread of this message (its ts); only without an operation."""
+    only_for: str = ""
+    """Account: only that person sees it."""
+    request: str = ""
+    """The request that it answers, for the private way back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Words somebody said, as taken down."""
+
+    id: str
+    """The same for a repetition of the same deed: trigger id, event id or click."""
+    words: str
+    account: str
+    """`slack:T0ACME/U0MAYA`."""
+    channel: str
+    thread: str = ""
+    """ts of the thread it was said in, or empty."""
+    message: str = ""
+    """ts of the message whose button was pressed, or empty."""
+    via: Literal["command", "mention", "button", "modal", "shortcut", "cli"] = "command"
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What one step changes in our own books: all of it in one transaction, or nothing."""
+
+    entries: tuple[Entry, ...] = ()
+    messages: tuple[Message, ...] = ()
+    operation: Operation | None = None
+    """Its new state. New ones are inserted; for the others a lease must be shown."""
+    creates: bool = False
+    due: timedelta | None = None
+    """With an operation: look at it again so much later; None: only when something happens."""
+    takes: Place | None = None
+    """With an operation: it becomes the one that may change this place; `Taken` if another is."""
+    leaves: Place | None = None
+    votes: tuple[tuple[str, Vote], ...] = ()
+    """(operation, vote): the operation is woken. A voter's earlier vote stands until the new one; both are kept."""
+    wishes: tuple[tuple[str, Wish], ...] = ()
+    """(operation, wish): takes a new fence, so that whoever runs it is stopped, and wakes it."""
+    wakes: tuple[str, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+    ended_freezes: tuple[tuple[str, datetime], ...] = ()
+    holds: tuple[Hold, ...] = ()
+    lifted_holds: tuple[tuple[str, datetime], ...] = ()
+    good: tuple[tuple[Place, KnownGood], ...] = ()
+    answers: str = ""
+    """Id of the request that this answers: it is done with, and if it was already, nothing at all is written."""
+
+
+class Taken(Exception):
+    """Another operation is in the way; it carries that operation's id."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(operation)
+        self.operation = operation
+
+
+class Store(Protocol):
+    """Our own books. Every method raises `Unavailable` where they cannot be read or written."""
+
+    async def commit(self, writes: Writes, lease: Lease | None = None) -> None:
+        """All of it is on disk. `LostLease`: a newer claim exists; `Taken`: another operation is in the way."""
+
+    async def operation(self, id: str) -> Operation | None:
+        """By id, or by any beginning of it that is unique."""
+
+    async def open_operations(self, place: Place | None = None) -> tuple[Operation, ...]:
+        """Those not over, oldest first."""
+
+    async def votes(self, operation: str) -> tuple[Vote, ...]: ...
+
+    async def freezes(self, at: datetime) -> tuple[Freeze, ...]:
+        """Those not yet over at that instant, by start."""
+
+    async def holds(self, service: str | None = None) -> tuple[Hold, ...]:
+        """Those not lifted."""
+
+    async def known_good(self, place: Place) -> tuple[KnownGood, ...]:
+        """Newest first, one for each revision."""
+
+    async def history(self, service: str, limit: int) -> tuple[Recorded, ...]:
+        """Newest first."""
+

@@ -1,0 +1,1 @@
+"""May this happen, and why? Pure and synchronous; time, people and the world are facts passed in."""
