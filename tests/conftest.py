@@ -1,0 +1,36 @@
+"""What holds for every test: no look around for a cloud machine, and a browser where one is asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+# Google's libraries otherwise ask the network whether this is one of Google's machines.
+os.environ.setdefault("NO_GCE_CHECK", "true")
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def browser() -> str | None:
+    """Where a Chromium is, or None. `CHROMIUM` names another one."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Without a browser its tests are skipped here, but fail in CI: there they must have been seen."""
+    if item.get_closest_marker("chromium") is None or browser() is not None:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail("no Chromium on this machine, and CI=true wants its tests run", pytrace=False)
+    pytest.skip("no Chromium on this machine")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium; only for tests marked `chromium`."""
+    found = browser()
+    if found is None:
+        pytest.fail("mark this test with @pytest.mark.chromium")
+    return found
