@@ -1,6 +1,7 @@
 # What can be done here. Needs Python 3.11 or newer and make; the rest is fetched into the virtual environment.
 #   make sandbox   the whole thing on this machine, with a page to play with     (ARGS="--port 3001")
 #   make test      every test                                                    (ARGS="-k freeze -x")
+#   make format    what ruff can put right by itself
 #   make check     format, lint, types, audit, locks, tree: what .ci/run asks before the tests
 #   make bench     throughput, latency, start and memory beside Bolt and aiohttp
 #   make trace     which requirements are covered, and by which tests
@@ -17,7 +18,8 @@ PATHS := bot commands policy tests .ci
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-.PHONY: sandbox test check format bench trace run lock clean setup
+.PHONY: sandbox test format bench trace run lock clean setup
+.PHONY: check check-format check-lint check-types check-tree check-locks check-audit
 .DELETE_ON_ERROR:
 
 sandbox: $(VENV)/.runtime
@@ -29,12 +31,25 @@ run: $(VENV)/.runtime
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/.dev
+# Each part can be made alone; `make -k check` goes on to the next where one fails.
+check: check-format check-lint check-types check-tree check-locks check-audit
+
+check-format: $(VENV)/.dev
 	@echo "── format" && $(BIN)/ruff format --check $(PATHS)
+
+check-lint: $(VENV)/.dev
 	@echo "── lint" && $(BIN)/ruff check $(PATHS)
+
+check-types: $(VENV)/.dev
 	@echo "── types" && $(BIN)/mypy
+
+check-tree: $(VENV)/.dev
 	@echo "── tree" && $(BIN)/python .ci/tree.py
+
+check-locks: $(VENV)/.dev
 	@echo "── locks" && PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/lock.py
+
+check-audit: $(VENV)/.dev
 	@echo "── audit" && $(BIN)/python .ci/audit.py requirements.lock requirements-dev.lock
 
 format: $(VENV)/.dev

@@ -37,7 +37,7 @@ def ask(service: str, lock: Path) -> Report | str:
     try:
         found: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
-        return (done.stderr.strip().splitlines() or ["no answer"])[-1][:200]
+        return (done.stderr.strip().splitlines() or ["no answer"])[-1].partition(": Max retries")[0][:160]
     skipped = tuple(one["name"] for one in found if "skip_reason" in one)
     if len(skipped) == len(found):
         return "it knows none of our packages"
