@@ -25,3 +25,7 @@ class OutcomeUnknown(ReleaseBotError):
 
 class LostLease(ReleaseBotError):
     """Somebody newer owns this operation; whoever hears it stops and touches nothing."""
+
+
+class Conflict(Rejected):
+    """Nothing changed, because somebody else was faster: read again and decide anew."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from commands.plan import Plan
-from policy.facts import Question
+from policy.facts import Deed, Question
 from policy.model import Person, Place
 
 
@@ -110,6 +110,7 @@ class Operation:
     phase: Phase = Phase.BLOCKED
     moment: Moment = field(default_factory=lambda: Moment(Step.RECORD))
     wish: Wish = Wish.RUN
+    began_at: datetime | None = None
     since: datetime | None = None
     """When the present moment began: for a shift's watch, when traffic arrived."""
     effect: Effect | None = None
@@ -138,12 +139,12 @@ class Operation:
         """True while it may be changing the world."""
         return self.phase in {Phase.RUNNING, Phase.GOING_BACK}
 
-    def begun(self, at: datetime) -> Operation:
+    def begun(self, at: datetime, first: Moment) -> Operation:
         """It is allowed, and starts."""
         if self.phase not in {Phase.WAITING, Phase.BLOCKED}:
             message = f"begun while {self.phase}"
             raise OutOfOrder(message)
-        return replace(self, phase=Phase.RUNNING, moment=Moment(Step.RECORD), since=at, note="")
+        return replace(self, phase=Phase.RUNNING, moment=first, began_at=at, since=at, note="")
 
     def at(self, moment: Moment, since: datetime) -> Operation:
         """It goes on to another moment."""
@@ -174,3 +175,11 @@ class Operation:
             message = f"ended as {phase} while {self.phase}"
             raise OutOfOrder(message)
         return replace(self, phase=phase, note=note, effect=None)
+
+
+def road(plan: Plan) -> tuple[Moment, ...]:
+    """The steps of this plan, in order."""
+    if plan.deed == Deed.ROLLBACK:
+        return (Moment(Step.SHIFT), Moment(Step.RECORD), Moment(Step.FINISH))
+    traffic = [Moment(step, index) for index in range(len(plan.steps)) for step in (Step.SHIFT, Step.JUDGE)]
+    return (Moment(Step.RECORD), Moment(Step.DEPLOY), Moment(Step.SMOKE), *traffic, Moment(Step.FINISH))

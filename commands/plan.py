@@ -59,6 +59,11 @@ class Plan:
     """What traffic goes back to if it goes bad; for a rollback, what it leaves."""
     repository: str
     policy_hash: str
+    site: str
+    """Where it runs: `project/region/service`."""
+    production: bool = False
+    container: str | None = None
+    """The container that carries the image; None: there is only one."""
     source: str | None = None
     """Environment the candidate comes from."""
     image: str = ""

@@ -127,8 +127,16 @@ class Runs(Protocol):
         """None: there is none of that name."""
 
     async def deploy(
-        self, site: Site, *, seen: Running, image: str, revision: str, container: str | None, shares: Sequence[Share],
-        commit: Sha | None, lease: Lease,
+        self,
+        site: Site,
+        *,
+        seen: Running,
+        image: str,
+        revision: str,
+        container: str | None,
+        shares: Sequence[Share],
+        commit: Sha | None,
+        lease: Lease,
     ) -> str:
         """Start creating `revision` from the site's own template with only the image changed, together with the
         whole traffic list; the handle to ask after. The write carries the lease's operation and fence."""
@@ -158,7 +166,9 @@ class Requests:
 class Metrics(Protocol):
     """Monitoring."""
 
-    async def requests(self, site: Site, revision: str, since: datetime, until: datetime, resolution: timedelta) -> Requests:
+    async def requests(
+        self, site: Site, revision: str, since: datetime, until: datetime, resolution: timedelta
+    ) -> Requests:
         """Requests that a revision answered in [since, until), whole multiples of `resolution` long."""
 
 
@@ -230,8 +240,15 @@ class Code(Protocol):
     async def compare(self, repository: str, base: Sha, head: Sha) -> Comparison: ...
 
     async def record_deployment(
-        self, repository: str, *, commit: Sha, environment: str, production: bool, operation: str,
-        payload: Mapping[str, str], description: str,
+        self,
+        repository: str,
+        *,
+        commit: Sha,
+        environment: str,
+        production: bool,
+        operation: str,
+        payload: Mapping[str, str],
+        description: str,
     ) -> int:
         """The id of the one deployment with this operation id: found, or else created."""
 
@@ -323,6 +340,8 @@ class Message:
     """Account: only that person sees it."""
     request: str = ""
     """The request that it answers, for the private way back."""
+    phase: str = ""
+    """With an operation: left unsaid where it is in another phase by the time this is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,3 +424,23 @@ class Store(Protocol):
     async def history(self, service: str, limit: int) -> tuple[Recorded, ...]:
         """Newest first."""
 
+    async def permalink(self, operation: str) -> tuple[str, str]:
+        """Channel and ts of its root message; empty strings while it is unsent."""
+
+
+class PolicyInForce(Protocol):
+    def current(self) -> ActivePolicy: ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside, handed in."""
+
+    clock: Clock
+    people: People
+    runs: Runs
+    metrics: Metrics
+    probes: Probes
+    code: Code
+    store: Store
+    policies: PolicyInForce

@@ -1,0 +1,100 @@
+"""What becomes of somebody's words? The one way in: words, person, world in; everything that is to be written out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from commands import freeze, promote, rollback, status, steer, vote
+from commands.asking import Asking, whisper
+from commands.catalogue import understand
+from commands.errors import Misunderstood, Rejected, ReleaseBotError
+from commands.help import help_about
+from commands.intent import (
+    Approve,
+    EndFreeze,
+    Help,
+    Intent,
+    ListFreezes,
+    Log,
+    Promote,
+    Reject,
+    Rollback,
+    StartFreeze,
+    Status,
+    Steer,
+    Why,
+    Withdraw,
+)
+from commands.ports import Request, World, Writes
+from commands.reply import Reply
+from commands.resolve import Setting
+from policy.model import AccountKind, Person
+
+
+def hear(words: str, channel: str, world: World) -> Reply | None:
+    """What can be said without looking at the world: help, or what was not understood. None where work follows."""
+    try:
+        intent = understand(words, Setting(world.policies.current().policy, channel, world.clock.now()))
+    except Misunderstood as error:
+        return Reply(str(error))
+    return help_about(intent.topic) if isinstance(intent, Help) else None
+
+
+async def answer(request: Request, world: World) -> Writes:
+    """What is written because of these words. Raises only `Unavailable`: nothing was done, and asking again is safe."""
+    active = world.policies.current()
+    try:
+        intent = understand(request.words, Setting(active.policy, request.channel, world.clock.now()))
+        person = await world.people.person(request.account)
+        writes = await _act(intent, Asking(_of_this_workspace(person), request, world, active))
+    except (Misunderstood, Rejected) as error:
+        writes = Writes(messages=(whisper(request, Reply(str(error))),))
+    return replace(writes, answers=request.id)
+
+
+def _of_this_workspace(person: Person) -> Person:
+    if person.kind in {AccountKind.BOT, AccountKind.STRANGER} or not person.active:
+        raise Rejected("I answer only people of this workspace.")
+    return person
+
+
+def apology(request: Request, error: ReleaseBotError) -> Writes:
+    """What is said where the work could not be done."""
+    reply = Reply(f"{error} Nothing was done; say it again in a moment.")
+    return Writes(messages=(whisper(request, reply),), answers=request.id)
+
+
+async def _act(intent: Intent, asking: Asking) -> Writes:
+    match intent:
+        case Promote():
+            return await promote.ask(intent, asking)
+        case Rollback():
+            return await rollback.ask(intent, asking)
+        case StartFreeze():
+            return await freeze.start(intent, asking)
+        case EndFreeze():
+            return await freeze.end(intent, asking)
+        case Approve():
+            return await vote.approve(intent, asking)
+        case Reject():
+            return await vote.reject(intent, asking)
+        case Withdraw():
+            return await vote.withdraw(intent, asking)
+        case Steer():
+            return await steer.steer(intent, asking)
+        case ListFreezes() | Status() | Why() | Log() | Help():
+            return asking.privately(await _look(intent, asking))
+
+
+async def _look(intent: ListFreezes | Status | Why | Log | Help, asking: Asking) -> Reply:
+    match intent:
+        case ListFreezes():
+            return await status.freezes(asking)
+        case Status():
+            return await status.status(intent, asking)
+        case Why():
+            return await status.why(intent, asking)
+        case Log():
+            return await status.log(intent, asking)
+        case Help():
+            return help_about(intent.topic)

@@ -1,0 +1,148 @@
+"""Which words are there? Every command, once; help, parsing and the README's table come from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from commands import read
+from commands.errors import Misunderstood
+from commands.grammar import Said, known, nearest, take_apart
+from commands.intent import Intent
+from commands.resolve import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing that can be said. Nothing outside this list is accepted."""
+
+    verb: tuple[str, ...]
+    shape: str
+    does: str
+    example: str
+    """A test parses it."""
+    read: Callable[[Said, Setting], Intent]
+    behind_a_button: bool = False
+    """Left out of the short help: people press it."""
+
+
+def _steering(word: str, does: str) -> Command:
+    return Command(
+        (word,),
+        f"{word} <request>",
+        does,
+        f"{word} op_1a2b3c4d5e",
+        lambda said, _: read.steer(word, said),
+        behind_a_button=True,
+    )
+
+
+CATALOGUE = (
+    Command(
+        ("promote",),
+        "promote [service] <from>→<to> [version] [reason:…]",
+        "Serve in <to> what <from> serves now, once somebody else has agreed.",
+        "promote checkout stage→prod",
+        read.promote,
+    ),
+    Command(
+        ("rollback",),
+        "rollback [service] [environment] [to <target>] [reason:…] [incident:…]",
+        "Go back to the last verified good revision at once, whatever is frozen.",
+        "rollback checkout reason:errors after the release",
+        read.rollback,
+    ),
+    Command(
+        ("freeze", "start"),
+        "freeze start [service] <environment> until:… reason:… [from:…] [exit:…]",
+        "Block promotions until then.",
+        "freeze start prod until:18:00 reason:black friday",
+        read.start_freeze,
+    ),
+    Command(
+        ("freeze", "end"),
+        "freeze end [freeze or hold] [reason:…]",
+        "Open again; also lifts the hold on a build that was rolled back.",
+        "freeze end F-1a2b3c reason:all clear",
+        read.end_freeze,
+    ),
+    Command(
+        ("freeze", "list"),
+        "freeze list",
+        "What is frozen or held, by whom, why and until when.",
+        "freeze list",
+        read.list_freezes,
+    ),
+    Command(
+        ("status",),
+        "status [service]",
+        "What serves where, what is under way and what is frozen.",
+        "status checkout",
+        read.status,
+    ),
+    Command(
+        ("why",),
+        "why [service] <from>→<to>",
+        "Every rule for that promotion, met or not, and what would help; changes nothing.",
+        "why checkout stage→prod",
+        read.why,
+    ),
+    Command(("log",), "log [service] [last:20]", "Who did what, newest first.", "log checkout last:5", read.log),
+    Command(("help",), "help [command]", "This list.", "help promote", read.ask_for_help),
+    Command(
+        ("approve",),
+        "approve <request> plan:<hash>",
+        "Agree to exactly that plan.",
+        "approve op_1a2b3c4d5e plan:3f2a91cc",
+        read.approve,
+        behind_a_button=True,
+    ),
+    Command(
+        ("reject",),
+        "reject <request> reason:…",
+        "Say no, for a reason that all can read.",
+        "reject op_1a2b3c4d5e reason:wait for the fix",
+        read.reject,
+        behind_a_button=True,
+    ),
+    Command(
+        ("withdraw",),
+        "withdraw <request>",
+        "Take your vote back.",
+        "withdraw op_1a2b3c4d5e",
+        read.withdraw,
+        behind_a_button=True,
+    ),
+    _steering("cancel", "Drop a request that has not begun."),
+    _steering("abort", "Stop a rollout and take its traffic back."),
+    _steering("pause", "Hold a rollout where it is."),
+    _steering("resume", "Let a held rollout go on, or have a blocked request looked at again."),
+)
+
+FIRST_WORDS = tuple(dict.fromkeys(command.verb[0] for command in CATALOGUE))
+
+
+def find(words: str) -> tuple[Command, Said]:
+    """The command these words begin with, and the rest of them. No words at all ask for help."""
+    said = take_apart(words)
+    if not said.words:
+        said = Said(("help",), said.keys)
+    first = said.words[0].lower()
+    candidates = [command for command in CATALOGUE if command.verb[0] == first]
+    if not candidates:
+        raise Misunderstood(f"I do not know `{said.words[0][:40]}`. {nearest(said.words[0], FIRST_WORDS)}")
+    for command in candidates:
+        size = len(command.verb)
+        if tuple(word.lower() for word in said.words[:size]) == command.verb:
+            return command, Said(said.words[size:], said.keys)
+    seconds = [command.verb[1] for command in candidates]
+    second = said.words[1] if len(said.words) > 1 else ""
+    raise Misunderstood(
+        f"`{first}` goes on with {known(seconds)}. {nearest(second, seconds) if second else ''}".strip()
+    )
+
+
+def understand(words: str, setting: Setting) -> Intent:
+    """What is wanted; `Misunderstood`, with the nearest known words, where that cannot be told."""
+    command, rest = find(words)
+    return command.read(rest, setting)

@@ -1,0 +1,194 @@
+"""May it begin now? The decision taken again on fresh facts, under the lease, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from commands import gather, tell
+from commands.gather import Gathered
+from commands.operation import Operation, Phase, Wish, road
+from commands.plan import Plan
+from commands.ports import Entry, EntryPhase, Message, World, Writes
+from commands.record import BOT, target_of
+from commands.reply import Reply
+from policy.decide import decide
+from policy.document import ActivePolicy
+from policy.facts import Deed, Facts, Vote
+from policy.finding import Decision
+from policy.model import Unknown
+from policy.votes import counted
+
+LOOK_AGAIN = timedelta(seconds=30)
+"""A blocked request is looked at again so often, besides at every click and at its earliest opening."""
+AFTER_ANOTHER = timedelta(seconds=1)
+
+
+async def gather_for(operation: Operation, world: World, active: ActivePolicy, votes: tuple[Vote, ...]) -> Gathered:
+    """The facts that this operation turns on, as they are now."""
+    if operation.question.deed is Deed.ROLLBACK:
+        to = operation.plan.revision if operation.plan is not None else ""
+        return await gather.rollback(
+            world,
+            active,
+            operation.question,
+            asked_by=operation.asked_by,
+            asked_at=operation.asked_at,
+            expires_at=operation.expires_at,
+            to=to,
+        )
+    return await gather.promotion(
+        world,
+        active,
+        operation.question,
+        asked_by=operation.asked_by,
+        asked_at=operation.asked_at,
+        expires_at=operation.expires_at,
+        votes=votes,
+    )
+
+
+def withdrawn(votes: tuple[Vote, ...]) -> tuple[Vote, ...]:
+    """The votes, each marked that its voter took back later: in the books a withdrawal is a row of its own."""
+    taken_back = {vote.voter.account: vote.withdrawn_at for vote in votes if vote.withdrawn_at is not None}
+
+    def marked(vote: Vote) -> Vote:
+        at = taken_back.get(vote.voter.account)
+        return replace(vote, withdrawn_at=at) if at is not None and vote.at < at else vote
+
+    return tuple(marked(vote) for vote in votes)
+
+
+async def consider(operation: Operation, world: World) -> Writes:
+    """What is written once it was decided again: it begins, waits, is blocked, or has ended."""
+    now = world.clock.now()
+    if operation.wish in {Wish.CANCEL, Wish.ABORT, Wish.YIELD}:
+        return end(operation, Phase.CANCELLED, str(operation.seen.get("why", "")) or "It was cancelled.", now)
+    if now >= operation.expires_at:
+        return end(operation, Phase.EXPIRED, "Nobody agreed in time; ask again.", now)
+    active = world.policies.current()
+    votes = withdrawn(await world.store.votes(operation.id))
+    gathered = await gather_for(operation, world, active, votes)
+    decision = decide(operation.question, gathered.facts, active, now)
+    rejection = rejected(operation, gathered.facts, active, now)
+    if rejection is not None:
+        return end(operation, Phase.REJECTED, rejection, now)
+    considered, told = replanned(operation, gathered)
+    if decision.allowed and considered.plan is not None:
+        return await _begin(considered, considered.plan, decision, gathered, world)
+    considered = replace(considered, phase=phase_for(decision), attempts=0)
+    if considered.question.deed is Deed.ROLLBACK:
+        return end(considered, Phase.FAILED, tell.missing(decision.blockers), now, decision)
+    changed = considered != operation or operation.seen.get("decided") != summary(decision)
+    considered = replace(considered, seen={**considered.seen, "decided": summary(decision)})
+    return Writes(
+        operation=considered,
+        messages=(*told, *standing(considered, decision, gathered)) if changed else (),
+        entries=(_entry(considered, "decided again", decision),) if changed else (),
+        due=wait(considered, decision, now),
+    )
+
+
+def phase_for(decision: Decision) -> Phase:
+    return Phase.WAITING if decision.allowed or decision.waits_for_people_only else Phase.BLOCKED
+
+
+def wait(operation: Operation, decision: Decision, now: datetime) -> timedelta:
+    """How long until it is worth another look, if nothing happens."""
+    until_end = operation.expires_at - now
+    if operation.phase is Phase.WAITING:
+        return max(timedelta(0), until_end)
+    opening = [decision.earliest - now] if decision.earliest and decision.earliest > now else []
+    return max(timedelta(seconds=1), min([LOOK_AGAIN, until_end, *opening]))
+
+
+def replanned(operation: Operation, gathered: Gathered) -> tuple[Operation, tuple[Message, ...]]:
+    """The operation with the plan as it would be now. Votes on an older plan stop counting, and people hear it."""
+    plan, old = gathered.plan, operation.plan
+    if isinstance(plan, Unknown) or old is None or plan.hash == old.hash:
+        return operation, ()
+    told = Message(
+        operation.channel,
+        Reply(f"What would be done has changed: {difference(old, plan)}. Approvals start again."),
+        operation=operation.id,
+        slot=f"replanned:{plan.hash[:12]}",
+    )
+    return replace(operation, plan=plan), (told,)
+
+
+def difference(old: Plan, new: Plan) -> str:
+    """Which parts of the plan differ, by name."""
+    before, after = old.to_dict(), new.to_dict()
+    return ", ".join(name.replace("_", " ") for name in before if before[name] != after[name])
+
+
+def standing(operation: Operation, decision: Decision, gathered: Gathered) -> tuple[Message, ...]:
+    """The root message and the plan in its thread, as they stand."""
+    return (
+        Message(operation.channel, tell.root(operation, decision), operation=operation.id, slot="root"),
+        Message(
+            operation.channel, tell.plan(operation, decision, gathered.comparison), operation=operation.id, slot="plan"
+        ),
+    )
+
+
+def rejected(operation: Operation, facts: Facts, active: ActivePolicy, at: datetime) -> str | None:
+    """Who rejected it and why, where somebody who may did."""
+    path = active.policy.path(operation.question.service, operation.question.source or "", operation.question.target)
+    if path is None or operation.question.deed is not Deed.PROMOTE:
+        return None
+    votes = counted(facts, path, at)
+    for vote in () if isinstance(votes, Unknown) else votes.rejected:
+        return f"{vote.voter.name} rejected it: {vote.reason or 'no reason given'}"
+    return None
+
+
+async def _begin(operation: Operation, plan: Plan, decision: Decision, gathered: Gathered, world: World) -> Writes:
+    """It begins: the decision, the intent and the right to change the place are written together."""
+    others = [other for other in await world.store.open_operations(operation.place) if other.moving]
+    if others:
+        waits = replace(operation, phase=Phase.WAITING, note=f"It begins when {others[0].id} is over.")
+        changed = waits != operation
+        return Writes(
+            operation=waits,
+            messages=standing(waits, decision, gathered) if changed else (),
+            due=timedelta(milliseconds=200) if plan.deed == Deed.ROLLBACK else AFTER_ANOTHER,
+        )
+    now = world.clock.now()
+    begun = operation.begun(now, road(plan)[0])
+    verified = gathered.serving_was_verified
+    return Writes(
+        operation=begun,
+        entries=(_entry(begun, "began", decision, EntryPhase.INTENT),),
+        messages=(
+            Message(begun.channel, tell.root(begun), operation=begun.id, slot="root"),
+            Message(begun.channel, tell.plan(begun, decision, gathered.comparison), operation=begun.id, slot="plan"),
+        ),
+        takes=begun.place,
+        good=((begun.place, verified),) if verified is not None else (),
+        due=timedelta(0),
+    )
+
+
+def end(operation: Operation, phase: Phase, note: str, now: datetime, decision: Decision | None = None) -> Writes:
+    """It ends before it began."""
+    ended = operation.ended(phase, note)
+    return Writes(
+        operation=ended,
+        entries=(_entry(ended, phase.value, decision),),
+        messages=(
+            Message(ended.channel, tell.root(ended), operation=ended.id, slot="root"),
+            Message(ended.channel, tell.closed(ended), operation=ended.id, slot="plan"),
+            Message(ended.channel, tell.ended(ended, now), operation=ended.id, slot="ended"),
+        ),
+        leaves=ended.place,
+    )
+
+
+def _entry(operation: Operation, what: str, decision: Decision | None, phase: EntryPhase = EntryPhase.RECORD) -> Entry:
+    return Entry("operation", phase, what, BOT, operation.id, "", target_of(operation), decision)
+
+
+def summary(decision: Decision) -> list[list[str]]:
+    """How each rule stands: when this changes, people are told."""
+    return [[finding.rule, finding.standing.value] for finding in decision.findings]

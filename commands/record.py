@@ -1,0 +1,43 @@
+"""How are deeds named in the books? Ids that repeat where the deed is repeated, and what every entry says of itself."""
+
+from __future__ import annotations
+
+import hashlib
+
+from commands.operation import Operation
+from policy.model import AccountKind, Person
+
+BOT = Person(account="bot:release-bot", human=None, name="release-bot", kind=AccountKind.BOT)
+"""Who does what follows from a decision without anybody asking again."""
+
+
+def _short_hash(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def operation_id(request: str) -> str:
+    """The same request makes the same operation."""
+    return f"op_{_short_hash(request, 10)}"
+
+
+def freeze_id(request: str) -> str:
+    return f"F-{_short_hash(request, 6)}"
+
+
+def hold_id(operation: str) -> str:
+    return f"H-{_short_hash(operation, 6)}"
+
+
+def target_of(operation: Operation) -> dict[str, str]:
+    """What an entry about this operation is about."""
+    target = {"service": operation.question.service, "environment": operation.question.target}
+    if operation.question.source:
+        target["from"] = operation.question.source
+    if operation.plan is not None:
+        target |= {
+            "digest": operation.plan.digest,
+            "revision": operation.plan.revision,
+            "plan": operation.plan.hash,
+            "policy": operation.plan.policy_hash,
+        }
+    return target

@@ -1,0 +1,50 @@
+"""Which service, which environment is meant? By the policy's names and aliases; never by a guess."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from commands.errors import Misunderstood
+from commands.grammar import known, nearest
+from policy.document import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where and when words were said: what fills in what they leave out."""
+
+    policy: Policy
+    channel: str
+    now: datetime
+
+    def service(self, word: str | None) -> str:
+        """The service called so; without a word the one that the channel is bound to, or the only one."""
+        services = self.policy.services
+        if word is not None:
+            found = next((name for name in services if name.casefold() == word.casefold()), None)
+            if found is None:
+                raise Misunderstood(f"I know no service `{word}`. {nearest(word, services)}")
+            return found
+        bound = [name for name, service in services.items() if service.channel == self.channel]
+        if len(bound) == 1:
+            return bound[0]
+        if len(services) == 1:
+            return next(iter(services))
+        raise Misunderstood(f"Which service? I know {known(services)}.")
+
+    def environment(self, word: str) -> str:
+        found = self.policy.environment_called(word)
+        if found is None:
+            raise Misunderstood(f"I know no environment `{word}`. {nearest(word, self.policy.environments)}")
+        return found
+
+    def production(self) -> str:
+        """The one production environment, for words that leave it out."""
+        found = [name for name, environment in self.policy.environments.items() if environment.production]
+        if len(found) != 1:
+            raise Misunderstood(f"Which environment? I know {known(self.policy.environments)}.")
+        return found[0]
+
+    def is_service(self, word: str) -> bool:
+        return word.casefold() in {name.casefold() for name in self.policy.services}

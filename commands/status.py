@@ -1,0 +1,153 @@
+"""What is going on? Status, freezes, why and log: they read, they change nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+from commands import gather, tell
+from commands.asking import Asking
+from commands.consider import gather_for, withdrawn
+from commands.freeze import described, held, scope
+from commands.intent import Log, Status, Why
+from commands.operation import Operation
+from commands.ports import Recorded, World
+from commands.reply import Bold, Code, Line, Mark, Piece, Reply, Text, When
+from commands.vote import find
+from policy.decide import decide
+from policy.document import Policy
+from policy.facts import Deed, Question
+from policy.model import Unknown, short
+
+
+async def status(intent: Status, asking: Asking) -> Reply:
+    """What serves where, what is under way, what is frozen or held."""
+    world, policy = asking.world, asking.active.policy
+    services = [intent.service] if intent.service else list(policy.services)
+    ranked = sorted(policy.environments, key=lambda name: policy.environments[name].rank)
+    places = [(service, environment) for service in services for environment in ranked]
+    serving = await asyncio.gather(*(_serving(world, policy, service, environment) for service, environment in places))
+    now = world.clock.now()
+    open_operations = [o for o in await world.store.open_operations() if o.question.service in services]
+    freezes = [f for f in await world.store.freezes(now) if f.service is None or f.service in services]
+    holds = [hold for hold in await world.store.holds() if hold.place.service in services]
+    lines = [Line(Mark.NOTE, line) for line in serving]
+    lines += [Line(Mark.NOTE, _under_way(operation)) for operation in open_operations]
+    lines += [
+        Line(
+            Mark.NO,
+            tell.texts(
+                "❄ ", (Bold(scope(f)),), " frozen until ", (When(f.ends_at),), f" by {f.owner}: {f.reason} ({f.id})"
+            ),
+        )
+        for f in freezes
+        if f.starts_at <= now
+    ]
+    lines += [Line(Mark.NO, held(hold)) for hold in holds]
+    about = intent.service or f"{len(services)} services"
+    busy = f"{len(open_operations)} under way or waiting" if open_operations else "nothing under way"
+    frozen = ", frozen" if any(f.starts_at <= now for f in freezes) else ""
+    return Reply(f"Status of {about}: {busy}{frozen}.", lines=tuple(lines))
+
+
+async def _serving(world: World, policy: Policy, service: str, environment: str) -> Text:
+    name: tuple[Piece, ...] = (Bold(f"{service} in {environment}"), ": ")
+    site = gather.site_of(policy, service, environment)
+    if isinstance(site, Unknown):
+        return (*name, "not deployed there")
+    running = await gather.known("it", world.runs.running(site))
+    if isinstance(running, Unknown):
+        return (*name, f"unknown: {running.why}")
+    shares = [share for share in running.serving if share.percent]
+    revisions = await asyncio.gather(
+        *(gather.known("it", world.runs.revision(site, share.revision)) for share in shares)
+    )
+    parts = [
+        f"{share.percent} % {share.revision}"
+        + ("" if found is None or isinstance(found, Unknown) else f" ({short(found.digest)})")
+        for share, found in zip(shares, revisions, strict=True)
+    ]
+    warning = "" if running.settled else ", being changed right now"
+    trouble = f", not ready: {running.trouble}" if running.trouble else ""
+    return (*name, f"{', '.join(parts) or 'nothing'}{warning}{trouble}")
+
+
+def _under_way(operation: Operation) -> Text:
+    return tell.texts(
+        (Code(operation.id),), f" {tell.title(operation)}: {tell.doing(operation)}, asked by {operation.asked_by.name}"
+    )
+
+
+async def freezes(asking: Asking) -> Reply:
+    """Everything that is frozen, will be, or is held."""
+    now = asking.world.clock.now()
+    found, holds = await asking.world.store.freezes(now), await asking.world.store.holds()
+    lines = [
+        line
+        for freeze in found
+        for line in (Line(Mark.NO, f"{scope(freeze)}, by {freeze.owner}: {freeze.reason}"), *described(freeze))
+    ]
+    lines += [Line(Mark.NO, held(hold)) for hold in holds]
+    return Reply(
+        f"{len(found)} freezes and {len(holds)} holds." if lines else "Nothing is frozen or held.", lines=tuple(lines)
+    )
+
+
+async def why(intent: Why, asking: Asking) -> Reply:
+    """Every rule for a promotion, met or not, and what would help."""
+    world = asking.world
+    now = world.clock.now()
+    if intent.operation:
+        operation = await find(intent.operation, asking)
+        if operation.over or operation.moving:
+            return Reply(
+                tell.state(operation),
+                lines=(*([Line(Mark.NOTE, operation.note)] if operation.note else []), *tell.progress(operation)),
+            )
+        votes = withdrawn(await world.store.votes(operation.id))
+        gathered = await gather_for(operation, world, asking.active, votes)
+        decision = decide(operation.question, gathered.facts, asking.active, now)
+        return Reply(f"{tell.title(operation)}: {tell.verdict(decision)}.", lines=tell.findings(decision))
+    asked = intent.promote
+    if asked is None:
+        return Reply("Say which promotion: `why checkout stage→prod`.")
+    question = Question(Deed.PROMOTE, asked.service, asked.target, asked.source)
+    path = asking.active.policy.path(asked.service, asked.source, asked.target)
+    gathered = await gather.promotion(
+        world,
+        asking.active,
+        question,
+        asked_by=asking.person,
+        asked_at=now,
+        expires_at=now + path.request_lasts if path else now,
+        version=asked.version,
+    )
+    decision = decide(question, gathered.facts, asking.active, now)
+    title = f"{asked.service} {asked.source}→{asked.target}: {tell.verdict(decision)}."
+    return Reply(title, lines=(*tell.findings(decision), *tell.changes(gathered.comparison)))
+
+
+async def log(intent: Log, asking: Asking) -> Reply:
+    """Who did what, newest first."""
+    history = await asking.world.store.history(intent.service, intent.limit)
+    lines = tuple(Line(Mark.NOTE, _told(row)) for row in history)
+    return Reply(
+        f"The last {len(lines)} entries about {intent.service}."
+        if lines
+        else f"Nothing is recorded about {intent.service}.",
+        lines=lines,
+    )
+
+
+def _told(row: Recorded) -> Text:
+    """`#41 Tue 24 Nov 09:30 maya: operation asked op_… 3f2a91cc → prod (reason)`."""
+    about = [row.operation] if row.operation else []
+    if digest := row.target.get("digest"):
+        about.append(short(digest))
+    if environment := row.target.get("environment"):
+        about.append(f"→ {environment}")
+    about += [row.target[key] for key in ("freeze", "hold") if key in row.target]
+    if reason := row.private.get("reason"):
+        about.append(f"“{reason}”")
+    return tell.texts(
+        f"#{row.seq} ", (When(row.at),), f" {row.actor_name}: {row.kind} {row.what} {' '.join(about)}".rstrip()
+    )

@@ -1,0 +1,79 @@
+"""Cancel, abort, pause, resume: what people want of a request that is there already."""
+
+from __future__ import annotations
+
+from commands import tell
+from commands.asking import Asking
+from commands.intent import Steer
+from commands.operation import Operation, Phase, Wish
+from commands.ports import Entry, EntryPhase, Message, Writes
+from commands.record import target_of
+from commands.reply import Reply
+from commands.vote import find
+from policy.facts import Deed
+
+
+async def steer(intent: Steer, asking: Asking) -> Writes:
+    """What is wanted stands in our books, and whoever runs the operation is stopped and told."""
+    operation = await find(intent.operation, asking)
+    no = _why_not(operation, intent.word, asking)
+    if no is not None:
+        return asking.refused("operation", target_of(operation), Reply(no), operation=operation.id)
+    entry = Entry(
+        "operation",
+        EntryPhase.RECORD,
+        intent.word,
+        asking.person,
+        operation.id,
+        "",
+        target_of(operation),
+        private={"reason": intent.reason} if intent.reason else {},
+    )
+    says = {
+        "cancel": "cancelled it",
+        "abort": "aborted it: traffic goes back",
+        "pause": "paused it: traffic stays as it is",
+        "resume": "resumed it" if operation.moving else "had it looked at again",
+    }[intent.word]
+    reason = f": {intent.reason}" if intent.reason else "."
+    told = Message(
+        operation.channel,
+        Reply(tell.texts((tell.who(asking.person),), f" {says}{reason}")),
+        operation=operation.id,
+    )
+    if intent.word == "resume" and not operation.moving:
+        return Writes(entries=(entry,), messages=(told,), wakes=(operation.id,))
+    wish = {"cancel": Wish.CANCEL, "abort": Wish.ABORT, "pause": Wish.PAUSE, "resume": Wish.RUN}[intent.word]
+    return Writes(entries=(entry,), messages=(told,), wishes=((operation.id, wish),))
+
+
+def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
+    if operation.over:
+        return f"That is over: {tell.state(operation)}"
+    if not _may(operation, asking):
+        asker = operation.asked_by.name
+        return f"You may not {word} this: {asker} may, who asked, and so may approvers and whoever may roll back."
+    waiting = operation.phase in {Phase.WAITING, Phase.BLOCKED}
+    if operation.question.deed is Deed.ROLLBACK and not waiting:
+        return "A rollback is not stopped half-way; roll back to another target instead."
+    if word == "cancel" and not waiting:
+        return f"It has begun: `abort {operation.id}` takes its traffic back."
+    if word in {"abort", "pause"} and waiting:
+        return f"It has not begun: `cancel {operation.id}` drops it."
+    if operation.phase is Phase.GOING_BACK:
+        return "Its traffic is going back already."
+    if word == "pause" and operation.wish is Wish.PAUSE:
+        return "It is paused already."
+    if word == "resume" and operation.moving and operation.wish is not Wish.PAUSE:
+        return "It is not paused."
+    return None
+
+
+def _may(operation: Operation, asking: Asking) -> bool:
+    """The asker, whoever could approve it, and whoever may roll back."""
+    person, policy = asking.person, asking.active.policy
+    if person.human is not None and person.human == operation.asked_by.human:
+        return True
+    path = policy.path(operation.question.service, operation.question.source or "", operation.question.target)
+    roles = {slot.role for slot in path.approvals} if path else set()
+    return bool(person.roles & (roles | set(policy.may.rollback)))
