@@ -1,0 +1,81 @@
+"""How can the local Google fail, stall and lie? Each way by name, armed for so many times."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+Option = float | str
+"""Seconds, or the site or secret that a fault is kept to."""
+
+
+class FaultKind(TypedDict):
+    world: str
+    """`cloud_run`, `monitoring` or `secrets`."""
+    kind: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    world: str
+    says: str
+    options: dict[str, Option] = field(default_factory=dict)
+
+
+_KINDS = {
+    "read_unavailable": _Kind("cloud_run", "Reading a service or revision fails once with UNAVAILABLE."),
+    "stale_read": _Kind("cloud_run", "Reading a service shows it as it was before its newest write."),
+    "lost_reply": _Kind("cloud_run", "A write takes effect, but whoever sent it only sees UNAVAILABLE."),
+    "write_refused": _Kind("cloud_run", "A write is refused: permission denied, nothing changes."),
+    "late_write": _Kind("cloud_run", "A write stalls for so many seconds before it takes effect.", {"seconds": 20.0}),
+    "poll_unavailable": _Kind("cloud_run", "Asking how an operation goes fails once with UNAVAILABLE."),
+    "slow_reconcile": _Kind("cloud_run", "The next write takes so many seconds to be carried out.", {"seconds": 5.0}),
+    "revision_fails": _Kind("cloud_run", "The next new revision never becomes ready."),
+    "empty_success": _Kind("cloud_run", "The next operation reports success, but the traffic stays where it was."),
+    "etag_enforced": _Kind("cloud_run", "From now on a write with an old etag is refused."),
+    "etag_ignored": _Kind("cloud_run", "From now on a write with an old etag is accepted."),
+    "monitoring_unavailable": _Kind("monitoring", "Asking for numbers fails once with UNAVAILABLE."),
+    "monitoring_silent": _Kind("monitoring", "Asking for numbers brings none."),
+    "secret_disabled": _Kind("secrets", "Reading a secret is refused as if its version were disabled."),
+    "secret_unavailable": _Kind("secrets", "Reading a secret fails once with UNAVAILABLE."),
+    "secret_damaged": _Kind("secrets", "A secret arrives with a checksum that does not fit."),
+}
+_EVERYWHERE: dict[str, Option] = {"site": ""}
+
+
+class Faults:
+    """Those armed and not used up yet."""
+
+    def __init__(self) -> None:
+        self._armed: dict[str, deque[dict[str, Option]]] = {}
+
+    @staticmethod
+    def kinds() -> list[FaultKind]:
+        return [FaultKind(world=one.world, kind=kind, says=one.says) for kind, one in _KINDS.items()]
+
+    def arm(self, kind: str, times: int, options: dict[str, Option]) -> None:
+        """The next `times` chances for this kind go wrong; ValueError for an unknown kind or option."""
+        if kind not in _KINDS:
+            message = f"there is no fault {kind!r}; there are {', '.join(_KINDS)}"
+            raise ValueError(message)
+        known = {**_KINDS[kind].options, **_EVERYWHERE}
+        if strange := options.keys() - known.keys():
+            message = f"{kind} has no option {', '.join(sorted(strange))}; it has {', '.join(known)}"
+            raise ValueError(message)
+        self._armed.setdefault(kind, deque()).extend({**known, **options} for _ in range(times))
+
+    def take(self, kind: str, site: str = "") -> dict[str, Option] | None:
+        """The options of one armed fault of this kind, now used up; None: all goes well."""
+        waiting = self._armed.get(kind)
+        if not waiting:
+            return None
+        for options in waiting:
+            if options["site"] in ("", site):
+                waiting.remove(options)
+                return options
+        return None
+
+    def clear(self) -> None:
+        self._armed.clear()
