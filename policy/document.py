@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import date, time, timedelta
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from functools import cache
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from policy.model import Human
 
@@ -27,8 +31,13 @@ def span(text: object) -> object:
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def _zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         message = f"{name!r} is no IANA time zone; write one like Europe/Berlin"
         raise ValueError(message)
     return name
@@ -41,7 +50,41 @@ def _wall(text: object) -> object:
     raise ValueError(message)
 
 
+def _day(text: object) -> object:
+    """The local day that `2026-12-24` spells; a number is no day."""
+    if isinstance(text, date) and not isinstance(text, datetime):
+        return text
+    if isinstance(text, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            pass
+    message = "write a day like 2026-12-24, one that is in the calendar"
+    raise ValueError(message)
+
+
+def _local(text: object) -> object:
+    if isinstance(text, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):[0-5]\d", text):
+        try:
+            datetime.fromisoformat(text)
+        except ValueError:
+            pass
+        else:
+            return text
+    message = "write a local date and time like 2026-12-19T17:00, without an offset"
+    raise ValueError(message)
+
+
+def _no_end(text: str) -> str:
+    if text == "24:00":
+        message = '"24:00" ends a day; start the next one with "00:00"'
+        raise ValueError(message)
+    return text
+
+
 Span = Annotated[timedelta, BeforeValidator(span)]
+Day = Annotated[date, BeforeValidator(_day)]
+LocalTime = Annotated[str, BeforeValidator(_local)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Wall = Annotated[str, BeforeValidator(_wall)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
@@ -65,18 +108,20 @@ class PersonEntry(Part):
 
 
 class Role(Part):
-    """Who holds a role: humans by name, or everybody in a Slack user group (`slack:group/S…`)."""
+    """Who holds a role."""
 
-    members: tuple[str, ...] = Field(min_length=1)
+    members: tuple[str, ...] = Field(
+        min_length=1, description="Humans by their name under `people`, or a Slack user group: `slack:group/S…`"
+    )
 
 
 class Deeds(Part):
     """Which roles may ask for what. A deed without a role may be asked for by nobody."""
 
-    promote: tuple[Name, ...] = ()
-    rollback: tuple[Name, ...] = ()
-    freeze: tuple[Name, ...] = ()
-    lift: tuple[Name, ...] = ()
+    promote: tuple[Name, ...] = Field(default=(), description="Who may ask for a promotion")
+    rollback: tuple[Name, ...] = Field(default=(), description="Who may roll back; nobody else has to agree")
+    freeze: tuple[Name, ...] = Field(default=(), description="Who may start and end a freeze")
+    lift: tuple[Name, ...] = Field(default=(), description="Who may let a candidate in again that was taken back")
 
 
 # Windows ------------------------------------------------------------------------------------------------------------
@@ -93,46 +138,66 @@ class Weekday(StrEnum):
 
 
 class Weekly(Part):
-    """A wall-clock span on certain days; `end` before `start` crosses midnight, and `days` name the day it starts on."""
+    """A wall-clock span on certain days.
 
-    days: tuple[Weekday, ...] = Field(min_length=1)
-    start: Wall
-    end: Wall
+    `days` name the day it starts on. `end` before `start` crosses midnight; `end` the same as `start` is 24 hours.
+    """
+
+    days: tuple[Weekday, ...] = Field(min_length=1, description="The days it starts on: mon … sun")
+    start: Annotated[Wall, AfterValidator(_no_end)] = Field(description='Quoted wall-clock time, `"09:00"`')
+    end: Wall = Field(description='Not included any more; before `start` crosses midnight; `"24:00"` ends a day')
 
 
 class Interval(Part):
-    """One span of local time, with a name people will read."""
+    """One span of local time: from the first instant at which the clock shows `start`, to the last before `end`."""
 
-    start: str
-    end: str
-    name: str = ""
+    start: LocalTime = Field(description="Local date and time, `2026-12-19T17:00`")
+    end: LocalTime = Field(description="Not included any more")
+    name: str = Field(default="", description="What people will read")
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if datetime.fromisoformat(self.end) <= datetime.fromisoformat(self.start):
+            message = "it ends before it starts"
+            raise ValueError(message)
+        return self
 
 
 class MonthEnd(Part):
-    """Days around the turn of a month, calendar days or business days (Monday to Friday, less the holidays)."""
+    """Days around the turn of a month: so many calendar days, or so many business days and what lies between them.
 
-    last_days: int = Field(default=0, ge=0, le=31)
-    first_days: int = Field(default=0, ge=0, le=31)
-    last_business_days: int = Field(default=0, ge=0, le=23)
-    first_business_days: int = Field(default=0, ge=0, le=23)
-    holidays: tuple[date, ...] = ()
-    name: str = ""
+    Business days are Monday to Friday, less the holidays.
+    """
+
+    last_days: int = Field(default=0, ge=0, le=31, description="The last so many calendar days of the month")
+    first_days: int = Field(default=0, ge=0, le=31, description="The first so many calendar days")
+    last_business_days: int = Field(default=0, ge=0, le=20, description="From the so-manieth last business day on")
+    first_business_days: int = Field(default=0, ge=0, le=20, description="Up to and including the so-manieth one")
+    holidays: tuple[Day, ...] = Field(default=(), description="Days that are no business days")
+    name: str = Field(default="", description="What people will read")
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not (self.last_days or self.first_days or self.last_business_days or self.first_business_days):
+            message = "it names no day: give last_days, first_days, last_business_days or first_business_days"
+            raise ValueError(message)
+        return self
 
 
 class Dates(Part):
     """Whole local days."""
 
-    days: tuple[date, ...] = Field(min_length=1)
-    name: str = ""
+    days: tuple[Day, ...] = Field(min_length=1, description="Local days, `2026-12-24`")
+    name: str = Field(default="", description="What people will read")
 
 
 class WindowRule(Part):
     """Exactly one way of naming instants."""
 
-    weekly: Weekly | None = None
-    interval: Interval | None = None
-    dates: Dates | None = None
-    month_end: MonthEnd | None = None
+    weekly: Weekly | None = Field(default=None, description="The same hours each week")
+    interval: Interval | None = Field(default=None, description="One span of local time")
+    dates: Dates | None = Field(default=None, description="Whole days: holidays")
+    month_end: MonthEnd | None = Field(default=None, description="Days around the turn of each month")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -145,9 +210,18 @@ class WindowRule(Part):
 class Window(Part):
     """When something is open: inside an allow rule (or any time, if there is none) and outside every deny rule."""
 
-    timezone: Zone | None = Field(default=None, description="Default: the policy's")
-    allow: tuple[WindowRule, ...] | None = None
-    deny: tuple[WindowRule, ...] = ()
+    timezone: Zone | None = Field(default=None, description="IANA zone of its wall clock; default: the policy's")
+    allow: Annotated[tuple[WindowRule, ...], Field(min_length=1)] | None = Field(
+        default=None, description="Open inside any of these; left out: always, but for `deny`"
+    )
+    deny: tuple[WindowRule, ...] = Field(default=(), description="Closed inside any of these, whatever `allow` says")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.allow is None and not self.deny:
+            message = "a window without allow and deny is always open; leave it out"
+            raise ValueError(message)
+        return self
 
 
 # What is deployed where ---------------------------------------------------------------------------------------------
@@ -156,18 +230,20 @@ class Window(Part):
 class Environment(Part):
     """A place in the order of promotion."""
 
-    rank: int = Field(ge=0)
-    production: bool = False
-    aliases: tuple[Name, ...] = ()
+    rank: int = Field(ge=0, description="Its place in the order: a promotion goes one rank up")
+    production: bool = Field(default=False, description="A path that leads here needs approvals")
+    aliases: tuple[Name, ...] = Field(default=(), description="Other names for it in commands")
 
 
 class Service(Part):
     """Something deployed: a repository and one Cloud Run service in each environment."""
 
-    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
-    cloud_run: dict[Name, str] = Field(description="environment: project/region/service")
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="GitHub repository, `owner/name`")
+    cloud_run: dict[Name, str] = Field(min_length=1, description="For each environment: `project/region/service`")
     container: str | None = Field(default=None, description="Container that carries the image; default: the only one")
-    channel: str | None = Field(default=None, pattern=r"^[CG][A-Z0-9]+$", description="Slack channel id bound to it")
+    channel: str | None = Field(
+        default=None, pattern=r"^[CG][A-Z0-9]+$", description="Slack channel id; there the service may be left out"
+    )
 
     @model_validator(mode="after")
     def _places(self) -> Self:
@@ -184,51 +260,57 @@ class Service(Part):
 class Slot(Part):
     """So many different humans with this role must agree."""
 
-    role: Name
-    count: int = Field(default=1, ge=1, le=10)
+    role: Name = Field(description="A role under `roles`")
+    count: int = Field(default=1, ge=1, le=10, description="So many humans, none of them the asker")
 
 
 class Probe(Part):
     """One HTTP request and what must come back."""
 
-    path: str = Field(pattern=r"^/")
-    method: Literal["GET", "HEAD", "POST"] = "GET"
-    expect: tuple[int, ...] = (200,)
-    repeat: int = Field(default=1, ge=1, le=50)
-    within: Span = timedelta(seconds=5)
+    path: str = Field(pattern=r"^/", description="Path and query, from `/`")
+    method: Literal["GET", "HEAD", "POST"] = Field(default="GET", description="HTTP method")
+    expect: tuple[int, ...] = Field(default=(200,), min_length=1, description="Any of these statuses is right")
+    repeat: int = Field(default=1, ge=1, le=50, description="So many times, each of them right")
+    within: Span = Field(default=timedelta(seconds=5), description="Each answer comes within this")
 
 
 class Step(Part):
     """So much traffic, watched for so long before it is judged."""
 
-    percent: int = Field(ge=1, le=100)
-    hold: Span = timedelta(minutes=3)
+    percent: int = Field(ge=1, le=100, description="Whole per cent of the traffic")
+    hold: Span = Field(default=timedelta(minutes=3), description="Watched so long")
 
 
 class Health(Part):
     """When is the new revision well? Counted over the requests it really answered since the traffic moved."""
 
-    max_error_percent: float = Field(default=1.0, ge=0, le=100)
-    max_p99: Span | None = None
-    min_requests: int = Field(default=100, ge=1)
-    give_up_after: Span = timedelta(minutes=30)
-    """Too few requests for this long: taken back."""
+    max_error_percent: float = Field(
+        default=1.0, ge=0, le=100, allow_inf_nan=False, description="More answers of 500 and above are too many"
+    )
+    max_p99: Span | None = Field(default=None, description="99 of 100 answers come within this; default: not looked at")
+    min_requests: int = Field(default=100, ge=1, description="Fewer prove nothing: wait for more")
+    give_up_after: Span = Field(default=timedelta(minutes=30), description="Too few requests for so long: taken back")
 
 
 class Measure(Part):
-    """How late the monitoring is. Defaults: request metrics are sampled each 60 s and seen up to 180 s later."""
+    """How late the monitoring is. The defaults are those of Google's request metrics.
 
-    delay: Span = timedelta(seconds=210)
-    resolution: Span = timedelta(seconds=60)
+    Sampled each 60 s and visible up to 180 s later (https://cloud.google.com/monitoring/api/metrics_gcp).
+    """
+
+    delay: Span = Field(default=timedelta(seconds=210), description="So late everything has been seen")
+    resolution: Span = Field(default=timedelta(seconds=60), description="One point of measurement")
 
 
 class Rollout(Part):
     """How traffic moves."""
 
-    steps: tuple[Step, ...] = (Step(percent=10), Step(percent=50), Step(percent=100))
-    smoke: tuple[Probe, ...] = ()
-    health: Health = Health()
-    deploy_within: Span = timedelta(minutes=10)
+    steps: tuple[Step, ...] = Field(
+        default=(Step(percent=10), Step(percent=50), Step(percent=100)), description="Rising, and the last is 100"
+    )
+    smoke: tuple[Probe, ...] = Field(default=(), description="Asked of the new revision before it gets traffic")
+    health: Health = Field(default=Health(), description="Judged after each step")
+    deploy_within: Span = Field(default=timedelta(minutes=10), description="Ready within this, or taken back")
 
     @model_validator(mode="after")
     def _rises_to_all(self) -> Self:
@@ -242,9 +324,11 @@ class Rollout(Part):
 class Gates(Part):
     """What must be true of the candidate."""
 
-    checks: tuple[str, ...] = ()
-    soak: Span | None = None
-    window: Name | None = None
+    checks: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="Check runs and statuses that passed on exactly its commit"
+    )
+    soak: Span | None = Field(default=None, description="It has served the source environment for so long")
+    window: Name | None = Field(default=None, description="A window under `windows`, open when it starts")
 
 
 class Model(StrEnum):
@@ -256,98 +340,132 @@ class Model(StrEnum):
 class Path(Part):
     """An allowed promotion."""
 
-    source: Name = Field(alias="from")
-    target: Name = Field(alias="to")
-    model: Literal[Model.ARTIFACT] = Model.ARTIFACT
-    services: tuple[Name, ...] | None = Field(default=None, description="Default: every service")
-    gates: Gates = Gates()
-    approvals: tuple[Slot, ...] = ()
-    approval_lasts: Span = timedelta(hours=24)
-    request_lasts: Span = timedelta(hours=24)
-    rollout: Rollout = Rollout()
+    source: Name = Field(alias="from", description="Environment the candidate comes from")
+    target: Name = Field(alias="to", description="Environment of the next rank")
+    model: Literal[Model.ARTIFACT] = Field(default=Model.ARTIFACT, description="What is promoted: the same digest")
+    services: tuple[Name, ...] | None = Field(default=None, description="For these services; default: every one")
+    gates: Gates = Field(default=Gates(), description="What must be true of the candidate")
+    approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree; production needs somebody")
+    approval_lasts: Span = Field(default=timedelta(hours=24), description="A vote counts for so long")
+    request_lasts: Span = Field(default=timedelta(hours=24), description="Not begun for so long: expired")
+    rollout: Rollout = Field(default=Rollout(), description="How traffic moves")
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}→{self.target}"
+
+    def serves(self, service: str) -> bool:
+        """Whether this service goes along it."""
+        return self.services is None or service in self.services
+
+
+Complaint = tuple[tuple[str | int, ...], str]
+"""Where in the file, and what is wrong there."""
 
 
 class Policy(Part):
     """The whole file."""
 
-    policy: Literal[1]
-    name: str
+    policy: Literal[1] = Field(description="Version of this format")
+    name: str = Field(description="What people call it")
     workspace: str = Field(pattern=r"^[TE][A-Z0-9]+$", description="Slack workspace id; nobody else's word counts")
-    timezone: Zone = "UTC"
-    people: dict[Name, PersonEntry] = {}
-    roles: dict[Name, Role]
-    may: Deeds
-    environments: dict[Name, Environment] = Field(min_length=1)
-    services: dict[Name, Service] = Field(min_length=1)
-    windows: dict[Name, Window] = {}
-    paths: tuple[Path, ...] = Field(min_length=1)
-    measure: Measure = Measure()
+    timezone: Zone = Field(default="UTC", description="IANA zone of windows and of times that are shown")
+    people: dict[Name, PersonEntry] = Field(default={}, description="Humans by name, and their accounts")
+    roles: dict[Name, Role] = Field(description="Who holds which role")
+    may: Deeds = Field(description="Which roles may ask for what")
+    environments: dict[Name, Environment] = Field(min_length=1, description="By name, exactly as written in commands")
+    services: dict[Name, Service] = Field(min_length=1, description="By name")
+    windows: dict[Name, Window] = Field(default={}, description="By name; a path points to one")
+    paths: tuple[Path, ...] = Field(min_length=1, description="Every promotion there is; no other is allowed")
+    measure: Measure = Field(default=Measure(), description="How late the monitoring is")
 
     @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        for complaint in self._complaints():
-            raise ValueError(complaint)
+    def _fits_together(self) -> Self:
+        complaints = [
+            *self._unknown_roles(),
+            *self._unknown_environments(),
+            *self._what_stands_twice(),
+            *(complaint for index, path in enumerate(self.paths) for complaint in self._path_complaints(index, path)),
+        ]
+        if complaints:
+            message = "; ".join(says for _, says in complaints)
+            raise PydanticCustomError("does_not_fit", "{message}", {"message": message, "complaints": complaints})
         return self
 
-    def _complaints(self) -> list[str]:
-        found = [
-            f"may.{deed}: no role {role!r}; roles are {', '.join(self.roles)}"
-            for deed, roles in self.may
-            for role in roles
-            if role not in self.roles
-        ]
+    def _unknown_roles(self) -> Iterator[Complaint]:
+        known = ", ".join(self.roles) or "none"
+        for deed, roles in self.may:
+            for role in roles:
+                if role not in self.roles:
+                    yield ("may", deed), f"may.{deed}: no role {role!r}; roles are {known}"
         for name, role in self.roles.items():
-            found += [
-                f"roles.{name}: {member!r} is neither a name under people: nor slack:group/S…"
-                for member in role.members
-                if member not in self.people and not re.fullmatch(r"slack:group/S[A-Z0-9]+", member)
-            ]
-        for name, service in self.services.items():
-            found += [
-                f"services.{name}.cloud_run: no environment {environment!r}"
-                for environment in service.cloud_run
-                if environment not in self.environments
-            ]
-        for path in self.paths:
-            found += self._path_complaints(path)
-        ranks = [environment.rank for environment in self.environments.values()]
-        if len(set(ranks)) != len(ranks):
-            found.append("environments: two of them have the same rank")
-        spoken = [*self.environments, *(a for e in self.environments.values() for a in e.aliases)]
-        if len({word.casefold() for word in spoken}) != len(spoken):
-            found.append("environments: a name or alias stands twice")
-        linked = [entry.slack for entry in self.people.values() if entry.slack]
-        if len(set(linked)) != len(linked):
-            found.append("people: one Slack account is linked to two people")
-        return found
+            for index, member in enumerate(role.members):
+                if member not in self.people and not re.fullmatch(r"slack:group/S[A-Z0-9]+", member):
+                    says = f"roles.{name}: {member!r} is neither a name under people nor slack:group/S…"
+                    yield ("roles", name, "members", index), says
 
-    def _path_complaints(self, path: Path) -> list[str]:
-        name = f"paths.{path.source}→{path.target}"
-        missing = [word for word in (path.source, path.target) if word not in self.environments]
-        if missing:
-            return [f"{name}: no environment {missing[0]!r}"]
-        source, target = self.environments[path.source], self.environments[path.target]
-        found = []
-        if source.rank >= target.rank:
-            found.append(f"{name}: leads down or nowhere; a path leads to a higher rank")
-        if any(source.rank < other.rank < target.rank for other in self.environments.values()):
-            found.append(f"{name}: skips an environment in between")
-        if target.production and not path.approvals:
-            found.append(f"{name}: a path to production needs approvals")
+    def _unknown_environments(self) -> Iterator[Complaint]:
+        known = ", ".join(self.environments)
+        for name, service in self.services.items():
+            for environment in service.cloud_run:
+                if environment not in self.environments:
+                    says = f"services.{name}.cloud_run: no environment {environment!r}; environments are {known}"
+                    yield ("services", name, "cloud_run", environment), says
+
+    def _what_stands_twice(self) -> Iterator[Complaint]:
+        ranks = [environment.rank for environment in self.environments.values()]
+        for rank in _repeated(ranks):
+            yield ("environments",), f"environments: two of them have the rank {rank}"
+        spoken = [*self.environments, *(a for e in self.environments.values() for a in e.aliases)]
+        for word in _repeated(word.casefold() for word in spoken):
+            yield ("environments",), f"environments: the name or alias {word!r} stands twice"
+        for account in _repeated(entry.slack for entry in self.people.values() if entry.slack):
+            yield ("people",), f"people: the Slack account {account} is linked to two people"
+        for account in _repeated(entry.github.casefold() for entry in self.people.values() if entry.github):
+            yield ("people",), f"people: the GitHub account {account} is linked to two people"
+        for site in _repeated(site for service in self.services.values() for site in service.cloud_run.values()):
+            yield ("services",), f"services: {site} stands twice; each place runs in a Cloud Run service of its own"
+
+    def _path_complaints(self, index: int, path: Path) -> Iterator[Complaint]:
+        name, here = f"paths.{path.name}", ("paths", index)
+        missing = [(key, word) for key, word in (("from", path.source), ("to", path.target)) if not self._is(word)]
+        for key, word in missing:
+            yield (*here, key), f"{name}: no environment {word!r}; environments are {', '.join(self.environments)}"
+        if not missing:
+            yield from self._order_complaints(here, path)
+        for other in self.paths[:index]:
+            if other.name == path.name and any(other.serves(word) and path.serves(word) for word in self.services):
+                yield here, f"{name}: stands twice for the same service"
         if path.gates.window is not None and path.gates.window not in self.windows:
-            found.append(f"{name}.gates.window: no window {path.gates.window!r}")
-        found += [f"{name}.approvals: no role {slot.role!r}" for slot in path.approvals if slot.role not in self.roles]
-        found += [
-            f"{name}.services: no service {service!r}"
-            for service in path.services or ()
-            if service not in self.services
-        ]
-        return found
+            says = f"no window {path.gates.window!r}; windows are {', '.join(self.windows) or 'none'}"
+            yield (*here, "gates", "window"), f"{name}.gates.window: {says}"
+        for place, slot in enumerate(path.approvals):
+            if slot.role not in self.roles:
+                says = f"no role {slot.role!r}; roles are {', '.join(self.roles)}"
+                yield (*here, "approvals", place, "role"), f"{name}.approvals: {says}"
+        for place, service in enumerate(path.services or ()):
+            if service not in self.services:
+                says = f"no service {service!r}; services are {', '.join(self.services)}"
+                yield (*here, "services", place), f"{name}.services: {says}"
+
+    def _is(self, word: str) -> bool:
+        return word in self.environments
+
+    def _order_complaints(self, here: tuple[str | int, ...], path: Path) -> Iterator[Complaint]:
+        source, target = self.environments[path.source], self.environments[path.target]
+        name = f"paths.{path.name}"
+        if source.rank >= target.rank:
+            yield (*here, "to"), f"{name}: leads down or nowhere; a path leads to a higher rank"
+        between = [word for word, other in self.environments.items() if source.rank < other.rank < target.rank]
+        if between:
+            yield (*here, "to"), f"{name}: skips {', '.join(between)}; a path leads one rank up"
+        if target.production and not path.approvals:
+            yield here, f"{name}: a path to production needs approvals, for example [{{role: release_manager}}]"
 
     def path(self, service: str, source: str, target: str) -> Path | None:
         """The path along which this service may be promoted so, if there is one."""
         for path in self.paths:
-            if (path.source, path.target) == (source, target) and (path.services is None or service in path.services):
+            if (path.source, path.target) == (source, target) and path.serves(service):
                 return path
         return None
 
@@ -369,6 +487,10 @@ class Policy(Part):
         return ZoneInfo(window.timezone if window is not None and window.timezone else self.timezone)
 
 
+def _repeated(words: Any) -> list[Any]:  # noqa: ANN401 (any hashable words)
+    return [word for word, times in Counter(words).items() if times > 1]
+
+
 class ActivePolicy(BaseModel):
     """A policy in force: what it says, and the hash of the very bytes that said it."""
 
@@ -379,11 +501,3 @@ class ActivePolicy(BaseModel):
     """SHA-256 of the file's bytes, hex."""
     source: str = ""
     """File, and commit where known; for reading."""
-
-
-def wall_time(text: str) -> tuple[time, bool]:
-    """The time of day, and whether it is the end of the day (`24:00`)."""
-    if text == "24:00":
-        return time(0), True
-    hours, minutes = text.split(":")
-    return time(int(hours), int(minutes)), False

@@ -39,7 +39,8 @@ class Remedy:
     who: tuple[str, ...] = ()
     """Humans who can do it now, after separation of duties; empty where nobody in particular must."""
     at: datetime | None = None
-    """For `WAIT`: the first instant at which this rule would be met, aware UTC."""
+    """For `WAIT`, aware UTC: as a rule finds it, the first instant at which that rule would be met; in a decision, the
+    first at which every rule that turns with time is met, for the one without the other helps nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ class Decision:
     policy_hash: str
     """SHA-256 of the policy file's bytes, hex."""
     earliest: datetime | None = None
-    """First instant at which waiting alone would do, checked on the composition; None: no known opening."""
+    """First instant at which every rule that turns with time is met, checked on all of them together; what else blocks
+    is still to be done. None: no opening is known, or nothing that time decides is in the way."""
     notes: tuple[str, ...] = field(default=())
     """What people should know and no rule turns on: an ignored vote and why, the next close."""
 

@@ -1,0 +1,38 @@
+"""How do we put instants, spans and lists of names into a sentence?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, tzinfo
+
+
+def instant(at: datetime, zone: tzinfo) -> str:
+    """`Tue 24 Nov 2026 13:00 CET`; with seconds only where there are some."""
+    local = at.astimezone(zone)
+    clock = "%H:%M:%S" if local.second or local.microsecond else "%H:%M"
+    return f"{local:%a} {local.day} {local:%b %Y} {local.strftime(clock)} {local.tzname()}"
+
+
+def lasting(time: timedelta) -> str:
+    """`23 h 59 min`, whole units rounded down, the smaller ones only where they say something."""
+    seconds = max(0, int(time.total_seconds()))
+    hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
+    parts = [f"{hours} h"] if hours else []
+    if minutes:
+        parts.append(f"{minutes} min")
+    if rest and not hours:
+        parts.append(f"{rest} s")
+    return " ".join(parts) or "0 s"
+
+
+def listed(names: Iterable[str], last: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`; `nobody` where there is none."""
+    words = list(names)
+    if len(words) < 2:
+        return words[0] if words else "nobody"
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def role(name: str) -> str:
+    """A role's name as people say it: `release manager`."""
+    return name.replace("_", " ")

@@ -1,0 +1,209 @@
+"""Windows: the 1,600 vectors, brute force over other zones, and the words."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policy.document import Window
+from policy.windows import is_open, next_change, next_opening, says
+
+VECTORS = json.loads((Path(__file__).parent.parent / "data" / "windows.json").read_text())
+ELSEWHERE = ZoneInfo("Pacific/Auckland")
+"""The policy's own zone, which no window of the vectors may fall back to."""
+
+
+def translated(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule of the vectors in our words."""
+    name = rule.get("name", "")
+    match rule["type"]:
+        case "weekly":
+            return {"weekly": {key: rule[key] for key in ("days", "start", "end")}}
+        case "interval":
+            return {"interval": {"start": rule["start"], "end": rule["end"], "name": name}}
+        case "dates":
+            return {"dates": {"days": rule["dates"], "name": name}}
+        case "month_end":
+            return {"month_end": {"last_days": rule["last_days"], "first_days": rule["first_days"], "name": name}}
+        case "month_end_business":
+            return {
+                "month_end": {
+                    "last_business_days": rule["last"],
+                    "first_business_days": rule["first"],
+                    "holidays": rule["holidays"],
+                    "name": name,
+                }
+            }
+    raise AssertionError(rule)
+
+
+@cache
+def schedules() -> dict[str, Window]:
+    return {
+        schedule["id"]: window(
+            schedule["tz"],
+            None if schedule["allow"] is None else [translated(rule) for rule in schedule["allow"]],
+            [translated(rule) for rule in schedule["deny"]],
+        )
+        for schedule in VECTORS["schedules"]
+    }
+
+
+def window(zone: str, allow: list[Any] | None = None, deny: list[Any] | None = None) -> Window:
+    return Window.model_validate({"timezone": zone, "allow": allow, "deny": deny or []})
+
+
+def weekly(days: str, start: str, end: str) -> dict[str, Any]:
+    return {"weekly": {"days": days.split(), "start": start, "end": end}}
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+@pytest.mark.requirement("D-17")
+@pytest.mark.parametrize("schedule", [schedule["id"] for schedule in VECTORS["schedules"]])
+def test_every_vector_is_open_and_changes_exactly_when_brute_force_says(schedule: str) -> None:
+    cases = [case for case in VECTORS["cases"] if case["schedule"] == schedule]
+    assert cases
+    it = schedules()[schedule]
+    wrong = []
+    for case in cases:
+        at = moment(case["at"])
+        change = next_change(it, ELSEWHERE, at)
+        expected = case["next_change"]
+        late_enough = change is None or change >= moment(case["next_change_searched_until"])
+        right = change == moment(expected) if expected else late_enough
+        if is_open(it, ELSEWHERE, at) is not case["open"] or not right:
+            wrong.append((case, change))
+    assert not wrong
+
+
+def test_the_vectors_are_all_there() -> None:
+    assert len(VECTORS["cases"]) == 1600
+
+
+ZONES = [
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Sydney",
+    "Africa/Cairo",
+    "Australia/Lord_Howe",
+    "Antarctica/Troll",
+    "America/Havana",
+    "Asia/Kathmandu",
+    "UTC",
+]
+RULES = [
+    weekly("mon tue wed thu fri", "09:00", "17:00"),
+    weekly("thu", "23:30", "00:30"),
+    weekly("sat", "22:00", "02:15"),
+    weekly("sun", "01:15", "02:45"),
+    weekly("fri sun", "00:00", "24:00"),
+    weekly("sun", "02:30", "02:30"),
+    weekly("sun", "00:30", "00:45"),
+    {"dates": {"days": ["2026-04-24", "2026-10-29", "2026-10-30", "2026-11-01"]}},
+    {"month_end": {"last_days": 2, "first_days": 1}},
+    {"month_end": {"last_business_days": 1, "first_business_days": 2, "holidays": ["2026-04-30", "2026-10-30"]}},
+    {"interval": {"start": "2026-10-25T02:15", "end": "2026-10-25T02:45"}},
+    {"interval": {"start": "2026-03-29T01:15", "end": "2026-04-24T00:30"}},
+]
+TRANSITIONS = [
+    datetime(2026, 3, 8, 0, tzinfo=UTC),
+    datetime(2026, 3, 28, 12, tzinfo=UTC),
+    datetime(2026, 4, 4, 0, tzinfo=UTC),
+    datetime(2026, 4, 23, 12, tzinfo=UTC),
+    datetime(2026, 10, 3, 0, tzinfo=UTC),
+    datetime(2026, 10, 24, 12, tzinfo=UTC),
+    datetime(2026, 10, 29, 12, tzinfo=UTC),
+    datetime(2026, 11, 1, 0, tzinfo=UTC),
+    datetime(2026, 12, 30, 18, tzinfo=UTC),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    zone=st.sampled_from(ZONES),
+    allow=st.none() | st.lists(st.sampled_from(RULES), min_size=1, max_size=3),
+    deny=st.lists(st.sampled_from(RULES), min_size=1, max_size=2),
+    around=st.sampled_from(TRANSITIONS),
+    minutes=st.integers(0, 36 * 60),
+)
+def test_the_next_change_is_the_one_found_by_stepping_through_the_minutes(
+    zone: str, allow: list[Any] | None, deny: list[Any], around: datetime, minutes: int
+) -> None:
+    it, at = window(zone, allow, deny), around + timedelta(minutes=minutes)
+    was = is_open(it, ELSEWHERE, at)
+    stepped = (at + timedelta(minutes=step) for step in range(1, 30 * 60))
+    expected = next((instant for instant in stepped if is_open(it, ELSEWHERE, instant) is not was), None)
+    found = next_change(it, ELSEWHERE, at)
+    if expected is None:
+        assert found is None or found >= at + timedelta(minutes=30 * 60)
+    else:
+        assert found == expected
+
+
+OFFICE = window("Europe/Berlin", [weekly("mon tue wed thu", "09:00", "17:00"), weekly("fri", "09:00", "13:00")])
+
+
+@pytest.mark.requirement("S2-26", "D-17")
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-11-24T07:59:59.999999Z", False),
+        ("2026-11-24T08:00:00Z", True),
+        ("2026-11-24T15:59:59.999999Z", True),
+        ("2026-11-24T16:00:00Z", False),
+        ("2026-11-27T11:59:59Z", True),
+        ("2026-11-27T12:00:00Z", False),
+        ("2026-03-31T06:59:59Z", False),  # summer time: an hour earlier
+        ("2026-03-31T07:00:00Z", True),
+    ],
+)
+def test_the_first_instant_is_open_and_the_last_is_closed(at: str, expected: bool) -> None:
+    assert is_open(OFFICE, ELSEWHERE, moment(at)) is expected
+
+
+def test_a_window_that_never_opens_again_says_so() -> None:
+    past = window("UTC", [{"interval": {"start": "2026-02-01T00:00", "end": "2026-02-02T00:00"}}])
+    assert next_opening(past, ELSEWHERE, moment("2026-03-01T00:00:00Z")) is None
+
+
+def test_a_change_beyond_the_horizon_is_none() -> None:
+    later = window("UTC", [{"interval": {"start": "2027-02-01T00:00", "end": "2027-02-02T00:00"}}])
+    at = moment("2026-03-01T00:00:00Z")
+    assert next_change(later, ELSEWHERE, at, timedelta(days=300)) is None
+    assert next_change(later, ELSEWHERE, at) == moment("2027-02-01T00:00:00Z")
+
+
+def test_a_window_without_a_zone_uses_the_policys() -> None:
+    it = Window.model_validate({"allow": [weekly("tue", "09:00", "10:00")]})
+    assert is_open(it, ZoneInfo("Asia/Tokyo"), moment("2026-11-24T00:30:00Z"))
+    assert not is_open(it, ZoneInfo("UTC"), moment("2026-11-24T00:30:00Z"))
+
+
+@pytest.mark.parametrize(
+    ("it", "expected"),
+    [
+        (OFFICE, "Mon–Thu 09:00–17:00 and Fri 09:00–13:00 (Europe/Berlin)"),
+        (
+            window("UTC", None, [weekly("mon wed", "16:00", "24:00"), {"month_end": {"last_days": 2}}]),
+            "always, but not Mon, Wed 16:00–24:00 or the last 2 days of a month (UTC)",
+        ),
+        (
+            window("UTC", [{"interval": {"start": "2026-02-01T00:00", "end": "2026-02-02T00:00", "name": "move"}}]),
+            "move, 2026-02-01 00:00 to 2026-02-02 00:00 (UTC)",
+        ),
+        (window("UTC", None, [{"dates": {"days": ["2026-12-24"]}}]), "always, but not 2026-12-24 (UTC)"),
+    ],
+)
+def test_a_window_says_in_words_when_it_is_open(it: Window, expected: str) -> None:
+    assert says(it, ELSEWHERE) == expected
