@@ -290,7 +290,7 @@ class Verified:
 def verify(
     rows: Iterable[Stored], checkpoints: Iterable[tuple[int, bytes]], head: tuple[int, bytes, bytes]
 ) -> Verified:
-    """The tree recomputed from the stored bytes, against the checkpoints by size and the head (size, frontier, root)."""
+    """The tree recomputed from the stored bytes, against checkpoints by size and the head (size, frontier, root)."""
     tree = Frontier()
     problems: list[str] = []
     marks = iter(checkpoints)

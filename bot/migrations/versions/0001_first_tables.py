@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("at", WHOLE, nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
-        sa.CheckConstraint("length(root) = 32", name="ck_checkpoints_root"),
+        sa.CheckConstraint("length(root) = 32", name=op.f("ck_checkpoints_root")),
         sa.PrimaryKeyConstraint("size", name="pk_checkpoints"),
         sqlite_strict=True,
     )
@@ -38,7 +38,7 @@ def upgrade() -> None:
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("leaf", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint("length(leaf) = 32", name="ck_entries_leaf"),
+        sa.CheckConstraint("length(leaf) = 32", name=op.f("ck_entries_leaf")),
         sa.PrimaryKeyConstraint("seq", name="pk_entries"),
         sa.UniqueConstraint("id", name="uq_entries_id"),
         sqlite_strict=True,
@@ -63,7 +63,7 @@ def upgrade() -> None:
         "fences",
         sa.Column("id", WHOLE, nullable=False),
         sa.Column("n", WHOLE, nullable=False),
-        sa.CheckConstraint("id = 1", name="ck_fences_one_row"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_fences_one_row")),
         sa.PrimaryKeyConstraint("id", name="pk_fences"),
         sqlite_strict=True,
     )
@@ -113,7 +113,7 @@ def upgrade() -> None:
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("last_at", WHOLE, nullable=False),
-        sa.CheckConstraint("id = 1", name="ck_ledger_head_one_row"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_ledger_head_one_row")),
         sa.PrimaryKeyConstraint("id", name="pk_ledger_head"),
         sqlite_strict=True,
     )
@@ -137,9 +137,10 @@ def upgrade() -> None:
         sa.Column("trouble", sa.Text(), nullable=False),
         sa.Column("open_key", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "over = 0 OR (due_at IS NULL AND open_key IS NULL AND owner IS NULL)", name="ck_operations_over_is_over"
+            "over = 0 OR (due_at IS NULL AND open_key IS NULL AND owner IS NULL)",
+            name=op.f("ck_operations_over_is_over"),
         ),
-        sa.CheckConstraint("over IN (0, 1)", name="ck_operations_over"),
+        sa.CheckConstraint("over IN (0, 1)", name=op.f("ck_operations_over")),
         sa.PrimaryKeyConstraint("id", name="pk_operations"),
         sa.UniqueConstraint("open_key", name="uq_operations_open_key"),
         sqlite_strict=True,
@@ -174,7 +175,7 @@ def upgrade() -> None:
         sa.Column("ts", sa.Text(), nullable=False),
         sa.Column("attempts", WHOLE, nullable=False),
         sa.Column("at", WHOLE, nullable=False),
-        sa.CheckConstraint("state IN ('waiting', 'sent', 'replaced', 'given up')", name="ck_outbox_state"),
+        sa.CheckConstraint("state IN ('waiting', 'sent', 'replaced', 'given up')", name=op.f("ck_outbox_state")),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         sqlite_strict=True,
     )

@@ -1,0 +1,982 @@
+"""How are our books kept? Requests, operations, votes, freezes, the ledger and what is still to be said, in plain SQL.
+
+Everything that belongs together is one transaction; what is acknowledged is on disk. Leases go by the database's own
+clock, everything that people see by the business clock, which can be moved in the sandbox.
+"""
+
+# ruff: noqa: S608  (statements are put together from constants of ours only; values are always bound)
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Literal, Self, cast
+
+from pydantic import TypeAdapter
+
+from bot import migrations
+from bot.database import NOTHING_DONE, Reader, Row, Sqlite, Transaction, Writer
+from bot.ledger import ACTOR_NAME, REASONS, Disclosure, Draft, Frontier, Stored, Ulids, Verified, leaf_hash
+from bot.ledger import micros as _micros
+from bot.ledger import moment as _moment
+from bot.ledger import verify as _verify
+from commands.errors import LostLease, Rejected, Unavailable
+from commands.operation import Operation, Wish
+from commands.ports import Clock, Entry, EntryPhase, Lease, Message, Recorded, Request, Taken, Writes
+from commands.reply import Reply
+from policy.facts import Freeze, Hold, KnownGood, Verdict, Vote
+from policy.model import Digest, Person, Place, Sha
+
+LEASE = 10.0  # seconds: a dead runner's work is taken over about 9 s later (measured, notes on durable operations)
+PATIENCE = 2.0  # seconds: what is not on disk by then is refused while Slack's 3 s still allow an answer
+ROOT = "root"
+"""The slot that opens an operation's thread."""
+
+_LOST = "Somebody newer has taken this over."
+
+
+@cache
+def _operations() -> TypeAdapter[Operation]:
+    return TypeAdapter(Operation)
+
+
+@cache
+def _persons() -> TypeAdapter[Person]:
+    return TypeAdapter(Person)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A message that waits in the outbox."""
+
+    id: int
+    channel: str
+    payload: dict[str, Any]
+    operation: str = ""
+    slot: str = ""
+    thread: str = ""
+    only_for: str = ""
+    request: str = ""
+    attempts: int = 0
+    """Times it was tried in vain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where something stands in Slack."""
+
+    channel: str
+    ts: str
+
+
+class Store:
+    """Our own books: the port `commands.ports.Store`, and what worker, controller and outbox need beside it.
+
+    Enter it, once the tables are up to date (`bot.migrations`). One for each process; several may share the file.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        clock: Clock,
+        render: Callable[[Reply], Mapping[str, Any]],
+        *,
+        version: str = "",
+        lease: float = LEASE,
+        patience: float = PATIENCE,
+    ) -> None:
+        """`render` turns a reply into the JSON that is sent; `version` is the program's, for the ledger; seconds."""
+        self._clock = clock
+        self._render = render
+        self._version = version
+        self._lease = lease
+        self._me = f"{os.getpid()}-{os.urandom(4).hex()}"
+        self._url = database_url
+        self._sql = Sqlite(migrations.sqlite_path(database_url), busy=patience * 0.75)
+        self._ids = Ulids()
+        self._writer = Writer(self._sql, self._transaction, patience)
+        self._reader = Reader(self._sql, patience)
+        self.arrived = asyncio.Event()
+        """Set when a request was taken that waits for an answer; whoever waits for it clears it."""
+        self.changed = asyncio.Event()
+        """Set when an operation may be due: a hint, `next_due` tells."""
+        self.filled = asyncio.Event()
+        """Set when there is something to send."""
+
+    @property
+    def lease_seconds(self) -> float:
+        return self._lease
+
+    async def __aenter__(self) -> Self:
+        """`Rejected` where the tables are not this program's or their guards are gone."""
+        if migrations.needs_upgrade(self._url):
+            raise Rejected("The database is not up to date; run `release-bot db upgrade` first.")
+        await self._writer.__aenter__()
+        await self._reader.__aenter__()
+        try:
+            missing = await self._reader.read(migrations.missing_guards)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        if missing:
+            await self.__aexit__()
+            names = ", ".join(sorted(missing))
+            raise Rejected(f"The database has lost what keeps its records append-only: {names}.")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._writer.__aexit__()
+        await self._reader.__aexit__()
+
+    def _transaction(self, connection: sqlite3.Connection) -> _Books:
+        return _Books(connection, self._clock, self._ids, self._sql)
+
+    # What was asked -------------------------------------------------------------------------------------------------
+
+    async def take(self, request: Request, actor: Person, *, answered: bool) -> bool:
+        """It stands in the ledger on disk. False, and nothing is written, where it did already.
+
+        `answered`: the answer is given on the spot, so nobody needs to look at it again.
+        """
+        detail = {
+            "request": request.id,
+            "via": request.via,
+            "channel": request.channel,
+            "thread": request.thread,
+            "message": request.message,
+        }
+        draft = Draft(
+            Entry(
+                kind="command",
+                phase=EntryPhase.REQUEST,
+                what="asked",
+                actor=actor,
+                detail={name: value for name, value in detail.items() if value},
+                private={"words": request.words},
+            ),
+            self._version,
+        )
+
+        def work(books: _Books) -> bool:
+            if books.one("SELECT 1 FROM requests WHERE id = :id", {"id": request.id}):
+                return False
+            seq, entry = books.append(draft)
+            at = books.now if request.at is None else _micros(request.at)
+            books.run(
+                "INSERT INTO requests"
+                " (id, seq, entry, words, account, channel, thread, message, via, at, answered_at) VALUES"
+                " (:id, :seq, :entry, :words, :account, :channel, :thread, :message, :via, :at, :answered_at)",
+                {
+                    "id": request.id,
+                    "seq": seq,
+                    "entry": entry,
+                    "words": request.words,
+                    "account": request.account,
+                    "channel": request.channel,
+                    "thread": request.thread,
+                    "message": request.message,
+                    "via": request.via,
+                    "at": at,
+                    "answered_at": books.now if answered else None,
+                },
+            )
+            if not answered:
+                books.rings.add(self.arrived)
+            return True
+
+        return await self._writer.write(work)
+
+    async def pending_requests(self, limit: int = 100) -> tuple[Request, ...]:
+        """Those taken and not answered, oldest first."""
+        rows = await self._all(
+            "SELECT id, words, account, channel, thread, message, via, at FROM requests"
+            " WHERE answered_at IS NULL ORDER BY seq LIMIT :limit",
+            {"limit": limit},
+        )
+        return tuple(replace(Request(*row[:7]), at=_moment(row[7])) for row in rows)
+
+    # Writing --------------------------------------------------------------------------------------------------------
+
+    async def commit(self, writes: Writes, lease: Lease | None = None) -> None:
+        """All of it is on disk. See `commands.ports.Store` and `Writes`.
+
+        With a lease, a step whose operation goes on at once (`due` of 0) keeps it, unless it took a place: then the
+        next claim draws a fence newer than that of whoever held the place before.
+        """
+        await self._commit(writes, lease)
+
+    async def carry_on(self, writes: Writes, lease: Lease) -> tuple[Operation, Lease] | None:
+        """As `commit`; then the operation as it stands and a renewed lease, where the lease is kept."""
+        return await self._commit(writes, lease)
+
+    async def _commit(self, writes: Writes, lease: Lease | None) -> tuple[Operation, Lease] | None:
+        step = _Step(
+            writes=writes,
+            lease=lease,
+            drafts=tuple(Draft(entry, self._version) for entry in writes.entries),
+            data="" if writes.operation is None else _operations().dump_json(writes.operation).decode(),
+            payloads=tuple(_json(self._render(message.reply)) for message in writes.messages),
+            voters=tuple(_persons().dump_json(vote.voter).decode() for _, vote in writes.votes),
+        )
+        kept = await self._writer.write(lambda books: self._write(books, step))
+        if kept is None:
+            return None
+        row, ends = kept
+        operation = _operation(row)
+        return operation, Lease(operation.id, operation.fence, ends)
+
+    def _write(self, books: _Books, step: _Step) -> tuple[Row, float] | None:
+        writes, lease = step.writes, step.lease
+        cause = ""
+        if writes.answers:
+            request = books.one("SELECT entry, answered_at FROM requests WHERE id = :id", {"id": writes.answers})
+            if request is None:
+                raise ValueError(f"answers {writes.answers}, which was never taken")
+            if request[1] is not None:
+                return None
+            books.run("UPDATE requests SET answered_at = :now WHERE id = :id", {"now": books.now, "id": writes.answers})
+            cause = request[0]
+        kept = False
+        ends = time.monotonic() + self._lease
+        if writes.operation is not None:
+            if writes.creates:
+                self._create(books, writes, writes.operation, step.data)
+            elif lease is None or lease.operation != writes.operation.id:
+                raise ValueError(f"{writes.operation.id} changes only under its own lease")
+            else:
+                kept = self._update(books, writes, writes.operation, step.data, lease)
+        elif lease is not None:
+            self._must_hold(books, lease)
+        for draft in step.drafts:
+            books.append(draft, cause)
+        _record(books, writes, step.voters)
+        self._signal(books, writes)
+        self._say(books, writes.messages, step.payloads)
+        if not kept or lease is None:
+            return None
+        row = books.one(
+            f"{_OPERATION} WHERE id = :id AND fence = :fence", {"id": lease.operation, "fence": lease.fence}
+        )
+        return None if row is None else (row, ends)
+
+    def _create(self, books: _Books, writes: Writes, operation: Operation, data: str) -> None:
+        key = None if operation.over else _open_key(operation)
+        other = books.one(
+            "SELECT id FROM operations WHERE id = :id OR open_key = :key ORDER BY id = :id DESC LIMIT 1",
+            {"id": operation.id, "key": key},
+        )
+        if other is not None:
+            raise Taken(other[0])
+        books.run(
+            "INSERT INTO operations (id, kind, service, environment, phase, over, data, asked_at, wish, fence, owner,"
+            " lease_until, due_at, wake, attempts, trouble, open_key) VALUES (:id, :kind, :service, :environment,"
+            " :phase, :over, :data, :asked_at, :wish, 0, NULL, 0, :due_at, 0, 0, '', :key)",
+            {
+                "id": operation.id,
+                "kind": operation.question.deed.value,
+                "service": operation.place.service,
+                "environment": operation.place.environment,
+                "phase": operation.phase.value,
+                "over": int(operation.over),
+                "data": data,
+                "asked_at": _micros(operation.asked_at),
+                "wish": operation.wish.value,
+                "due_at": None if operation.over else books.later(writes.due),
+                "key": key,
+            },
+        )
+        _take_place(books, writes.takes, operation.id)
+        books.rings.add(self.changed)
+
+    def _update(self, books: _Books, writes: Writes, operation: Operation, data: str, lease: Lease) -> bool:
+        """True where the lease is kept."""
+        keep = writes.due is not None and writes.due <= timedelta(0) and not operation.over and writes.takes is None
+        key = None if operation.over else _open_key(operation)
+        # A signal that came after the claim must not be slept over. A key that somebody else has stays as it was.
+        done = books.run(
+            f"UPDATE operations SET phase = :phase, over = :over, data = :data, wish = :wish,"
+            f" attempts = 0, trouble = '',"
+            f" owner = CASE WHEN :keep = 1 THEN owner END,"
+            f" lease_until = CASE WHEN :keep = 1 THEN {self._sql.NOW} + :lease ELSE 0 END,"
+            f" due_at = CASE WHEN :over = 1 THEN NULL WHEN wake = :seen THEN :due_at ELSE :now END,"
+            f" open_key = CASE WHEN :over = 1 THEN NULL"
+            f" WHEN EXISTS (SELECT 1 FROM operations AS other WHERE other.open_key = :key AND other.id <> :id)"
+            f" THEN open_key ELSE :key END"
+            f" WHERE id = :id AND fence = :fence AND over = 0",
+            {
+                "phase": operation.phase.value,
+                "over": int(operation.over),
+                "data": data,
+                "wish": operation.wish.value,
+                "keep": int(keep),
+                "lease": self._lease_micros,
+                "seen": operation.wake,
+                "due_at": books.later(writes.due),
+                "now": books.now,
+                "key": key,
+                "id": operation.id,
+                "fence": lease.fence,
+            },
+        )
+        if done.rowcount != 1:
+            raise LostLease(_LOST)
+        _take_place(books, writes.takes, operation.id)
+        if operation.over:
+            self._leave(books, operation.id, None)
+        elif writes.leaves is not None:
+            self._leave(books, operation.id, writes.leaves)
+        if not keep:
+            books.rings.add(self.changed)
+        return keep
+
+    @property
+    def _lease_micros(self) -> int:
+        return int(self._lease * 1_000_000)
+
+    def _must_hold(self, books: _Books, lease: Lease) -> None:
+        held = books.one(
+            "SELECT 1 FROM operations WHERE id = :id AND fence = :fence AND over = 0",
+            {"id": lease.operation, "fence": lease.fence},
+        )
+        if held is None:
+            raise LostLease(_LOST)
+
+    def _leave(self, books: _Books, operation: str, place: Place | None) -> None:
+        """The operation holds that place (or any) no more, and those who may be waiting for it are woken."""
+        only = "" if place is None else " AND service = :service AND environment = :environment"
+        values = {"id": operation}
+        if place is not None:
+            values |= {"service": place.service, "environment": place.environment}
+        freed = books.run(
+            f"DELETE FROM place_locks WHERE operation = :id{only} RETURNING service, environment",
+            values,
+        ).fetchall()
+        for service, environment in freed:
+            books.run(
+                "UPDATE operations SET wake = wake + 1, due_at = :now"
+                " WHERE service = :service AND environment = :environment AND over = 0 AND id <> :id",
+                {"now": books.now, "service": service, "environment": environment, "id": operation},
+            )
+            books.rings.add(self.changed)
+
+    def _signal(self, books: _Books, writes: Writes) -> None:
+        """Whoever was voted on, wished for or woken is due now."""
+        for operation, wish in writes.wishes:
+            fence = books.fence()
+            books.run(
+                "UPDATE operations SET wish = :wish, fence = :fence, owner = NULL, lease_until = 0, wake = wake + 1,"
+                " due_at = :now WHERE id = :id AND over = 0",
+                {"wish": wish.value, "fence": fence, "now": books.now, "id": operation},
+            )
+        for operation in (*writes.wakes, *(operation for operation, _ in writes.votes)):
+            books.run(
+                "UPDATE operations SET wake = wake + 1, due_at = :now WHERE id = :id AND over = 0",
+                {"now": books.now, "id": operation},
+            )
+        if writes.wishes or writes.wakes or writes.votes:
+            books.rings.add(self.changed)
+
+    def _say(self, books: _Books, messages: Sequence[Message], payloads: Sequence[str]) -> None:
+        for message, payload in zip(messages, payloads, strict=True):
+            if message.phase:
+                now_in = books.one("SELECT phase FROM operations WHERE id = :id", {"id": message.operation})
+                if now_in is None or now_in[0] != message.phase:
+                    continue
+            books.run(
+                "INSERT INTO outbox (channel, operation, slot, thread, only_for, request, payload, state, ts, attempts,"
+                " at) VALUES (:channel, :operation, :slot, :thread, :only_for, :request, :payload, 'waiting', '', 0,"
+                " :now)",
+                {
+                    "channel": message.channel,
+                    "operation": message.operation,
+                    "slot": message.slot,
+                    "thread": message.thread,
+                    "only_for": message.only_for,
+                    "request": message.request,
+                    "payload": payload,
+                    "now": books.now,
+                },
+            )
+            books.rings.add(self.filled)
+
+    # Claims ---------------------------------------------------------------------------------------------------------
+
+    async def claim(self) -> tuple[Operation, Lease] | None:
+        """The operation that has been due longest, now ours under a new fence; None: nothing is due."""
+
+        def work(books: _Books) -> tuple[Row, float] | None:
+            ends = time.monotonic() + self._lease
+            due = books.one(
+                f"SELECT id FROM operations WHERE over = 0 AND due_at <= :now AND lease_until <= {self._sql.NOW}"
+                f" ORDER BY due_at, id LIMIT 1 {self._sql.SKIP_LOCKED}",
+                {"now": books.now},
+            )
+            if due is None:
+                return None
+            books.run(
+                f"UPDATE operations SET owner = :me, lease_until = {self._sql.NOW} + :lease, fence = :fence"
+                f" WHERE id = :id",
+                {"me": self._me, "lease": self._lease_micros, "fence": books.fence(), "id": due[0]},
+            )
+            row = books.one(f"{_OPERATION} WHERE id = :id", {"id": due[0]})
+            return None if row is None else (row, ends)
+
+        claimed = await self._writer.write(work)
+        if claimed is None:
+            return None
+        operation = _operation(claimed[0])
+        return operation, Lease(operation.id, operation.fence, claimed[1])
+
+    async def heartbeat(self, lease: Lease) -> Lease:
+        """The same lease, good for its full length again; `LostLease` where a newer claim exists."""
+
+        def work(books: _Books) -> float:
+            ends = time.monotonic() + self._lease
+            done = books.run(
+                f"UPDATE operations SET lease_until = {self._sql.NOW} + :lease"
+                f" WHERE id = :id AND fence = :fence AND owner = :me",
+                {"lease": self._lease_micros, "id": lease.operation, "fence": lease.fence, "me": self._me},
+            )
+            if done.rowcount != 1:
+                raise LostLease(_LOST)
+            return ends
+
+        return replace(lease, ends=await self._writer.write(work))
+
+    async def give_up(self, lease: Lease, after: timedelta, note: str) -> None:
+        """The step failed: the lease is over, the operation untouched and due again after that long."""
+
+        def work(books: _Books) -> None:
+            done = books.run(
+                "UPDATE operations SET owner = NULL, lease_until = 0, attempts = attempts + 1, trouble = :note,"
+                " due_at = :due_at WHERE id = :id AND fence = :fence AND over = 0",
+                {"note": note[:500], "due_at": books.later(after), "id": lease.operation, "fence": lease.fence},
+            )
+            if done.rowcount != 1:
+                raise LostLease(_LOST)
+            books.rings.add(self.changed)
+
+        await self._writer.write(work)
+
+    async def let_go(self, lease: Lease) -> None:
+        """The lease is over and the operation due at once, for somebody else; nothing where it was lost already."""
+
+        def work(books: _Books) -> None:
+            books.run(
+                "UPDATE operations SET owner = NULL, lease_until = 0, due_at = :now"
+                " WHERE id = :id AND fence = :fence AND over = 0 AND owner IS NOT NULL",
+                {"now": books.now, "id": lease.operation, "fence": lease.fence},
+            )
+            books.rings.add(self.changed)
+
+        await self._writer.write(work)
+
+    async def next_due(self) -> float | None:
+        """Seconds until something can be claimed, 0: now; None: never, unless something happens."""
+        due, free = "due_at - :now", f"lease_until - {self._sql.NOW}"
+        row = await self._one(
+            f"SELECT min(CASE WHEN {due} > {free} THEN {due} ELSE {free} END) FROM operations"
+            " WHERE over = 0 AND due_at IS NOT NULL",
+            {"now": _micros(self._clock.now())},
+        )
+        return None if row is None or row[0] is None else max(0.0, row[0] / 1_000_000)
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    async def operation(self, id: str) -> Operation | None:
+        """By id, or by any beginning of it that is unique."""
+        if not id:
+            return None
+        rows = await self._all(
+            f"{_OPERATION} WHERE id >= :id AND id < :end ORDER BY id LIMIT 2", {"id": id, "end": id + "\U0010ffff"}
+        )
+        exact = [row for row in rows if row[0] == id]
+        if exact or len(rows) == 1:
+            return _operation((exact or rows)[0])
+        return None
+
+    async def open_operations(self, place: Place | None = None) -> tuple[Operation, ...]:
+        """Those not over, oldest first."""
+        where, values = _at(place)
+        rows = await self._all(f"{_OPERATION} WHERE over = 0{where} ORDER BY asked_at, id", values)
+        return tuple(map(_operation, rows))
+
+    async def holder(self, place: Place) -> str:
+        """Id of the operation that may change this place, or empty."""
+        where, values = _at(place)
+        row = await self._one(f"SELECT operation FROM place_locks WHERE 1 = 1{where}", values)
+        return "" if row is None else str(row[0])
+
+    async def votes(self, operation: str) -> tuple[Vote, ...]:
+        """Every vote in the order of casting. A withdrawal has taken back all that human's votes on the same plan."""
+        rows = await self._all(
+            "SELECT voter, verdict, at, plan, reason, withdrawn_at FROM votes WHERE operation = :id ORDER BY number",
+            {"id": operation},
+        )
+        votes: list[Vote] = []
+        for voter, verdict, at, plan, reason, withdrawn_at in rows:
+            vote = Vote(
+                _persons().validate_json(voter), Verdict(verdict), _moment(at), plan, reason, _maybe(withdrawn_at)
+            )
+            if vote.withdrawn_at is not None:
+                votes = [
+                    replace(earlier, withdrawn_at=earlier.withdrawn_at or vote.withdrawn_at)
+                    if _same_voter(earlier, vote) and earlier.plan == vote.plan
+                    else earlier
+                    for earlier in votes
+                ]
+            if not any(
+                (each.voter.account, each.at, each.plan, each.verdict)
+                == (vote.voter.account, vote.at, vote.plan, vote.verdict)
+                for each in votes
+            ):
+                votes.append(vote)
+        return tuple(votes)
+
+    async def freezes(self, at: datetime) -> tuple[Freeze, ...]:
+        """Those not yet over at that instant, by start; one that was ended early ends when it was."""
+        rows = await self._all(
+            "SELECT id, environment, service, starts_at, coalesce(ended_at, ends_at), reason, owner, exit_criteria"
+            " FROM freezes WHERE ends_at > :at AND coalesce(ended_at, ends_at) > :at ORDER BY starts_at, id",
+            {"at": _micros(at)},
+        )
+        return tuple(
+            Freeze(row[0], row[1], row[2], _moment(row[3]), _moment(row[4]), row[5], row[6], row[7]) for row in rows
+        )
+
+    async def holds(self, service: str | None = None) -> tuple[Hold, ...]:
+        """Those not lifted, oldest first."""
+        rows = await self._all(
+            "SELECT id, service, environment, digest, since, reason FROM holds"
+            " WHERE lifted_at IS NULL AND (:service IS NULL OR service = :service) ORDER BY since, id",
+            {"service": service},
+        )
+        return tuple(Hold(row[0], Place(row[1], row[2]), Digest(row[3]), _moment(row[4]), row[5]) for row in rows)
+
+    async def known_good(self, place: Place) -> tuple[KnownGood, ...]:
+        """Newest first, one for each revision."""
+        where, values = _at(place)
+        rows = await self._all(
+            f"SELECT revision, digest, verified_at, source, commit_sha FROM known_good WHERE 1 = 1{where}"
+            " ORDER BY verified_at DESC, revision",
+            values,
+        )
+        return tuple(
+            KnownGood(row[0], Digest(row[1]), _moment(row[2]), row[3], None if row[4] is None else Sha(row[4]))
+            for row in rows
+        )
+
+    async def history(self, service: str, limit: int) -> tuple[Recorded, ...]:
+        """Newest first: every entry whose target is that service."""
+        return await self._entries(
+            "service = :service ORDER BY seq DESC LIMIT :limit", {"service": service, "limit": limit}
+        )
+
+    async def newest(self, limit: int) -> tuple[Recorded, ...]:
+        """Newest first, whatever they are about."""
+        return await self._entries("1 = 1 ORDER BY seq DESC LIMIT :limit", {"limit": limit})
+
+    async def dangling_intents(self) -> tuple[Recorded, ...]:
+        """Intents without an outcome yet, oldest first."""
+        return await self._entries(
+            "phase = 'intent' AND effect <> '' AND NOT EXISTS (SELECT 1 FROM entries AS later WHERE later.effect <> ''"
+            " AND later.operation = entries.operation AND later.effect = entries.effect"
+            " AND later.phase = 'outcome' AND later.seq > entries.seq) ORDER BY seq"
+        )
+
+    async def permalink(self, operation: str) -> tuple[str, str]:
+        """Channel and ts of its root message; empty strings while it is unsent."""
+        row = await self._one("SELECT channel, ts FROM threads WHERE operation = :id", {"id": operation})
+        return ("", "") if row is None else (row[0], row[1])
+
+    async def _entries(self, where: str, values: Mapping[str, Any] | None = None) -> tuple[Recorded, ...]:
+        def work(connection: sqlite3.Connection) -> list[Recorded]:
+            rows = connection.execute(f"SELECT seq, body FROM entries WHERE {where}", values or {}).fetchall()
+            return [_recorded(seq, body, _disclosed(connection, seq)) for seq, body in rows]
+
+        return tuple(await self._reader.read(work))
+
+    async def _all(self, sql: str, values: Mapping[str, Any] | None = None) -> list[Row]:
+        return await self._reader.read(lambda connection: connection.execute(sql, values or {}).fetchall())
+
+    async def _one(self, sql: str, values: Mapping[str, Any] | None = None) -> Row | None:
+        rows = await self._all(sql, values)
+        return rows[0] if rows else None
+
+    # The outbox -----------------------------------------------------------------------------------------------------
+
+    async def unsent(self, limit: int = 200) -> tuple[Unsent, ...]:
+        """What waits to be sent, oldest first."""
+        rows = await self._all(
+            "SELECT id, channel, payload, operation, slot, thread, only_for, request, attempts FROM outbox"
+            " WHERE state = 'waiting' ORDER BY id LIMIT :limit",
+            {"limit": limit},
+        )
+        return tuple(Unsent(row[0], row[1], json.loads(row[2]), *row[3:]) for row in rows)
+
+    async def slot(self, operation: str, slot: str) -> Standing | None:
+        """The message that stands under this slot."""
+        row = await self._one(
+            "SELECT channel, ts FROM slots WHERE operation = :operation AND slot = :slot",
+            {"operation": operation, "slot": slot},
+        )
+        return None if row is None else Standing(*row)
+
+    async def sent(self, message: Unsent, ts: str, replaced: Sequence[int] = ()) -> None:
+        """It stands in Slack at `ts` (empty: only somebody saw it); `replaced` need not be sent any more.
+
+        The first message of an operation opens its thread.
+        """
+
+        def work(books: _Books) -> None:
+            _settle(books, (message.id,), "sent", ts)
+            _settle(books, replaced, "replaced", "")
+            if not message.operation or message.only_for:
+                return
+            place = {"operation": message.operation, "channel": message.channel, "ts": ts}
+            root = message.slot == ROOT
+            books.run(
+                "INSERT INTO threads (operation, channel, ts) VALUES (:operation, :channel, :ts)"
+                " ON CONFLICT (operation) DO "
+                + ("UPDATE SET channel = excluded.channel, ts = excluded.ts" if root else "NOTHING"),
+                place,
+            )
+            if message.slot:
+                books.run(
+                    "INSERT INTO slots (operation, slot, channel, ts) VALUES (:operation, :slot, :channel, :ts)"
+                    " ON CONFLICT (operation, slot) DO UPDATE SET channel = excluded.channel, ts = excluded.ts",
+                    place | {"slot": message.slot},
+                )
+
+        await self._writer.write(work)
+
+    async def not_sent(self, message: Unsent) -> None:
+        """One more try was in vain."""
+        await self._writer.write(
+            lambda books: (
+                books.run("UPDATE outbox SET attempts = attempts + 1 WHERE id = :id", {"id": message.id}).rowcount
+            )
+        )
+
+    async def never_sent(self, message: Unsent) -> None:
+        """It is given up."""
+        await self._writer.write(lambda books: _settle(books, (message.id,), "given up", ""))
+
+    # Looking after ourselves ----------------------------------------------------------------------------------------
+
+    async def ready(self) -> None:
+        """Our books can be written and read; else `Unavailable`."""
+        await self._writer.write(lambda books: books.one("SELECT size FROM ledger_head"))
+        missing = await self._reader.read(migrations.missing_guards)
+        if missing:
+            raise Unavailable(NOTHING_DONE)
+
+    async def verify(self) -> Verified:
+        """Every row of the ledger looked at again: bytes, order, tree, checkpoints, guards."""
+        return await asyncio.to_thread(self._verify)
+
+    def _verify(self) -> Verified:
+        connection = self._sql.connect(reading=True)
+        try:
+            connection.execute("BEGIN")
+            found = _verify(
+                _stored(connection),
+                connection.execute("SELECT size, root FROM checkpoints ORDER BY size"),
+                connection.execute("SELECT size, frontier, root FROM ledger_head").fetchone() or (0, b"", b""),
+            )
+            missing = sorted(migrations.missing_guards(connection))
+        finally:
+            connection.close()
+        return replace(found, problems=(*found.problems, *(f"the guard {name} is gone" for name in missing)))
+
+
+# One transaction ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """`Writes`, made ready outside the transaction."""
+
+    writes: Writes
+    lease: Lease | None
+    drafts: tuple[Draft, ...]
+    data: str
+    payloads: tuple[str, ...]
+    voters: tuple[str, ...]
+
+
+class _Books(Transaction):
+    """One transaction, with the head of the ledger in hand from the first entry on."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, ids: Ulids, sql: Sqlite) -> None:
+        super().__init__(connection)
+        self._clock = clock
+        self._ids = ids
+        self._sql = sql
+        self._tree: Frontier | None = None
+        self._last_at = 0
+        self._size_before = 0
+        self._marked: tuple[Frontier, int] | None = None
+        self.now = _micros(clock.now())
+
+    def mark(self) -> None:
+        self.now = _micros(self._clock.now())
+        self._marked = None if self._tree is None else (self._tree.copy(), self._last_at)
+
+    def undo(self) -> None:
+        if self._marked is None:
+            self._tree = None  # first loaded by the job that failed
+        else:
+            self._tree, self._last_at = self._marked
+
+    def later(self, span: timedelta | None) -> int | None:
+        """So much later by the business clock; None: never."""
+        return None if span is None else self.now + max(0, span // timedelta(microseconds=1))
+
+    def fence(self) -> int:
+        """A number larger than all before it, over all operations."""
+        row = self.one("UPDATE fences SET n = n + 1 RETURNING n")
+        if row is None:
+            raise sqlite3.DatabaseError("the row of fences is gone")
+        return int(row[0])
+
+    def append(self, draft: Draft, cause: str = "") -> tuple[int, str]:
+        """The entry's place and id."""
+        tree = self._tree or self._load()
+        entry, seq, at = draft.entry, tree.size, self.now
+        if not cause and entry.phase is EntryPhase.OUTCOME and entry.effect:
+            cause = self._intent_of(entry)
+        id = self._ids(_moment(at))
+        body = draft.sealed(seq=seq, id=id, at=at, cause=cause, behind=self._last_at - at)
+        leaf = leaf_hash(body)
+        self.run(
+            "INSERT INTO entries (seq, id, kind, phase, operation, effect, service, body, leaf)"
+            " VALUES (:seq, :id, :kind, :phase, :operation, :effect, :service, :body, :leaf)",
+            {
+                "seq": seq,
+                "id": id,
+                "kind": entry.kind,
+                "phase": entry.phase.value,
+                "operation": entry.operation,
+                "effect": entry.effect,
+                "service": entry.target.get("service", ""),
+                "body": body,
+                "leaf": leaf,
+            },
+        )
+        if draft.disclosures:
+            self.connection.executemany(
+                "INSERT INTO disclosures (seq, field, salt, value) VALUES (:seq, :field, :salt, :value)",
+                [
+                    {"seq": seq, "field": each.field, "salt": each.salt, "value": each.value}
+                    for each in draft.disclosures
+                ],
+            )
+        tree.append(leaf)
+        self._last_at = at
+        return seq, id
+
+    def _load(self) -> Frontier:
+        row = self.one("SELECT size, frontier, last_at FROM ledger_head WHERE id = 1")
+        if row is None:
+            raise sqlite3.DatabaseError("the head of the ledger is gone")
+        self._size_before, self._last_at = row[0], row[2]
+        self._tree = Frontier.from_bytes(row[0], row[1])
+        return self._tree
+
+    def _intent_of(self, entry: Entry) -> str:
+        row = self.one(
+            "SELECT id FROM entries WHERE effect <> '' AND operation = :operation AND effect = :effect"
+            " AND phase = 'intent' ORDER BY seq DESC LIMIT 1",
+            {"operation": entry.operation, "effect": entry.effect},
+        )
+        return "" if row is None else str(row[0])
+
+    def finish(self) -> None:
+        if self._tree is None or self._tree.size == self._size_before:
+            return
+        tree, root = self._tree, self._tree.root
+        self.run(
+            "UPDATE ledger_head SET size = :size, frontier = :frontier, root = :root, last_at = :last_at WHERE id = 1",
+            {"size": tree.size, "frontier": tree.to_bytes(), "root": root, "last_at": self._last_at},
+        )
+        self.run(
+            "INSERT INTO checkpoints (size, root, at) VALUES (:size, :root, :at)",
+            {"size": tree.size, "root": root, "at": self._last_at},
+        )
+
+
+def _take_place(books: _Books, place: Place | None, operation: str) -> None:
+    if place is None:
+        return
+    values = {"service": place.service, "environment": place.environment, "operation": operation}
+    books.run(
+        "INSERT INTO place_locks (service, environment, operation) VALUES (:service, :environment, :operation)"
+        " ON CONFLICT (service, environment) DO NOTHING",
+        values,
+    )
+    holder = books.one(
+        "SELECT operation FROM place_locks WHERE service = :service AND environment = :environment", values
+    )
+    if holder is not None and holder[0] != operation:
+        raise Taken(holder[0])
+
+
+def _record(books: _Books, writes: Writes, voters: Sequence[str]) -> None:
+    """Votes, freezes, holds and what is known to be good."""
+    for (operation, vote), voter in zip(writes.votes, voters, strict=True):
+        books.run(
+            "INSERT INTO votes (operation, account, voter, verdict, at, plan, reason, withdrawn_at) VALUES"
+            " (:operation, :account, :voter, :verdict, :at, :plan, :reason, :withdrawn_at)",
+            {
+                "operation": operation,
+                "account": vote.voter.account,
+                "voter": voter,
+                "verdict": vote.verdict.value,
+                "at": _micros(vote.at),
+                "plan": vote.plan,
+                "reason": vote.reason,
+                "withdrawn_at": None if vote.withdrawn_at is None else _micros(vote.withdrawn_at),
+            },
+        )
+    for freeze in writes.freezes:
+        books.run(
+            "INSERT INTO freezes (id, environment, service, starts_at, ends_at, reason, owner, exit_criteria) VALUES"
+            " (:id, :environment, :service, :starts_at, :ends_at, :reason, :owner, :exit_criteria)",
+            {
+                "id": freeze.id,
+                "environment": freeze.environment,
+                "service": freeze.service,
+                "starts_at": _micros(freeze.starts_at),
+                "ends_at": _micros(freeze.ends_at),
+                "reason": freeze.reason,
+                "owner": freeze.owner,
+                "exit_criteria": freeze.exit_criteria,
+            },
+        )
+    for id, at in writes.ended_freezes:
+        books.run(
+            "UPDATE freezes SET ended_at = :at WHERE id = :id AND ended_at IS NULL", {"id": id, "at": _micros(at)}
+        )
+    for hold in writes.holds:
+        books.run(
+            "INSERT INTO holds (id, service, environment, digest, since, reason) VALUES"
+            " (:id, :service, :environment, :digest, :since, :reason)",
+            {
+                "id": hold.id,
+                "service": hold.place.service,
+                "environment": hold.place.environment,
+                "digest": hold.digest,
+                "since": _micros(hold.since),
+                "reason": hold.reason,
+            },
+        )
+    for id, at in writes.lifted_holds:
+        books.run(
+            "UPDATE holds SET lifted_at = :at WHERE id = :id AND lifted_at IS NULL", {"id": id, "at": _micros(at)}
+        )
+    for place, good in writes.good:
+        books.run(
+            "INSERT INTO known_good (service, environment, revision, digest, verified_at, source, commit_sha) VALUES"
+            " (:service, :environment, :revision, :digest, :verified_at, :source, :commit_sha)"
+            " ON CONFLICT (service, environment, revision) DO UPDATE SET digest = excluded.digest,"
+            " verified_at = excluded.verified_at, source = excluded.source, commit_sha = excluded.commit_sha"
+            " WHERE excluded.verified_at >= known_good.verified_at",
+            {
+                "service": place.service,
+                "environment": place.environment,
+                "revision": good.revision,
+                "digest": good.digest,
+                "verified_at": _micros(good.verified_at),
+                "source": good.source,
+                "commit_sha": good.commit,
+            },
+        )
+
+
+def _settle(books: _Books, ids: Iterable[int], state: Literal["sent", "replaced", "given up"], ts: str) -> None:
+    for id in ids:
+        books.run(
+            "UPDATE outbox SET state = :state, ts = :ts, payload = '' WHERE id = :id AND state = 'waiting'",
+            {"state": state, "ts": ts, "id": id},
+        )
+
+
+# Rows to values -----------------------------------------------------------------------------------------------------
+
+_OPERATION = "SELECT id, data, wish, fence, wake, attempts FROM operations"
+
+
+def _operation(row: Row) -> Operation:
+    _, data, wish, fence, wake, attempts = row
+    return replace(_operations().validate_json(data), wish=Wish(wish), fence=fence, wake=wake, attempts=attempts)
+
+
+def _open_key(operation: Operation) -> str:
+    digest = "" if operation.plan is None else operation.plan.digest
+    return f"{operation.question.deed} {operation.place} {digest}"
+
+
+def _at(place: Place | None) -> tuple[str, dict[str, str]]:
+    if place is None:
+        return "", {}
+    return " AND service = :service AND environment = :environment", {
+        "service": place.service,
+        "environment": place.environment,
+    }
+
+
+def _same_voter(one: Vote, other: Vote) -> bool:
+    if one.voter.human is not None and one.voter.human == other.voter.human:
+        return True
+    return one.voter.account == other.voter.account
+
+
+def _maybe(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _moment(microseconds)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _disclosed(connection: sqlite3.Connection, seq: int) -> tuple[Disclosure, ...]:
+    rows = connection.execute("SELECT field, salt, value FROM disclosures WHERE seq = :seq", {"seq": seq})
+    return tuple(Disclosure(*row) for row in rows)
+
+
+def _recorded(seq: int, body: bytes, disclosures: Sequence[Disclosure]) -> Recorded:
+    says = cast("dict[str, Any]", json.loads(body))
+    clear = {each.field: each.value for each in disclosures}
+    return Recorded(
+        seq=seq,
+        at=datetime.fromisoformat(says["time"]),
+        kind=says["kind"],
+        phase=EntryPhase(says["phase"]),
+        what=says["what"],
+        actor=says["actor"]["account"],
+        actor_name=clear.pop(ACTOR_NAME, ""),
+        operation=says.get("op", ""),
+        target=says.get("target", {}),
+        detail=says.get("detail", {}),
+        private={name: value for name, value in clear.items() if name != REASONS},
+    )
+
+
+def _stored(connection: sqlite3.Connection) -> Iterator[Stored]:
+    clear: dict[int, list[Disclosure]] = {}
+    for seq, *rest in connection.execute("SELECT seq, field, salt, value FROM disclosures"):
+        clear.setdefault(seq, []).append(Disclosure(*rest))
+    rows = connection.execute(
+        "SELECT seq, id, kind, phase, operation, effect, service, body, leaf FROM entries ORDER BY seq"
+    )
+    for row in rows:
+        stored = Stored(*row)
+        yield replace(stored, disclosures=clear.get(stored.seq, ()))
