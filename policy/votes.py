@@ -206,9 +206,7 @@ def _could(
     }
 
 
-def _matching(
-    humans: Iterable[Human], able: Mapping[Human, frozenset[str]], roles: Sequence[str]
-) -> dict[int, Human]:
+def _matching(humans: Iterable[Human], able: Mapping[Human, frozenset[str]], roles: Sequence[str]) -> dict[int, Human]:
     """As many slots as can be filled, each human filling one: slot → human. Who comes earlier keeps a seat."""
     seats: dict[int, Human] = {}
 

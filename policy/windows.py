@@ -37,9 +37,7 @@ def is_open(window: Window, policy_zone: ZoneInfo, at: datetime) -> bool:
     return _compiled(window, policy_zone).open_at(at)
 
 
-def next_change(
-    window: Window, policy_zone: ZoneInfo, at: datetime, horizon: timedelta = HORIZON
-) -> datetime | None:
+def next_change(window: Window, policy_zone: ZoneInfo, at: datetime, horizon: timedelta = HORIZON) -> datetime | None:
     """The first instant after `at` at which the window opens or closes, UTC; None: not before `at` + horizon."""
     return _compiled(window, policy_zone).change_after(at, horizon)
 

@@ -76,7 +76,9 @@ DOCUMENT: dict[str, Any] = {
 def policy_with(**changes: Any) -> ActivePolicy:
     """The policy with the keys of its path to production changed."""
     to_prod = {**DOCUMENT["paths"][1], **changes}
-    return ActivePolicy(policy=Policy.model_validate({**DOCUMENT, "paths": [DOCUMENT["paths"][0], to_prod]}), hash="f" * 64)
+    return ActivePolicy(
+        policy=Policy.model_validate({**DOCUMENT, "paths": [DOCUMENT["paths"][0], to_prod]}), hash="f" * 64
+    )
 
 
 ACTIVE = policy_with()

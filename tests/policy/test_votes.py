@@ -170,7 +170,10 @@ def test_somebody_who_lost_the_role_since_does_not_count(role_now: tuple[str, ..
 
 
 def test_somebody_who_became_a_guest_or_left_since_does_not_count() -> None:
-    for now in (person("omar", "release_manager", active=False), person("omar", "release_manager", kind=AccountKind.GUEST)):
+    for now in (
+        person("omar", "release_manager", active=False),
+        person("omar", "release_manager", kind=AccountKind.GUEST),
+    ):
         assert not counting(vote(OMAR), people={**EVERYBODY, Human("omar"): now}).complete
 
 
@@ -209,7 +212,10 @@ def test_somebody_with_both_roles_makes_room_for_another() -> None:
     people = {**EVERYBODY, Human("raj"): both}
     assert counting(vote(both), slots=MIXED, people=people).helpers == ("olga", "omar")
     result = counting(vote(both, at=NOW - HOUR), vote(OMAR, at=NOW), slots=MIXED, people=people)
-    assert [(role, each.voter.name) for role, each in result.filled] == [("release_manager", "omar"), ("tech_lead", "raj")]
+    assert [(role, each.voter.name) for role, each in result.filled] == [
+        ("release_manager", "omar"),
+        ("tech_lead", "raj"),
+    ]
 
 
 def test_what_can_be_reached_is_known_before_anybody_votes() -> None:

@@ -1,0 +1,394 @@
+"""All rules together: when it opens, what is noted, and what holds for any facts at all."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policy.decide import decide
+from policy.document import Policy
+from policy.facts import Candidate, Check, CheckState, Deed, Facts, Freeze, Hold, KnownGood, Question, Serving, Verdict
+from policy.finding import Decision, Finding, RemedyKind, Standing
+from policy.model import AccountKind, Human, Person, Place, Unknown
+from policy.rulebook import RULEBOOK, Rule
+from tests.policy.good import (
+    ACTIVE,
+    ALL_GOOD,
+    COMMIT,
+    EVERYBODY,
+    GOOD_ROLLBACK,
+    HOUR,
+    INES,
+    MAYA,
+    NEW,
+    NOW,
+    OLD,
+    OLGA,
+    OMAR,
+    OTHER_PLAN,
+    PLAN,
+    PROMOTION,
+    RAJ,
+    ROLLBACK,
+    but,
+    person,
+    policy_with,
+    vote,
+)
+
+DAY = timedelta(days=1)
+
+
+def freeze(starts_at: datetime, ends_at: datetime, **changes: Any) -> Freeze:
+    values: dict[str, Any] = {"environment": "prod", "service": None, "reason": "quiet", "owner": "ines", **changes}
+    return Freeze(id="fr_1", starts_at=starts_at, ends_at=ends_at, **values)
+
+
+def waits(decision: Decision) -> dict[str, datetime | None]:
+    return {
+        finding.rule: remedy.at
+        for finding in decision.findings
+        for remedy in finding.remedies
+        if remedy.kind is RemedyKind.WAIT
+    }
+
+
+# Silence and faults -------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_rulebook_allows_nothing() -> None:
+    assert not decide(PROMOTION, ALL_GOOD, ACTIVE, NOW, {}).allowed
+    assert not decide(PROMOTION, ALL_GOOD, ACTIVE, NOW, {Deed.PROMOTE: ()}).allowed
+
+
+def broken(*_: object) -> NoReturn:
+    raise ZeroDivisionError
+
+
+@pytest.mark.requirement("D-04")
+@pytest.mark.parametrize("turns_with_time", [True, False])
+def test_a_rule_that_fails_is_unknown_and_blocks(turns_with_time: bool) -> None:
+    rules = (*RULEBOOK[Deed.PROMOTE], Rule("broken", broken, turns_with_time))
+    decision = decide(PROMOTION, ALL_GOOD, ACTIVE, NOW, {Deed.PROMOTE: rules})
+    assert [finding.rule for finding in decision.blockers] == ["broken"]
+    assert decision.blockers[0].standing is Standing.UNKNOWN
+    assert decision.blockers[0].reason == "this could not be judged, for a fault of the bot's (ZeroDivisionError)"
+    assert decision.earliest is None
+
+
+def test_every_rule_of_the_book_finds_something_under_its_own_name() -> None:
+    for deed, rules in RULEBOOK.items():
+        decision = decide(Question(deed, "checkout", "prod", "stage"), ALL_GOOD, ACTIVE, NOW)
+        assert [finding.rule for finding in decision.findings] == [rule.requires for rule in rules]
+
+
+def test_an_instant_without_a_zone_is_no_reason_to_fall_over() -> None:
+    assert not decide(PROMOTION, ALL_GOOD, ACTIVE, datetime(2026, 11, 24, 9)).allowed  # noqa: DTZ001
+
+
+def test_the_decision_names_the_policy_and_the_instant() -> None:
+    decision = decide(PROMOTION, ALL_GOOD, ACTIVE, NOW)
+    assert (decision.policy_hash, decision.at) == (ACTIVE.hash, NOW)
+
+
+# When it opens ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_allowed_needs_no_opening() -> None:
+    assert decide(PROMOTION, ALL_GOOD, ACTIVE, NOW).earliest is None
+
+
+@pytest.mark.requirement("D-16")
+def test_a_freeze_that_ends_at_night_opens_with_the_window() -> None:
+    ends = datetime(2026, 11, 24, 23, tzinfo=UTC)  # midnight in Berlin
+    opens = datetime(2026, 11, 25, 8, tzinfo=UTC)
+    decision = decide(PROMOTION, but(freezes=(freeze(NOW, ends),)), ACTIVE, NOW)
+    assert decision.earliest == opens
+    assert waits(decision) == {"no-freeze": opens}
+    assert "wait until Wed 25 Nov 2026 09:00 CET" in [remedy.says for remedy in decision.blockers[0].remedies]
+
+
+def test_soak_window_and_freeze_open_together_or_not_at_all() -> None:
+    friday = datetime(2026, 11, 27, 11, 30, tzinfo=UTC)
+    serving = Serving("checkout-r-new", NEW, friday - 23 * HOUR, COMMIT)  # soaked at 12:30, after the window
+    monday, tuesday = datetime(2026, 11, 30, 8, tzinfo=UTC), datetime(2026, 12, 1, 9, tzinfo=UTC)
+    facts = but(source_serving=serving, freezes=(freeze(monday - HOUR, tuesday),), expires_at=None, votes=())
+    decision = decide(PROMOTION, facts, ACTIVE, friday)
+    assert decision.earliest == tuesday
+    assert waits(decision) == {"soak": tuesday}
+    assert decide(PROMOTION, replace(facts, freezes=()), ACTIVE, friday).earliest == monday
+
+
+def test_freezes_that_follow_each_other_open_after_the_last() -> None:
+    chain = (
+        freeze(NOW + HOUR, NOW + 3 * HOUR),
+        freeze(NOW - HOUR, NOW + 2 * HOUR),
+        freeze(NOW + 3 * HOUR, NOW + 4 * HOUR),
+    )
+    assert decide(PROMOTION, but(freezes=chain), ACTIVE, NOW).earliest == NOW + 4 * HOUR
+
+
+def test_other_blockers_do_not_hide_when_time_opens() -> None:
+    facts = but(freezes=(freeze(NOW, NOW + HOUR),), votes=(), checks={})
+    assert decide(PROMOTION, facts, ACTIVE, NOW).earliest == NOW + HOUR
+
+
+def test_where_a_time_bound_rule_is_unknown_no_opening_is_known() -> None:
+    sunday = datetime(2026, 11, 29, 9, tzinfo=UTC)
+    decision = decide(PROMOTION, but(freezes=Unknown("the books are closed")), ACTIVE, sunday)
+    assert decision.earliest is None
+    assert waits(decision) == {}
+
+
+def test_no_waiting_helps_a_candidate_that_is_not_served() -> None:
+    sunday = datetime(2026, 11, 29, 9, tzinfo=UTC)
+    decision = decide(PROMOTION, but(source_serving=Serving("x", OLD, NOW - 48 * HOUR)), ACTIVE, sunday)
+    assert decision.earliest is None
+    assert waits(decision) == {}
+
+
+# Notes --------------------------------------------------------------------------------------------------------------
+
+
+def test_each_vote_that_does_not_count_is_noted_with_its_reason() -> None:
+    votes = (vote(MAYA), vote(OMAR), vote(OLGA), vote(RAJ, plan=OTHER_PLAN), vote(INES, Verdict.REJECT))
+    notes = decide(PROMOTION, but(votes=votes), ACTIVE, NOW).notes
+    assert notes == (
+        "maya's approval does not count: maya asked for it, so cannot agree to it",
+        "raj's approval does not count: raj voted on plan 91cc000, and the plan is 3f2a91c",
+        "ines's rejection does not count: ines is no release manager; the rejection is a comment",
+        "omar agrees too; it was not needed",
+        "the window closes Tue 24 Nov 2026 17:00 CET",
+    )
+
+
+def test_a_freeze_that_is_coming_is_noted() -> None:
+    coming = freeze(NOW + HOUR, NOW + DAY)
+    notes = decide(PROMOTION, but(freezes=(coming, freeze(NOW - DAY, NOW - HOUR))), ACTIVE, NOW).notes
+    assert notes[-1] == "a freeze by ines begins Tue 24 Nov 2026 11:00 CET"
+
+
+def test_an_approval_that_will_have_lapsed_by_then_is_noted() -> None:
+    facts = but(freezes=(freeze(NOW, NOW + DAY),), expires_at=None)
+    decision = decide(PROMOTION, facts, ACTIVE, NOW)
+    assert decision.earliest == NOW + DAY
+    assert decision.notes == (
+        "it could start on Wed 25 Nov 2026 10:00 CET, but by then the approvals will have lapsed",
+    )
+    in_time = replace(facts, freezes=(freeze(NOW, NOW + HOUR),))
+    assert decide(PROMOTION, in_time, ACTIVE, NOW).notes == ()
+
+
+def test_a_request_that_will_have_expired_by_then_is_noted() -> None:
+    decision = decide(PROMOTION, but(freezes=(freeze(NOW, NOW + HOUR),), expires_at=NOW + HOUR), ACTIVE, NOW)
+    assert decision.notes == (
+        "it could start on Tue 24 Nov 2026 11:00 CET, but this request expires on Tue 24 Nov 2026 11:00 CET: ask again then",
+    )
+
+
+# Whatever the facts -------------------------------------------------------------------------------------------------
+
+MOMENTS = st.integers(-60 * 24, 60 * 24 * 9).map(lambda minutes: NOW + timedelta(minutes=minutes))
+GONE = st.just(Unknown("it does not answer"))
+PEOPLE: list[Person] = [
+    *EVERYBODY.values(),
+    person("gus", "release_manager", kind=AccountKind.GUEST),
+    person("omar"),
+    Person("github:7", OMAR.human, "omar-gh", roles=OMAR.roles),
+    Person("slack:T0ACME/U9", None, "somebody", roles=OMAR.roles),
+]
+VOTES = st.builds(
+    vote,
+    st.sampled_from(PEOPLE),
+    st.sampled_from(Verdict),
+    MOMENTS,
+    st.sampled_from([PLAN, PLAN, OTHER_PLAN]),
+    st.just(""),
+    st.none() | MOMENTS,
+)
+FREEZES = st.builds(
+    freeze,
+    MOMENTS,
+    MOMENTS,
+    environment=st.sampled_from(["prod", "stage"]),
+    service=st.sampled_from([None, "checkout", "search"]),
+)
+SERVING = st.builds(Serving, st.just("some-revision"), st.sampled_from([NEW, OLD]), MOMENTS)
+CHECKS = st.dictionaries(
+    st.sampled_from(["build", "unit-tests"]),
+    st.sampled_from(CheckState).map(lambda state: Check("it", state)),
+    min_size=1,
+)
+HOLDS = st.builds(
+    Hold,
+    st.just("ho_1"),
+    st.just(Place("checkout", "prod")),
+    st.sampled_from([NEW, OLD]),
+    MOMENTS,
+    st.just("it was bad"),
+)
+FACTS = st.builds(
+    Facts,
+    asked_by=st.sampled_from(PEOPLE),
+    asked_at=MOMENTS,
+    plan=st.sampled_from([PLAN, ""]),
+    expires_at=st.none() | MOMENTS,
+    candidate=GONE | st.builds(Candidate, st.sampled_from([NEW, OLD]), st.just(COMMIT) | GONE),
+    source_serving=GONE | SERVING,
+    target_serving=GONE | SERVING,
+    checks=GONE | CHECKS,
+    freezes=GONE | st.lists(FREEZES, max_size=4).map(tuple),
+    holds=GONE | st.lists(HOLDS, max_size=1).map(tuple),
+    rollback_to=GONE | st.builds(KnownGood, st.just("old"), st.just(OLD), MOMENTS, st.just("release op_1")),
+    votes=st.lists(VOTES, max_size=5).map(tuple),
+    people=GONE | st.just(EVERYBODY),
+)
+"""Facts of every sort, most of them bad."""
+
+
+def changed(changes: dict[str, Any]) -> Facts:
+    return but(**changes)
+
+
+NEARLY_GOOD = st.fixed_dictionaries(
+    {},
+    optional={
+        "votes": st.lists(VOTES, max_size=4).map(lambda votes: (*ALL_GOOD.votes, *votes)),
+        "freezes": st.lists(FREEZES, max_size=4).map(tuple),
+        "source_serving": SERVING,
+        "expires_at": MOMENTS,
+        "holds": st.lists(HOLDS, max_size=1).map(tuple),
+    },
+).map(changed)
+ANY_FACTS = FACTS | NEARLY_GOOD
+QUESTIONS = st.builds(
+    Question,
+    st.sampled_from(Deed),
+    st.sampled_from(["checkout", "search", "nothing"]),
+    st.sampled_from(["dev", "stage", "prod", "nowhere"]),
+    st.sampled_from([None, "dev", "stage"]),
+)
+ANY_QUESTION = st.just(PROMOTION) | QUESTIONS
+HYPOTHESIS = settings(max_examples=200, deadline=None)
+
+
+@HYPOTHESIS
+@given(question=ANY_QUESTION, facts=ANY_FACTS, at=MOMENTS)
+def test_it_never_raises_and_says_the_same_twice(question: Question, facts: Facts, at: datetime) -> None:
+    decision = decide(question, facts, ACTIVE, at)
+    assert decision == decide(question, facts, ACTIVE, at)
+    assert [finding.rule for finding in decision.findings] == [rule.requires for rule in RULEBOOK[question.deed]]
+    assert not any("fault of the bot's" in finding.reason for finding in decision.findings)
+    assert not any("could not be worked out" in note for note in decision.notes)
+
+
+@HYPOTHESIS
+@given(facts=ANY_FACTS, at=MOMENTS, seed=st.integers())
+def test_the_order_of_votes_of_freezes_and_of_rules_does_not_matter(facts: Facts, at: datetime, seed: int) -> None:
+    shuffle = random.Random(seed)
+    rules = list(RULEBOOK[Deed.PROMOTE])
+    shuffle.shuffle(rules)
+    votes = shuffle.sample(facts.votes, len(facts.votes))
+    freezes = facts.freezes
+    if not isinstance(freezes, Unknown):
+        freezes = tuple(shuffle.sample(freezes, len(freezes)))
+    one = decide(PROMOTION, facts, ACTIVE, at)
+    other = decide(
+        PROMOTION, replace(facts, votes=tuple(votes), freezes=freezes), ACTIVE, at, {Deed.PROMOTE: tuple(rules)}
+    )
+    assert (one.allowed, one.earliest, one.notes) == (other.allowed, other.earliest, other.notes)
+    assert {finding.rule: finding for finding in one.findings} == {finding.rule: finding for finding in other.findings}
+
+
+@HYPOTHESIS
+@given(facts=ANY_FACTS, at=MOMENTS, more=FREEZES)
+def test_a_freeze_more_never_lets_anything_through(facts: Facts, at: datetime, more: Freeze) -> None:
+    if isinstance(facts.freezes, Unknown):
+        return
+    frozen = replace(facts, freezes=(*facts.freezes, more))
+    assert decide(PROMOTION, facts, ACTIVE, at).allowed or not decide(PROMOTION, frozen, ACTIVE, at).allowed
+
+
+@HYPOTHESIS
+@given(facts=ANY_FACTS, at=MOMENTS)
+def test_what_is_not_known_never_lets_anything_through(facts: Facts, at: datetime) -> None:
+    names = ("candidate", "source_serving", "target_serving", "checks", "freezes", "holds", "people")
+    for name in names:
+        gone: dict[str, Any] = {name: Unknown("gone")}
+        assert not decide(PROMOTION, replace(facts, **gone), ACTIVE, at).allowed
+
+
+@HYPOTHESIS
+@given(facts=ANY_FACTS, at=MOMENTS)
+def test_an_agreement_more_never_closes_anything(facts: Facts, at: datetime) -> None:
+    if isinstance(facts.people, Unknown):
+        return
+    zoe = person("zoe", "release_manager")
+    more = replace(
+        facts, votes=(*facts.votes, vote(zoe, at=facts.asked_at)), people={**facts.people, Human("zoe"): zoe}
+    )
+    assert decide(PROMOTION, more, ACTIVE, at).allowed or not decide(PROMOTION, facts, ACTIVE, at).allowed
+
+
+TURNING = {rule.requires for rule in RULEBOOK[Deed.PROMOTE] if rule.turns_with_time}
+
+
+def closed(findings: tuple[Finding, ...]) -> set[str]:
+    return {finding.rule for finding in findings} & TURNING
+
+
+@HYPOTHESIS
+@given(facts=ANY_FACTS, at=MOMENTS)
+def test_an_opening_that_is_named_is_one_and_is_the_first(facts: Facts, at: datetime) -> None:
+    decision = decide(PROMOTION, facts, ACTIVE, at)
+    advised = set(waits(decision).values())
+    if decision.earliest is None:
+        assert not advised
+        return
+    assert advised == {decision.earliest}
+    assert closed(decision.blockers)
+    assert not closed(decide(PROMOTION, facts, ACTIVE, decision.earliest).blockers)
+    before = at
+    while before < decision.earliest:
+        assert closed(decide(PROMOTION, facts, ACTIVE, before).blockers)
+        before += max(timedelta(minutes=10), (decision.earliest - at) / 40)
+    just_before = max(at, decision.earliest - timedelta(microseconds=1))
+    assert closed(decide(PROMOTION, facts, ACTIVE, just_before).blockers)
+
+
+@HYPOTHESIS
+@given(facts=ANY_FACTS, at=MOMENTS)
+def test_where_no_opening_is_named_there_is_none(facts: Facts, at: datetime) -> None:
+    decision = decide(PROMOTION, facts, ACTIVE, at)
+    if decision.earliest is None and closed(decision.blockers):
+        for days in range(21):
+            for hours in (8, 9, 13):
+                later = decide(PROMOTION, facts, ACTIVE, at + timedelta(days=days, hours=hours))
+                assert closed(later.blockers)
+
+
+@HYPOTHESIS
+@given(facts=FACTS, freezes=st.lists(FREEZES, max_size=3).map(tuple), at=MOMENTS)
+def test_a_rollback_turns_on_its_own_facts_alone(facts: Facts, freezes: tuple[Freeze, ...], at: datetime) -> None:
+    rollback = replace(
+        facts,
+        asked_by=INES,
+        rollback_to=GOOD_ROLLBACK.rollback_to,
+        target_serving=GOOD_ROLLBACK.target_serving,
+        holds=(),
+        freezes=freezes,
+    )
+    assert decide(ROLLBACK, rollback, ACTIVE, at).allowed
+
+
+def test_the_policy_alone_says_how_many_must_agree() -> None:
+    two = policy_with(approvals=[{"role": "release_manager", "count": 2}])
+    assert not decide(PROMOTION, ALL_GOOD, two, NOW).allowed
+    assert decide(PROMOTION, but(votes=(vote(OMAR), vote(OLGA))), two, NOW).allowed
+    assert isinstance(two.policy, Policy)
