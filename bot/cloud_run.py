@@ -79,9 +79,9 @@ class CloudRun:
         return _revision(name, found)
 
     async def settled(self, handle: str) -> Settled | None:
+        clients = await self._late.get()
         from google.longrunning import operations_pb2
 
-        clients = await self._late.get()
         with reading("How the last change is going"):
             operation = await clients.services.get_operation(
                 operations_pb2.GetOperationRequest(name=handle), timeout=self._read_deadline, retry=None
@@ -157,9 +157,9 @@ class CloudRun:
         return current
 
     async def _write(self, site: Site, body: Theirs, paths: list[str], lease: Lease) -> str:
+        clients = await self._late.get()
         from google.protobuf import field_mask_pb2
 
-        clients = await self._late.get()
         request = clients.run.UpdateServiceRequest(service=body, update_mask=field_mask_pb2.FieldMask(paths=paths))
         if not lease.outlives(0):
             message = f"The right to change {_spoken(site)} has run out; nothing was sent."

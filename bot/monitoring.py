@@ -5,7 +5,6 @@ Numbers come late: a sample is 60 s long and shows up to 180 s after that, so wh
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -51,12 +50,10 @@ class Monitoring:
         window = (until - whole, until)
         clients = await self._late.get()
         with reading("The request numbers"):
-            async with asyncio.TaskGroup() as group:
-                counted = group.create_task(self._counts(clients, site, revision, window))
-                slowest = group.create_task(self._p99(clients, site, revision, window))
-        counts = counted.result()
-        total = sum(counts.values())
-        return Requests(total=total, errors=counts.get("5xx", 0), p99_ms=slowest.result() if total else None)
+            counts = await self._counts(clients, site, revision, window)
+            total = sum(counts.values())
+            p99_ms = await self._p99(clients, site, revision, window) if total else None
+        return Requests(total=total, errors=counts.get("5xx", 0), p99_ms=p99_ms)
 
     async def _counts(
         self, clients: _Clients, site: Site, revision: str, window: tuple[datetime, datetime]

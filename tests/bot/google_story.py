@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -81,7 +82,7 @@ async def deploy(runs: CloudRun, digest: str = V2, revision: str = R2, **given: 
 
 async def done(runs: CloudRun, handle: str) -> Settled:
     """How it ended; asked again until it has, each question a whole round trip."""
-    for _ in range(20_000):
-        if (settled := await runs.settled(handle)) is not None:
-            return settled
-    raise AssertionError("it never settled")
+    async with asyncio.timeout(30):
+        while (settled := await runs.settled(handle)) is None:
+            pass
+    return settled

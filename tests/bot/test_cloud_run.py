@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -359,9 +360,9 @@ async def test_a_write_that_outlasts_its_deadline_is_unknown_and_may_still_arriv
         with pytest.raises(OutcomeUnknown):
             await runs.shift(SITE, seen=seen, shares=(Share(R0, 100),), lease=lease())
         assert world.writes == []
-        for _ in range(20_000):
-            if (await runs.running(SITE)).whole == R0:
-                break
+        async with asyncio.timeout(30):
+            while (await runs.running(SITE)).whole != R0:
+                pass
         assert traffic(world) == [(R0, 100, "")]
 
 
@@ -399,7 +400,7 @@ async def test_a_newer_fence_on_the_service_stops_an_older_writer(world: GoogleW
 async def test_what_changed_since_it_was_seen_is_not_overwritten(world: GoogleWorld, runs: CloudRun) -> None:
     seen = await runs.running(SITE)
     await done(runs, await runs.shift(SITE, seen=seen, shares=(Share(R0, 100),), lease=lease()))
-    with pytest.raises(Conflict, match="somebody else changed|Somebody else changed"):
+    with pytest.raises(Conflict, match="Somebody else changed"):
         await runs.shift(SITE, seen=seen, shares=(Share(R1, 100),), lease=lease())
     assert traffic(world) == [(R0, 100, "")]
     assert len(world.writes) == 1
@@ -426,8 +427,6 @@ async def test_a_write_between_our_look_and_our_write_ends_right_only_where_etag
 
 
 async def test_the_first_call_of_many_at_once_makes_one_client(world: GoogleWorld, runs: CloudRun) -> None:
-    import asyncio
-
     found = await asyncio.gather(*(runs.running(SITE) for _ in range(8)))
     assert {running.whole for running in found} == {R1}
 
