@@ -465,14 +465,24 @@ class Store:
 
         await self._writer.write(work)
 
-    async def let_go(self, lease: Lease) -> None:
-        """The lease is over and the operation due at once, for somebody else; nothing where it was lost already."""
+    async def let_go(self, operation: Operation, lease: Lease, after: timedelta = timedelta(0)) -> None:
+        """The lease is over, the operation as it was and due again after that long, or now if it was woken meanwhile.
+
+        Nothing where the lease was lost already.
+        """
 
         def work(books: _Books) -> None:
             books.run(
-                "UPDATE operations SET owner = NULL, lease_until = 0, due_at = :now"
+                "UPDATE operations SET owner = NULL, lease_until = 0,"
+                " due_at = CASE WHEN wake = :seen THEN :due_at ELSE :now END"
                 " WHERE id = :id AND fence = :fence AND over = 0 AND owner IS NOT NULL",
-                {"now": books.now, "id": lease.operation, "fence": lease.fence},
+                {
+                    "seen": operation.wake,
+                    "due_at": books.later(after),
+                    "now": books.now,
+                    "id": lease.operation,
+                    "fence": lease.fence,
+                },
             )
             books.rings.add(self.changed)
 
@@ -612,12 +622,17 @@ class Store:
 
     # The outbox -----------------------------------------------------------------------------------------------------
 
-    async def unsent(self, limit: int = 200) -> tuple[Unsent, ...]:
-        """What waits to be sent, oldest first."""
+    async def channels_to_tell(self) -> frozenset[str]:
+        """Channels that something waits to be sent to."""
+        rows = await self._all("SELECT DISTINCT channel FROM outbox WHERE state = 'waiting'")
+        return frozenset(row[0] for row in rows)
+
+    async def unsent(self, channel: str, limit: int = 100) -> tuple[Unsent, ...]:
+        """What waits to be sent to that channel, oldest first."""
         rows = await self._all(
             "SELECT id, channel, payload, operation, slot, thread, only_for, request, attempts FROM outbox"
-            " WHERE state = 'waiting' ORDER BY id LIMIT :limit",
-            {"limit": limit},
+            " WHERE state = 'waiting' AND channel = :channel ORDER BY id LIMIT :limit",
+            {"channel": channel, "limit": limit},
         )
         return tuple(Unsent(row[0], row[1], json.loads(row[2]), *row[3:]) for row in rows)
 

@@ -1,0 +1,225 @@
+"""How does what was decided get said? Committed messages are sent in their order, one channel beside the other.
+
+Each is sent at least once: a crash between the sending and our note of it says it twice. An operation's root message
+comes before the rest of its thread; under a slot only the newest state is sent, as an update of what stands there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from bot.store import ROOT, Standing, Store, Unsent
+from commands.errors import Rejected, ReleaseBotError
+
+log = logging.getLogger(__name__)
+
+GAP = 1.0  # seconds between posts to one channel, https://docs.slack.dev/apis/web-api/rate-limits
+BURST = 5  # posts in a row that are let through before the gap counts: "short bursts" in the same place
+FIRST_RETRY = 0.5  # seconds; doubled with each failure in a row
+LAST_RETRY = 60.0  # seconds
+MISTAKES = 5
+"""Tries of a message that fails in a way nobody foresaw, so that it does not stop its channel for good."""
+POLL = 5.0  # seconds between looks without a reason
+
+
+class Chat(Protocol):
+    """Where things are said. `Unavailable` and `OutcomeUnknown` are tried again, `Rejected` is not.
+
+    An error may carry `retry_after`, in seconds.
+    """
+
+    async def post(self, channel: str, payload: Mapping[str, Any], thread: str = "") -> str:
+        """The ts under which it stands."""
+
+    async def update(self, channel: str, ts: str, payload: Mapping[str, Any]) -> None: ...
+
+    async def whisper(
+        self, channel: str, account: str, payload: Mapping[str, Any], thread: str = "", request: str = ""
+    ) -> None: ...
+
+
+class Pace:
+    """So many at once, then one for each `gap` seconds."""
+
+    def __init__(self, gap: float, burst: int) -> None:
+        self._gap = gap
+        self._ahead = gap * (burst - 1)
+        self._free_at = 0.0
+
+    def wait(self) -> float:
+        """Seconds until the next may go; it counts as gone."""
+        now = time.monotonic()
+        at = max(now, self._free_at - self._ahead)
+        self._free_at = max(now, self._free_at) + self._gap
+        return at - now
+
+
+class Outbox:
+    """Sends what the books say is unsent, until it is stopped."""
+
+    def __init__(
+        self,
+        store: Store,
+        chat: Chat,
+        *,
+        gap: float = GAP,
+        burst: int = BURST,
+        said: Callable[[Unsent, str], None] = lambda _message, _ts: None,
+    ) -> None:
+        """`said` hears of each message that was sent, with its ts. A `gap` of 0 sends as fast as it goes."""
+        self._store = store
+        self._chat = chat
+        self._gap = gap
+        self._burst = burst
+        self._said = said
+        self._paces: dict[str, Pace] = {}
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Returns once `stop` was called; what is being sent is finished first."""
+        try:
+            while not self._stopping.is_set():
+                self._store.filled.clear()
+                try:
+                    channels = await self._store.channels_to_tell()
+                except ReleaseBotError as error:
+                    log.warning("cannot look for what is unsent: %s", error)
+                    channels = frozenset()
+                for channel in channels - self._busy.keys():
+                    self._start(channel)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL):
+                        await self._store.filled.wait()
+        finally:
+            tasks = list(self._busy.values())
+            if not self._stopping.is_set():
+                for task in tasks:
+                    task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Nothing new is sent; `run` returns soon."""
+        self._stopping.set()
+        self._store.filled.set()
+
+    def _start(self, channel: str) -> None:
+        task = asyncio.create_task(self._empty(channel), name=f"send to {channel}")
+        self._busy[channel] = task
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._busy.pop(channel, None)
+            self._store.filled.set()  # there may be more by now
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("%s ended in a way nobody foresaw", task.get_name(), exc_info=error)
+
+        task.add_done_callback(ended)
+
+    async def _empty(self, channel: str) -> None:
+        """Everything for that channel is sent, replaced or given up; or one thing could not be, and it was waited."""
+        while not self._stopping.is_set() and (messages := await self._store.unsent(channel)):
+            first = _roots_first(messages)[0]
+            same = [message for message in messages if _same_slot(first, message)]
+            try:
+                await self._send(same[-1], [message.id for message in same[:-1]])
+            except Exception as error:  # noqa: BLE001  (whatever it runs into, the message is tried again or given up)
+                await self._not_sent(same[-1], error)
+                return
+
+    async def _send(self, message: Unsent, replaced: Sequence[int]) -> None:
+        if message.only_for:
+            thread = message.thread or (await self._thread(message) or "")
+            await self._whisper(message, thread)
+            await self._store.sent(message, "", replaced)
+            return
+        standing = await self._store.slot(message.operation, message.slot) if message.slot else None
+        ts = await self._updated(message, standing) if standing is not None else None
+        if ts is None:
+            ts = await self._posted(message)
+        if ts is None:
+            await self._store.never_sent(message)
+            return
+        await self._store.sent(message, ts, replaced)
+        self._said(message, ts)
+
+    async def _thread(self, message: Unsent) -> str | None:
+        """The ts of the operation's thread in the message's channel; None: there is none yet."""
+        if not message.operation:
+            return None
+        channel, ts = await self._store.permalink(message.operation)
+        return ts if ts and channel == message.channel else None
+
+    async def _updated(self, message: Unsent, standing: Standing) -> str | None:
+        """The ts that now says this, or None where it can only be said anew."""
+        try:
+            await self._chat.update(standing.channel, standing.ts, message.payload)
+        except Rejected as error:
+            log.warning("message %d could not replace %s, so it is posted anew: %s", message.id, standing.ts, error)
+            return None
+        return standing.ts
+
+    async def _posted(self, message: Unsent) -> str | None:
+        """Its ts; None: refused, even as plain text."""
+        thread = message.thread
+        if message.operation and message.slot != ROOT:
+            thread = await self._thread(message) or ""
+        for payload in (message.payload, {"text": message.payload.get("text", "")}):
+            if self._gap > 0:
+                await asyncio.sleep(self._paces.setdefault(message.channel, Pace(self._gap, self._burst)).wait())
+            try:
+                return await self._chat.post(message.channel, payload, thread)
+            except Rejected as error:
+                log.warning("message %d to %s was refused: %s", message.id, message.channel, error)
+        return None
+
+    async def _whisper(self, message: Unsent, thread: str) -> None:
+        """It was said, or refused: who is not there any more cannot be told."""
+        try:
+            await self._chat.whisper(message.channel, message.only_for, message.payload, thread, message.request)
+        except Rejected as error:
+            log.warning("message %d could not be whispered: %s", message.id, error)
+
+    async def _not_sent(self, message: Unsent, error: Exception) -> None:
+        """It is noted, and the channel waits as long as it must."""
+        foreseen = isinstance(error, ReleaseBotError)
+        asked = float(getattr(error, "retry_after", 0.0))
+        after = max(asked, min(LAST_RETRY, FIRST_RETRY * 2 ** min(message.attempts, 8)))
+        log.warning(
+            "message %d not sent, again in %.1f s: %s", message.id, after, error, exc_info=None if foreseen else error
+        )
+        with suppress(ReleaseBotError):  # then it is tried again sooner or more often than we mean to
+            if foreseen or message.attempts + 1 < MISTAKES:
+                await self._store.not_sent(message)
+            else:
+                await self._store.never_sent(message)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(after):
+                await self._stopping.wait()
+
+
+def _roots_first(messages: Sequence[Unsent]) -> Sequence[Unsent]:
+    """In order, but each operation's root stands before the rest of what is said about it."""
+    first: dict[str, int] = {}
+    for message in messages:
+        if message.operation:
+            first.setdefault(message.operation, message.id)
+
+    def place(message: Unsent) -> tuple[int, bool, int]:
+        is_root = bool(message.operation) and message.slot == ROOT
+        return (first[message.operation] if is_root else message.id, not is_root, message.id)
+
+    return sorted(messages, key=place)
+
+
+def _same_slot(one: Unsent, other: Unsent) -> bool:
+    return one.id == other.id or (
+        bool(one.slot and one.operation)
+        and not one.only_for
+        and not other.only_for
+        and (one.operation, one.slot) == (other.operation, other.slot)
+    )
