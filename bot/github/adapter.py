@@ -1,0 +1,202 @@
+"""What does GitHub know about a commit, and what do we write there? The port `Code`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+
+from bot.github.credentials import AppKey, PersonalToken
+from bot.github.pace import Pace
+from bot.github.reading import (
+    CheckRun,
+    CommitStatus,
+    ComparisonRead,
+    DeploymentRead,
+    DeploymentStatus,
+    merged,
+)
+from commands.errors import OutcomeUnknown, Rejected, Unavailable
+from commands.ports import Clock, Comparison, Deployment
+from policy.facts import Check
+from policy.model import Sha, sha
+
+if TYPE_CHECKING:
+    from bot.github.client import Client
+
+DEPLOYMENTS_READ = 20
+"""Each costs a request for its statuses, and nobody goes back further."""
+DESCRIPTION_MAX = 140  # https://docs.github.com/rest/deployments/statuses#create-a-deployment-status
+LOOKS = 3
+"""After a write without an answer, how often we look: what was written may show a moment later."""
+
+_Read = TypeVar("_Read", bound=BaseModel)
+_Found = TypeVar("_Found")
+
+
+class GitHub:
+    """GitHub, over one shared session that somebody else closes."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        credentials: PersonalToken | AppKey,
+        clock: Clock,
+        *,
+        url: str = "https://api.github.com",
+        pace: Pace | None = None,
+    ) -> None:
+        self._session, self._credentials, self._clock = session, credentials, clock
+        self._url, self._pace = url.rstrip("/"), pace or Pace()
+        self._loaded: Client | None = None
+        self._loading = asyncio.Lock()
+        self._recording: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def _client(self) -> Client:
+        """The client; its library is imported at the first question, in a thread."""
+        async with self._loading:
+            if self._loaded is None:
+                kind = await asyncio.to_thread(_client_class)
+                self._loaded = kind(self._session, self._url, self._credentials, self._pace, self._clock)
+            return self._loaded
+
+    async def checks(self, repository: str, commit: Sha) -> Mapping[str, Check]:
+        """Newest result of each check on exactly that commit, by name.
+
+        Check runs of all suites (newest of each name and app; one under way counts before an older success) and
+        commit statuses (newest of each context). Where several share a name, the one that passes least counts.
+        """
+        client, at = await self._client(), _full(commit)
+        runs, statuses = await asyncio.gather(
+            client.pages(repository, f"/commits/{at}/check-runs", "check_runs", filter="latest"),
+            client.pages(repository, f"/commits/{at}/status", "statuses"),
+        )
+        return merged([_read(CheckRun, run) for run in runs], [_read(CommitStatus, status) for status in statuses])
+
+    async def deployments(self, repository: str, environment: str) -> tuple[Deployment, ...]:
+        """The newest twenty or fewer, newest first, each with its newest status."""
+        client = await self._client()
+        listed = await client.read(repository, "/deployments", environment=environment, per_page=str(DEPLOYMENTS_READ))
+        found = sorted((_read(DeploymentRead, one) for one in listed), key=lambda one: one.id, reverse=True)
+        newest = await asyncio.gather(*(self._newest(client, repository, one.id) for one in found))
+        return tuple(one.deployment(status) for one, status in zip(found, newest, strict=True))
+
+    async def compare(self, repository: str, base: Sha, head: Sha) -> Comparison:
+        """How `head` stands to `base`."""
+        client = await self._client()
+        said = await client.read(repository, f"/compare/{_full(base)}...{_full(head)}")
+        return _read(ComparisonRead, said).comparison()
+
+    async def record_deployment(
+        self,
+        repository: str,
+        *,
+        commit: Sha,
+        environment: str,
+        production: bool,
+        operation: str,
+        payload: Mapping[str, str],
+        description: str,
+    ) -> int:
+        """The id of the one deployment of this commit with this operation id: found, or else created."""
+        client, at = await self._client(), _full(commit)
+
+        async def find() -> int | None:
+            listed = await client.pages(repository, "/deployments", environment=environment, sha=at)
+            known = [
+                one for one in (_read(DeploymentRead, one) for one in listed) if one.word("operation") == operation
+            ]
+            return min((one.id for one in known), default=None)
+
+        async with self._recording[repository]:
+            found = await find()
+            if found is not None:
+                return found
+            try:
+                made = await client.write(
+                    repository,
+                    "/deployments",
+                    {
+                        "ref": at,
+                        "environment": environment,
+                        "production_environment": production,
+                        "transient_environment": False,
+                        "auto_merge": False,
+                        "required_contexts": [],
+                        "payload": {**payload, "operation": operation},
+                        "description": description[:DESCRIPTION_MAX],
+                    },
+                )
+            except OutcomeUnknown as lost:
+                return await self._looked(find, lost)
+            if not isinstance(made, dict) or not isinstance(made.get("id"), int):
+                return await self._looked(find, OutcomeUnknown("GitHub's answer to a new deployment cannot be read."))
+            return int(made["id"])
+
+    async def record_status(self, repository: str, deployment: int, *, state: str, description: str) -> None:
+        """That deployment's newest status is `state`; nothing is written where it already is."""
+        client = await self._client()
+
+        async def stands() -> bool | None:
+            newest = await self._newest(client, repository, deployment)
+            return True if newest is not None and newest.state == state else None
+
+        async with self._recording[repository]:
+            if await stands():
+                return
+            made = _read(DeploymentRead, await client.read(repository, f"/deployments/{deployment}"))
+            try:
+                await client.write(
+                    repository,
+                    f"/deployments/{deployment}/statuses",
+                    {
+                        "state": state,
+                        "description": description[:DESCRIPTION_MAX],
+                        "auto_inactive": not made.production_environment,
+                    },
+                )
+            except OutcomeUnknown as lost:
+                await self._looked(stands, lost)
+
+    async def _newest(self, client: Client, repository: str, deployment: int) -> DeploymentStatus | None:
+        listed = await client.pages(repository, f"/deployments/{deployment}/statuses")
+        statuses = [_read(DeploymentStatus, one) for one in listed]
+        return max(statuses, key=lambda one: (one.created_at, one.id), default=None)
+
+    async def _looked(self, look: Callable[[], Awaitable[_Found | None]], lost: OutcomeUnknown) -> _Found:
+        """What a write without an answer left behind; `lost` again where that still cannot be told."""
+        for attempt in range(LOOKS):
+            try:
+                found = await look()
+            except (Rejected, Unavailable):
+                found = None
+            if found is not None:
+                return found
+            if attempt + 1 < LOOKS:
+                await asyncio.sleep(self._pace.retry_pause * 2**attempt)
+        raise lost
+
+
+def _client_class() -> type[Client]:
+    from bot.github.client import Client
+
+    return Client
+
+
+def _full(commit: Sha) -> str:
+    """A branch or a short commit could mean something else tomorrow: only the full id is sent."""
+    try:
+        return sha(commit)
+    except ValueError as error:
+        raise Rejected(f"{commit[:80]} is not a full commit id.") from error
+
+
+def _read(shape: type[_Read], said: Any) -> _Read:  # noqa: ANN401 - JSON
+    try:
+        return shape.model_validate(said)
+    except ValidationError as error:
+        raise Unavailable("GitHub's answer could not be understood.") from error

@@ -1,0 +1,151 @@
+"""What do we read in GitHub's answers? Only the fields we use; the rest may come and go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from commands.ports import Change, Comparison, Deployment
+from policy.facts import Check, CheckState
+from policy.model import Digest, Sha, digest, sha
+
+# https://docs.github.com/pull-requests, "about status checks": these three let a required check pass.
+PASSING = frozenset({"success", "neutral", "skipped"})
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class App(BaseModel):
+    id: int
+
+
+class CheckRun(BaseModel):
+    id: int
+    name: str
+    status: str
+    conclusion: str | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    app: App | None
+    html_url: str | None = None
+    details_url: str | None = None
+
+    def check(self) -> Check:
+        if self.status != "completed":
+            state = CheckState.PENDING
+        else:
+            state = CheckState.PASSED if self.conclusion in PASSING else CheckState.FAILED
+        saw = self.status if self.status != "completed" else self.conclusion or "no conclusion"
+        return Check(self.name, state, self.html_url or self.details_url or "", saw)
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """Later means newer; a run that has not started yet is the newest."""
+        return self.started_at or self.completed_at or _NEVER, self.id
+
+
+class CommitStatus(BaseModel):
+    id: int
+    context: str
+    state: str
+    target_url: str | None
+    updated_at: datetime
+
+    def check(self) -> Check:
+        known = {"success": CheckState.PASSED, "pending": CheckState.PENDING}
+        return Check(self.context, known.get(self.state, CheckState.FAILED), self.target_url or "", self.state)
+
+
+class DeploymentStatus(BaseModel):
+    id: int
+    state: str
+    created_at: datetime
+
+
+class DeploymentRead(BaseModel):
+    id: int
+    sha: str
+    environment: str
+    payload: Any = None
+    updated_at: datetime
+    production_environment: bool = False
+
+    def word(self, name: str) -> str:
+        """That string in the payload; empty where the payload is malformed or has none."""
+        payload = self.payload
+        if isinstance(payload, str):
+            try:
+                payload = json.loads(payload)
+            except ValueError:
+                return ""
+        found = payload.get(name) if isinstance(payload, dict) else None
+        return found if isinstance(found, str) else ""
+
+    def digest(self) -> Digest | None:
+        try:
+            return digest(self.word("digest"))
+        except ValueError:
+            return None
+
+    def deployment(self, newest: DeploymentStatus | None) -> Deployment:
+        return Deployment(
+            self.id,
+            self.environment,
+            sha(self.sha),
+            self.digest(),
+            self.word("operation"),
+            newest.state if newest else "",
+            newest.created_at if newest else self.updated_at,
+            self.word("revision"),
+        )
+
+
+class Author(BaseModel):
+    login: str | None = None
+    name: str | None = None
+
+
+class GitCommit(BaseModel):
+    message: str
+    author: Author | None
+
+
+class CommitRead(BaseModel):
+    sha: str
+    commit: GitCommit
+    author: Author | None
+
+    def change(self) -> Change:
+        named = self.commit.author.name if self.commit.author else None
+        login = self.author.login if self.author else None
+        return Change(Sha(self.sha), self.commit.message.split("\n", 1)[0], login or named or "somebody")
+
+
+class ComparisonRead(BaseModel):
+    ahead_by: int
+    behind_by: int
+    commits: list[CommitRead]
+
+    def comparison(self) -> Comparison:
+        return Comparison(self.ahead_by, self.behind_by, tuple(commit.change() for commit in self.commits))
+
+
+def merged(runs: Iterable[CheckRun], statuses: Iterable[CommitStatus]) -> dict[str, Check]:
+    """One check for each name: of every app's newest run and the newest commit status, the one that passes least."""
+    newest_runs: dict[tuple[str, int], CheckRun] = {}
+    for run in sorted(runs, key=lambda run: run.order):
+        # GitHub's own `filter=latest` looks inside one check suite only; the same app may have several.
+        newest_runs[run.name, run.app.id if run.app else 0] = run
+    newest_statuses = {status.context: status for status in sorted(statuses, key=lambda one: (one.updated_at, one.id))}
+    results: dict[str, Check] = {}
+    for check in (*(run.check() for run in newest_runs.values()), *(one.check() for one in newest_statuses.values())):
+        known = results.get(check.name)
+        if known is None or _WORSE.index(check.state) < _WORSE.index(known.state):
+            results[check.name] = check
+    return results
+
+
+_WORSE = (CheckState.FAILED, CheckState.PENDING, CheckState.PASSED)

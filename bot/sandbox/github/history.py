@@ -1,0 +1,180 @@
+"""Repositories, commits, branches, comparisons and files, answered from git itself."""
+
+from __future__ import annotations
+
+import base64
+import urllib.parse
+
+from bot.sandbox.github import shapes
+from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
+
+COMPARED_MAX = 250  # commits without paging, https://docs.github.com/rest/commits/commits#compare-two-commits
+FILES_MAX = 300  # same page
+
+
+async def repository(call: Call) -> Answer:
+    return Answer(200, shapes.full_repository(call.books, call.repository))
+
+
+async def get_commit(call: Call) -> Answer:
+    books, repository, git = call.books, call.repository, call.repository.git
+    (made,) = await git.commits(await call.commit(call.words["ref"]))
+    body = shapes.commit(books, repository, made)
+    if made.parents:
+        changed = await git.changed_files(made.parents[0], made.sha)
+        plus, minus = sum(file[2] for file in changed), sum(file[3] for file in changed)
+        body["stats"] = {"additions": plus, "deletions": minus, "total": plus + minus}
+        body["files"] = [shapes.file(books, repository, made.sha, file) for file in changed[:FILES_MAX]]
+    return Answer(200, body)
+
+
+async def get_git_commit(call: Call) -> Answer:
+    sha = call.words["sha"]
+    if await call.repository.git.kind(sha) != "commit":
+        raise not_found()
+    (made,) = await call.repository.git.commits(sha)
+    return Answer(200, shapes.git_commit(call.books, call.repository, made))
+
+
+async def list_commits(call: Call) -> Answer:
+    git = call.repository.git
+    start = await git.commit_of(call.query.get("sha") or call.repository.default_branch)
+    if start is None:
+        raise not_found()
+    narrow = [f"--{name}={call.query[name]}" for name in ("since", "until", "author") if name in call.query]
+    if "path" in call.query:
+        narrow += ["--", call.query["path"]]
+    answer = call.page(await git.history(start, *narrow))
+    answer.body = [shapes.commit(call.books, call.repository, made) for made in await git.commits(*answer.body)]
+    return answer
+
+
+async def compare(call: Call) -> Answer:
+    books, repository, git = call.books, call.repository, call.repository.git
+    names = call.words["basehead"].split("...", 1)
+    if len(names) != 2:
+        raise not_found()
+    base, head = [await git.commit_of(name) for name in names]
+    between = await git.between(base, head) if base and head else None
+    if base is None or head is None or between is None:
+        raise not_found()
+    url, web = shapes.repository_url(books, repository), shapes.web_url(books, repository)
+    headers = {}
+    if "page" in call.query or "per_page" in call.query:
+        paged = call.page(between.commits)
+        shown, headers = paged.body, paged.headers
+    else:
+        shown = between.commits[-COMPARED_MAX:]
+    base_commit, merge_base, *commits = await git.commits(base, between.merge_base, *shown)
+    files = await git.changed_files(between.merge_base, head) if call.query.get("page", "1") == "1" else []
+    basehead, permalink = f"{names[0]}...{names[1]}", f"{base[:12]}...{head[:12]}"
+    return Answer(
+        200,
+        {
+            "url": f"{url}/compare/{basehead}",
+            "html_url": f"{web}/compare/{basehead}",
+            "permalink_url": f"{web}/compare/{permalink}",
+            "diff_url": f"{web}/compare/{basehead}.diff",
+            "patch_url": f"{web}/compare/{basehead}.patch",
+            "base_commit": shapes.commit(books, repository, base_commit),
+            "merge_base_commit": shapes.commit(books, repository, merge_base),
+            "status": between.status,
+            "ahead_by": between.ahead,
+            "behind_by": between.behind,
+            "total_commits": between.ahead,
+            "commits": [shapes.commit(books, repository, made) for made in commits],
+            "files": [shapes.file(books, repository, head, file) for file in files[:FILES_MAX]],
+        },
+        headers,
+    )
+
+
+async def list_branches(call: Call) -> Answer:
+    url = shapes.repository_url(call.books, call.repository)
+    heads = await call.repository.refs("refs/heads/")
+    return call.page(
+        [
+            {
+                "name": name.removeprefix("refs/heads/"),
+                "commit": {"sha": sha, "url": f"{url}/commits/{sha}"},
+                "protected": False,
+            }
+            for name, sha in heads.items()
+        ]
+    )
+
+
+async def get_branch(call: Call) -> Answer:
+    name = call.words["branch"]
+    sha = await call.repository.ref(f"refs/heads/{name}")
+    if sha is None:
+        raise Refused(404, "Branch not found")
+    (made,) = await call.repository.git.commits(sha)
+    url = f"{shapes.repository_url(call.books, call.repository)}/branches/{name}"
+    return Answer(
+        200,
+        {
+            "name": name,
+            "commit": shapes.commit(call.books, call.repository, made),
+            "protected": False,
+            "_links": {"self": url, "html": f"{shapes.web_url(call.books, call.repository)}/tree/{name}"},
+            "protection": {
+                "enabled": False,
+                "required_status_checks": {
+                    "enforcement_level": "off",
+                    "contexts": [],
+                    "checks": [],
+                },
+            },
+            "protection_url": f"{url}/protection",
+        },
+    )
+
+
+async def get_content(call: Call) -> Answer:
+    """One file; directories are not listed."""
+    git, path = call.repository.git, call.words["path"]
+    at = call.query.get("ref") or call.repository.default_branch
+    sha = await git.commit_of(at)
+    if sha is None:
+        raise Refused(404, f"No commit found for the ref {at}")
+    entry = await git.entry(sha, path)
+    if entry is None or entry[0] != "blob":
+        raise not_found()
+    content = await git.blob(entry[1])
+    url = shapes.repository_url(call.books, call.repository)
+    quoted, named = urllib.parse.quote(path), urllib.parse.quote(at)
+    here = f"{url}/contents/{quoted}?ref={named}"
+    web = f"{shapes.web_url(call.books, call.repository)}/blob/{named}/{quoted}"
+    blob = f"{url}/git/blobs/{entry[1]}"
+    return Answer(
+        200,
+        {
+            "type": "file",
+            "encoding": "base64",
+            "size": len(content),
+            "name": path.rsplit("/", 1)[-1],
+            "path": path,
+            "content": base64.encodebytes(content).decode(),
+            "sha": entry[1],
+            "url": here,
+            "git_url": blob,
+            "html_url": web,
+            "download_url": f"{web}?raw=1",
+            "_links": {"self": here, "git": blob, "html": web},
+        },
+    )
+
+
+_REPO = "/repos/{owner}/{repo}"
+ROUTES = (
+    Route("GET", _REPO, repository),
+    Route("GET", _REPO + "/git/commits/{sha}", get_git_commit, "contents"),
+    Route("GET", _REPO + "/compare/{basehead+}", compare, "contents"),
+    Route("GET", _REPO + "/branches", list_branches, "contents"),
+    Route("GET", _REPO + "/branches/{branch+}", get_branch, "contents"),
+    Route("GET", _REPO + "/contents/{path+}", get_content, "contents"),
+    Route("GET", _REPO + "/commits", list_commits, "contents"),
+    # Last: a ref may hold slashes, so everything else under /commits/ is looked at first.
+    Route("GET", _REPO + "/commits/{ref+}", get_commit, "contents"),
+)

@@ -1,0 +1,400 @@
+"""How does GitHub word each of its things in JSON? Every field that the published description requires.
+
+Shapes: https://docs.github.com/rest, API version 2022-11-28.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import urllib.parse
+from datetime import datetime
+from typing import Any
+
+from bot.sandbox.github.git import Commit, Signature
+from bot.sandbox.github.records import (
+    App,
+    Books,
+    CheckRun,
+    Deployment,
+    DeploymentStatus,
+    Release,
+    Repository,
+    Status,
+)
+
+Json = dict[str, Any]
+
+
+def moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def maybe(at: datetime | None) -> str | None:
+    return moment(at) if at else None
+
+
+def node_id(kind: str, name: object) -> str:
+    return base64.b64encode(f"{kind}:{name}".encode()).decode()
+
+
+def number_of(name: str) -> int:
+    """A stable id for something that is known by its name only."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:3]) + 1
+
+
+def user(books: Books, login: str) -> Json:
+    quoted = urllib.parse.quote(login)
+    url = f"{books.url}/users/{quoted}"
+    lists = ("followers", "subscriptions", "organizations", "repos", "received_events")
+    return {
+        "login": login,
+        "id": number_of(login),
+        "node_id": node_id("User", login),
+        "gravatar_id": "",
+        "avatar_url": f"{books.url}/avatars/{quoted}",
+        "url": url,
+        "html_url": f"{books.url}/{quoted}",
+        **{f"{name}_url": f"{url}/{name}" for name in lists},
+        "following_url": f"{url}/following{{/other_user}}",
+        "gists_url": f"{url}/gists{{/gist_id}}",
+        "starred_url": f"{url}/starred{{/owner}}{{/repo}}",
+        "events_url": f"{url}/events{{/privacy}}",
+        "type": "Bot" if login.endswith("[bot]") else "User",
+        "site_admin": False,
+    }
+
+
+def repository_url(books: Books, repository: Repository) -> str:
+    return f"{books.url}/repos/{repository.full_name}"
+
+
+def web_url(books: Books, repository: Repository) -> str:
+    return f"{books.url}/{repository.full_name}"
+
+
+def minimal_repository(books: Books, repository: Repository) -> Json:
+    url = repository_url(books, repository)
+    plain = (
+        "contributors",
+        "deployments",
+        "downloads",
+        "events",
+        "forks",
+        "hooks",
+        "languages",
+        "merges",
+        "stargazers",
+        "subscribers",
+        "subscription",
+        "tags",
+        "teams",
+    )
+    with_part = {
+        "archive": "/{archive_format}{/ref}",
+        "assignees": "/assignees{/user}",
+        "blobs": "/git/blobs{/sha}",
+        "branches": "/branches{/branch}",
+        "collaborators": "/collaborators{/collaborator}",
+        "comments": "/comments{/number}",
+        "commits": "/commits{/sha}",
+        "compare": "/compare/{base}...{head}",
+        "contents": "/contents/{+path}",
+        "git_commits": "/git/commits{/sha}",
+        "git_refs": "/git/refs{/sha}",
+        "git_tags": "/git/tags{/sha}",
+        "issue_comment": "/issues/comments{/number}",
+        "issue_events": "/issues/events{/number}",
+        "issues": "/issues{/number}",
+        "keys": "/keys{/key_id}",
+        "labels": "/labels{/name}",
+        "milestones": "/milestones{/number}",
+        "notifications": "/notifications{?since,all,participating}",
+        "pulls": "/pulls{/number}",
+        "releases": "/releases{/id}",
+        "statuses": "/statuses/{sha}",
+        "trees": "/git/trees{/sha}",
+    }
+    return {
+        "id": repository.id,
+        "node_id": node_id("Repository", repository.id),
+        "name": repository.name,
+        "full_name": repository.full_name,
+        "private": True,
+        "owner": user(books, repository.owner),
+        "html_url": web_url(books, repository),
+        "description": None,
+        "fork": False,
+        "url": url,
+        **{f"{name}_url": f"{url}/{name}" for name in plain},
+        **{f"{name}_url": f"{url}{rest}" for name, rest in with_part.items()},
+    }
+
+
+def full_repository(books: Books, repository: Repository) -> Json:
+    web = web_url(books, repository)
+    created = moment(repository.created_at)
+    return minimal_repository(books, repository) | {
+        "default_branch": repository.default_branch,
+        "archived": False,
+        "disabled": False,
+        "visibility": "private",
+        "clone_url": f"{web}.git",
+        "git_url": f"{web}.git",
+        "ssh_url": f"{web}.git",
+        "svn_url": web,
+        "mirror_url": None,
+        "homepage": None,
+        "language": None,
+        "license": None,
+        "size": 0,
+        "forks": 0,
+        "forks_count": 0,
+        "network_count": 0,
+        "open_issues": 0,
+        "open_issues_count": 0,
+        "stargazers_count": 0,
+        "subscribers_count": 0,
+        "watchers": 0,
+        "watchers_count": 0,
+        "has_discussions": False,
+        "has_issues": True,
+        "has_pages": False,
+        "has_projects": False,
+        "has_wiki": False,
+        "created_at": created,
+        "updated_at": created,
+        "pushed_at": created,
+        "allow_merge_commit": True,
+        "allow_squash_merge": True,
+        "allow_rebase_merge": True,
+    }
+
+
+def git_ref(books: Books, repository: Repository, name: str, sha: str, kind: str) -> Json:
+    url = repository_url(books, repository)
+    return {
+        "ref": name,
+        "node_id": node_id("Ref", name),
+        "url": f"{url}/git/{name}",
+        "object": {"sha": sha, "type": kind, "url": f"{url}/git/{kind}s/{sha}"},
+    }
+
+
+def _signature(signature: Signature) -> Json:
+    return {"name": signature.name, "email": signature.email, "date": moment(signature.at)}
+
+
+def _verification() -> Json:
+    return {"verified": False, "reason": "unsigned", "signature": None, "payload": None, "verified_at": None}
+
+
+def login_of(signature: Signature) -> str | None:
+    """The account behind a commit's e-mail address, where it is one that the local GitHub gave out."""
+    name, _, domain = signature.email.partition("@")
+    return name if domain == "users.noreply.github.example" else None
+
+
+def _account(books: Books, signature: Signature) -> Json | None:
+    login = login_of(signature)
+    return user(books, login) if login else None
+
+
+def commit(books: Books, repository: Repository, made: Commit) -> Json:
+    url, web = repository_url(books, repository), web_url(books, repository)
+    return {
+        "sha": made.sha,
+        "node_id": node_id("Commit", made.sha),
+        "url": f"{url}/commits/{made.sha}",
+        "html_url": f"{web}/commit/{made.sha}",
+        "comments_url": f"{url}/commits/{made.sha}/comments",
+        "commit": {
+            "author": _signature(made.author),
+            "committer": _signature(made.committer),
+            "message": made.message,
+            "tree": {"sha": made.tree, "url": f"{url}/git/trees/{made.tree}"},
+            "url": f"{url}/git/commits/{made.sha}",
+            "comment_count": 0,
+            "verification": _verification(),
+        },
+        "author": _account(books, made.author),
+        "committer": _account(books, made.committer),
+        "parents": [
+            {"sha": sha, "url": f"{url}/commits/{sha}", "html_url": f"{web}/commit/{sha}"} for sha in made.parents
+        ],
+    }
+
+
+def git_commit(books: Books, repository: Repository, made: Commit) -> Json:
+    url, web = repository_url(books, repository), web_url(books, repository)
+    return {
+        "sha": made.sha,
+        "node_id": node_id("Commit", made.sha),
+        "url": f"{url}/git/commits/{made.sha}",
+        "html_url": f"{web}/commit/{made.sha}",
+        "author": _signature(made.author),
+        "committer": _signature(made.committer),
+        "message": made.message,
+        "tree": {"sha": made.tree, "url": f"{url}/git/trees/{made.tree}"},
+        "parents": [
+            {"sha": sha, "url": f"{url}/git/commits/{sha}", "html_url": f"{web}/commit/{sha}"} for sha in made.parents
+        ],
+        "verification": _verification(),
+    }
+
+
+def file(books: Books, repository: Repository, sha: str, changed: tuple[str, str, int, int]) -> Json:
+    path, status, plus, minus = changed
+    quoted = urllib.parse.quote(path)
+    web = web_url(books, repository)
+    return {
+        "sha": None,
+        "filename": path,
+        "status": status,
+        "additions": plus,
+        "deletions": minus,
+        "changes": plus + minus,
+        "blob_url": f"{web}/blob/{sha}/{quoted}",
+        "raw_url": f"{web}/raw/{sha}/{quoted}",
+        "contents_url": f"{repository_url(books, repository)}/contents/{quoted}?ref={sha}",
+    }
+
+
+def slug(name: str) -> str:
+    """An app's name as it stands in addresses and logins."""
+    return name.lower().replace(" ", "-")
+
+
+def app(books: Books, registered: App | None, name: str) -> Json:
+    at = moment(registered.created_at if registered else books.now())
+    at_home = f"{books.url}/apps/{slug(name)}"
+    return {
+        "id": registered.id if registered else number_of(f"app {name}"),
+        "slug": slug(name),
+        "node_id": node_id("App", name),
+        "owner": user(books, "acme"),
+        "name": name,
+        "description": "",
+        "external_url": at_home,
+        "html_url": at_home,
+        "created_at": at,
+        "updated_at": at,
+        "permissions": dict(registered.permissions) if registered else {"checks": "write", "metadata": "read"},
+        "events": [],
+    }
+
+
+def check_run(books: Books, repository: Repository, run: CheckRun) -> Json:
+    url = f"{repository_url(books, repository)}/check-runs/{run.id}"
+    web = f"{web_url(books, repository)}/runs/{run.id}"
+    return {
+        "id": run.id,
+        "node_id": node_id("CheckRun", run.id),
+        "name": run.name,
+        "head_sha": run.sha,
+        "url": url,
+        "html_url": web,
+        "details_url": run.details_url or web,
+        "external_id": run.external_id,
+        "status": run.status,
+        "conclusion": run.conclusion,
+        "started_at": maybe(run.started_at),
+        "completed_at": maybe(run.completed_at),
+        "output": {
+            "title": run.title,
+            "summary": run.summary,
+            "text": None,
+            "annotations_count": 0,
+            "annotations_url": f"{url}/annotations",
+        },
+        "check_suite": {"id": run.suite},
+        "app": app(books, books.app_named(run.app), run.app),
+        "pull_requests": [],
+    }
+
+
+def simple_status(books: Books, repository: Repository, status: Status) -> Json:
+    return {
+        "id": status.id,
+        "node_id": node_id("StatusContext", status.id),
+        "context": status.context,
+        "state": status.state,
+        "description": status.description,
+        "target_url": status.target_url,
+        "avatar_url": f"{books.url}/avatars/{urllib.parse.quote(status.creator)}",
+        "url": f"{repository_url(books, repository)}/statuses/{status.sha}",
+        "created_at": moment(status.at),
+        "updated_at": moment(status.at),
+    }
+
+
+def status(books: Books, repository: Repository, made: Status) -> Json:
+    return simple_status(books, repository, made) | {"creator": user(books, made.creator)}
+
+
+def deployment(books: Books, repository: Repository, made: Deployment) -> Json:
+    url = repository_url(books, repository)
+    return {
+        "id": made.id,
+        "node_id": node_id("Deployment", made.id),
+        "url": f"{url}/deployments/{made.id}",
+        "statuses_url": f"{url}/deployments/{made.id}/statuses",
+        "repository_url": url,
+        "sha": made.sha,
+        "ref": made.ref,
+        "task": made.task,
+        "payload": made.payload,
+        "environment": made.environment,
+        "original_environment": made.environment,
+        "description": made.description,
+        "creator": user(books, made.creator),
+        "created_at": moment(made.created_at),
+        "updated_at": moment(made.updated_at),
+        "transient_environment": made.transient,
+        "production_environment": made.production,
+    }
+
+
+def deployment_status(books: Books, repository: Repository, made: Deployment, status: DeploymentStatus) -> Json:
+    url = repository_url(books, repository)
+    links = {"log_url": status.log_url, "environment_url": status.environment_url}
+    return {
+        "id": status.id,
+        "node_id": node_id("DeploymentStatus", status.id),
+        "state": status.state,
+        "url": f"{url}/deployments/{made.id}/statuses/{status.id}",
+        "deployment_url": f"{url}/deployments/{made.id}",
+        "repository_url": url,
+        "creator": user(books, status.creator),
+        "description": status.description,
+        "environment": status.environment,
+        "target_url": status.log_url or f"{web_url(books, repository)}/deployments/{made.id}",
+        **{name: value for name, value in links.items() if value},
+        "created_at": moment(status.at),
+        "updated_at": moment(status.at),
+    }
+
+
+def release(books: Books, repository: Repository, made: Release) -> Json:
+    url, web = f"{repository_url(books, repository)}/releases/{made.id}", web_url(books, repository)
+    archive = f"{repository_url(books, repository)}/{{}}/{made.tag}"
+    return {
+        "id": made.id,
+        "node_id": node_id("Release", made.id),
+        "url": url,
+        "html_url": f"{web}/releases/tag/{made.tag}",
+        "assets_url": f"{url}/assets",
+        "upload_url": f"{url}/assets{{?name,label}}",
+        "assets": [],
+        "tarball_url": archive.format("tarball"),
+        "zipball_url": archive.format("zipball"),
+        "tag_name": made.tag,
+        "target_commitish": made.target,
+        "name": made.name,
+        "body": made.body,
+        "draft": made.draft,
+        "prerelease": made.prerelease,
+        "author": user(books, made.author),
+        "created_at": moment(made.created_at),
+        "published_at": maybe(made.published_at),
+    }

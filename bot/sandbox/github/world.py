@@ -1,0 +1,384 @@
+"""The local GitHub: one small server on real bare git repositories; it can be seeded, broken and looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import web
+
+from bot.sandbox.github import apps, checks, deployments, history, refs, releases
+from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
+from bot.sandbox.github.faults import Fault, Faults, fault_kinds
+from bot.sandbox.github.git import Git, Signature
+from bot.sandbox.github.records import (
+    App,
+    Books,
+    CheckRun,
+    Clock,
+    Deployment,
+    DeploymentStatus,
+    Repository,
+    Token,
+)
+
+# The next areas (pull requests, rulesets …) are one module and one line here. The last routes of `history` take what
+# the others leave.
+ROUTES: tuple[Route, ...] = (
+    *apps.ROUTES,
+    *refs.ROUTES,
+    *checks.ROUTES,
+    *deployments.ROUTES,
+    *releases.ROUTES,
+    *history.ROUTES,
+)
+
+VERSIONS = ("2022-11-28", "2026-03-10")
+EXCHANGES_KEPT = 20_000
+GRANTED = {"metadata": "read", "contents": "write", "checks": "write", "statuses": "write", "deployments": "write"}
+
+
+class GitHubWorld:
+    """The local GitHub. Repositories lie in `directory`; everything else lives as long as this object.
+
+    `clock` is anything with `now()`: records, token lives and limits go by it.
+    """
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self._directory = directory
+        self._books = Books(clock)
+        self._faults = Faults()
+        self._runner: web.AppRunner | None = None
+        self.token = f"ghp_{secrets.token_hex(18)}"
+        """A person's token that may do anything here."""
+        self._books.tokens[self.token] = Token(self.token, "release-bot")
+        self.exchanges: deque[dict[str, Any]] = deque(maxlen=EXCHANGES_KEPT)
+        """What was said, in order: method, path, request, status, response; the last two absent where nothing came."""
+
+    # Life -----------------------------------------------------------------------------------------------------------
+
+    async def start(self, port: int = 0) -> None:
+        """It answers at `url`, on the loopback only."""
+        app = web.Application(client_max_size=8 * 1024 * 1024)
+        app.router.add_route("*", "/{path:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        await site.start()
+        chosen = self._runner.addresses[0][1]
+        self._books.url = f"http://127.0.0.1:{chosen}"
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where the API answers, without a slash at the end."""
+        return self._books.url
+
+    # Faults ---------------------------------------------------------------------------------------------------------
+
+    def fault_kinds(self) -> list[dict[str, str]]:
+        """`kind` and what it `says`, of each fault there is."""
+        return fault_kinds()
+
+    def inject(self, kind: str, times: int = 1, **options: str | float) -> None:
+        """The next `times` requests that fit go wrong so; ValueError for an unknown kind. See `faults.inject`."""
+        self._faults.inject(kind, times, **options)
+
+    def clear_faults(self) -> None:
+        self._faults.clear()
+
+    # Seeding --------------------------------------------------------------------------------------------------------
+
+    async def create_repository(self, full_name: str, default_branch: str = "main") -> None:
+        """An empty repository of that `owner/name`; one left on disk by an earlier world is gone."""
+        owner, name = full_name.split("/")
+        git = await Git.create(self._directory / owner / f"{name}.git", default_branch)
+        repository = Repository(self._books.new_id(), owner, name, git, default_branch, self._books.now())
+        self._books.repositories[full_name.lower()] = repository
+
+    async def commit(
+        self,
+        repository: str,
+        branch: str,
+        message: str,
+        files: Mapping[str, str | None],
+        author: str,
+        at: datetime,
+        *,
+        merging: Sequence[str] = (),
+    ) -> str:
+        """A new commit on that branch by that GitHub login; files given as None are removed; its id.
+
+        With `merging` it has these commits as further parents.
+        """
+        signature = Signature(author, f"{author}@users.noreply.github.example", at)
+        return await self.repository(repository).git.write(branch, message, files, signature, merging)
+
+    async def set_ref(self, repository: str, ref: str, sha: str) -> None:
+        """The full ref stands there, whatever it was."""
+        await self.repository(repository).git.run("update-ref", ref, sha)
+
+    def set_check(
+        self,
+        repository: str,
+        sha: str,
+        name: str,
+        conclusion: str | None,
+        app: str = "GitHub Actions",
+        *,
+        at: datetime | None = None,
+        suite: str = "",
+    ) -> int:
+        """A new run of that check; None: it is still running. `suite` names another suite than the app's first."""
+        now = at or self._books.now()
+        run = CheckRun(
+            self._books.new_id(),
+            self._books.suite(sha, f"{app} {suite}"),
+            app,
+            name,
+            sha,
+            "completed" if conclusion else "in_progress",
+            conclusion,
+            now,
+            now if conclusion else None,
+        )
+        self.repository(repository).records.check_runs.append(run)
+        return run.id
+
+    def add_deployment(
+        self,
+        repository: str,
+        sha: str,
+        environment: str,
+        payload: Any,  # noqa: ANN401 - JSON
+        state: str,
+        at: datetime,
+        production: bool = False,  # noqa: FBT001, FBT002 - GitHub's own flag
+    ) -> int:
+        """A deployment with one status of that state (empty: none yet), both made `at`; its id."""
+        books, found = self._books, self.repository(repository)
+        made = Deployment(
+            books.new_id(),
+            sha,
+            sha,
+            "deploy",
+            environment,
+            payload,
+            None,
+            transient=False,
+            production=production,
+            creator="release-bot",
+            created_at=at,
+            updated_at=at,
+        )
+        if state:
+            made.statuses.append(DeploymentStatus(books.new_id(), state, "", "", "", environment, "release-bot", at))
+        found.records.deployments.append(made)
+        return made.id
+
+    def register_app(
+        self,
+        app_id: int,
+        public_key_pem: str,
+        installation_id: int,
+        *,
+        name: str = "Release Bot",
+        permissions: Mapping[str, str] | None = None,
+    ) -> None:
+        """That app exists and is installed on every repository, with these permissions."""
+        granted = dict(GRANTED if permissions is None else permissions)
+        self._books.apps[app_id] = App(app_id, name, public_key_pem, installation_id, granted, self._books.now())
+
+    # Looking --------------------------------------------------------------------------------------------------------
+
+    def repository(self, full_name: str) -> Repository:
+        """The repository itself; KeyError where there is none."""
+        return self._books.repositories[full_name.lower()]
+
+    async def snapshot(self) -> dict[str, Any]:
+        """The truth, by repository: refs, releases and deployments with their statuses, oldest first."""
+        return {found.full_name: await _seen(found) for found in self._books.repositories.values()}
+
+    def tokens(self) -> list[Token]:
+        """Every token given out to an installation, oldest first."""
+        return [token for token in self._books.tokens.values() if token.app is not None]
+
+    # Serving --------------------------------------------------------------------------------------------------------
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        raw = await request.read()
+        exchange: dict[str, Any] = {"method": request.method, "path": request.raw_path, "request": _json(raw)}
+        self.exchanges.append(exchange)
+        fault = self._faults.take(request.method, request.path)
+        answer = await self._answer(request, raw, fault)
+        kind = fault.kind.name if fault else ""
+        if kind == "dropped" and request.transport is not None:
+            request.transport.abort()
+            return web.Response()
+        if kind == "stall" and fault is not None:
+            await asyncio.sleep(fault.seconds)
+        if kind == "bad_gateway_after":
+            answer = _bad_gateway()
+        exchange["status"], exchange["response"] = answer.status, answer.body
+        headers = {"X-GitHub-Media-Type": "github.v3; format=json", **answer.headers}
+        if answer.status == 502:
+            return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
+        if answer.body is None:
+            return web.Response(status=answer.status, headers=headers)
+        return web.json_response(answer.body, status=answer.status, headers=headers)
+
+    async def _answer(self, request: web.Request, raw: bytes, fault: Fault | None) -> Answer:
+        headers = {"X-GitHub-Request-Id": secrets.token_hex(8)}
+        try:
+            headers["X-GitHub-Api-Version-Selected"] = _version(request)
+            token, app = apps.let_in(self._books, request.headers.get("Authorization", ""))
+            _play(fault, token, self._books)
+            if token is not None:
+                apps.count(self._books, token)
+            answer = await self._carried_out(self._call(request, raw, token, app, fault), token)
+            if request.method == "GET" and answer.status == 200:
+                answer = _unless_known(request, answer)
+            if token is not None and answer.status == 304:
+                token.spent -= 1  # what is known already costs nothing
+        except Refused as refused:
+            if refused.status == 502:
+                return _bad_gateway()
+            answer = Answer(refused.status, refused.body, dict(refused.headers))
+            token = self._books.tokens.get(request.headers.get("Authorization", "").partition(" ")[2])
+        limits = apps.limit_headers(self._books, token) if token is not None else {}
+        answer.headers = {**headers, **limits, **answer.headers}
+        return answer
+
+    def _call(
+        self, request: web.Request, raw: bytes, token: Token | None, app: App | None, fault: Fault | None
+    ) -> Call:
+        """What was asked, with its repository, where the asker may see it."""
+        if raw and not isinstance(_json(raw), dict):
+            raise Refused(400, "Problems parsing JSON")
+        faults = frozenset({fault.kind.name}) if fault else frozenset()
+        call = Call(
+            self._books,
+            request.method,
+            request.rel_url.raw_path,
+            dict(request.query),
+            {},
+            _json(raw) or {},
+            token,
+            app.id if app else 0,
+            faults=faults,
+        )
+        parts = request.path.split("/")
+        if parts[1] == "repos" and len(parts) > 3:
+            call.found = self._books.repository(f"{parts[2]}/{parts[3]}")
+            if call.found and token is not None and not token.sees(call.found):
+                call.found = None
+            if call.found and "stale_read" in faults:
+                call.found = call.found.lagged()
+        return call
+
+    async def _carried_out(self, call: Call, token: Token | None) -> Answer:
+        for route in ROUTES:
+            words = route.match(call.method, call.path)
+            if words is None:
+                continue
+            call.words = words
+            if "repo" in words and call.found is None:
+                raise not_found()
+            level = "read" if call.method == "GET" else "write"
+            if token is not None and "repo" in words and not token.may(route.permission, level):
+                raise Refused(403, "Resource not accessible by integration")
+            if call.found is not None and call.method != "GET":
+                call.found.remember()
+            return await route.handler(call)
+        raise not_found()
+
+
+def _version(request: web.Request) -> str:
+    version = request.headers.get("X-GitHub-Api-Version", VERSIONS[0])
+    if version not in VERSIONS:
+        raise Refused(400, f"The API version {version} is not supported.")
+    return version
+
+
+def _play(fault: Fault | None, token: Token | None, books: Books) -> None:
+    """The faults that answer in place of the work."""
+    secondary = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+    seconds = str(round(fault.seconds)) if fault else ""
+    match fault.kind.name if fault else "":
+        case "bad_gateway":
+            raise Refused(502, "")
+        case "moved":
+            raise Refused(301, "Moved Permanently", Location=f"{books.url}/repositories/4001")
+        case "secondary_limit":
+            raise Refused(403, secondary, Retry_After=seconds)
+        case "secondary_limit_silent":
+            raise Refused(403, secondary)
+        case "too_many_requests":
+            raise Refused(429, secondary, Retry_After=seconds)
+        case "rate_limit_spent" if token is not None and fault is not None:
+            token.spent, token.resets_at = books.limit, books.now() + timedelta(seconds=fault.seconds)
+            raise Refused(403, f"API rate limit exceeded for {token.login}.")
+        case "token_expired":
+            if token is not None and token.app is not None:
+                token.expires_at = books.clock.now()
+            raise Refused(401, "Bad credentials")
+
+
+def _bad_gateway() -> Answer:
+    return Answer(502)
+
+
+def _unless_known(request: web.Request, answer: Answer) -> Answer:
+    """304 without a body where the asker holds the same already."""
+    tag = f'W/"{hashlib.sha256(json.dumps(answer.body, sort_keys=True).encode()).hexdigest()}"'
+    known = {one.strip() for one in request.headers.get("If-None-Match", "").split(",")}
+    headers = {**answer.headers, "ETag": tag}
+    return Answer(304, None, headers) if tag in known else Answer(200, answer.body, headers)
+
+
+def _json(raw: bytes) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(raw) if raw else None
+    except ValueError:
+        return None
+
+
+async def _seen(repository: Repository) -> dict[str, Any]:
+    records = repository.records
+    return {
+        "refs": await repository.git.refs(),
+        "releases": [
+            {"id": made.id, "tag": made.tag, "name": made.name, "draft": made.draft} for made in records.releases
+        ],
+        "deployments": [
+            {
+                "id": made.id,
+                "sha": made.sha,
+                "environment": made.environment,
+                "payload": made.payload,
+                "statuses": [
+                    {"state": status.state, "description": status.description, "at": status.at.isoformat()}
+                    for status in made.statuses
+                ],
+            }
+            for made in records.deployments
+        ],
+    }

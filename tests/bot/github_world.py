@@ -1,0 +1,82 @@
+"""A local GitHub for a test, everything said to it checked against GitHub's published contract where that is at hand."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from bot.sandbox.github import GitHubWorld
+
+CONTRACT = Path(__file__).parents[2] / "../shared/oracles/github"
+REPOSITORY = "acme/checkout"
+NINE = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+class HandClock:
+    """Time that moves when it is told to."""
+
+    def __init__(self, at: datetime = NINE) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, **span: float) -> None:
+        self.at += timedelta(**span)
+
+
+@functools.cache
+def _contract() -> Any:
+    spec = importlib.util.spec_from_file_location("conformance", CONTRACT / "conformance.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Contract(json.loads((CONTRACT / "contract.json").read_text()))
+
+
+def violations(exchanges: Iterable[dict[str, Any]]) -> list[str]:
+    """What in these exchanges GitHub's published description does not allow, on either side."""
+    if not CONTRACT.exists():
+        return []
+    return [
+        f"{said['method']} {said['path']} -> {said.get('status')}: {found.where}: {found.message}"
+        for said in exchanges
+        for found in _contract().check(said)
+        if found.level == "error"
+    ]
+
+
+@asynccontextmanager
+async def github_world(directory: Path, clock: HandClock, *, checked: bool = True) -> AsyncIterator[GitHubWorld]:
+    """It has one empty repository; at the end everything said to it is checked."""
+    async with GitHubWorld(directory, clock) as world:
+        await world.create_repository(REPOSITORY)
+        yield world
+    if checked:
+        wrong = violations(world.exchanges)
+        assert not wrong, "\n".join(wrong[:5])
+
+
+@functools.cache
+def key_pair() -> tuple[str, str]:
+    """A private and its public key, PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private.decode(), public.decode()
+
+
+needs_contract = pytest.mark.skipif(not CONTRACT.exists(), reason="GitHub's published contract is not at hand")
