@@ -97,8 +97,14 @@ def _is_flag(letter: str) -> bool:
     return "\U0001f1e6" <= letter <= "\U0001f1ff"
 
 
+def whole(text: str) -> str:
+    """The text, with half surrogate pairs replaced: they cannot be sent."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def cut(text: str, most: int) -> str:
     """The text, or as many whole letters of it as fit, with an ellipsis."""
+    text = whole(text)
     if size(text) <= most:
         return text
     return "".join(_as_many(graphemes(text), most - size(CUT))) + CUT
@@ -117,16 +123,15 @@ def _as_many(parts: Iterable[str], room: int) -> Iterator[str]:
 
 def escape(text: str) -> str:
     """Nothing in it means anything to Slack.  https://docs.slack.dev/messaging/formatting-message-text#escaping"""
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return whole.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return whole(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def mrkdwn(text: Text, most: int = SECTION_TEXT_MAX) -> str:
     """The text as Slack markup, escaped once, and cut where it is too long: between letters, never in an entity."""
     pieces: tuple[Piece, ...] = (text,) if isinstance(text, str) else text
-    whole = "".join(_piece(piece) for piece in pieces)
-    if size(whole) <= most:
-        return whole
+    everything = "".join(_piece(piece) for piece in pieces)
+    if size(everything) <= most:
+        return everything
     room, out = most - size(CUT), ""
     for piece in pieces:
         done = _piece(piece)
@@ -186,11 +191,7 @@ def _one_line(text: str) -> str:
 
 def to_slack(reply: Reply) -> dict[str, Any]:
     """`{"text", "blocks"}` for chat.postMessage and its kin. The text makes sense alone: it is the notification."""
-    return {"text": escape_cut(_sentence(reply)), "blocks": to_blocks(reply)}
-
-
-def escape_cut(text: str) -> str:
-    return mrkdwn(text, TEXT_MAX)
+    return {"text": mrkdwn(_sentence(reply), TEXT_MAX), "blocks": to_blocks(reply)}
 
 
 def _sentence(reply: Reply) -> str:
@@ -220,8 +221,8 @@ def _marked(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def _plain(text: str, most: int) -> dict[str, Any]:
-    return {"type": "plain_text", "text": cut(_one_line(text), most), "emoji": False}
+def _plain(text: str, most: int, instead: str = CUT) -> dict[str, Any]:
+    return {"type": "plain_text", "text": cut(_one_line(text) or instead, most), "emoji": False}
 
 
 def _fields(fields: Sequence[tuple[str, Text]]) -> list[dict[str, Any]]:
@@ -233,7 +234,7 @@ def _fields(fields: Sequence[tuple[str, Text]]) -> list[dict[str, Any]]:
 
 def _field(label: str, text: Text) -> str:
     head = mrkdwn((Bold(label),), FIELD_MAX // 4)
-    return f"{head}\n{mrkdwn(text, FIELD_MAX - size(head) - 1) or '–'}"
+    return f"{head}\n{mrkdwn(text, FIELD_MAX - size(head) - 1).strip() or '–'}"
 
 
 def _lines(lines: Sequence[Line], blocks: int) -> list[dict[str, Any]]:
@@ -334,7 +335,7 @@ def _actions(buttons: Sequence[Button]) -> list[dict[str, Any]]:
 
 
 def _button(button: Button, taken: set[str]) -> dict[str, Any]:
-    word = re.sub(r"[?#]", "", button.says.split()[0])[: ID_MAX // 4]
+    word = re.sub(r"[?#]", "", whole(button.says.split()[0]))[: ID_MAX // 4] or "say"
     name = str(ActionId(word, button.asks or ""))
     unique, number = name, 1
     while unique in taken:
@@ -344,13 +345,13 @@ def _button(button: Button, taken: set[str]) -> dict[str, Any]:
     element: dict[str, Any] = {
         "type": "button",
         "action_id": unique,
-        "text": _plain(button.label.strip() or word, BUTTON_TEXT_MAX),
-        "value": button.says,
+        "text": _plain(button.label, BUTTON_TEXT_MAX, word),
+        "value": whole(button.says),
     }
     if button.tone is not Tone.PLAIN:
         element["style"] = button.tone.value
-    if button.meant_for:
-        element["accessibility_label"] = cut(_one_line(button.meant_for), ACCESSIBILITY_MAX)
+    if label := _one_line(button.meant_for):
+        element["accessibility_label"] = cut(label, ACCESSIBILITY_MAX)
     if button.confirm is not None:
         element["confirm"] = _confirm(button.confirm, button.tone)
     return element
@@ -358,10 +359,10 @@ def _button(button: Button, taken: set[str]) -> dict[str, Any]:
 
 def _confirm(confirm: Confirm, tone: Tone) -> dict[str, Any]:
     dialog = {
-        "title": _plain(confirm.title or "Are you sure?", CONFIRM_TITLE_MAX),
-        "text": _plain(confirm.text or confirm.title or "Are you sure?", CONFIRM_TEXT_MAX),
-        "confirm": _plain(confirm.yes or "Yes", CONFIRM_BUTTON_MAX),
-        "deny": _plain(confirm.no or "Not yet", CONFIRM_BUTTON_MAX),
+        "title": _plain(confirm.title, CONFIRM_TITLE_MAX, "Are you sure?"),
+        "text": _plain(confirm.text or confirm.title, CONFIRM_TEXT_MAX, "Are you sure?"),
+        "confirm": _plain(confirm.yes, CONFIRM_BUTTON_MAX, "Yes"),
+        "deny": _plain(confirm.no, CONFIRM_BUTTON_MAX, "Not yet"),
     }
     return dialog | {"style": "danger"} if tone is Tone.DANGER else dialog
 
@@ -440,8 +441,8 @@ def _modal(callback: str, *, title: str, submit: str, metadata: str, blocks: lis
     return {
         "type": "modal",
         "callback_id": callback,
-        "title": _plain(title or "Release", VIEW_TITLE_MAX),
-        "submit": _plain(submit or "Go", VIEW_TITLE_MAX),
+        "title": _plain(title, VIEW_TITLE_MAX, "Release"),
+        "submit": _plain(submit, VIEW_TITLE_MAX, "Go"),
         "close": _plain("Not yet", VIEW_TITLE_MAX),
         "private_metadata": metadata,
         "blocks": blocks,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -15,12 +16,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def web_app(
-    endpoint: Handler, ready: Callable[[], Awaitable[dict[str, bool | str]]], metrics: Callable[[], str]
+    endpoint: Handler, ready: Callable[[], Awaitable[Mapping[str, bool | str]]], metrics: Callable[[], str]
 ) -> web.Application:
     """POST /slack/events, GET /healthz (the process), /readyz (its parts), /metrics (Prometheus).
 
-    `ready`: by part, True, or False or the reason why not. Run it without an access log, or with one that names no
-    bodies: `web.AppRunner(app, access_log=None)`.
+    `ready`: by part, True, or False or the reason why not. Run it with `runner`.
     """
 
     async def healthz(_: web.Request) -> web.Response:
@@ -54,3 +54,13 @@ async def _anonymous(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.popall(hdrs.SERVER, None)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+
+
+QUIETLY: dict[str, Any] = {"access_log": None, "auto_decompress": False}
+"""How a server has to be run: no log of requests, and bodies stay the bytes that came. Signatures are over those, and a
+body that claims to be compressed and is not would otherwise break off the connection with a traceback."""
+
+
+def runner(app: web.Application, *, shutdown_timeout: float = 5.0) -> web.AppRunner:
+    """What serves it; signals are the caller's business."""
+    return web.AppRunner(app, handle_signals=False, shutdown_timeout=shutdown_timeout, **QUIETLY)
