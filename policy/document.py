@@ -169,10 +169,10 @@ class MonthEnd(Part):
     Business days are Monday to Friday, less the holidays.
     """
 
-    last_days: int = Field(default=0, ge=0, le=31, description="The last so many calendar days of the month")
-    first_days: int = Field(default=0, ge=0, le=31, description="The first so many calendar days")
-    last_business_days: int = Field(default=0, ge=0, le=20, description="From the so-manieth last business day on")
-    first_business_days: int = Field(default=0, ge=0, le=20, description="Up to and including the so-manieth one")
+    last_days: int = Field(default=0, ge=0, le=31, description="The last N calendar days of the month")
+    first_days: int = Field(default=0, ge=0, le=31, description="The first N calendar days")
+    last_business_days: int = Field(default=0, ge=0, le=20, description="From the N-th last business day on")
+    first_business_days: int = Field(default=0, ge=0, le=20, description="Up to and including the N-th business day")
     holidays: tuple[Day, ...] = Field(default=(), description="Days that are no business days")
     name: str = Field(default="", description="What people will read")
 
@@ -298,7 +298,7 @@ class Measure(Part):
     Sampled each 60 s and visible up to 180 s later (https://cloud.google.com/monitoring/api/metrics_gcp).
     """
 
-    delay: Span = Field(default=timedelta(seconds=210), description="So late everything has been seen")
+    delay: Span = Field(default=timedelta(seconds=210), description="After so long everything has been seen")
     resolution: Span = Field(default=timedelta(seconds=60), description="One point of measurement")
 
 
