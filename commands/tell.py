@@ -60,8 +60,7 @@ def findings(decision: Decision) -> tuple[Line, ...]:
 def _remedy(remedy: Remedy) -> Text:
     if remedy.kind is RemedyKind.WAIT and remedy.at is not None:
         return (f"{remedy.says}: ", When(remedy.at))
-    people = f" ({', '.join(remedy.who)})" if remedy.who else ""
-    return f"{remedy.says}{people}"
+    return remedy.says
 
 
 def title(operation: Operation) -> str:

@@ -1,0 +1,253 @@
+"""How is the sandbox run? The worlds and the page in this process, the bot in one of its own that may be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import secrets
+import signal
+import socket
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from bot.clock import MovableClock
+from bot.sandbox import story
+from bot.sandbox.api import sandbox_app
+from bot.sandbox.github.world import GitHubWorld
+from bot.sandbox.google.traffic import TrafficSource
+from bot.sandbox.google.world import GoogleWorld
+from bot.sandbox.slack.world import SlackWorld, acme
+
+RATE = 20.0  # requests a second to each production service
+STARTS_WITHIN = 30.0  # seconds
+BOT_TOKEN = "xoxb-sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Worlds:
+    """Everything but the bot."""
+
+    clock: MovableClock
+    slack: SlackWorld
+    google: GoogleWorld
+    github: GitHubWorld
+    signing_secret: str
+
+
+@asynccontextmanager
+async def worlds(data: Path, *, rate: float = RATE) -> AsyncIterator[Worlds]:
+    """The local worlds, with the story told and people calling the services."""
+    async with AsyncExitStack() as stack:
+        clock = MovableClock(data / "clock")
+        clock.set(story.BEGINS_AT)
+        signing_secret = secrets.token_hex(16)
+        slack = acme(clock, signing_secret=signing_secret, bot_token=BOT_TOKEN)
+        google = GoogleWorld(clock)
+        github = GitHubWorld(data / "github", clock)
+        for world in (slack, google, github):
+            await world.start()
+            stack.push_async_callback(world.stop)
+        await story.tell(google, github)
+        if rate:
+            source = TrafficSource(google, story.sites("prod"), rate)
+            await source.start()
+            stack.push_async_callback(source.stop)
+        yield Worlds(clock, slack, google, github, signing_secret)
+
+
+def environment(there: Worlds, data: Path, port: int, policy: Path) -> dict[str, str]:
+    """What the bot is told: the same settings as in production, with local addresses."""
+    return {
+        "PORT": str(port),
+        "DATABASE_URL": f"sqlite:///{data / 'release-bot.db'}",
+        "RELEASE_POLICY": str(policy),
+        "SLACK_SIGNING_SECRET": there.signing_secret,
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_API_URL": there.slack.api_url,
+        "GITHUB_TOKEN": there.github.token,
+        "GITHUB_API_URL": there.github.url,
+        "CLOUD_RUN_ENDPOINT": there.google.grpc_address,
+        "MONITORING_ENDPOINT": there.google.grpc_address,
+        "SECRET_MANAGER_ENDPOINT": there.google.grpc_address,
+        "SANDBOX_CLOCK": str(data / "clock"),
+        "NO_GCE_CHECK": "true",
+    }
+
+
+class Process:
+    """The bot as a process of its own: started again whenever it dies, until `stop`."""
+
+    def __init__(self, settings: Mapping[str, str], data: Path) -> None:
+        self._settings = dict(settings)
+        self._data = data
+        self._child: asyncio.subprocess.Process | None = None
+        self._stopping = False
+        self.url = f"http://127.0.0.1:{settings['PORT']}"
+        self.starts = 0
+
+    async def run(self) -> None:
+        inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+        while not self._stopping:
+            self._child = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot", "serve", env={**inherited, **self._settings}
+            )
+            self.starts += 1
+            (self._data / "bot.pid").write_text(str(self._child.pid))
+            code = await self._child.wait()
+            if not self._stopping:
+                print(f"the bot ended ({code}); starting it again", file=sys.stderr, flush=True)
+                await asyncio.sleep(0.2 if code < 0 else 1.0)
+
+    async def answers(self) -> None:
+        """It is ready. TimeoutError after half a minute."""
+        async with asyncio.timeout(STARTS_WITHIN), aiohttp.ClientSession() as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(f"{self.url}/readyz") as response:
+                        if response.status == 200:
+                            return
+                await asyncio.sleep(0.05)
+
+    def nudge(self) -> None:
+        """Told to look again, since time has moved."""
+        if self._child is not None and self._child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._child.send_signal(signal.SIGUSR1)
+
+    async def stop(self) -> None:
+        self._stopping = True
+        if self._child is not None and self._child.returncode is None:
+            self._child.terminate()
+            try:
+                await asyncio.wait_for(self._child.wait(), 10)
+            except TimeoutError:
+                self._child.kill()
+
+
+_FOREIGN = frozenset(
+    {
+        "SLACK_APP_TOKEN",
+        "GITHUB_APP_ID",
+        "GITHUB_PRIVATE_KEY",
+        "GITHUB_INSTALLATION_ID",
+        "LEDGER_SIGNING_KEY",
+    }
+)
+"""Settings of a real bot that must not reach the sandbox's."""
+
+
+class Database:
+    """The bot's database as a world that can fail."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._holding: set[asyncio.Task[None]] = set()
+
+    def fault_kinds(self) -> Iterable[Mapping[str, Any]]:
+        return ({"kind": "locked", "says": "somebody else holds the write lock for `seconds` (default 5)"},)
+
+    def inject(self, kind: str, times: int = 1, seconds: float = 5.0) -> None:
+        if kind != "locked":
+            message = f"the database has no fault {kind!r}"
+            raise ValueError(message)
+        task = asyncio.create_task(self._hold(times * min(float(seconds), 600.0)))
+        self._holding.add(task)
+        task.add_done_callback(self._holding.discard)
+
+    async def _hold(self, seconds: float) -> None:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5)
+        try:
+            await asyncio.to_thread(connection.execute, "BEGIN IMMEDIATE")
+            await asyncio.sleep(seconds)
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A sandbox that runs."""
+
+    url: str
+    worlds: Worlds
+    bot: Process
+
+
+@asynccontextmanager
+async def sandbox(data: Path, port: int = 3000, policy: Path = story.POLICY) -> AsyncIterator[Sandbox]:
+    """Worlds, bot, API and page; ready when entered, gone when left. Its data directory is begun anew."""
+    data.mkdir(parents=True, exist_ok=True)
+    for left in (*data.glob("release-bot.*"), data / "clock", data / "bot.pid"):
+        left.unlink(missing_ok=True)
+    async with AsyncExitStack() as stack:
+        there = await stack.enter_async_context(worlds(data))
+        bot = Process(environment(there, data, free_port(), policy), data)
+        there.slack.bind(bot.url)
+        running = asyncio.create_task(bot.run())
+        stack.push_async_callback(_gone, running)
+        stack.push_async_callback(bot.stop)
+        faulty = {"database": Database(data / "release-bot.db"), "monitoring": there.google, "slack": there.slack}
+        app = sandbox_app(
+            there.slack,
+            there.google,
+            there.github,
+            there.clock,
+            story.cast({"database": faulty["database"]}, policy),
+            on_clock=lambda _: bot.nudge(),
+        )
+        app.router.add_get("/api/writes", _writes(there.google))
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await bot.answers()
+        yield Sandbox(f"http://127.0.0.1:{runner.addresses[0][1]}", there, bot)
+
+
+def _writes(google: GoogleWorld):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def writes(_: web.Request) -> web.Response:
+        """Every write that reached Cloud Run, as it arrived: for checks that nothing was done twice."""
+        return web.json_response(
+            [
+                {key: value.isoformat() if isinstance(value, datetime) else value for key, value in row.items()}
+                for row in map(dataclasses.asdict, google.writes)
+            ]
+        )
+
+    return writes
+
+
+async def _gone(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def play(data: Path, port: int, policy: Path) -> None:
+    """The sandbox, until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with sandbox(data, port, policy) as running:
+        print(f"The sandbox is open: {running.url}", flush=True)
+        print("You are Maya. Try: /release promote checkout stage→prod   (Ctrl-C ends it)", flush=True)
+        await stop.wait()

@@ -1,0 +1,114 @@
+"""Who does the work after the acknowledgement? Takes requests from our books, oldest first, and has them answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from commands.answer import answer, apology
+from commands.errors import ReleaseBotError, Unavailable
+from commands.ports import Request, Taken, World, Writes
+
+log = logging.getLogger(__name__)
+
+HANDS = 8
+"""Requests worked on at once."""
+TRIES = 3
+AGAIN_SECONDS = 2.0
+"""While our own books cannot be read."""
+
+
+class Books(Protocol):
+    """What the worker needs of the store."""
+
+    async def pending_requests(self, limit: int) -> tuple[Request, ...]:
+        """Those not answered, oldest first."""
+
+    @property
+    def arrived(self) -> asyncio.Event: ...
+
+    async def commit(self, writes: Writes) -> None: ...
+
+
+class Worker:
+    """Runs until it is cancelled. A request that was begun when the process died is begun again: it is not answered
+    before what it writes is on disk, and then never twice."""
+
+    def __init__(self, books: Books, world: World, told: Callable[[], None] = lambda: None) -> None:
+        self._books = books
+        self._world = world
+        self._told = told
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._freed = asyncio.Event()
+        self.failed = 0
+
+    async def run(self) -> None:
+        try:
+            while True:
+                self._books.arrived.clear()
+                self._freed.clear()
+                try:
+                    pending = await self._books.pending_requests(HANDS * 4)
+                except Unavailable:
+                    log.exception("our own books cannot be read")
+                    await asyncio.sleep(AGAIN_SECONDS)
+                    continue
+                for request in pending:
+                    if request.id not in self._busy and len(self._busy) < HANDS:
+                        self._busy[request.id] = asyncio.create_task(self._work(request))
+                await self._wait(full=len(self._busy) >= HANDS)
+        finally:
+            tasks = list(self._busy.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _wait(self, *, full: bool) -> None:
+        """Until another request has come, or a hand is free."""
+        waiting = [asyncio.ensure_future(self._freed.wait())]
+        if not full:
+            waiting.append(asyncio.ensure_future(self._books.arrived.wait()))
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _work(self, request: Request) -> None:
+        try:
+            await self._answered(request)
+        except ReleaseBotError:
+            log.exception("request %s stays unanswered for now", request.id)
+            await asyncio.sleep(AGAIN_SECONDS)
+        finally:
+            del self._busy[request.id]
+            self._freed.set()
+
+    async def _answered(self, request: Request) -> None:
+        for _ in range(TRIES):
+            try:
+                await self._books.commit(await self._writes(request))
+            except Taken:
+                continue  # somebody asked for the same at the same moment: now it can be seen
+            self._told()
+            return
+        error = Unavailable("Others were faster, several times in a row.")
+        await self._books.commit(apology(request, error))
+
+    async def _writes(self, request: Request) -> Writes:
+        try:
+            return await answer(request, self._world)
+        except ReleaseBotError as error:
+            log.warning("request %s: %s", request.id, error)
+            return apology(request, error)
+        except Exception:
+            self.failed += 1
+            number = secrets.token_hex(4)
+            log.exception("request %s failed, told the person to quote %s", request.id, number)
+            return apology(request, Unavailable(f"Something went wrong on my side (quote {number})."))
