@@ -176,6 +176,13 @@ async def test_only_the_image_changes(world: GoogleWorld, runs: CloudRun) -> Non
     assert after == before
 
 
+async def test_an_image_of_unknown_commit_is_not_said_to_be_of_the_last_one(world: GoogleWorld, runs: CloudRun) -> None:
+    await done(runs, await deploy(runs, commit=None))
+    made = await runs.revision(SITE, R2)
+    assert made is not None
+    assert made.commit is None
+
+
 async def test_of_several_containers_the_named_one_changes(world: GoogleWorld, runs: CloudRun) -> None:
     record = world.engine.records[SITE]
     containers = record.service.template.containers

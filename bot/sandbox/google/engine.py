@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from bot.cloud_run import COMMIT, FENCE, OPERATION
 from bot.sandbox.google.faults import Faults
@@ -42,6 +41,7 @@ from bot.sandbox.google.messages import (
     TrafficTargetStatus,
 )
 from bot.sandbox.google.split import Split
+from commands.ports import Clock
 
 # What a masked update may name: https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2#service,
 # everything there that is not output only.
@@ -69,17 +69,13 @@ _NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 
-class _Clock(Protocol):
-    def now(self) -> datetime: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """How every revision of an image answers."""
 
     fail_every: int = 0
     """500 for every so-manyth request that is not for /healthz; 0: for none."""
-    delay_ms: float = 0
+    delay_ms: float = 5
     healthz_status: int = 200
     broken: bool = False
     """Its container never starts, so no revision of it becomes ready."""
@@ -166,7 +162,7 @@ def _condition(type_: str, state: int, message: str = "", *, reason: int = 0) ->
 class Engine:
     """Every service, revision and operation there is."""
 
-    def __init__(self, clock: _Clock, faults: Faults, address: Callable[[str, str], str]) -> None:
+    def __init__(self, clock: Clock, faults: Faults, address: Callable[[str, str], str]) -> None:
         """`address` makes the HTTP address of a site and tag; an empty tag means its front."""
         self.records: dict[str, Record] = {}
         self.behaviours: dict[str, Behaviour] = {}

@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 from google.cloud import monitoring_v3
 
 from bot.sandbox.google.faults import Faults
 from bot.sandbox.google.messages import Code, ListTimeSeriesResponse, Raw, Refusal, raw
+from commands.ports import Clock
 
 COUNT = "run.googleapis.com/request_count"
 LATENCIES = "run.googleapis.com/request_latencies"
@@ -36,10 +36,6 @@ _PERCENTILES = {
     int(_Aggregation.Reducer.REDUCE_PERCENTILE_50): 0.50,
 }
 _TimeSeries = raw(monitoring_v3.TimeSeries)
-
-
-class _Clock(Protocol):
-    def now(self) -> datetime: ...
 
 
 @dataclass(slots=True)
@@ -73,7 +69,7 @@ class _Tally:
 class Meter:
     """Counts by second on the sandbox's clock."""
 
-    def __init__(self, clock: _Clock, faults: Faults) -> None:
+    def __init__(self, clock: Clock, faults: Faults) -> None:
         self.delay_seconds = 0.5
         """How old an answer must be to be seen."""
         self.strict_alignment = False

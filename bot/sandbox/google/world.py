@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import grpc
 
@@ -13,13 +13,10 @@ from bot.sandbox.google.faults import FaultKind, Faults, Option
 from bot.sandbox.google.fronts import Fronts
 from bot.sandbox.google.metering import Meter
 from bot.sandbox.google.vault import Vault
+from commands.ports import Clock
 
 if TYPE_CHECKING:
     from bot.sandbox.google.traffic import TrafficSource
-
-
-class Clock(Protocol):
-    def now(self) -> datetime: ...
 
 
 class Line(TypedDict):

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.monitoring import Monitoring
 from bot.sandbox.google import Behaviour, GoogleWorld, TrafficSource
 from commands.ports import Share
 from tests.bot.google_story import (
@@ -105,6 +106,24 @@ async def test_people_keep_calling_and_who_answered_is_remembered(world: GoogleW
             await called(world)
     await source.stop()
     assert len(source._answers[SITE]) == 200
+
+
+async def test_a_bad_image_passes_its_smoke_test_and_shows_in_the_numbers() -> None:
+    clock = HandClock()
+    async with google(clock) as world, runs_of(world) as runs:
+        world.declare(V2, Behaviour(fail_every=4))
+        await done(runs, await deploy(runs))
+        (address,) = [share.address for share in (await runs.running(SITE)).serving if share.tag == "green"]
+        assert [status for status, _ in await called(world, "/healthz", 5, address)] == [200] * 5
+        await shifted(world, Share(R1, 90), Share(R2, 10, "green"))
+        await called(world, times=80)
+        clock.advance(timedelta(minutes=1))
+        metrics = Monitoring(world.grpc_address)
+        hour = timedelta(hours=1)
+        new, old = [await metrics.requests(SITE, name, clock.now() - hour, clock.now(), hour) for name in (R2, R1)]
+        await metrics.close()
+        assert (new.total, new.errors) == (5 + 8, 2)
+        assert (old.total, old.errors) == (72, 0)
 
 
 async def test_the_snapshot_tells_what_is_in_effect(world: GoogleWorld) -> None:
