@@ -364,6 +364,14 @@ async def test_one_click_delivered_twice_at_once_is_one_request(b: Bench) -> Non
     assert b.ear.words == ["approve op_1"]
 
 
+async def test_a_repetition_is_not_answered_again(b: Bench) -> None:
+    body, now = event(mention(f"<@{BOT}> dance")), int(time.time())
+    for number in range(3):
+        assert await b.events(body, ts=str(now - number)) == (200, None)
+    await b.settled()
+    assert [whisper["text"] for whisper in b.slack.whispers] == ["I do not know dance."]
+
+
 async def test_two_clicks_are_two_requests(b: Bench) -> None:
     await b.interact(click("approve op_1"))
     await b.interact(click("approve op_1"))
