@@ -93,7 +93,7 @@ class Installed:
     """Where we are at home, and who we are there."""
 
     team: str
-    """Workspace (`T…`) whose people may speak to us."""
+    """Workspace (`T…`) whose people may speak to us, or the whole Grid (`E…`)."""
     bot_user: str = ""
     """Our own user id; empty: not known, then events say it."""
     bot: str = ""
@@ -454,7 +454,8 @@ class SlackIn:
         """Why this actor may not speak at all; who people are beyond that is asked later, of Slack itself."""
         if actor.bot or (self._installed.bot_user and actor.user == self._installed.bot_user):
             return NO_BOTS
-        if not actor.user or actor.team != self._installed.team:
+        grid = self._installed.team.startswith("E")  # its workspaces have ids of their own; Slack is asked later
+        if not actor.user or (actor.team != self._installed.team and not grid):
             return NOT_OURS
         return None
 
