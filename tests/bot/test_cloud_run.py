@@ -361,12 +361,11 @@ async def test_a_write_without_an_answer_is_unknown_and_took_effect_once(world: 
 
 
 async def test_a_write_that_outlasts_its_deadline_is_unknown_and_may_still_arrive(world: GoogleWorld) -> None:
-    world.inject("late_write", seconds=0.3)
-    async with connected(world, write_deadline=0.1) as runs:
+    world.inject("late_write", seconds=1)
+    async with connected(world, write_deadline=0.5) as runs:
         seen = await runs.running(SITE)
         with pytest.raises(OutcomeUnknown):
             await runs.shift(SITE, seen=seen, shares=(Share(R0, 100),), lease=lease())
-        assert world.writes == []
         async with asyncio.timeout(30):
             while (await runs.running(SITE)).whole != R0:
                 pass

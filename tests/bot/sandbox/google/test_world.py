@@ -22,6 +22,7 @@ from tests.bot.google_story import (
     START,
     V0,
     V1,
+    V2,
     HandClock,
     deploy,
     done,
