@@ -122,7 +122,15 @@ class Outbox:
 
     async def _empty(self, channel: str) -> None:
         """Everything for that channel is sent, replaced or given up; or one thing could not be, and it was waited."""
-        while not self._stopping.is_set() and (messages := await self._store.unsent(channel)):
+        while not self._stopping.is_set():
+            try:
+                messages = await self._store.unsent(channel)
+            except ReleaseBotError as error:
+                log.warning("cannot look for what is unsent: %s", error)
+                await asyncio.sleep(FIRST_RETRY)
+                return
+            if not messages:
+                return
             first = _roots_first(messages)[0]
             same = [message for message in messages if _same_slot(first, message)]
             try:
