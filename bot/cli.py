@@ -34,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     command("serve", "Run the bot; its settings come from the environment.", _serve)
-    sandbox = command("sandbox", "Play: local Slack, GitHub and Cloud Run with a web page, and the bot among them.", _sandbox)
+    sandbox = command(
+        "sandbox", "Play: local Slack, GitHub and Cloud Run with a web page, and the bot among them.", _sandbox
+    )
     sandbox.add_argument("--port", type=int, default=3000, help="port of the page and its API (3000)")
     sandbox.add_argument("--policy", type=Path, help="policy file (the story's)")
     sandbox.add_argument("--data", type=Path, default=Path(".sandbox"), help="data directory, begun anew (.sandbox)")

@@ -28,10 +28,17 @@ class Counted:
         rows = (
             ("release_bot_requests_taken_total", "counter", "Requests taken down and acknowledged", self._books.taken),
             ("release_bot_commits_total", "counter", "Changes of our own books", self._books.committed),
-            ("release_bot_failures_total", "counter", "Requests that failed for a reason nobody foresaw", self._works.failed),
+            (
+                "release_bot_failures_total",
+                "counter",
+                "Requests that failed for a reason nobody foresaw",
+                self._works.failed,
+            ),
             ("process_resident_memory_bytes", "gauge", "Resident memory", _resident()),
         )
-        return "".join(f"# HELP {name} {says}.\n# TYPE {name} {kind}\n{name} {value}\n" for name, kind, says, value in rows)
+        return "".join(
+            f"# HELP {name} {says}.\n# TYPE {name} {kind}\n{name} {value}\n" for name, kind, says, value in rows
+        )
 
 
 def _resident() -> int:

@@ -1,4 +1,4 @@
-"""What was this process told? The environment, read once and checked whole; what is missing is named in one sentence."""
+"""What was this process told? The environment, read once, checked whole; what is missing is named in a sentence."""
 
 from __future__ import annotations
 

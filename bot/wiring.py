@@ -188,9 +188,7 @@ def _advance(world: World):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return step
 
 
-async def _listen(
-    stack: AsyncExitStack, settings: Settings, slack: SlackIn, ready: object, counted: Counted
-) -> int:
+async def _listen(stack: AsyncExitStack, settings: Settings, slack: SlackIn, ready: object, counted: Counted) -> int:
     """The port that is open now."""
     secrets = [part.strip() for part in settings.SLACK_SIGNING_SECRET.get_secret_value().split(",")]
     if not all(secrets):  # Socket Mode alone: nobody can sign, so nobody gets in

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -38,10 +37,9 @@ class Worker:
     """Runs until it is cancelled. A request that was begun when the process died is begun again: it is not answered
     before what it writes is on disk, and then never twice."""
 
-    def __init__(self, books: Books, world: World, told: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, books: Books, world: World) -> None:
         self._books = books
         self._world = world
-        self._told = told
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._freed = asyncio.Event()
         self.failed = 0
@@ -91,24 +89,18 @@ class Worker:
             self._freed.set()
 
     async def _answered(self, request: Request) -> None:
-        for _ in range(TRIES):
-            try:
-                await self._books.commit(await self._writes(request))
-            except Taken:
-                continue  # somebody asked for the same at the same moment: now it can be seen
-            self._told()
-            return
-        error = Unavailable("Others were faster, several times in a row.")
-        await self._books.commit(apology(request, error))
-
-    async def _writes(self, request: Request) -> Writes:
         try:
-            return await answer(request, self._world)
-        except ReleaseBotError as error:
-            log.warning("request %s: %s", request.id, error)
-            return apology(request, error)
+            for _ in range(TRIES):
+                with suppress(Taken):  # somebody asked for the same at the same moment: now it can be seen
+                    await self._books.commit(await answer(request, self._world))
+                    return
+            error: ReleaseBotError = Unavailable("Others were faster, several times in a row.")
+        except ReleaseBotError as seen:
+            log.warning("request %s: %s", request.id, seen)
+            error = seen
         except Exception:
             self.failed += 1
             number = secrets.token_hex(4)
             log.exception("request %s failed, told the person to quote %s", request.id, number)
-            return apology(request, Unavailable(f"Something went wrong on my side (quote {number})."))
+            error = Unavailable(f"Something went wrong on my side (quote {number}).")
+        await self._books.commit(apology(request, error))

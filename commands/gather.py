@@ -27,7 +27,7 @@ class Gathered:
 
     facts: Facts
     plan: Plan | Unknown
-    comparison: Comparison | Unknown
+    comparison: Comparison | Unknown | None
     """Between what serves the target and the candidate; for reading."""
     serving_was_verified: KnownGood | None = None
     """What serves the target, where its deployment is recorded as a success: the way back, if GitHub is away."""
@@ -289,10 +289,10 @@ async def rollback(
     site = site_of(active.policy, question.service, question.target)
     if isinstance(site, Unknown):
         facts = Facts(asked_by, asked_at, expires_at=expires_at, target_serving=site, rollback_to=site)
-        return Gathered(facts, site, site)
+        return Gathered(facts, site, None)
     running, good = await asyncio.gather(
         known(f"{question.service} in {question.target}", world.runs.running(site)),
-        known("what was verified before", _good(world, active.policy, question)),
+        known("what was verified before", world.store.known_good(question.place)),
     )
     leaving: Revision | Unknown
     target: KnownGood | Unknown
@@ -310,6 +310,9 @@ async def rollback(
             else Serving(name, leaving.digest, leaving.created_at, leaving.commit)
         )
         target = good if isinstance(good, Unknown) else await _choose(world, site, good, leaving, to)
+        if isinstance(target, Unknown) and not isinstance(good, Unknown):
+            good = await _with_theirs(world, active.policy, question, good)
+            target = await _choose(world, site, good, leaving, to)
     facts = Facts(
         asked_by,
         asked_at,
@@ -319,9 +322,9 @@ async def rollback(
         rollback_to=target,
     )
     if isinstance(target, Unknown):
-        return Gathered(facts, target, target)
+        return Gathered(facts, target, None)
     if isinstance(leaving, Unknown):
-        return Gathered(facts, leaving, leaving)
+        return Gathered(facts, leaving, None)
     plan = Plan(
         deed="rollback",
         service=question.service,
@@ -338,7 +341,7 @@ async def rollback(
         production=active.policy.environments[question.target].production,
         steps=(PlannedStep(100, 0),),
     )
-    return Gathered(_with_plan(facts, plan), plan, Unknown("not looked at in an outage"))
+    return Gathered(_with_plan(facts, plan), plan, None)
 
 
 def _newcomer(running: Running, good: Sequence[KnownGood] | Unknown) -> str:
@@ -349,11 +352,10 @@ def _newcomer(running: Running, good: Sequence[KnownGood] | Unknown) -> str:
     return chosen.revision if chosen else ""
 
 
-async def _good(world: World, policy: Policy, question: Question) -> tuple[KnownGood, ...]:
-    """What was verified before, newest first: by our own books, and only where those are empty by GitHub's."""
-    own = await world.store.known_good(question.place)
-    if len(own) > 1:
-        return own
+async def _with_theirs(
+    world: World, policy: Policy, question: Question, own: tuple[KnownGood, ...]
+) -> tuple[KnownGood, ...]:
+    """What was verified before, newest first, by our own books and by GitHub's: asked where our own do not help."""
     repository = policy.services[question.service].repository
     records = await known("GitHub's deployments", world.code.deployments(repository, question.target))
     if isinstance(records, Unknown):

@@ -43,7 +43,7 @@ async def status(intent: Status, asking: Asking) -> Reply:
         if f.starts_at <= now
     ]
     lines += [Line(Mark.NO, held(hold)) for hold in holds]
-    about = intent.service or f"{len(services)} services"
+    about = intent.service or tell.count(len(services), "service")
     busy = f"{len(open_operations)} under way or waiting" if open_operations else "nothing under way"
     frozen = ", frozen" if any(f.starts_at <= now for f in freezes) else ""
     return Reply(f"Status of {about}: {busy}{frozen}.", lines=tuple(lines))
@@ -88,7 +88,10 @@ async def freezes(asking: Asking) -> Reply:
     ]
     lines += [Line(Mark.NO, held(hold)) for hold in holds]
     return Reply(
-        f"{len(found)} freezes and {len(holds)} holds." if lines else "Nothing is frozen or held.", lines=tuple(lines)
+        f"There are {tell.count(len(found), 'freeze')} and {tell.count(len(holds), 'hold')}."
+        if lines
+        else "Nothing is frozen or held.",
+        lines=tuple(lines),
     )
 
 

@@ -38,11 +38,13 @@ def texts(*pieces: Text) -> Text:
 
 
 def span(length: timedelta) -> str:
-    """`2 d 4 h`, `35 min`, `8 s`: the two largest units."""
-    seconds = max(0, round(length.total_seconds()))
+    """`2 d 4 h`, `35 min`, `8 s`, `0.4 s`: the two largest units."""
+    if length < timedelta(seconds=10):
+        return f"{max(0.0, length.total_seconds()):.1f} s"
+    seconds = round(length.total_seconds())
     parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s")]
     shown = [f"{count} {unit}" for count, unit in parts if count][:2]
-    return " ".join(shown) or "0 s"
+    return " ".join(shown)
 
 
 def findings(decision: Decision) -> tuple[Line, ...]:
@@ -179,13 +181,16 @@ def _described(operation: Operation) -> tuple[tuple[str, Text], ...]:
     planned = operation.plan
     if planned is None:
         return ()
+    forward: tuple[tuple[str, Text], ...] = (
+        ("Steps", _steps(planned)),
+        ("If it goes bad", ("back to ", Code(planned.from_revision))),
+    )
     return (
         ("Digest", (Code(planned.digest),)),
         ("Commit", (Code(planned.commit or "not known"),)),
         ("Now serving", (Code(f"{short(planned.from_digest)} ({planned.from_revision})"),)),
         ("From → to", _from_to(operation)),
-        ("Steps", _steps(planned)),
-        ("If it goes bad", ("back to ", Code(planned.from_revision))),
+        *(forward if planned.deed == Deed.PROMOTE else ()),
         ("Plan", (Code(planned.hash[:12]),)),
         ("Policy", (Code(planned.policy_hash[:12]),)),
     )
@@ -272,6 +277,11 @@ def checking(operation: Operation, voter: Person) -> Reply:
 def refused(sentence: str, decision: Decision | None = None, title: str = "") -> Reply:
     """No, privately, with the reasons."""
     return Reply(f"{title}{sentence}", lines=findings(decision) if decision is not None else ())
+
+
+def count(number: int, thing: str) -> str:
+    """`1 freeze`, `2 freezes`, `no freeze`."""
+    return f"{number or 'no'} {thing}{'s' if number > 1 else ''}"
 
 
 def missing(blockers: Sequence[Finding]) -> str:

@@ -1,4 +1,4 @@
-"""What has happened before the sandbox opens? Three services, their builds in stage and production, and who may what."""
+"""What happened before the sandbox opens? Three services, their builds in stage and production, who may what."""
 
 from __future__ import annotations
 
@@ -109,7 +109,12 @@ async def tell(google: GoogleWorld, github: GitHubWorld) -> None:
                 commit=commit,
             )
             github.add_deployment(
-                repository, commit, "stage", {"digest": digest, "revision": revision}, "success", at + timedelta(minutes=2)
+                repository,
+                commit,
+                "stage",
+                {"digest": digest, "revision": revision},
+                "success",
+                at + timedelta(minutes=2),
             )
             if build is tale.waiting:
                 continue
