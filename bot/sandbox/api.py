@@ -252,7 +252,11 @@ class _Sandbox:
             for c in workspace.channels.values()
         ]
         groups = [{"id": group.id, "handle": group.handle} for group in workspace.groups.values()]
-        shown = {"people": people, "channels": channels, "groups": groups}
+        shortcuts = [
+            {"id": callback_id, "kind": shortcut.kind, "name": shortcut.name}
+            for callback_id, shortcut in team.shortcuts.items()
+        ]
+        shown = {"people": people, "channels": channels, "groups": groups, "shortcuts": shortcuts}
         shown |= {"team": team.name, "bot": team.bot_name, "command": team.command}
         return web.json_response(shown | {"channel": self._story.channel, "suggestions": list(self._story.suggestions)})
 

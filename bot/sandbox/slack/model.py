@@ -22,6 +22,14 @@ class Impossible(Exception):
     """A person cannot do this with what is on their screen; the text says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """Something the app offers in menus: `kind` is `message` or `global`."""
+
+    kind: str
+    name: str
+
+
 @dataclass(slots=True)
 class Team:
     """The workspace, and the app installed in it."""
@@ -34,10 +42,13 @@ class Team:
     bot_name: str = "release-bot"
     app_id: str = "A0RELBOT"
     command: str = "/release"
-    shortcuts: dict[str, str] = field(
-        default_factory=lambda: {"release_from_message": "message", "release_new": "global"}
+    shortcuts: dict[str, Shortcut] = field(
+        default_factory=lambda: {
+            "release_from_message": Shortcut("message", "Release actions"),
+            "release_new": Shortcut("global", "New release"),
+        }
     )
-    """Callback id → `message` or `global`."""
+    """By callback id, as the app's manifest has them."""
 
 
 @dataclass(slots=True)

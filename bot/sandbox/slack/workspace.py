@@ -202,6 +202,13 @@ class Workspace:
         """A message of any channel, also one shown to one person only."""
         return next((m for messages in self.messages.values() for m in messages if m.ts == ts), None)
 
+    def find_root(self, channel: Channel, thread: str) -> str:
+        """`ts` of the message that begins the thread. Raises Impossible."""
+        try:
+            return self._root(channel, thread) or thread
+        except SlackError as error:
+            raise Impossible(f"there is no message {thread!r} in #{channel.name}") from error
+
     def _public(self, channel: Channel, ts: object) -> Message:
         for message in self.messages[channel.id]:
             if message.ts == ts and message.ephemeral_to is None:

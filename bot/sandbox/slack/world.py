@@ -125,7 +125,9 @@ class SlackWorld:
         if text.startswith("/"):
             word, _, rest = text.partition(" ")
             if thread is not None:
-                return self._slack_says(person, channel, f"{word} is not supported in threads. Sorry!", "in_thread")
+                self.workspace.find_root(channel, thread)
+                said = f"{word} is not supported in threads. Sorry!"
+                return self._slack_says(person, channel, said, "in_thread", thread=thread)
             if word != self.team.command:
                 return self._slack_says(person, channel, f"{word} is not a valid command.", "unknown_command")
             return await self._command(person, channel, rest.strip())
@@ -187,10 +189,10 @@ class SlackWorld:
     async def shortcut(self, who: str, callback_id: str, message_ts: str | None = None) -> Outcome:
         """A person uses a global shortcut, or one of a message. Raises Impossible."""
         person = self.workspace.person(who)
-        kind = self.team.shortcuts.get(callback_id)
-        if kind is None:
+        shortcut = self.team.shortcuts.get(callback_id)
+        if shortcut is None:
             raise Impossible(f"there is no shortcut {callback_id!r}; there are {', '.join(self.team.shortcuts)}")
-        if kind == "global":
+        if shortcut.kind == "global":
             payload = self._interaction("shortcut", person, trigger=(None, None))
         else:
             message, _ = self._on_screen(person, message_ts or "")
@@ -303,10 +305,8 @@ class SlackWorld:
         return Outcome(ok=True, ack_ms=ack.ms, reply=message.text if message.ephemeral_to else None)
 
     async def _message(self, person: Person, channel: Channel, text: str, thread: str | None) -> Outcome:
-        try:
-            message = self.workspace.write(channel, person.id, self._escaped(text), thread=thread)
-        except SlackError as error:
-            raise Impossible(f"there is no message {thread!r} in #{channel.name}") from error
+        root = self.workspace.find_root(channel, thread) if thread is not None else None
+        message = self.workspace.write(channel, person.id, self._escaped(text), thread=root)
         if f"<@{self.team.bot_user}>" not in message.text or self.team.bot_user not in channel.members:
             return Outcome(ok=True)
         event: Json = {
@@ -487,9 +487,15 @@ class SlackWorld:
         return self._slack_says(person, self.workspace.channels[channel_id], said, "dispatch_failed", error.ms)
 
     def _slack_says(
-        self, person: Person, channel: Channel, text: str, error: str, ack_ms: float | None = None
+        self,
+        person: Person,
+        channel: Channel,
+        text: str,
+        error: str,
+        ack_ms: float | None = None,
+        thread: str | None = None,
     ) -> Outcome:
-        self.workspace.write(channel, SLACKBOT, text, ephemeral_to=person.id)
+        self.workspace.write(channel, SLACKBOT, text, ephemeral_to=person.id, thread=thread)
         return Outcome(ok=False, ack_ms=ack_ms, reply=text, error=error)
 
     def _response_url(self, person: Person, channel: str, origin: str | None = None) -> str:
