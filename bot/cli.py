@@ -7,9 +7,10 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+Run = Callable[[argparse.Namespace], int]
 NOT_BUILT = "is not built yet; it comes with a later release."
 
 
@@ -18,6 +19,7 @@ def run(arguments: Sequence[str]) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         return int(given.run(given))
     except KeyboardInterrupt:
@@ -28,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="release-bot", description="Releases in a chat thread.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def command(name: str, does: str, run) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    def command(name: str, does: str, run: Run | None) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=does, description=does)
         added.set_defaults(run=run)
         return added
@@ -157,7 +159,7 @@ def _upgrade(given: argparse.Namespace) -> int:
     return 0
 
 
-def _not_built(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _not_built(name: str) -> Run:
     def run(_: argparse.Namespace) -> int:
         print(f"`{name}` {NOT_BUILT}", file=sys.stderr)
         return 2

@@ -7,7 +7,7 @@ import fcntl
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from aiohttp import web
 from bot import migrations
 from bot.clock import MovableClock, SystemClock
 from bot.cloud_run import CloudRun
-from bot.controller import Controller
+from bot.controller import Advance, Controller
 from bot.github import AppKey, GitHub, Pace, PersonalToken
 from bot.metrics import Counted
 from bot.monitoring import Monitoring
@@ -33,6 +33,7 @@ from bot.slack_in import Installed, SlackIn, endpoint
 from bot.slack_out import SlackChat, slack_client, slack_session, to_slack
 from bot.socket_mode import SocketMode
 from bot.store import Store
+from bot.web import runner as quiet_runner
 from bot.web import web_app
 from bot.worker import Worker
 from commands.answer import hear
@@ -53,6 +54,7 @@ VERSION = "0.1.0"
 WRITE_SECONDS = 5.0
 """A write to Cloud Run has ended after so long; it must end within a lease that is two thirds old at the most."""
 LEASE_SECONDS = 10.0
+Ready = Callable[[], Awaitable[Mapping[str, bool | str]]]
 SECRETS = ("SLACK_SIGNING_SECRET", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GITHUB_PRIVATE_KEY", "GITHUB_TOKEN")
 
 
@@ -118,7 +120,9 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         )
         await store.take_over()
         session = await stack.enter_async_context(slack_session())
-        others = await stack.enter_async_context(aiohttp.ClientSession())
+        others = await stack.enter_async_context(
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())  # probes and GitHub: nothing is carried along
+        )
         client = slack_client(settings.SLACK_BOT_TOKEN.get_secret_value(), session, settings.SLACK_API_URL)
         chat = SlackChat(client)
         people = SlackPeople(client, policies, clock)
@@ -181,27 +185,27 @@ def _github(settings: Settings, session: aiohttp.ClientSession, clock: SystemClo
     return GitHub(session, credentials, clock, url=url, pace=Pace(write_gap=0.0) if settings.local else Pace())
 
 
-def _advance(world: World):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _advance(world: World) -> Advance:
     async def step(operation: Operation, lease: Lease) -> Writes:
         return await advance(operation, lease, world)
 
     return step
 
 
-async def _listen(stack: AsyncExitStack, settings: Settings, slack: SlackIn, ready: object, counted: Counted) -> int:
+async def _listen(stack: AsyncExitStack, settings: Settings, slack: SlackIn, ready: Ready, counted: Counted) -> int:
     """The port that is open now."""
     secrets = [part.strip() for part in settings.SLACK_SIGNING_SECRET.get_secret_value().split(",")]
     if not all(secrets):  # Socket Mode alone: nobody can sign, so nobody gets in
         secrets = [os.urandom(32).hex()]
-    app = web_app(endpoint(slack, secrets), ready, counted.text)  # type: ignore[arg-type]
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    app = web_app(endpoint(slack, secrets), ready, counted.text)
+    runner = quiet_runner(app)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.TCPSite(runner, "127.0.0.1" if settings.local else "0.0.0.0", settings.PORT).start()  # noqa: S104
     return int(runner.addresses[0][1])
 
 
-def _readiness(store: Store, policies: PolicyFile):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _readiness(store: Store, policies: PolicyFile) -> Ready:
     async def ready() -> Mapping[str, bool | str]:
         parts: dict[str, bool | str] = {"policy": bool(policies.current().hash)}
         try:
@@ -235,7 +239,8 @@ async def _warm(runs: CloudRun, monitoring: Monitoring, after: float) -> None:
         await monitoring.warm()
 
 
-async def _loud(name: str, work) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+async def _loud(name: str, work: Coroutine[object, object, None]) -> None:
+    """The work, or the end of the process where it ends by itself: half a bot would only look alive."""
     try:
         await work
     except asyncio.CancelledError:

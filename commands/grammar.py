@@ -17,6 +17,7 @@ WORDS_MAX = 2000
 
 _ARROWS = re.compile(r"\s*(?:→|⇒|➡️?|(?:-|=|–|—)(?:>|&gt;)|(?<=\s)[–—](?=\s))\s*")
 _TOKEN = re.compile(r'(?P<key>[a-z][a-z-]*):(?:"(?P<quoted>[^"]*)"|(?P<bare>\S*))|"(?P<string>[^"]*)"|(?P<word>\S+)')
+_KEY = re.compile(r"(?<!\S)(?!sha256:)[a-z][a-z-]*:")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{6,64}")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _SHORT_SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?")
@@ -48,7 +49,10 @@ def take_apart(text: str) -> Said:
     """The words and keys in it. A key's value goes on to the next key, so that a reason needs no quotes."""
     if len(text) > WORDS_MAX:
         raise Misunderstood(f"That is too long: at most {WORDS_MAX} letters.")
-    text = _ARROWS.sub(f" {ARROW} ", text.translate(_PLAIN)).strip()
+    text = text.translate(_PLAIN)
+    first_key = _KEY.search(text)
+    end = first_key.start() if first_key else len(text)
+    text = (_ARROWS.sub(f" {ARROW} ", text[:end]) + text[end:]).strip()  # what people give as a reason stays as it is
     words: list[str] = []
     keys: dict[str, str] = {}
     open_key: str | None = None

@@ -11,7 +11,7 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,6 +82,7 @@ def environment(there: Worlds, data: Path, port: int, policy: Path) -> dict[str,
         "SECRET_MANAGER_ENDPOINT": there.google.grpc_address,
         "SANDBOX_CLOCK": str(data / "clock"),
         "NO_GCE_CHECK": "true",
+        "GRPC_VERBOSITY": "ERROR",
     }
 
 
@@ -197,13 +198,12 @@ async def sandbox(data: Path, port: int = 3000, policy: Path = story.POLICY) -> 
         running = asyncio.create_task(bot.run())
         stack.push_async_callback(_gone, running)
         stack.push_async_callback(bot.stop)
-        faulty = {"database": Database(data / "release-bot.db"), "monitoring": there.google, "slack": there.slack}
         app = sandbox_app(
             there.slack,
             there.google,
             there.github,
             there.clock,
-            story.cast({"database": faulty["database"]}, policy),
+            story.cast({"database": Database(data / "release-bot.db")}, policy),
             on_clock=lambda _: bot.nudge(),
         )
         app.router.add_get("/api/writes", _writes(there.google))
@@ -215,7 +215,7 @@ async def sandbox(data: Path, port: int = 3000, policy: Path = story.POLICY) -> 
         yield Sandbox(f"http://127.0.0.1:{runner.addresses[0][1]}", there, bot)
 
 
-def _writes(google: GoogleWorld):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _writes(google: GoogleWorld) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def writes(_: web.Request) -> web.Response:
         """Every write that reached Cloud Run, as it arrived: for checks that nothing was done twice."""
         return web.json_response(
