@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -85,7 +85,8 @@ class Controller:
                     due = await self._store.next_due()
                     return self._poll if due is None else min(self._poll, max(due, SOONEST))
                 operation, lease = claimed
-                task = asyncio.create_task(self._carry(operation, lease), name=f"carry {operation.id}")
+                older = self._cut_off(operation.id)
+                task = asyncio.create_task(self._carry(operation, lease, older), name=f"carry {operation.id}")
                 self._running[task] = lease
                 task.add_done_callback(self._ended)
         except ReleaseBotError as error:
@@ -95,6 +96,13 @@ class Controller:
             log.exception("looking for what is due failed in a way nobody foresaw")
             return min(self._poll, 0.5)
         return self._poll
+
+    def _cut_off(self, operation: str) -> list[asyncio.Task[None]]:
+        """Those of ours who still carry it under an older fence: they need not wait for their next heartbeat."""
+        older = [task for task, lease in self._running.items() if lease.operation == operation]
+        for task in older:
+            task.cancel()
+        return older
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
@@ -115,8 +123,9 @@ class Controller:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _carry(self, operation: Operation, lease: Lease) -> None:
-        """Steps, one after another, while the lease is kept."""
+    async def _carry(self, operation: Operation, lease: Lease, older: Sequence[asyncio.Task[None]]) -> None:
+        """Steps, one after another, while the lease is kept; the first once the `older` have ended."""
+        await asyncio.gather(*older, return_exceptions=True)
         going: tuple[Operation, Lease] | None = (operation, lease)
         while going is not None:
             operation, lease = going

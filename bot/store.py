@@ -109,6 +109,10 @@ class Store:
         """Set when an operation may be due: a hint, `next_due` tells."""
         self.filled = asyncio.Event()
         """Set when there is something to send."""
+        self.taken = 0
+        """Requests taken down since the start."""
+        self.committed = 0
+        """Commits since the start."""
 
     @property
     def lease_seconds(self) -> float:
@@ -226,6 +230,7 @@ class Store:
             voters=tuple(_persons().dump_json(vote.voter).decode() for _, vote in writes.votes),
         )
         kept = await self._writer.write(lambda books: self._write(books, step))
+        self.committed += 1
         if kept is None:
             return None
         row, ends = kept
@@ -485,6 +490,14 @@ class Store:
                 },
             )
             books.rings.add(self.changed)
+
+        await self._writer.write(work)
+
+    async def take_over(self) -> None:
+        """Nobody holds a lease. Only for a process that is known to be the only one: the leases are a dead one's."""
+
+        def work(books: _Books) -> None:
+            books.run("UPDATE operations SET owner = NULL, lease_until = 0 WHERE over = 0")
 
         await self._writer.write(work)
 
@@ -848,8 +861,9 @@ def _record(books: _Books, writes: Writes, voters: Sequence[str]) -> None:
     """Votes, freezes, holds and what is known to be good."""
     for (operation, vote), voter in zip(writes.votes, voters, strict=True):
         books.run(
-            "INSERT INTO votes (operation, account, voter, verdict, at, plan, reason, withdrawn_at) VALUES"
-            " (:operation, :account, :voter, :verdict, :at, :plan, :reason, :withdrawn_at)",
+            "INSERT INTO votes (number, operation, account, voter, verdict, at, plan, reason, withdrawn_at) VALUES"
+            # given here, for in the guard of the table a number that the database would give is not known yet
+            " ((SELECT coalesce(max(number), 0) + 1 FROM votes), :operation, :account, :voter, :verdict, :at, :plan, :reason, :withdrawn_at)",
             {
                 "operation": operation,
                 "account": vote.voter.account,

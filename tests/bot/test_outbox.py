@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.outbox import Chat, Outbox, Pace
+from bot.store import Store, Unsent
+from commands.errors import OutcomeUnknown, Rejected, Unavailable
+from commands.ports import Message, Writes
+from commands.reply import Reply
+from tests.bot.books import MAYA, OTHER, closed, created, fresh, opened
+
+CHECKOUT = "C0CHECKOUT"
+RELEASES = "C0RELEASES"
+
+
+class Busy(Unavailable):
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("too fast")
+        self.retry_after = retry_after
+
+
+@dataclass
+class Said:
+    ts: str
+    channel: str
+    text: str
+    thread: str = ""
+    only_for: str = ""
+    had: list[str] = field(default_factory=list)
+    """What it said before it was updated."""
+
+
+class Talk(Chat):
+    """A small true chat: messages stand where they were put, and it can be told to refuse or to be deaf."""
+
+    def __init__(self) -> None:
+        self.said: list[Said] = []
+        self.trouble: list[Exception | None] = []
+        """Raised by the next calls, one each; None lets one through."""
+        self.fixed: set[str] = set()
+        """Messages (by ts) that cannot be updated."""
+        self.plain_only: set[str] = set()
+        """Texts whose blocks are refused."""
+
+    def _trouble(self) -> None:
+        if self.trouble and (error := self.trouble.pop(0)) is not None:
+            raise error
+
+    async def post(self, channel: str, payload: Mapping[str, Any], thread: str = "") -> str:
+        self._trouble()
+        if payload["text"] in self.plain_only and "blocks" in payload:
+            raise Rejected("invalid_blocks")
+        self.said.append(Said(f"{len(self.said)}.0", channel, payload["text"], thread))
+        return self.said[-1].ts
+
+    async def update(self, channel: str, ts: str, payload: Mapping[str, Any]) -> None:
+        self._trouble()
+        message = next(each for each in self.said if each.ts == ts)
+        if ts in self.fixed:
+            raise Rejected("cant_update_message")
+        message.had.append(message.text)
+        message.text = payload["text"]
+
+    async def whisper(
+        self, channel: str, account: str, payload: Mapping[str, Any], thread: str = "", request: str = ""
+    ) -> None:
+        self._trouble()
+        self.said.append(Said(f"{len(self.said)}.0", channel, payload["text"], thread, account))
+
+    def texts(self, channel: str = CHECKOUT) -> list[str]:
+        return [each.text for each in self.said if each.channel == channel]
+
+
+def say(text: str, channel: str = CHECKOUT, **where: str) -> Message:
+    return Message(channel, Reply(text), **where)
+
+
+async def commit(store: Store, *messages: Message) -> None:
+    await store.commit(Writes(messages=messages))
+
+
+@asynccontextmanager
+async def sending(store: Store, talk: Chat, gap: float = 0.0) -> AsyncIterator[Outbox]:
+    outbox = Outbox(store, talk, gap=gap)
+    running = asyncio.create_task(outbox.run())
+    try:
+        yield outbox
+    finally:
+        await outbox.stop()
+        await running
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while not await holds():
+            await asyncio.sleep(0.005)
+
+
+async def sent(store: Store) -> None:
+    """Nothing waits any more."""
+
+    async def empty() -> bool:
+        return not await store.channels_to_tell()
+
+    await until(empty)
+
+
+async def all_sent(store: Store, talk: Chat) -> None:
+    async with sending(store, talk):
+        await sent(store)
+
+
+async def test_messages_are_said_in_the_order_of_commits(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store, sending(store, talk):
+        for n in range(12):
+            await commit(store, say(f"{n}"), say(f"r{n}", RELEASES))
+        await sent(store)
+        assert talk.texts() == [f"{n}" for n in range(12)]
+        assert talk.texts(RELEASES) == [f"r{n}" for n in range(12)]
+
+
+async def test_what_was_committed_before_a_crash_is_said_after_it(tmp_path: Path) -> None:
+    url, talk = fresh(tmp_path), Talk()
+    async with closed(url) as store:
+        await commit(store, say("one"))
+    async with closed(url) as store:
+        await all_sent(store, talk)
+        await all_sent(store, talk)
+    assert talk.texts() == ["one"]
+
+
+async def test_an_operation_is_talked_about_in_the_thread_of_its_root(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        await commit(store, say("the plan", operation="op_1", slot="plan"), say("aside"))
+        await commit(store, say("promote", operation="op_1", slot="root"), say("a step", operation="op_1"))
+        assert await store.permalink("op_1") == ("", "")
+        await all_sent(store, talk)
+        assert [(each.text, each.thread) for each in talk.said] == [
+            ("promote", ""),
+            ("the plan", "0.0"),
+            ("aside", ""),
+            ("a step", "0.0"),
+        ]
+        assert await store.permalink("op_1") == (CHECKOUT, "0.0")
+
+
+async def test_where_there_is_no_root_the_first_message_opens_the_thread(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        await commit(store, say("one", operation="op_1"), say("two", operation="op_1"))
+        await all_sent(store, talk)
+        assert [(each.text, each.thread) for each in talk.said] == [("one", ""), ("two", "0.0")]
+
+
+async def test_a_thread_stays_in_its_channel(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        await commit(store, say("root", operation="op_1", slot="root"))
+        await all_sent(store, talk)
+        await commit(store, say("elsewhere", RELEASES, operation="op_1"))
+        await all_sent(store, talk)
+        assert (talk.said[-1].channel, talk.said[-1].thread) == (RELEASES, "")
+        assert await store.permalink("op_1") == (CHECKOUT, "0.0")
+
+
+async def test_said_again_under_a_slot_it_replaces_what_stands_there(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        for text in ("waiting", "running", "done"):
+            await commit(store, say(text, operation="op_1", slot="root"))
+            await all_sent(store, talk)
+        assert [(each.text, each.had) for each in talk.said] == [("done", ["waiting", "running"])]
+
+
+async def test_of_a_slot_only_the_newest_state_is_sent_in_the_place_of_the_first(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        for text in ("waiting", "running", "done"):
+            await commit(store, say(text, operation="op_1", slot="root"), say(f"told {text}", operation="op_1"))
+            await commit(store, say(f"of another, {text}", operation="op_2", slot="root"))
+        await all_sent(store, talk)
+        assert [(each.text, each.had) for each in talk.said] == [
+            ("done", []),
+            ("told waiting", []),
+            ("of another, done", []),
+            ("told running", []),
+            ("told done", []),
+        ]
+
+
+async def test_what_cannot_be_updated_is_posted_anew(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        await commit(store, say("waiting", operation="op_1", slot="root"))
+        await all_sent(store, talk)
+        talk.fixed.add("0.0")
+        await commit(store, say("running", operation="op_1", slot="root"), say("a step", operation="op_1"))
+        await all_sent(store, talk)
+        assert [(each.text, each.thread) for each in talk.said] == [("waiting", ""), ("running", ""), ("a step", "1.0")]
+        await commit(store, say("done", operation="op_1", slot="root"))
+        await all_sent(store, talk)
+        assert talk.texts() == ["waiting", "done", "a step"]
+
+
+async def test_only_one_person_sees_what_is_for_them(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        await commit(store, say("root", operation="op_1", slot="root"))
+        await commit(store, say("not you", operation="op_1", only_for=MAYA.account))
+        await commit(store, say("nor here", thread="7.7", only_for=MAYA.account))
+        await all_sent(store, talk)
+        assert [(each.text, each.only_for, each.thread) for each in talk.said] == [
+            ("root", "", ""),
+            ("not you", MAYA.account, "0.0"),
+            ("nor here", MAYA.account, "7.7"),
+        ]
+        assert await store.permalink("op_1") == (CHECKOUT, "0.0")
+
+
+async def test_a_whisper_to_somebody_who_is_not_there_is_dropped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        talk.trouble = [Rejected("user_not_in_channel")]
+        await commit(store, say("psst", only_for=MAYA.account), say("to all"))
+        await all_sent(store, talk)
+        assert talk.texts() == ["to all"]
+
+
+@pytest.mark.parametrize("error", [Unavailable("no"), OutcomeUnknown("perhaps"), Busy(0.01)])
+async def test_what_could_not_be_sent_is_tried_again_and_the_order_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("bot.outbox.FIRST_RETRY", 0.01)
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        talk.trouble = [None, error, error, error]
+        await commit(store, say("one"), say("two"), say("three"))
+        await all_sent(store, talk)
+        assert talk.texts() == ["one", "two", "three"]
+
+
+async def test_a_channel_in_trouble_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store, sending(store, talk):
+        talk.trouble = [Busy(3600)]
+        await commit(store, say("stuck"))
+
+        async def stuck() -> bool:
+            return not talk.trouble
+
+        await until(stuck)
+        await commit(store, say("free", RELEASES))
+
+        async def freed() -> bool:
+            return talk.texts(RELEASES) == ["free"]
+
+        await until(freed)
+        assert talk.texts() == []
+
+
+async def test_what_is_refused_is_said_as_plain_text_or_else_given_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    talk = Talk()
+    talk.plain_only.add("fancy")
+    url = fresh(tmp_path)
+
+    def blocks(reply: Reply) -> Mapping[str, Any]:
+        return {"text": reply.title, "blocks": []}
+
+    ordinary = closed(url)
+    async with Store(url, ordinary._clock, blocks) as store:
+        await commit(store, say("fancy"), say("next"))
+        await all_sent(store, talk)
+        assert talk.texts() == ["fancy", "next"]
+        talk.trouble = [Rejected("is_archived"), Rejected("is_archived")]
+        with caplog.at_level(logging.WARNING, logger="bot.outbox"):
+            await commit(store, say("root", operation="op_1", slot="root"), say("a step", operation="op_1"))
+            await all_sent(store, talk)
+        assert "is_archived" in caplog.text
+        assert [(each.text, each.thread) for each in talk.said[2:]] == [("a step", "")]
+
+
+async def test_a_message_that_always_fails_in_a_way_nobody_foresaw_does_not_stop_its_channel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bot.outbox.FIRST_RETRY", 0.001)
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        talk.trouble = [ZeroDivisionError()] * 5
+        await commit(store, say("poison"), say("next"))
+        await all_sent(store, talk)
+        assert talk.texts() == ["next"]
+
+
+async def test_nothing_of_what_was_said_is_kept_but_where_it_stands(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        await commit(store, say("secret reason", operation="op_1", slot="root"))
+        await all_sent(store, talk)
+        kept = await store._all("SELECT payload, state, ts FROM outbox")
+        assert kept == [("", "sent", "0.0")]
+
+
+async def test_what_is_said_hears_of_each_message(tmp_path: Path) -> None:
+    talk, heard = Talk(), list[tuple[str, str]]()
+
+    def hear(message: Unsent, ts: str) -> None:
+        heard.append((message.payload["text"], ts))
+
+    async with opened(tmp_path) as store:
+        await store.commit(created(digest=OTHER, messages=(say("one"), say("two"))))
+        outbox = Outbox(store, talk, gap=0.0, said=hear)
+        running = asyncio.create_task(outbox.run())
+        await sent(store)
+        await outbox.stop()
+        await running
+        assert heard == [("one", "0.0"), ("two", "1.0")]
+
+
+def test_a_burst_goes_through_and_then_one_for_each_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("bot.outbox.time.monotonic", lambda: now)
+    pace = Pace(gap=1.0, burst=3)
+    assert [pace.wait() for _ in range(5)] == [0.0, 0.0, 0.0, 1.0, 2.0]
+    now = 103.0
+    assert [pace.wait() for _ in range(2)] == [0.0, 1.0]
+    now = 200.0
+    assert [pace.wait() for _ in range(4)] == [0.0, 0.0, 0.0, 1.0]
