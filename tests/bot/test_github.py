@@ -9,13 +9,14 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from bot.github import AppKey, GitHub, Pace, PersonalToken
 from bot.sandbox.github import GitHubWorld
@@ -307,6 +308,29 @@ async def test_a_deployment_is_recorded_once_for_each_operation(world: GitHubWor
     assert (told.digest, told.operation, told.revision, told.state) == (DIGEST, "op_1", "checkout-r-1", "")
 
 
+async def test_a_deployment_asks_github_for_the_record_and_nothing_else(
+    world: GitHubWorld, github: GitHub, head: Sha
+) -> None:
+    made = await record(github, head)
+    await github.record_status(REPOSITORY, made, state="success", description="It serves")
+    staged = await record(github, head, production=False)
+    await github.record_status(REPOSITORY, staged, state="success", description="It serves")
+    first, status, second, staged_status = (said["request"] for said in writes(world))
+    assert first == {
+        "ref": head,
+        "environment": "prod",
+        "production_environment": True,
+        "transient_environment": False,
+        "auto_merge": False,
+        "required_contexts": [],
+        "description": "Promotion",
+        "payload": {"digest": DIGEST, "revision": "checkout-r-1", "operation": "op_1"},
+    }
+    assert (second["environment"], second["production_environment"]) == ("stage", False)
+    assert status == {"state": "success", "description": "It serves", "auto_inactive": False}
+    assert staged_status["auto_inactive"] is True
+
+
 async def test_twenty_at_once_record_one_deployment(world: GitHubWorld, github: GitHub, head: Sha) -> None:
     assert len(set(await asyncio.gather(*(record(github, head) for _ in range(20))))) == 1
     assert len(await recorded(world)) == 1
@@ -500,6 +524,59 @@ async def test_nothing_is_sent_to_a_github_that_cannot_be_reached(
         await github.compare(REPOSITORY, head, head)
     with pytest.raises(Unavailable, match="nothing was sent"):
         await client.write(REPOSITORY, "/deployments", {"ref": head})
+
+
+@pytest.fixture
+async def between(clock: HandClock, session: aiohttp.ClientSession) -> AsyncIterator[Callable[[web.Response], GitHub]]:
+    """GitHub as seen through something in between that gives every request this one answer."""
+    answers: list[web.Response] = []
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        (one,) = answers
+        return web.Response(status=one.status, body=one.body, headers=one.headers)
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    def through(one: web.Response) -> GitHub:
+        answers[:] = [one]
+        return GitHub(session, PersonalToken("x"), clock, url=url, pace=QUICK)
+
+    yield through
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(status=408),
+        web.Response(status=499),
+        web.Response(status=520, text="<html>"),
+        web.Response(status=201, body=b'{"id": 1', content_type="application/json"),
+        web.Response(status=504, body=b"{}", content_type="application/json"),
+    ],
+)
+async def test_what_answers_in_githubs_place_proves_nothing_about_a_write(
+    between: Callable[[web.Response], GitHub], answer: web.Response
+) -> None:
+    client = await between(answer)._client()
+    with pytest.raises(OutcomeUnknown):
+        await client.write(REPOSITORY, "/deployments", {"ref": NOWHERE})
+
+
+async def test_a_list_that_is_cut_short_or_leads_elsewhere_decides_nothing(
+    between: Callable[[web.Response], GitHub],
+) -> None:
+    body = json.dumps({"total_count": 2, "check_runs": [], "statuses": []}).encode()
+    with pytest.raises(Unavailable, match="0 of 2"):
+        await between(web.Response(body=body, content_type="application/json")).checks(REPOSITORY, NOWHERE)
+    link = {"Link": '<http://elsewhere.example/next>; rel="next"', "Content-Type": "application/json"}
+    with pytest.raises(Unavailable, match="another address"):
+        await between(web.Response(body=body, headers=link)).checks(REPOSITORY, NOWHERE)
+    with pytest.raises(Unavailable, match="understood"):
+        await between(web.Response(body=b"{}", content_type="application/json")).compare(REPOSITORY, NOWHERE, NOWHERE)
 
 
 async def test_writes_to_one_repository_keep_their_distance() -> None:

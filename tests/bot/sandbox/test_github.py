@@ -335,6 +335,33 @@ async def test_deployments_are_found_by_what_they_say(world: GitHubWorld, ask: A
     assert (await ask("GET", f"{HOME}/deployments/1/statuses")).status == 404
 
 
+async def test_a_success_retires_earlier_successes_of_its_own_passing_environment(
+    world: GitHubWorld, ask: Asker, head: str
+) -> None:
+    ids = {
+        name: world.add_deployment(REPOSITORY, head, environment, {}, state, NINE, production=production)
+        for name, environment, state, production in (
+            ("earlier", "stage", "success", False),
+            ("failed", "stage", "failure", False),
+            ("production", "stage", "success", True),
+            ("elsewhere", "dev", "success", False),
+            ("asked", "stage", "", False),
+            ("later", "stage", "success", False),
+        )
+    }
+    asked = f"{HOME}/deployments/{ids['asked']}/statuses"
+    assert (await ask("POST", asked, {"state": "success", "auto_inactive": False})).status == 201
+    assert len(await _states(world)) == 6
+    assert "inactive" not in (await _states(world)).values()
+    assert (await ask("POST", asked, {"state": "success"})).status == 201
+    assert [name for name, id in ids.items() if (await _states(world))[id] == "inactive"] == ["earlier"]
+
+
+async def _states(world: GitHubWorld) -> dict[int, str]:
+    made = (await world.snapshot())[REPOSITORY]["deployments"]
+    return {one["id"]: one["statuses"][-1]["state"] for one in made}
+
+
 # Releases -----------------------------------------------------------------------------------------------------------
 
 
