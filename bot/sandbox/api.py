@@ -77,6 +77,8 @@ class Cast:
     """Where the page opens."""
     suggestions: Sequence[str] = ()
     """Lines worth typing first; the page offers them."""
+    commands: Sequence[tuple[str, str]] = ()
+    """(words after `/release`, what they do): shown while somebody types a command."""
     faulty: Mapping[str, FaultyWorld] = field(default_factory=dict)
     """More worlds that can fail, such as `database`; or another one for a name that is known already."""
 
@@ -258,7 +260,8 @@ class _Sandbox:
         ]
         shown = {"people": people, "channels": channels, "groups": groups, "shortcuts": shortcuts}
         shown |= {"team": team.name, "bot": team.bot_name, "command": team.command}
-        return web.json_response(shown | {"channel": self._story.channel, "suggestions": list(self._story.suggestions)})
+        shown |= {"channel": self._story.channel, "suggestions": list(self._story.suggestions)}
+        return web.json_response(shown | {"commands": [list(pair) for pair in self._story.commands]})
 
     async def say(self, request: web.Request) -> web.Response:
         asked = await _read(request, _Say)
@@ -397,7 +400,7 @@ async def _guarded(
 ) -> web.StreamResponse:
     """Loopback and this page only; what is wrong with a request is said in JSON."""
     try:
-        if urlsplit(f"//{request.host}").hostname not in HOSTS:
+        if not _is_local(request.host):
             return _no("this sandbox answers on localhost only", 403)
         origin = request.headers.get("Origin")
         if request.method != "GET" and origin is not None and origin != f"http://{request.host}":
@@ -405,10 +408,15 @@ async def _guarded(
         return await handler(request)
     except (BadRequest, Impossible) as error:
         return _no(str(error), 400)
-    except ValueError:
-        return _no("that is not a request we understand", 400)
     except web.HTTPException as error:
         return _no(error.reason, error.status)
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return urlsplit(f"//{host}").hostname in HOSTS
+    except ValueError:
+        return False
 
 
 def _no(sentence: str, status: int) -> web.Response:

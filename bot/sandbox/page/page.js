@@ -18,7 +18,7 @@ function h(name, properties = {}, ...children) {
 }
 
 const state = {
-  people: [], channels: [], groups: [], shortcuts: [], bot: 'release-bot', command: '/release', suggestions: [],
+  people: [], channels: [], groups: [], shortcuts: [], bot: 'release-bot', command: '/release', suggestions: [], commands: [],
   me: '', place: '', thread: null,
   messages: new Map(),   // channel id → messages as `me` sees them
   read: new Map(),       // person and channel → ts of the last message read
@@ -333,7 +333,7 @@ function drawPeople() {
   $('person').replaceChildren(...state.people.filter((one) => !one.bot).map((one) =>
     h('option', { value: one.id, selected: one.id === state.me }, `${one.name.split(' ')[0]} (${one.title})`)));
   $('anywhere').replaceChildren(...state.shortcuts.filter((shortcut) => shortcut.kind === 'global').map((shortcut) =>
-    h('li', {}, h('button', { type: 'button', className: 'place', onclick: () => use(shortcut.id) }, h('span', { className: 'sign', 'aria-hidden': 'true' }, '＋'), `${shortcut.name}…`))));
+    h('li', {}, h('button', { type: 'button', className: 'place', onclick: () => use(shortcut.id) }, h('span', { className: 'sign', 'aria-hidden': 'true' }, '+'), `${shortcut.name}…`))));
   $('suggested').hidden = !state.suggestions.length;
   $('suggestions').replaceChildren(...state.suggestions.map((line) => h('li', {}, h('button', { type: 'button', onclick: () => write(line) }, line))));
 }
@@ -513,20 +513,9 @@ function menu(open) {
 
 /* --- writing -------------------------------------------------------------------------------------------------- */
 
-const WORDS = [
-  ['promote checkout stage→prod', 'serve in prod what stage serves'],
-  ['status', 'what serves where, and what is under way'],
-  ['why', 'what stands in the way'],
-  ['rollback checkout prod', 'go back to the last good one'],
-  ['freeze list', 'what is frozen'],
-  ['exception list', 'which rules are waived'],
-  ['log', 'what was done, and by whom'],
-  ['help', 'everything there is to say'],
-];
-
 function hints() {
   const text = $('composer-text').value;
-  const fitting = !text.startsWith('/') ? [] : WORDS
+  const fitting = !text.startsWith('/') ? [] : state.commands
     .map(([words, does]) => [`${state.command} ${words}`, does])
     .filter(([line]) => line.startsWith(text.trimEnd()) && line !== text);
   $('hint').hidden = !fitting.length;

@@ -16,6 +16,14 @@ KINDS = {
     "click_twice": "the next click is a double click",
     "socket_refresh": "every Socket Mode connection is asked to reconnect, at once",
 }
+OPTIONS = {
+    "api_error": {"method"},
+    "api_stall": {"method", "seconds"},
+    "ratelimited": {"method", "seconds"},
+    "lost_reply": {"method"},
+    "token_revoked": {"method"},
+    "trigger_expired": {"method", "error"},
+}
 METHODS = {"lost_reply": "chat.*", "trigger_expired": "views.*"}
 """Which methods a fault hits when it was not told: everything, but for these."""
 
@@ -48,6 +56,10 @@ class Faults:
             raise ValueError(f"Slack has no fault {kind!r}; there are {', '.join(KINDS)}")
         if times < 1:
             raise ValueError("times must be at least 1")
+        known = OPTIONS.get(kind, set())
+        if strange := options.keys() - known:
+            raise ValueError(f"{kind} has no option {', '.join(sorted(strange))}; it has {', '.join(known) or 'none'}")
+        Fault(kind, times, options).number("seconds", 0)
         self._due.append(Fault(kind, times, options))
 
     def take(self, kind: str, method: str = "") -> Fault | None:

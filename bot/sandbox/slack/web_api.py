@@ -32,8 +32,6 @@ class WebApi:
         self._bot_token = bot_token
         self._app_token = app_token
         self._socket_url = socket_url
-        self.calls: list[tuple[str, Json]] = []
-        """Every call that reached a method: its name and arguments, for a look at what the bot did."""
         self._methods: dict[str, Method] = {
             "api.test": lambda _: {},
             "apps.connections.open": lambda _: {"url": self._socket_url()},
@@ -110,7 +108,6 @@ class WebApi:
     def _answer(self, method: str, token: str, arguments: Json) -> Json:
         try:
             self._check(method, token)
-            self.calls.append((method, arguments))
             return {"ok": True, **self._methods[method](arguments)}
         except SlackError as error:
             return _refusal(error)

@@ -26,10 +26,10 @@ HOME_WITHIN = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a person sees right after doing something; `ack_ms` is None where the bot was not asked."""
+    """What a person sees right after doing something; `ack_ms` is 0 where the bot was not asked."""
 
     ok: bool
-    ack_ms: float | None = None
+    ack_ms: float = 0.0
     reply: str | None = None
     error: str | None = None
     errors: dict[str, str] = field(default_factory=dict)
@@ -492,7 +492,7 @@ class SlackWorld:
         channel: Channel,
         text: str,
         error: str,
-        ack_ms: float | None = None,
+        ack_ms: float = 0.0,
         thread: str | None = None,
     ) -> Outcome:
         self.workspace.write(channel, SLACKBOT, text, ephemeral_to=person.id, thread=thread)

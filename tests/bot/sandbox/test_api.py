@@ -212,6 +212,8 @@ async def test_faults_are_listed_and_injected(place: Place) -> None:
         ("/api/fault", {"world": "cloud_run", "kind": "gap"}, "cloud_run has no fault 'gap'"),
         ("/api/fault", {"world": "cloud_run", "kind": "stall", "times": 0}, "times:"),
         ("/api/fault", {"world": "cloud_run", "kind": "stall", "colour": 1}, "no option colour"),
+        ("/api/fault", {"world": "slack", "kind": "event_twice", "colour": 1}, "no option colour"),
+        ("/api/fault", {"world": "slack", "kind": "api_stall", "seconds": "long"}, "could not convert"),
         ("/api/fault", {"world": "github", "kind": "bad_gateway", "colour": 1}, "colour"),
     ],
 )
@@ -235,6 +237,7 @@ async def test_only_this_machine_and_this_page_are_served(place: Place) -> None:
     assert (await place.get("/api/people", Host=f"localhost:{port}"))[0] == 200
     assert (await place.get("/api/people", Host="sandbox.example.com"))[0] == 403
     assert (await place.get("/", Host=f"evil.example:{port}"))[0] == 403
+    assert (await place.get("/", Host="[::1"))[0] == 403
     forward = {"advance": "PT1H"}
     assert (await place.post("/api/clock", forward, Origin="https://evil.example"))[0] == 403
     assert (await place.post("/api/clock", forward, Origin="null"))[0] == 403

@@ -136,7 +136,7 @@ class Stage:
 
     async def page(self, who: str = "maya", *, width: int = 1280, height: int = 800, place: str = "releases") -> Page:
         """As that person sees it."""
-        page = await self.browser.new_page(viewport={"width": width, "height": height})
+        page = await self.browser.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
@@ -168,6 +168,7 @@ async def stage(chromium: str) -> AsyncIterator[Stage]:
             roles={},
             environments={"acme-prod": "prod", "acme-stage": "stage"},
             suggestions=("/release help", "/release promote checkout stage→prod"),
+            commands=(("promote checkout stage→prod", "Serve in prod what stage serves."), ("help", "Everything.")),
         )
         async with serving(sandbox_app(slack, cloud, Hub(), clock, cast)) as here.url:
             here.browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
