@@ -23,8 +23,6 @@ HORIZON = timedelta(days=400)
 _DAY = 24 * 60
 _SHORTEST = timedelta(microseconds=1)
 _WEEKDAYS = tuple(Weekday)
-_LONGEST_REPEAT = timedelta(days=1)
-"""No zone repeats more wall time than this at once, so later wall times cannot come earlier by more."""
 
 Minutes = tuple[tuple[int, int], ...]
 """Spans of one local day in minutes since its midnight, half-open, in order, not touching."""
@@ -231,13 +229,14 @@ class _Compiled:
             instants = _instants(wall, self.zone)
             waiting.extend(instants)
             waiting.sort()
-            sure = instants[0] - _LONGEST_REPEAT
-            while waiting and waiting[0] < sure:
+            # Second copies of a repeated hour come after first ones of later wall times; first ones are in order.
+            while waiting[0] < instants[0]:
                 yield waiting.pop(0)
         yield from sorted(waiting)
 
     def _breaks(self, at: datetime, limit: datetime) -> Iterator[datetime]:
         """The wall times, in order, at which the pattern of the days changes."""
+        # From the day before: where midnight falls into a repeated hour, its evening comes again.
         day = at.astimezone(self.zone).date() - timedelta(days=1)
         last = limit.astimezone(self.zone).date() + timedelta(days=2)
         before: tuple[Minutes, Minutes] = ((), ())

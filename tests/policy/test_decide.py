@@ -104,7 +104,6 @@ def test_what_is_allowed_needs_no_opening() -> None:
     assert decide(PROMOTION, ALL_GOOD, ACTIVE, NOW).earliest is None
 
 
-@pytest.mark.requirement("D-16")
 def test_a_freeze_that_ends_at_night_opens_with_the_window() -> None:
     ends = datetime(2026, 11, 24, 23, tzinfo=UTC)  # midnight in Berlin
     opens = datetime(2026, 11, 25, 8, tzinfo=UTC)

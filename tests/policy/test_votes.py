@@ -122,6 +122,7 @@ NOBODY = Person("slack:T0ACME/U0X", None, "somebody", roles=frozenset({"release_
 LATE = NOW - 24 * HOUR
 
 
+@pytest.mark.requirement("S4-005", "D-03")
 @pytest.mark.parametrize(
     ("cast", "why"),
     [

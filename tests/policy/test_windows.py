@@ -172,6 +172,40 @@ def test_the_first_instant_is_open_and_the_last_is_closed(at: str, expected: boo
     assert is_open(OFFICE, ELSEWHERE, moment(at)) is expected
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "first", "over"),
+    [
+        ("2025-10-26T01:00", "2025-10-26T02:00", "2025-10-25T23:00:00Z", "2025-10-26T00:00:00Z"),
+        ("2025-10-26T02:00", "2025-10-26T02:30", "2025-10-26T00:00:00Z", "2025-10-26T01:30:00Z"),
+        ("2025-10-26T02:30", "2025-10-26T03:00", "2025-10-26T00:30:00Z", "2025-10-26T02:00:00Z"),
+        ("2026-03-29T01:00", "2026-03-29T02:00", "2026-03-29T00:00:00Z", "2026-03-29T01:00:00Z"),
+        ("2026-03-29T01:00", "2026-03-29T02:30", "2026-03-29T00:00:00Z", "2026-03-29T01:00:00Z"),
+        ("2026-03-29T02:30", "2026-03-29T03:30", "2026-03-29T01:00:00Z", "2026-03-29T01:30:00Z"),
+    ],
+)
+def test_a_span_covers_both_copies_of_an_hour_and_begins_and_ends_at_the_jump(
+    start: str, end: str, first: str, over: str
+) -> None:
+    it = window("Europe/Berlin", [{"interval": {"start": start, "end": end}}])
+    tick = timedelta(microseconds=1)
+    at = moment(first), moment(over)
+    assert [is_open(it, ELSEWHERE, each) for each in (at[0] - tick, at[0], at[1] - tick, at[1])] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert next_change(it, ELSEWHERE, at[0] - timedelta(hours=1)) == at[0]
+    assert next_change(it, ELSEWHERE, at[0]) == at[1]
+
+
+def test_where_the_clock_falls_back_over_midnight_the_evening_before_comes_again() -> None:
+    it = window("America/St_Johns", [weekly("sat", "23:00", "23:30")])
+    sunday = moment("2010-11-07T02:30:30Z")  # 00:00:30 there; half a minute later it is 23:01 on Saturday again
+    assert next_change(it, ELSEWHERE, sunday) == moment("2010-11-07T02:31:00Z")
+    assert next_change(it, ELSEWHERE, moment("2010-11-07T02:31:00Z")) == moment("2010-11-07T03:00:00Z")
+
+
 def test_a_window_that_never_opens_again_says_so() -> None:
     past = window("UTC", [{"interval": {"start": "2026-02-01T00:00", "end": "2026-02-02T00:00"}}])
     assert next_opening(past, ELSEWHERE, moment("2026-03-01T00:00:00Z")) is None
