@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import secrets
@@ -56,6 +57,7 @@ class GitHubWorld:
         self._books = Books(clock)
         self._faults = Faults()
         self._runner: web.AppRunner | None = None
+        self._stopping = asyncio.Event()
         self.token = f"ghp_{secrets.token_hex(18)}"
         """A person's token that may do anything here."""
         self._books.tokens[self.token] = Token(self.token, "release-bot")
@@ -68,6 +70,7 @@ class GitHubWorld:
         """It answers at `url`, on the loopback only."""
         app = web.Application(client_max_size=8 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._serve)
+        self._stopping.clear()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -76,6 +79,7 @@ class GitHubWorld:
         self._books.url = f"http://127.0.0.1:{chosen}"
 
     async def stop(self) -> None:
+        self._stopping.set()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -234,7 +238,8 @@ class GitHubWorld:
             request.transport.abort()
             return web.Response()
         if kind == "stall" and fault is not None:
-            await asyncio.sleep(fault.seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), fault.seconds)
         if kind == "bad_gateway_after":
             answer = _bad_gateway()
         exchange["status"], exchange["response"] = answer.status, answer.body
