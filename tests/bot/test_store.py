@@ -162,6 +162,23 @@ async def test_commits_that_share_a_transaction_fail_alone(tmp_path: Path) -> No
         assert (await store.verify()).ok
 
 
+async def test_a_step_that_fails_after_its_entries_leaves_the_tree_as_it_was(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.commit(created())
+        good = Writes(entries=(entry("good"),), votes=(("op_1", vote()),))
+        bad = Writes(entries=(entry("bad"), entry("bad")), votes=(("op_nowhere", vote()),))
+        results = await asyncio.gather(
+            *(store.commit(bad if n % 3 else good) for n in range(20)), return_exceptions=True
+        )
+        assert [result is None for result in results] == [n % 3 == 0 for n in range(20)]
+        with pytest.raises(sqlite3.IntegrityError):
+            await store.commit(bad)
+        await store.commit(good)
+        assert {each.what for each in await store.newest(20)} == {"good"}
+        found = await store.verify()
+        assert (found.size, found.problems) == (8, ())
+
+
 async def test_there_is_one_open_operation_for_each_deed_place_and_digest(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await store.commit(created("op_1"))
@@ -388,6 +405,21 @@ async def test_a_heartbeat_keeps_others_out(tmp_path: Path) -> None:
         assert longer.ends >= lease.ends
         assert longer.outlives(20)
         assert await store.claim() is None
+
+
+async def test_who_is_alone_takes_over_what_a_dead_process_held(tmp_path: Path) -> None:
+    url = fresh(tmp_path)
+    async with closed(url) as dead, closed(url) as alone:
+        await dead.commit(created("op_1"))
+        await dead.commit(created("op_2", OTHER, due=HOUR))
+        found, lease = await claimed(dead)
+        assert await alone.claim() is None
+        await alone.take_over()
+        again, newer = await claimed(alone)
+        assert (again.id, newer.fence > lease.fence) == ("op_1", True)
+        assert await alone.claim() is None
+        with pytest.raises(LostLease):
+            await dead.commit(Writes(operation=found, due=AT_ONCE), lease)
 
 
 async def test_an_operation_changes_only_under_its_own_lease(tmp_path: Path) -> None:
