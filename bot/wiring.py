@@ -65,6 +65,8 @@ class Bot:
     store: Store
     controller: Controller
     port: int
+    reload: Callable[[], None]
+    """Reads the policy again; an unreadable one leaves the old one in force."""
 
 
 class _Ears:
@@ -161,7 +163,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         outbox = Outbox(store, chat, gap=0.0 if settings.local else 1.0)
         counted = Counted(store, worker)
         port = await _listen(stack, settings, slack, _readiness(store, policies), counted)
-        await _note_start(store, active.hash, policies)
+        await _note(store, "start", "started", policies)
         for name, work in (("worker", worker.run()), ("outbox", outbox.run()), ("controller", controller.run())):
             stack.push_async_callback(_ended, asyncio.create_task(_loud(name, work), name=name))
         stack.push_async_callback(controller.stop)
@@ -169,7 +171,15 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             await stack.enter_async_context(SocketMode(app_token, slack, session, settings.SLACK_API_URL))
         warming = asyncio.create_task(_warm(runs, monitoring, after=0.5))
         stack.push_async_callback(_ended, warming)
-        yield Bot(store, controller, port)
+        reloading: set[asyncio.Task[None]] = set()
+
+        def reload() -> None:
+            if not policies.reload():
+                task = asyncio.create_task(_note(store, "policy", "reloaded", policies))
+                reloading.add(task)
+                task.add_done_callback(reloading.discard)
+
+        yield Bot(store, controller, port, reload)
 
 
 def _github(settings: Settings, session: aiohttp.ClientSession, clock: SystemClock | MovableClock) -> GitHub:
@@ -218,14 +228,14 @@ def _readiness(store: Store, policies: PolicyFile) -> Ready:
     return ready
 
 
-async def _note_start(store: Store, policy_hash: str, policies: PolicyFile) -> None:
-    """The ledger says under which policy and version this process began."""
+async def _note(store: Store, kind: str, what: str, policies: PolicyFile) -> None:
+    """The ledger says under which policy and version this process goes on."""
     entry = Entry(
-        "start",
+        kind,
         EntryPhase.CONFIG,
-        "started",
+        what,
         BOT,
-        target={"policy": policy_hash},
+        target={"policy": policies.current().hash},
         detail={"version": VERSION, "source": policies.current().source},
     )
     await store.commit(Writes(entries=(entry,)))
@@ -257,7 +267,7 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 async def serve(settings: Settings) -> None:
-    """Runs until SIGTERM or SIGINT; SIGUSR1 means: look again now."""
+    """Runs until SIGTERM or SIGINT. SIGUSR1 means: look again now; SIGHUP: read the policy again."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -265,6 +275,7 @@ async def serve(settings: Settings) -> None:
     try:
         async with running(settings) as bot:
             loop.add_signal_handler(signal.SIGUSR1, bot.controller.nudge)
+            loop.add_signal_handler(signal.SIGHUP, bot.reload)
             log.info("listening on port %d", bot.port)
             await stop.wait()
     except Unavailable as error:

@@ -41,7 +41,7 @@ async def gather_for(operation: Operation, world: World, active: ActivePolicy, v
         world,
         active,
         operation.question,
-        asked_by=operation.asked_by,
+        asked_by=await world.people.person(operation.asked_by.account),  # roles must hold now, too
         asked_at=operation.asked_at,
         expires_at=operation.expires_at,
         votes=votes,
@@ -76,9 +76,13 @@ async def consider(operation: Operation, world: World) -> Writes:
     considered, told = replanned(operation, gathered)
     if decision.allowed and considered.plan is not None:
         return await _begin(considered, considered.plan, decision, gathered, world)
-    considered = replace(considered, phase=phase_for(decision), attempts=0)
     if considered.question.deed is Deed.ROLLBACK:
+        serving = gathered.facts.target_serving
+        if not isinstance(serving, Unknown) and operation.plan and serving.revision == operation.plan.revision:
+            note = f"{serving.revision} has all the traffic already: what was under way has gone back by itself."
+            return end(operation, Phase.CANCELLED, note, now, decision)
         return end(considered, Phase.FAILED, tell.missing(decision.blockers), now, decision)
+    considered = replace(considered, phase=phase_for(decision), attempts=0)
     changed = considered != operation or operation.seen.get("decided") != summary(decision)
     considered = replace(considered, seen={**considered.seen, "decided": summary(decision)})
     return Writes(

@@ -125,7 +125,8 @@ async def promotion(
     source = question.source or ""
     service, path = policy.services[question.service], policy.path(question.service, source, question.target)
     now = world.clock.now()
-    roles = sorted({slot.role for slot in path.approvals}) if path else []
+    may = policy.may
+    roles = sorted({*(slot.role for slot in path.approvals), *may.promote, *may.freeze, *may.lift}) if path else []
     async with asyncio.TaskGroup() as reading:
         source_read = reading.create_task(_serving(world, policy, question.service, source))
         target_read = reading.create_task(_serving(world, policy, question.service, question.target))
@@ -290,9 +291,10 @@ async def rollback(
     if isinstance(site, Unknown):
         facts = Facts(asked_by, asked_at, expires_at=expires_at, target_serving=site, rollback_to=site)
         return Gathered(facts, site, None)
-    running, good = await asyncio.gather(
+    running, good, holds = await asyncio.gather(
         known(f"{question.service} in {question.target}", world.runs.running(site)),
         known("what was verified before", world.store.known_good(question.place)),
+        known("the holds", world.store.holds(question.service)),
     )
     leaving: Revision | Unknown
     target: KnownGood | Unknown
@@ -319,6 +321,7 @@ async def rollback(
         expires_at=expires_at,
         target_serving=serving,
         known_good=good,
+        holds=holds,
         rollback_to=target,
     )
     if isinstance(target, Unknown):

@@ -1,7 +1,8 @@
 """What do we need from the world? In our words; `bot/` translates. Adapters raise only `commands.errors`.
 
 Reads raise `Unavailable` (or `Rejected` where asking again says the same). Writes raise `Rejected` where the other
-side refused and so nothing changed, and `OutcomeUnknown` for everything else: a timeout proves nothing.
+side refused and so nothing changed, `Unavailable` where it put us off or was never reached, and `OutcomeUnknown` for
+everything else: a timeout proves nothing.
 """
 
 from __future__ import annotations
