@@ -64,7 +64,12 @@ class Story:
                         return message | {"channel": name}
             return None
 
-        return self.box.until(f"a root message for {words}", root, within=20)
+        try:
+            return self.box.until(f"a root message for {words}", root, within=20)
+        except NotInTime as error:
+            seen = self.box.messages(channel, who=who)
+            heard = all_of([one for one in seen if one.get("ephemeral_to") == who and one["ts"] not in before])
+            raise NotInTime(f"{error}; {who} heard instead: {heard or 'nothing'}") from error
 
     def hears(self, who: str, channel: str, words: str) -> str:
         """Somebody types a command; what the bot answers, to them alone or to all."""
@@ -76,7 +81,7 @@ class Story:
             seen = self.box.messages(channel, who=who)
             return all_of([one for one in seen if one["from"] == "bot" and one["ts"] not in known])
 
-        return str(said.get("reply") or self.box.until(f"an answer to {words}", answer, within=20))
+        return self.box.until(f"an answer to {words}", answer, within=20)
 
     def presses(self, who: str, root: Json, button: str) -> str:
         """Somebody presses a button of a request; what only they are told, "" where nothing comes."""
@@ -232,16 +237,14 @@ class Story:
         self.see("and cannot be approved", not any("Approve" in one["buttons"] for one in self.thread(blocked)), text)
         self.see("what serves has not changed", whole(self.box.world(), "checkout", "prod") == good)
         self.hears("omar", "releases", "/release freeze end prod reason:done")
-        hold = re.search(
-            r"\bH-[0-9a-f]+", all_of(self.thread(root)) + self.hears("ines", "checkout", "/release freeze list")
-        )
-        self.see("the hold has a name to lift it by", hold, all_of(self.thread(root)))
-        if hold:
-            self.hears("ines", "checkout", f"/release freeze end {hold.group()} reason:the basket was innocent")
-        again = self.asks("maya", "checkout", "/release promote checkout stage→prod")
-        self.offering(again, "Approve")
-        self.see(f"once the hold on {short(held)} is lifted it can be promoted again", true=True)
-        self.presses("maya", again, "Cancel")
+        lift = self.offering(root, "Lift the hold")
+        self.see("who pressed is asked why, in a modal", self.box.press("ines", lift["ts"], "Lift the hold")["ok"])
+        view = self.box.until("a modal", lambda: self.box.views("ines"))[-1]
+        block = next(one["block_id"] for one in view["blocks"] if one["type"] == "input")
+        sent = self.box.submit("ines", view["id"], {block: "the basket was innocent"})
+        self.see("the modal is taken", sent["ok"], sent)
+        self.offering(blocked, "Approve")
+        self.see(f"once the hold on {short(held)} is lifted, the request waits for approval", true=True)
         self.presses("maya", blocked, "Cancel")
 
     def six(self) -> None:
@@ -267,7 +270,7 @@ class Story:
         self.offering(root, "Approve")
         self.see("when the freeze has ended the same request can be approved", true=True)
         self.presses("maya", root, "Cancel")
-        log = self.hears("maya", "checkout", "/release log checkout")
+        log = self.hears("maya", "checkout", "/release log checkout last:60")
         for who in ("maya", "omar", "ines"):
             self.see(f"the log knows what {who} did", who in log.lower() or f"U0{who.upper()}" in log, log)
         help_ = self.hears("maya", "releases", "/release help")
