@@ -861,9 +861,10 @@ def _record(books: _Books, writes: Writes, voters: Sequence[str]) -> None:
     """Votes, freezes, holds and what is known to be good."""
     for (operation, vote), voter in zip(writes.votes, voters, strict=True):
         books.run(
+            # The number is given here: one that the database gives is not known yet to the guard of the table.
             "INSERT INTO votes (number, operation, account, voter, verdict, at, plan, reason, withdrawn_at) VALUES"
-            # given here, for in the guard of the table a number that the database would give is not known yet
-            " ((SELECT coalesce(max(number), 0) + 1 FROM votes), :operation, :account, :voter, :verdict, :at, :plan, :reason, :withdrawn_at)",
+            " ((SELECT coalesce(max(number), 0) + 1 FROM votes), :operation, :account, :voter, :verdict, :at, :plan,"
+            " :reason, :withdrawn_at)",
             {
                 "operation": operation,
                 "account": vote.voter.account,

@@ -177,6 +177,7 @@ async def test_an_abort_stops_the_runner_and_is_carried_out_by_the_next_claim(tm
             try:
                 await asyncio.Event().wait()
             finally:
+                await asyncio.sleep(0.05)  # it tidies up
                 cut_off.set()
         if operation.wish is Wish.ABORT:
             assert cut_off.is_set()
@@ -299,7 +300,7 @@ def test_failures_in_a_row_wait_longer_up_to_a_minute() -> None:
 
 async def test_who_finds_the_place_taken_goes_on_when_it_is_left(tmp_path: Path) -> None:
     world = Counter()
-    async with opened(tmp_path) as store:
+    async with opened(tmp_path, lease=600.0) as store:
         await store.commit(created("op_0", OTHER, takes=CHECKOUT, due=None))
         async with controlling(store, counting(world)):
             await store.commit(created())

@@ -251,7 +251,10 @@ async def test_what_could_not_be_sent_is_tried_again_and_the_order_stays(
         assert talk.texts() == ["one", "two", "three"]
 
 
-async def test_a_channel_in_trouble_does_not_hold_up_the_others(tmp_path: Path) -> None:
+async def test_a_channel_waits_as_long_as_it_is_told_and_does_not_hold_up_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.outbox.FIRST_RETRY", 0.0)
     talk = Talk()
     async with opened(tmp_path) as store, sending(store, talk):
         talk.trouble = [Busy(3600)]

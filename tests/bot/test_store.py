@@ -600,6 +600,12 @@ async def test_nothing_is_appended_to_a_ledger_that_was_cut_off(tmp_path: Path) 
             connection.execute("DELETE FROM entries WHERE seq = 2")
             connection.execute(guards.SQLITE["entries_no_delete"])
             connection.commit()
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):  # nor put in the place of what was cut off
+                connection.execute(
+                    "INSERT INTO entries SELECT 2, 'x', kind, phase, operation, effect, service, body, leaf FROM entries"
+                    " WHERE seq = 1"
+                )
+            connection.rollback()
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             await store.commit(Writes(entries=(entry(),)))
 
