@@ -166,6 +166,28 @@ async def test_a_timer_is_waited_for_by_the_business_clock(tmp_path: Path) -> No
         assert (await over(store)).phase is Phase.DONE
 
 
+@pytest.mark.requirement("D-07")
+async def test_steps_and_timers_go_on_after_a_restart_even_when_they_fell_due_meanwhile(tmp_path: Path) -> None:
+    url, clock, world = fresh(tmp_path), Hands(), Counter()
+    async with closed(url, clock) as store:
+        await store.commit(created("op_1", due=MINUTE))
+        await store.commit(created("op_2", OTHER, place=Place("search", "prod")))
+        claimed = await store.claim()  # and dies in the middle of its second step
+        assert claimed is not None
+        first = await without_place(world)(*claimed)
+        going = await store.carry_on(first, claimed[1])
+        assert going is not None
+        await without_place(world)(*going)
+    clock.move(2 * MINUTE)
+    async with closed(url, clock) as store:
+        await store.take_over()
+        async with controlling(store, without_place(world)):
+            assert (await over(store, "op_1")).phase is Phase.DONE
+            assert (await over(store, "op_2")).phase is Phase.DONE
+    assert [number for id, number, _ in world.set_by if id == "op_2"] == [1, 2, 3]
+    assert [number for id, number, _ in world.set_by if id == "op_1"] == [1, 2, 3]
+
+
 async def test_an_abort_stops_the_runner_and_is_carried_out_by_the_next_claim(tmp_path: Path) -> None:
     world = Counter()
     stuck, cut_off = asyncio.Event(), asyncio.Event()

@@ -506,6 +506,7 @@ async def test_known_good_revisions_come_newest_first_and_once_each(tmp_path: Pa
 # The ledger ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("D-11")
 @pytest.mark.parametrize(
     "attack",
     [
@@ -561,6 +562,7 @@ async def test_the_sequence_has_no_gaps_and_every_commit_a_checkpoint(tmp_path: 
         assert (found.size, found.root, found.problems) == (10, tree.root, ())
 
 
+@pytest.mark.requirement("D-11")
 @pytest.mark.parametrize(
     ("attack", "says"),
     [
