@@ -17,7 +17,7 @@ class SystemClock:
 
 
 class MovableClock:
-    """The machine's clock and an offset in seconds that stands in a small file, seen by every process that opened it."""
+    """The machine's clock and an offset in seconds, in a small file that every process sees which opened it."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists():

@@ -8,12 +8,16 @@ from typing import Protocol
 
 
 class _Books(Protocol):
-    taken: int
-    committed: int
+    @property
+    def taken(self) -> int: ...
+
+    @property
+    def committed(self) -> int: ...
 
 
 class _Works(Protocol):
-    failed: int
+    @property
+    def failed(self) -> int: ...
 
 
 class Counted:

@@ -247,7 +247,7 @@ class SlackIn:
     def _app(self, client: AsyncWebClient) -> AsyncApp:
         known = AuthorizeResult(
             enterprise_id=None,
-            team_id=self._installed.team,
+            team_id=self._installed.team or None,
             bot_user_id=self._installed.bot_user or None,
             bot_id=self._installed.bot or None,
             bot_token=client.token,
@@ -283,6 +283,11 @@ class SlackIn:
         app.options(anything)(_listener(_on_options))
         app.error(_broke)
         return app
+
+    def at_home(self, installed: Installed, people: Forgetful) -> None:
+        """It is known now whose people may speak to us. Before, Slack alone is asked, when the work begins."""
+        self._installed = installed
+        self._people = people
 
     async def answer(self, body: dict[str, Any]) -> Answer:
         """What to acknowledge this payload with; never raises, and never leaves a person without a word."""
@@ -455,7 +460,8 @@ class SlackIn:
         if actor.bot or (self._installed.bot_user and actor.user == self._installed.bot_user):
             return NO_BOTS
         grid = self._installed.team.startswith("E")  # its workspaces have ids of their own; Slack is asked later
-        if not actor.user or (actor.team != self._installed.team and not grid):
+        unknown = not self._installed.team  # the policy is still being read
+        if not actor.user or (actor.team != self._installed.team and not grid and not unknown):
             return NOT_OURS
         return None
 

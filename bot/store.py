@@ -17,9 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Literal, Self, cast
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from bot import migrations
 from bot.database import NOTHING_DONE, Reader, Row, Sqlite, Transaction, Writer
@@ -34,6 +32,9 @@ from commands.reply import Reply
 from policy.facts import Freeze, Hold, KnownGood, Verdict, Vote
 from policy.model import Digest, Person, Place, Sha
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 LEASE = 10.0  # seconds: a dead runner's work is taken over about 9 s later (measured, notes on durable operations)
 PATIENCE = 2.0  # seconds: what is not on disk by then is refused while Slack's 3 s still allow an answer
 ROOT = "root"
@@ -44,11 +45,15 @@ _LOST = "Somebody newer has taken this over."
 
 @cache
 def _operations() -> TypeAdapter[Operation]:
+    from pydantic import TypeAdapter  # 0.1 s that taking down words can do without
+
     return TypeAdapter(Operation)
 
 
 @cache
 def _persons() -> TypeAdapter[Person]:
+    from pydantic import TypeAdapter
+
     return TypeAdapter(Person)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from commands import freeze, promote, rollback, status, steer, vote
 from commands.asking import Asking, whisper
-from commands.catalogue import find, understand
+from commands.catalogue import understand
 from commands.errors import Misunderstood, Rejected, ReleaseBotError
 from commands.help import help_about
 from commands.intent import (
@@ -29,15 +29,6 @@ from commands.ports import Request, World, Writes
 from commands.reply import Reply
 from commands.resolve import Setting
 from policy.model import AccountKind, Person
-
-
-def hear(words: str) -> Reply | None:
-    """What can be said at once, without a look at the world: help, or that these words are none. None: work follows."""
-    try:
-        command, said = find(words)
-    except Misunderstood as error:
-        return Reply(str(error))
-    return help_about(said.words[0].lower() if said.words else "") if command.verb == ("help",) else None
 
 
 async def answer(request: Request, world: World) -> Writes:

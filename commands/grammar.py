@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from commands.errors import Misunderstood
-from policy.document import span
+from policy.duration import span
 
 ARROW = "→"
 WORDS_MAX = 2000
@@ -96,10 +96,9 @@ def instant(text: str, now: datetime, zone: tzinfo) -> datetime:
         return now + timedelta(days=days, hours=hours, minutes=minutes)
     if text.upper().startswith("P"):
         try:
-            length = span(text.upper())
+            return now + span(text.upper())
         except ValueError as error:
             raise Misunderstood(f"`{text}` is no time span; write one like `PT2H` or `2h`.") from error
-        return now + length if isinstance(length, timedelta) else now
     day, _, clock = text.partition(" ")
     if day in {"today", "tomorrow"}:
         moved = local.date() + timedelta(days=day == "tomorrow")

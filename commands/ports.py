@@ -12,15 +12,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal, NewType, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NewType, Protocol
 
 from commands.operation import Operation, Wish
 from commands.plan import PlannedProbe
 from commands.reply import Reply
-from policy.document import ActivePolicy
 from policy.facts import Check, Freeze, Hold, KnownGood, Vote
 from policy.finding import Decision
 from policy.model import Digest, Human, Person, Place, Sha
+
+if TYPE_CHECKING:  # 150 ms of pydantic that hearing and taking down words can do without
+    from policy.document import ActivePolicy
 
 # Time ---------------------------------------------------------------------------------------------------------------
 

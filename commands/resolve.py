@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from commands.errors import Misunderstood
 from commands.grammar import known, nearest
-from policy.document import Policy
+
+if TYPE_CHECKING:  # see commands/ports.py
+    from policy.document import Policy
 
 
 @dataclass(frozen=True, slots=True)

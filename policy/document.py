@@ -14,21 +14,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from policy.duration import span
 from policy.model import Human
-
-_SPAN = re.compile(r"P(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
-
-
-def span(text: object) -> object:
-    """The time span that `PT10M`, `P1D` or `PT1H30M` spells; months and years have no fixed length and are refused."""
-    if isinstance(text, timedelta):
-        return text
-    found = _SPAN.fullmatch(text) if isinstance(text, str) else None
-    if found is None or not any(found.groups()):
-        message = "write a time span like PT10M, PT24H or P1D"
-        raise ValueError(message)
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
 @cache

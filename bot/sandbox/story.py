@@ -12,6 +12,7 @@ from bot.sandbox.api import Cast, FaultyWorld
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.google.engine import Behaviour
 from bot.sandbox.google.world import GoogleWorld
+from commands.catalogue import CATALOGUE
 from policy.document import Policy
 
 BEGINS_AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -167,6 +168,7 @@ def cast(faulty: dict[str, FaultyWorld], policy_file: Path = POLICY) -> Cast:
         roles={name: roles_of(policy, name) for name in policy.people},
         environments=ENVIRONMENTS,
         suggestions=SUGGESTIONS,
+        commands=[(command.example, command.does) for command in CATALOGUE if not command.behind_a_button],
         faulty=faulty,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import dataclasses
 import os
 import secrets
@@ -31,6 +32,7 @@ from bot.sandbox.slack.world import SlackWorld, acme
 
 RATE = 20.0  # requests a second to each production service
 STARTS_WITHIN = 30.0  # seconds
+PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 BOT_TOKEN = "xoxb-sandbox"
 
 
@@ -86,6 +88,12 @@ def environment(there: Worlds, data: Path, port: int, policy: Path) -> dict[str,
     }
 
 
+def _dies_with_us() -> None:
+    """The kernel ends the bot when the sandbox dies without a word (Linux; elsewhere it would stay)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class Process:
     """The bot as a process of its own: started again whenever it dies, until `stop`."""
 
@@ -101,7 +109,13 @@ class Process:
         inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
         while not self._stopping:
             self._child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "serve", env={**inherited, **self._settings}
+                sys.executable,
+                "-m",
+                "bot",
+                "serve",
+                env={**inherited, **self._settings},
+                start_new_session=True,  # Ctrl-C is for the sandbox; it ends the bot itself
+                preexec_fn=_dies_with_us,
             )
             self.starts += 1
             (self._data / "bot.pid").write_text(str(self._child.pid))

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from policy.document import Policy, Window, span
+from policy.document import Policy, Window
+from policy.duration import span
 from tests.policy.good import DOCUMENT
 from tests.policy.reference import reference
 

@@ -1,0 +1,157 @@
+"""What works behind the door? The world as commands see it; worker, outbox and controller, which never rest."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.clock import MovableClock, SystemClock
+from bot.cloud_run import CloudRun
+from bot.controller import Advance, Controller
+from bot.github import AppKey, GitHub, Pace, PersonalToken
+from bot.monitoring import Monitoring
+from bot.outbox import Outbox
+from bot.people import SlackPeople
+from bot.policy_file import PolicyFile
+from bot.probes import HttpProbes
+from bot.settings import Settings
+from bot.slack_in import Installed, SlackIn
+from bot.slack_out import SlackChat
+from bot.socket_mode import SocketMode
+from bot.store import Store
+from bot.worker import Worker
+from commands.asking import Asking
+from commands.carry_out import advance
+from commands.intent import Status
+from commands.operation import Operation
+from commands.ports import Entry, EntryPhase, Lease, Request, World, Writes
+from commands.record import BOT
+from commands.reply import Reply
+from commands.status import status
+
+log = logging.getLogger(__name__)
+
+WRITE_SECONDS = 5.0
+"""A write to Cloud Run has ended after so long: well within a lease of 10 s that is renewed each third."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interior:
+    """What works behind the door."""
+
+    world: World
+    worker: Worker
+    controller: Controller
+    reload: Callable[[], None]
+
+    @property
+    def failed(self) -> int:
+        return self.worker.failed
+
+    async def home(self, account: str) -> Reply:
+        """The dashboard of one person."""
+        person = await self.world.people.person(account)
+        return await status(
+            Status(), Asking(person, Request("home", "status", account, ""), self.world, self.world.policies.current())
+        )
+
+
+@asynccontextmanager
+async def behind(
+    settings: Settings,
+    clock: MovableClock | SystemClock,
+    store: Store,
+    chat: SlackChat,
+    client: AsyncWebClient,
+    session: aiohttp.ClientSession,
+    slack: SlackIn,
+) -> AsyncIterator[Interior]:
+    """It all works while this is entered."""
+    async with AsyncExitStack() as stack:
+        policies = await asyncio.to_thread(PolicyFile, Path(settings.RELEASE_POLICY))
+        people = SlackPeople(client, policies, clock)
+        slack.at_home(Installed(policies.current().policy.workspace), people)
+        others = await stack.enter_async_context(
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())  # probes and GitHub: nothing is carried along
+        )
+        runs = CloudRun(settings.CLOUD_RUN_ENDPOINT or None, write_deadline=WRITE_SECONDS)
+        monitoring = Monitoring(settings.MONITORING_ENDPOINT or None)
+        stack.push_async_callback(runs.close)
+        stack.push_async_callback(monitoring.close)
+        world = World(
+            clock=clock,
+            people=people,
+            runs=runs,
+            metrics=monitoring,
+            probes=HttpProbes(others),
+            code=_github(settings, others, clock),
+            store=store,
+            policies=policies,
+        )
+        await _note(store, "start", "started", policies)
+        worker = Worker(store, world)
+        poll = 0.25 if settings.local else 5.0  # the sandbox's clock may be moved at any time
+        controller = Controller(store, _advance(world), poll=poll)
+        outbox = Outbox(store, chat, gap=0.0 if settings.local else 1.0)
+        for name, work in (("worker", worker.run()), ("outbox", outbox.run()), ("controller", controller.run())):
+            stack.push_async_callback(_ended, asyncio.create_task(_loud(name, work), name=name))
+        stack.push_async_callback(controller.stop)
+        if app_token := settings.SLACK_APP_TOKEN:
+            await stack.enter_async_context(SocketMode(app_token, slack, session, settings.SLACK_API_URL))
+        reloading: set[asyncio.Task[None]] = set()
+
+        def reload() -> None:
+            if policies.reload():
+                return
+            task = asyncio.create_task(_note(store, "policy", "reloaded", policies))
+            reloading.add(task)
+            task.add_done_callback(reloading.discard)
+
+        yield Interior(world, worker, controller, reload)
+
+
+def _github(settings: Settings, session: aiohttp.ClientSession, clock: SystemClock | MovableClock) -> GitHub:
+    token = settings.GITHUB_TOKEN
+    key = AppKey(settings.GITHUB_APP_ID, settings.GITHUB_PRIVATE_KEY, settings.GITHUB_INSTALLATION_ID)
+    url = settings.GITHUB_API_URL or "https://api.github.com"
+    pace = Pace(write_gap=0.0) if settings.local else Pace()
+    return GitHub(session, PersonalToken(token) if token else key, clock, url=url, pace=pace)
+
+
+def _advance(world: World) -> Advance:
+    async def step(operation: Operation, lease: Lease) -> Writes:
+        return await advance(operation, lease, world)
+
+    return step
+
+
+async def _note(store: Store, kind: str, what: str, policies: PolicyFile) -> None:
+    """The ledger says under which policy this process goes on."""
+    active = policies.current()
+    entry = Entry(kind, EntryPhase.CONFIG, what, BOT, target={"policy": active.hash}, detail={"source": active.source})
+    await store.commit(Writes(entries=(entry,)))
+
+
+async def _loud(name: str, work: Coroutine[object, object, None]) -> None:
+    """The work, or the end of the process where it ends by itself: half a bot would only look alive."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("%s ended by itself; the process ends, so that it is started anew", name)
+        signal.raise_signal(signal.SIGTERM)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
