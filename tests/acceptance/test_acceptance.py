@@ -22,7 +22,13 @@ def test_the_story_comes_to_its_good_end(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_people_in_a_hurry_get_each_effect_once_and_an_answer_to_each_click(tmp_path: Path) -> None:
-    with sandbox(tmp_path / "data") as running:
+    # In the story only Omar approves; two approvers at the same instant want a second one.
+    story = (Path(__file__).parents[2] / "deploy/policies/story.yaml").read_text("utf-8")
+    two = story.replace('["slack:group/S0RELMGR"]', '["slack:group/S0RELMGR", raj]')
+    assert two != story
+    policy = tmp_path / "two.yaml"
+    policy.write_text(two, "utf-8")
+    with sandbox(tmp_path / "data", "--policy", str(policy)) as running:
         assert Impatience(running.box.url).play() == 0
 
 
