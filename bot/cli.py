@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -97,6 +98,7 @@ def _serve(_: argparse.Namespace) -> int:
 
 
 def _sandbox(given: argparse.Namespace) -> int:
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # read when gRPC is loaded; it chatters about forks
     from bot.sandbox.story import POLICY
     from bot.sandbox.supervisor import play
 
@@ -112,6 +114,7 @@ def _sandbox(given: argparse.Namespace) -> int:
 
 
 def _demo(given: argparse.Namespace) -> int:
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     from bot.sandbox.demo import demo
 
     logging.getLogger().setLevel(logging.WARNING)
@@ -148,8 +151,6 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _upgrade(given: argparse.Namespace) -> int:
-    import os
-
     from bot import migrations
     from bot.settings import default_database
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import dataclasses
 import os
 import secrets
@@ -32,7 +31,6 @@ from bot.sandbox.slack.world import SlackWorld, acme
 
 RATE = 20.0  # requests a second to each production service
 STARTS_WITHIN = 30.0  # seconds
-PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 BOT_TOKEN = "xoxb-sandbox"
 
 
@@ -88,12 +86,6 @@ def environment(there: Worlds, data: Path, port: int, policy: Path) -> dict[str,
     }
 
 
-def _dies_with_us() -> None:
-    """The kernel ends the bot when the sandbox dies without a word (Linux; elsewhere it would stay)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 class Process:
     """The bot as a process of its own: started again whenever it dies, until `stop`."""
 
@@ -111,11 +103,9 @@ class Process:
             self._child = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "bot",
-                "serve",
+                "bot.sandbox.child",
                 env={**inherited, **self._settings},
                 start_new_session=True,  # Ctrl-C is for the sandbox; it ends the bot itself
-                preexec_fn=_dies_with_us,
             )
             self.starts += 1
             (self._data / "bot.pid").write_text(str(self._child.pid))
