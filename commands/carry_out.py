@@ -17,7 +17,7 @@ from commands.consider import consider
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, ReleaseBotError, Unavailable
 from commands.operation import Effect, Moment, Operation, Phase, Step, Wish, road
 from commands.plan import Plan
-from commands.ports import Entry, EntryPhase, Lease, Message, Requests, Running, Share, Site, World, Writes
+from commands.ports import Entry, EntryPhase, Lease, Message, Requests, Revision, Running, Share, Site, World, Writes
 from commands.record import BOT, hold_id, target_of
 from commands.reply import Mark
 from policy.facts import Deed, Hold, KnownGood
@@ -174,9 +174,12 @@ class Hand:
             why = f"{revision.name} runs {short(revision.digest)}, not {short(self.plan.digest)}"
             return self._turn_back(why, bad=False, entries=(outcome,))
         if not revision.ready:
-            why = f"{revision.name} does not come up: {revision.trouble or 'no reason given'}"
-            return self._turn_back(why, bad=True, entries=(outcome,))
+            return self._does_not_come_up(revision, outcome)
         return self._next({"mark": Mark.YES.value, "says": f"{revision.name} is deployed at 0 %"}, (outcome,))
+
+    def _does_not_come_up(self, revision: Revision, outcome: Entry) -> Writes:
+        why = f"{revision.name} does not come up: {revision.trouble or 'no reason given'}"
+        return self._turn_back(why, bad=True, entries=(outcome,))
 
     async def _smoke(self) -> Writes:
         """The tagged address answers as it should."""
@@ -235,7 +238,7 @@ class Hand:
                     self.site, plan.revision, since, until, timedelta(seconds=bounds.resolution_seconds)
                 )
             except Unavailable as error:
-                why_not = f"its numbers cannot be had: {error}"
+                why_not = f"its numbers cannot be had: {str(error).rstrip('.')}"
             else:
                 measured = {"requests": seen.total, "errors": seen.errors, "error_percent": f"{seen.error_percent:.2f}"}
                 bad = self._bad(seen) if seen.total >= bounds.min_requests else None
@@ -274,7 +277,7 @@ class Hand:
         """Everything serves what served before."""
         running = await self.world.runs.running(self.site)
         clean = running.settled and running.whole == self.plan.from_revision and _same(running.serving, self._shares())
-        if self.operation.effect is None and clean and not any(s.tag == GREEN for s in running.serving):
+        if self.operation.effect is None and clean and not self._left_tagged(running):
             return self._next({"mark": Mark.YES.value, "says": f"no traffic had moved from {self.plan.from_revision}"})
         made = await self._make_so(SHIFT_WITHIN, creates=False)
         if isinstance(made, Writes):
@@ -283,6 +286,12 @@ class Hand:
         return self._next(
             {"mark": Mark.YES.value, "says": says}, (self._outcome(self._effect(), "confirmed", _traffic(made)),)
         )
+
+    def _left_tagged(self, running: Running) -> bool:
+        """True where traffic goes back and the candidate can still be reached under our tag."""
+        going_back = self.operation.phase is Phase.GOING_BACK
+        lines = (*running.serving, *running.wanted)
+        return going_back and any(line.tag == GREEN and line.revision == self.plan.revision for line in lines)
 
     async def _finish(self) -> Writes:
         """GitHub knows how it ended, and so do our books."""
@@ -352,7 +361,7 @@ class Hand:
         running = await runs.running(self.site)
         if running.fence > self.lease.fence:
             raise LostLease("a newer claim has written to this service")
-        ours = running.operation == operation.id and _same(running.wanted, shares)
+        ours = running.operation == operation.id and _same(running.wanted, shares) and not self._left_tagged(running)
         if not effect.handle and not ours:
             if not running.settled:
                 return self._still(effect, within, "another change of this service is not finished")
@@ -364,6 +373,9 @@ class Hand:
         if running.settled and _same(running.serving, shares):
             return running
         if ended is not None and not ended.ok:
+            made = await runs.revision(self.site, self.plan.revision) if creates else None
+            if made is not None and made.ready is False:
+                return self._does_not_come_up(made, self._outcome(effect, "not happened", _traffic(running)))
             return self._turn_back_or_ask(effect, f"The platform refused: {ended.trouble or 'no reason given'}")
         return self._still(effect, within, "traffic is not yet where it should be")
 

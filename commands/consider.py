@@ -37,7 +37,7 @@ async def gather_for(operation: Operation, world: World, active: ActivePolicy, v
             expires_at=operation.expires_at,
             to=to,
         )
-    return await gather.promotion(
+    gathered = await gather.promotion(
         world,
         active,
         operation.question,
@@ -46,6 +46,16 @@ async def gather_for(operation: Operation, world: World, active: ActivePolicy, v
         expires_at=operation.expires_at,
         votes=votes,
     )
+    return remembering(gathered, operation.plan)
+
+
+def remembering(gathered: Gathered, old: Plan | None) -> Gathered:
+    """What was gathered, for the old plan where nothing differs but that a commit cannot be read right now."""
+    new = gathered.plan
+    if old is None or isinstance(new, Unknown):
+        return gathered
+    same = replace(new, commit=new.commit or old.commit, from_commit=new.from_commit or old.from_commit)
+    return replace(gathered, plan=old, facts=replace(gathered.facts, plan=old.hash)) if same == old else gathered
 
 
 def withdrawn(votes: tuple[Vote, ...]) -> tuple[Vote, ...]:
@@ -83,8 +93,9 @@ async def consider(operation: Operation, world: World) -> Writes:
             return end(operation, Phase.CANCELLED, note, now, decision)
         return end(considered, Phase.FAILED, tell.missing(decision.blockers), now, decision)
     considered = replace(considered, phase=phase_for(decision), attempts=0)
-    changed = considered != operation or operation.seen.get("decided") != summary(decision)
-    considered = replace(considered, seen={**considered.seen, "decided": summary(decision)})
+    decided = summary(decision, votes)
+    changed = considered != operation or operation.seen.get("decided") != decided
+    considered = replace(considered, seen={**considered.seen, "decided": decided})
     return Writes(
         operation=considered,
         messages=(*told, *standing(considered, decision, gathered)) if changed else (),
@@ -193,6 +204,8 @@ def _entry(operation: Operation, what: str, decision: Decision | None, phase: En
     return Entry("operation", phase, what, BOT, operation.id, "", target_of(operation), decision)
 
 
-def summary(decision: Decision) -> list[list[str]]:
-    """How each rule stands: when this changes, people are told."""
-    return [[finding.rule, finding.standing.value] for finding in decision.findings]
+def summary(decision: Decision, votes: tuple[Vote, ...] = ()) -> list[list[str]]:
+    """How each rule stands, and each vote: when this changes, people are told."""
+    rules = [[finding.rule, finding.standing.value] for finding in decision.findings]
+    cast = [[vote.voter.account, vote.verdict.value, vote.at.isoformat(), str(vote.withdrawn_at)] for vote in votes]
+    return rules + cast

@@ -391,7 +391,7 @@ async def _choose(
         found = await known(entry.revision, world.runs.revision(site, entry.revision))
         if isinstance(found, Revision) and found.digest == entry.digest and found.ready is not False:
             return entry
-    listed = ", ".join(f"{entry.revision} ({short(entry.digest)})" for entry in good[:5])
+    listed = ", ".join(list(dict.fromkeys(f"{entry.revision} ({short(entry.digest)})" for entry in good))[:5])
     if wanted:
         return Unknown(f"{to} was never verified here, or is gone; verified were {listed or 'none'}")
     return Unknown(f"no other verified revision is left; verified were {listed or 'none'}")

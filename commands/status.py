@@ -88,7 +88,7 @@ async def freezes(asking: Asking) -> Reply:
     ]
     lines += [Line(Mark.NO, held(hold)) for hold in holds]
     return Reply(
-        f"There are {tell.count(len(found), 'freeze')} and {tell.count(len(holds), 'hold')}."
+        f"I know of {tell.count(len(found), 'freeze')} and {tell.count(len(holds), 'hold')}."
         if lines
         else "Nothing is frozen or held.",
         lines=tuple(lines),

@@ -55,7 +55,13 @@ def findings(decision: Decision) -> tuple[Line, ...]:
         lines += [Line(Mark.NOTE, _remedy(remedy)) for remedy in finding.remedies]
     lines += [Line(Mark.NOTE, note) for note in decision.notes]
     if decision.earliest is not None:
-        lines.append(Line(Mark.NOTE, ("Waiting alone would do: possible from ", When(decision.earliest), ".")))
+        waits = [any(r.kind is RemedyKind.WAIT for r in finding.remedies) for finding in decision.blockers]
+        says = (
+            "Waiting alone would do: possible from "
+            if all(waits)
+            else "Time opens it, the rest is still to do: not before "
+        )
+        lines.append(Line(Mark.NOTE, (says, When(decision.earliest), ".")))
     return tuple(lines)
 
 
@@ -167,7 +173,7 @@ def buttons(operation: Operation) -> tuple[Button, ...]:
             return (Button("Resume", f"resume {id}", Tone.PRIMARY, meant_for=f"Resume {name}"), abort)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.RUN:
             return (Button("Pause", f"pause {id}", meant_for=f"Pause {name}"), abort)
-        case Phase.DONE | Phase.ROLLED_BACK if hold := operation.seen.get("hold"):
+        case Phase.DONE | Phase.ROLLED_BACK | Phase.FAILED if hold := operation.seen.get("hold"):
             return (Button("Lift the hold", f"freeze end {hold}", meant_for=f"Lift the hold of {name}", asks="reason"),)
         case _:
             return ()

@@ -1,0 +1,642 @@
+"""A small true world in memory: what serves, what answers, what GitHub knows, who people are, and what time it is.
+
+It keeps what is true and lets everybody be wrong about it: replies get lost, writes are refused, monitoring falls
+silent, somebody else changes traffic. Ask it afterwards what became of production. Our own books are the real ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bot import migrations
+from bot.policy_file import read_policy
+from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
+from commands.plan import PlannedProbe
+from commands.ports import (
+    Change,
+    Comparison,
+    Deployment,
+    Lease,
+    Probed,
+    Requests,
+    Revision,
+    Running,
+    Settled,
+    Share,
+    Site,
+    World,
+)
+from policy.document import ActivePolicy, Policy
+from policy.facts import Check, CheckState
+from policy.model import AccountKind, Digest, Human, Person, Sha
+
+START = datetime(2026, 11, 24, 9, tzinfo=UTC)
+"""A Tuesday, 10:00 in Berlin: the window is open until 17:00 there."""
+HOUR = timedelta(hours=1)
+DAY = 24 * HOUR
+STORY = Path(__file__).parents[1] / "deploy" / "policies" / "story.yaml"
+LETTERS = {"checkout": "c", "payments": "a", "search": "e"}
+"""Digests and commits of a service begin with its letter and the number of the version: `c2c2c2…`."""
+
+
+def digest(service: str, version: int) -> Digest:
+    return Digest("sha256:" + f"{LETTERS[service]}{version}" * 32)
+
+
+def commit(service: str, version: int) -> Sha:
+    return Sha(f"{LETTERS[service]}{version}" * 20)
+
+
+def revision_of(service: str, version: int) -> str:
+    return f"{service}-r-{LETTERS[service]}{version}" + f"{LETTERS[service]}{version}" * 5
+
+
+def site_of(service: str, environment: str = "prod") -> Site:
+    return Site(f"acme-{environment}/europe-west1/{service}")
+
+
+class HandClock:
+    """Stands where it is put."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def move(self, span: timedelta) -> None:
+        self.at += span
+
+
+# What runs ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How the revisions of one digest answer."""
+
+    error_percent: float = 0.0
+    """Of real requests; the health page is fine all the same."""
+    p99_ms: float = 40.0
+    healthz: int = 200
+    root: int = 200
+    starts: bool = True
+
+
+class Fault(Enum):
+    """What may go wrong with a write."""
+
+    NONE = auto()
+    """This one goes well."""
+    LOST_REPLY = auto()
+    """It is carried out, and nobody hears of it."""
+    LOST_REQUEST = auto()
+    """It never arrives, and nobody hears of that either."""
+    REFUSED = auto()
+    CONFLICT = auto()
+    """Somebody else was faster, but changed nothing that matters."""
+    FAILS = auto()
+    """It is accepted, and ends badly without changing anything."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write that reached the world."""
+
+    operation: str
+    fence: int
+    site: Site
+    shares: tuple[Share, ...]
+    changed: bool
+    """It wanted other traffic than was wanted before it, or a revision that did not exist."""
+    creates: str = ""
+
+
+@dataclass
+class _Pending:
+    handle: str
+    done_at: datetime
+    ok: bool
+    trouble: str
+    serving: tuple[Share, ...]
+
+
+@dataclass
+class _Place:
+    site: Site
+    revisions: dict[str, Revision]
+    serving: tuple[Share, ...]
+    wanted: tuple[Share, ...]
+    since: list[tuple[datetime, tuple[Share, ...]]]
+    """What served from when on, oldest first."""
+    version: int = 1
+    fence: int = 0
+    operation: str = ""
+    pending: _Pending | None = None
+
+
+class Runs:
+    """Cloud Run, as far as we need it."""
+
+    WRITE_DEADLINE = 5.0
+
+    def __init__(self, clock: HandClock) -> None:
+        self._clock = clock
+        self.places: dict[Site, _Place] = {}
+        self.behaviours: dict[Digest, Behaviour] = {}
+        self.settles_after = timedelta(seconds=1)
+        self.away = False
+        """Reads get no answer."""
+        self.faults: deque[Fault] = deque()
+        """What goes wrong with the next writes, one each."""
+        self.writes: list[Write] = []
+        self.ended: dict[str, Settled] = {}
+        self.witness: Callable[[Write], Awaitable[None]] | None = None
+        """Sees each write before it counts."""
+
+    # Telling what is true -------------------------------------------------------------------------------------------
+
+    def add(self, site: Site, name: str, digest: Digest, commit: Sha | None, at: datetime) -> None:
+        """A ready revision of some day in the past; it takes all the traffic."""
+        made = Revision(name, f"registry/acme/app@{digest}", digest, ready=True, trouble="", created_at=at)
+        made = replace(made, commit=commit)
+        line = (Share(name, 100),)
+        place = self.places.setdefault(site, _Place(site, {}, line, line, []))
+        place.revisions[name] = made
+        place.serving = place.wanted = line
+        place.since.append((at, line))
+
+    def somebody_moves(self, site: Site, **percents: int) -> None:
+        """Not us: traffic goes elsewhere. Names of revisions are written with `_` for `-`."""
+        place = self._now(site)
+        lines = tuple(Share(name.replace("_", "-"), percent) for name, percent in percents.items())
+        self._serve(place, lines, self._clock.now())
+        place.wanted, place.fence, place.operation = lines, 0, ""
+        place.version += 1
+
+    def traffic(self, service: str, environment: str = "prod") -> dict[str, int]:
+        """Whole per cent by revision, lines of 0 % left out."""
+        return _percents(self._now(site_of(service, environment)).serving)
+
+    def serving(self, service: str, environment: str = "prod") -> Digest | None:
+        """The digest that has all the traffic."""
+        found = self.traffic(service, environment)
+        if len(found) != 1:
+            return None
+        return self.places[site_of(service, environment)].revisions[next(iter(found))].digest
+
+    def tags(self, service: str, environment: str = "prod") -> dict[str, str]:
+        return {s.tag: s.revision for s in self._now(site_of(service, environment)).serving if s.tag}
+
+    def ever_served(self, site: Site) -> list[dict[str, int]]:
+        """Every split that was in effect, oldest first."""
+        return [_percents(lines) for _, lines in self._now(site).since]
+
+    def _now(self, site: Site) -> _Place:
+        place = self.places[site]
+        pending = place.pending
+        if pending is not None and self._clock.now() >= pending.done_at:
+            place.pending = None
+            place.version += 1
+            self.ended[pending.handle] = Settled(ok=pending.ok, trouble=pending.trouble)
+            if pending.ok:
+                self._serve(place, pending.serving, pending.done_at)
+            for name, revision in place.revisions.items():
+                if revision.ready is None:
+                    starts = self.behaviours.get(revision.digest, Behaviour()).starts
+                    trouble = "" if starts else "The container did not listen on PORT=8080."
+                    place.revisions[name] = replace(revision, ready=starts, trouble=trouble)
+        return place
+
+    @staticmethod
+    def _serve(place: _Place, lines: tuple[Share, ...], at: datetime) -> None:
+        place.serving = lines
+        place.since.append((at, lines))
+
+    # The port -------------------------------------------------------------------------------------------------------
+
+    async def running(self, site: Site) -> Running:
+        self._reachable()
+        place = self._now(site)
+        serving = tuple(
+            replace(share, address=f"https://{share.tag}---{share.revision}" if share.tag else "")
+            for share in place.serving
+        )
+        return Running(
+            site,
+            str(place.version),
+            place.pending is None,
+            serving,
+            place.wanted,
+            place.fence,
+            place.operation,
+        )
+
+    async def revision(self, site: Site, name: str) -> Revision | None:
+        self._reachable()
+        return self._now(site).revisions.get(name)
+
+    async def deploy(
+        self,
+        site: Site,
+        *,
+        seen: Running,
+        image: str,
+        revision: str,
+        container: str | None,
+        shares: Sequence[Share],
+        commit: Sha | None,
+        lease: Lease,
+    ) -> str:
+        if revision in self.places[site].revisions:
+            raise Rejected(f"Revision {revision} is there already.")
+        made = Revision(
+            revision,
+            image,
+            Digest(image.rpartition("@")[2]),
+            ready=None,
+            trouble="",
+            created_at=self._clock.now(),
+            operation=lease.operation,
+            commit=commit,
+        )
+        return await self._write(site, seen, tuple(shares), lease, made)
+
+    async def shift(self, site: Site, *, seen: Running, shares: Sequence[Share], lease: Lease) -> str:
+        return await self._write(site, seen, tuple(shares), lease, None)
+
+    async def settled(self, handle: str) -> Settled | None:
+        self._reachable()
+        for site in self.places:
+            self._now(site)
+        return self.ended.get(handle)
+
+    def _reachable(self) -> None:
+        if self.away:
+            raise Unavailable("Cloud Run does not answer.")
+
+    async def _write(
+        self, site: Site, seen: Running, shares: tuple[Share, ...], lease: Lease, made: Revision | None
+    ) -> str:
+        fault = self.faults.popleft() if self.faults else None
+        place = self._now(site)
+        if fault is Fault.REFUSED:
+            raise Rejected("Permission denied on the service.")
+        if place.fence > lease.fence:
+            raise LostLease("A newer operation has taken over.")
+        if fault is Fault.CONFLICT or seen.etag != str(place.version):
+            place.version += 1
+            raise Conflict("Somebody else changed the service in the meantime; nothing was changed.")
+        if fault is Fault.LOST_REQUEST:
+            raise OutcomeUnknown("The change got no answer.")
+        changed = made is not None or _percents(place.wanted) != _percents(shares)
+        write = Write(lease.operation, lease.fence, site, shares, changed, made.name if made else "")
+        if self.witness is not None:
+            await self.witness(write)
+        self.writes.append(write)
+        handle = f"write-{len(self.writes)}"
+        if made is not None:
+            place.revisions[made.name] = made
+        starts = made is None or self.behaviours.get(made.digest, Behaviour()).starts
+        trouble = "" if starts else f"Revision {made.name if made else ''} is not ready and cannot serve traffic."
+        if fault is Fault.FAILS:
+            starts, trouble = False, "internal error"
+        place.pending = _Pending(handle, self._clock.now() + self.settles_after, starts, trouble, shares)
+        place.wanted, place.fence, place.operation = shares, lease.fence, lease.operation
+        place.version += 1
+        if fault is Fault.LOST_REPLY:
+            raise OutcomeUnknown("The change got no answer.")
+        return handle
+
+
+def _percents(lines: Sequence[Share]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for share in lines:
+        found[share.revision] += share.percent
+    return {revision: percent for revision, percent in found.items() if percent}
+
+
+class Metrics:
+    """Counts what revisions answered: so many requests a second reach each place, and go where its traffic goes."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self.per_second: dict[Site, float] = {}
+        """20, where nothing else is said."""
+        self.away = False
+        self.silent = False
+        """It answers, and knows of no requests."""
+
+    async def requests(
+        self, site: Site, revision: str, since: datetime, until: datetime, resolution: timedelta
+    ) -> Requests:
+        if self.away:
+            raise Unavailable("Monitoring does not answer.")
+        if self.silent:
+            return Requests(0, 0, None)
+        place = self._runs._now(site)
+        behaviour = self._runs.behaviours.get(place.revisions[revision].digest, Behaviour())
+        ends = [at for at, _ in place.since[1:]] + [until]
+        seconds = sum(
+            max(0.0, (min(end, until) - max(begin, since)).total_seconds()) * _percents(lines).get(revision, 0) / 100
+            for (begin, lines), end in zip(place.since, ends, strict=True)
+        )
+        total = int(seconds * self.per_second.get(site, 20.0))
+        return Requests(total, round(total * behaviour.error_percent / 100), behaviour.p99_ms if total else None)
+
+
+class Probes:
+    """Asks the revision behind a tagged address."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+
+    async def probe(self, address: str, probe: PlannedProbe) -> Probed:
+        name = address.partition("---")[2]
+        found = next((p.revisions[name] for p in self._runs.places.values() if name in p.revisions), None)
+        if found is None or not found.ready:
+            return Probed(ok=False, saw=(0,), slowest_ms=0.0, why="nothing answers there")
+        behaviour = self._runs.behaviours.get(found.digest, Behaviour())
+        saw = behaviour.healthz if probe.path == "/healthz" else behaviour.root
+        return Probed(ok=saw in probe.expect, saw=(saw,) * probe.repeat, slowest_ms=12.0)
+
+
+# Where the code lives -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Record:
+    deployment: Deployment
+    states: list[str] = field(default_factory=list)
+
+
+class GitHub:
+    """Commits, checks and deployments."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self.away = False
+        self.commits: dict[str, list[Change]] = {}
+        self.results: dict[tuple[str, Sha], dict[str, Check]] = {}
+        self.records: dict[str, list[_Record]] = {}
+
+    def add_commit(self, repository: str, change: Change) -> None:
+        """Pushed, built, and its checks passed."""
+        self.commits.setdefault(repository, []).append(change)
+        for name in ("build", "unit-tests"):
+            self.check(repository, change.commit, name, CheckState.PASSED)
+
+    def check(self, repository: str, commit: Sha, name: str, state: CheckState, saw: str = "") -> None:
+        self.results.setdefault((repository, commit), {})[name] = Check(name, state, "", saw)
+
+    def add_deployment(
+        self, repository: str, commit: Sha, environment: str, digest: Digest, revision: str, at: datetime
+    ) -> None:
+        """One that succeeded on some day in the past."""
+        made = Deployment(next(self._numbers), environment, commit, digest, "", "success", at, revision)
+        self.records.setdefault(repository, []).append(_Record(made, ["success"]))
+
+    def told(self, service: str, environment: str = "prod") -> list[tuple[str, str]]:
+        """(short digest, newest state) of what we recorded, oldest first."""
+        return [
+            ((record.deployment.digest or "")[7:19], record.deployment.state)
+            for record in self.records[f"acme/{service}"]
+            if record.deployment.operation and record.deployment.environment == environment
+        ]
+
+    def _reachable(self) -> None:
+        if self.away:
+            raise Unavailable("GitHub does not answer.")
+
+    async def checks(self, repository: str, commit: Sha) -> Mapping[str, Check]:
+        self._reachable()
+        return dict(self.results.get((repository, commit), {}))
+
+    async def deployments(self, repository: str, environment: str) -> tuple[Deployment, ...]:
+        self._reachable()
+        found = [record.deployment for record in self.records.get(repository, ())]
+        return tuple(deployment for deployment in reversed(found) if deployment.environment == environment)
+
+    async def compare(self, repository: str, base: Sha, head: Sha) -> Comparison:
+        self._reachable()
+        all_of_them = [change.commit for change in self.commits[repository]]
+        one, other = all_of_them.index(base), all_of_them.index(head)
+        changes = tuple(self.commits[repository][one + 1 : other + 1])
+        return Comparison(max(0, other - one), max(0, one - other), changes)
+
+    async def record_deployment(
+        self,
+        repository: str,
+        *,
+        commit: Sha,
+        environment: str,
+        production: bool,
+        operation: str,
+        payload: Mapping[str, str],
+        description: str,
+    ) -> int:
+        self._reachable()
+        for record in self.records.get(repository, ()):
+            if record.deployment.operation == operation:
+                return record.deployment.id
+        made = Deployment(
+            next(self._numbers),
+            environment,
+            commit,
+            Digest(payload["digest"]),
+            operation,
+            "",
+            self._clock.now(),
+            payload.get("revision", ""),
+        )
+        self.records.setdefault(repository, []).append(_Record(made))
+        return made.id
+
+    async def record_status(self, repository: str, deployment: int, *, state: str, description: str) -> None:
+        self._reachable()
+        record = next(record for record in self.records[repository] if record.deployment.id == deployment)
+        if record.deployment.state == state:
+            return
+        record.states.append(state)
+        record.deployment = replace(record.deployment, state=state, updated_at=self._clock.now())
+
+
+# People -------------------------------------------------------------------------------------------------------------
+
+
+class People:
+    """Who holds which role, right now."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.roles: dict[str, set[str]] = {
+            "maya": {"engineer"},
+            "lea": {"engineer"},
+            "tom": {"engineer"},
+            "omar": {"engineer", "release_manager"},
+            "raj": {"engineer", "tech_lead"},
+            "ines": {"incident_commander"},
+            "dan": {"engineer", "on_call"},
+        }
+        self.kinds: dict[str, AccountKind] = {"gus": AccountKind.GUEST, "ext": AccountKind.STRANGER}
+
+    @staticmethod
+    def account(name: str) -> str:
+        return f"slack:T0ACME/U0{name.upper()}"
+
+    def _who(self, name: str) -> Person:
+        kind = self.kinds.get(name, AccountKind.HUMAN)
+        human = Human(name) if name in self.roles else None
+        return Person(self.account(name), human, name, kind, active=True, roles=frozenset(self.roles.get(name, ())))
+
+    async def person(self, account: str) -> Person:
+        if self.away:
+            raise Unavailable("Slack did not say who that is.")
+        return self._who(account.partition("/U0")[2].lower())
+
+    async def holders(self, roles: Sequence[str]) -> Mapping[Human, Person]:
+        if self.away:
+            raise Unavailable("Slack did not say who is in a user group.")
+        return {Human(name): self._who(name) for name, held in self.roles.items() if held & set(roles)}
+
+
+# The policy ---------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _story() -> Policy:
+    return read_policy(STORY).policy
+
+
+class Policies:
+    """The policy in force: the story's, until it is changed."""
+
+    def __init__(self) -> None:
+        self._active = ActivePolicy(policy=_story(), hash="0" * 64, source="story.yaml")
+
+    def current(self) -> ActivePolicy:
+        return self._active
+
+    def change(self, **to_prod: object) -> None:
+        """The path to production changes in these keys; the policy has another hash from now on."""
+        raw = _story().model_dump(mode="python", by_alias=True)
+        raw["paths"] = [{**raw["paths"][0], **to_prod}]
+        number = int(self._active.hash[0]) + 1
+        self._active = ActivePolicy(policy=Policy.model_validate(raw), hash=f"{number}" * 64, source="story.yaml")
+
+
+# Where people talk --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Posted:
+    """One message; what it said first and says now."""
+
+    ts: str
+    channel: str
+    thread: str
+    said: list[Mapping[str, Any]]
+    only_for: str = ""
+
+    @property
+    def now(self) -> Mapping[str, Any]:
+        return self.said[-1]
+
+
+class Slack:
+    """What stands in the channels."""
+
+    def __init__(self) -> None:
+        self.messages: list[Posted] = []
+        self.heard = 0
+        """Deeds of people so far: each has a number of its own."""
+
+    async def post(self, channel: str, payload: Mapping[str, Any], thread: str = "") -> str:
+        self.messages.append(Posted(f"{len(self.messages) + 1}.0", channel, thread, [payload]))
+        return self.messages[-1].ts
+
+    async def update(self, channel: str, ts: str, payload: Mapping[str, Any]) -> None:
+        next(message for message in self.messages if message.ts == ts).said.append(payload)
+
+    async def whisper(
+        self, channel: str, account: str, payload: Mapping[str, Any], thread: str = "", request: str = ""
+    ) -> None:
+        ts = f"{len(self.messages) + 1}.0"
+        self.messages.append(Posted(ts, channel, thread, [payload], account.partition("/U0")[2].lower()))
+
+
+# All of it ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _template() -> Path:
+    path = Path(tempfile.mkdtemp(prefix="world-")) / "empty.db"
+    migrations.upgrade(f"sqlite:///{path}")
+    return path
+
+
+class Town:
+    """The whole world, and where our own books lie."""
+
+    def __init__(self, directory: Path) -> None:
+        self.clock = HandClock()
+        self.runs = Runs(self.clock)
+        self.metrics = Metrics(self.runs)
+        self.probes = Probes(self.runs)
+        self.github = GitHub(self.clock)
+        self.people = People()
+        self.policies = Policies()
+        self.slack = Slack()
+        path = directory / "books.db"
+        shutil.copyfile(_template(), path)
+        self.database_url = f"sqlite:///{path}"
+
+    def version(self, service: str, number: int, title: str, author: str) -> None:
+        """It was committed and built."""
+        self.github.add_commit(f"acme/{service}", Change(commit(service, number), title, author))
+
+    def deployed(self, service: str, environment: str, number: int, ago: timedelta) -> None:
+        """It went there so long ago, on its own road, and GitHub knows."""
+        at = self.clock.now() - ago
+        made, name = digest(service, number), revision_of(service, number)
+        self.runs.add(site_of(service, environment), name, made, commit(service, number), at)
+        self.github.add_deployment(f"acme/{service}", commit(service, number), environment, made, name, at)
+
+    def ports(self, store: object) -> World:
+        return World(
+            clock=self.clock,
+            people=self.people,
+            runs=self.runs,
+            metrics=self.metrics,
+            probes=self.probes,
+            code=self.github,
+            store=store,  # type: ignore[arg-type]
+            policies=self.policies,
+        )
+
+
+def story(directory: Path) -> Town:
+    """Each service serves a good v1, v0 is behind it. Stage has a v2: checkout's is good and soaked, payments' fails
+    on every fourth request, search's came two hours ago."""
+    town = Town(directory)
+    waiting = {"checkout": 26 * HOUR, "payments": 30 * HOUR, "search": 2 * HOUR}
+    for service, ago in waiting.items():
+        for number, title in enumerate(("Begin", "Go on", "Do it better")):
+            town.version(service, number, title, "lea")
+        for number in (0, 1):
+            for environment in ("stage", "prod"):
+                town.deployed(service, environment, number, ago=(20 - 8 * number) * DAY)
+        town.deployed(service, "stage", 2, ago=ago)
+    town.runs.behaviours[digest("payments", 2)] = Behaviour(error_percent=25)
+    return town
