@@ -1,0 +1,235 @@
+"""What if the process dies? Right before each call that it makes anywhere, and right after each that changes something.
+
+Each run is the whole story with one death in it. The next process opens the same books and goes on; the people involved
+say again what was not taken down, as Slack does. At the end the world must be what it is without a death.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.store import Store
+from commands.ports import EntryPhase, Recorded, Request
+from tests.conversation import Bot
+from tests.world import People, Town, Write, digest, revision_of, site_of, story
+
+CHANGING = ("take", "commit", "carry_on", "claim", "give_up", "let_go", "deploy", "shift", "record_")
+
+
+class Died(BaseException):
+    """Nobody catches it, as nobody catches SIGKILL."""
+
+
+@dataclass
+class Life:
+    """Counts the calls of one process, and ends it at one of them."""
+
+    ends_at: int = -1
+    """Number of the call; -1: never."""
+    after: bool = False
+    """Right after that call has had its effect, or right before."""
+    calls: list[str] = field(default_factory=list)
+    over: bool = False
+
+    def step(self, name: str, number: int, *, after: bool) -> None:
+        if self.over or (number, after) == (self.ends_at, self.after):
+            self.over = True
+            raise Died(name)
+
+
+class Mortal:
+    """A port of which each call may be the last."""
+
+    def __init__(self, port: Any, life: Life) -> None:
+        self._port = port
+        self._life = life
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if not inspect.iscoroutinefunction(found):
+            return found
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            number = len(self._life.calls)
+            self._life.calls.append(name)
+            self._life.step(name, number, after=False)
+            answer = await found(*arguments, **named)
+            self._life.step(name, number, after=True)
+            return answer
+
+        return call
+
+
+@dataclass(frozen=True)
+class Tale:
+    """Who says what, one after another; `{op}` and `{plan}` are of the newest open request."""
+
+    service: str
+    said: Sequence[tuple[str, str]]
+
+
+PROMOTED = (("maya", "promote {service} stage→prod"), ("omar", "approve {op} plan:{plan}"))
+GOOD = Tale("checkout", PROMOTED)
+BAD = Tale("payments", PROMOTED)
+BACK = Tale("checkout", (("ines", "rollback checkout reason:errors"),))
+BACK_IN_BETWEEN = Tale("checkout", (*PROMOTED, ("ines", "rollback checkout")))
+
+
+async def _says(tale: Tale, index: int, store: Store) -> Request:
+    who, words = tale.said[index]
+    newest = (await store.open_operations())[-1:]
+    for operation in newest:
+        plan = operation.plan.hash[:8] if operation.plan else ""
+        words = words.replace("{op}", operation.id).replace("{plan}", plan)
+    return Request(f"r{index}", words.replace("{service}", tale.service), People.account(who), "C0RELEASES")
+
+
+async def play(tale: Tale, town: Town, life: Life, *, interrupts: Callable[[Town], bool] | None = None) -> None:
+    """The whole tale; where the process dies, another one goes on. `interrupts`: when the last words come."""
+    books: list[Store] = []
+    gaps: list[str] = []
+
+    async def witness(write: Write) -> None:
+        """Sees whether the intent stands in the books before the world changes."""
+        open_ones = [entry for entry in await books[-1].dangling_intents() if entry.operation == write.operation]
+        wanted = {share.revision: share.percent for share in write.shares}
+        intended = [{s["revision"]: s["percent"] for s in entry.detail.get("shares", ())} for entry in open_ones]
+        if wanted not in intended:
+            gaps.append(f"{write} without an intent; there were {intended}")
+
+    town.runs.witness = witness
+    index = 0
+    said: Request | None = None
+    while index < len(tale.said):
+        async with Bot(town, lambda port: Mortal(port, life)) as bot:
+            books.append(bot.store)
+            try:
+                await bot.answers()
+                while index < len(tale.said):
+                    if said is None:
+                        last = index == len(tale.said) - 1
+                        await bot.rests((lambda: interrupts(town)) if last and interrupts else lambda: False)
+                        said = await _says(tale, index, bot.store)
+                    await bot.hears(said)  # said again where the process died: the same deed has the same id
+                    index, said = index + 1, None
+                await bot.rests()
+            except BaseException:
+                if not life.over:
+                    raise
+                town.clock.move(town.runs.settles_after)
+                life = Life()
+    async with Bot(town) as bot:
+        books.append(bot.store)
+        await bot.answers()
+        await bot.rests()
+        assert not gaps, gaps
+        await _audited(town, bot)
+
+
+async def _audited(town: Town, bot: Bot) -> None:
+    """The books are whole, and claim nothing that did not happen."""
+    assert await bot.store.open_operations() == ()
+    assert await bot.store.dangling_intents() == ()
+    verified = await bot.store.verify()
+    assert verified.problems == ()
+    entries = await bot.store.newest(10_000)
+    for entry in entries:
+        if entry.phase is EntryPhase.OUTCOME and entry.what == "confirmed":
+            assert _happened(entry, town), entry
+
+
+def _happened(entry: Recorded, town: Town) -> bool:
+    if entry.kind == "deployment":
+        records = town.github.records[f"acme/{entry.target['service']}"]
+        return any(record.deployment.id == entry.detail["deployment"] for record in records)
+    claimed = {line["revision"]: line["percent"] for line in entry.detail["serving"]}
+    return claimed in town.runs.ever_served(site_of(entry.target["service"]))
+
+
+async def became(town: Town) -> dict[str, Any]:
+    """What is true in the end, without times."""
+    async with Bot(town) as bot:
+        entries = await bot.store.newest(10_000)
+        ends = {e.operation: e.what for e in reversed(entries) if e.kind == "operation" and e.phase is EntryPhase.RECORD}
+        return {
+            "traffic": {s: town.runs.traffic(s) for s in ("checkout", "payments", "search")},
+            "tags": {s: town.runs.tags(s) for s in ("checkout", "payments", "search")},
+            "revisions": {site: sorted(place.revisions) for site, place in town.runs.places.items()},
+            "github": {s: sorted(town.github.told(s)) for s in ("checkout", "payments", "search")},
+            "held": [(hold.place, hold.digest) for hold in await bot.store.holds()],
+            "ends": sorted(ends.items()),
+        }
+
+
+async def every_death(tale: Tale, directory: Path, interrupts: Callable[[Town], bool] | None = None) -> None:
+    alive, town = Life(), _town(directory / "alive")
+    await play(tale, town, alive, interrupts=interrupts)
+    expected, splits = await became(town), town.runs.ever_served(site_of(tale.service))
+    changes = [write.changed for write in town.runs.writes]
+    assert len(alive.calls) > 30
+    deaths = [(number, False) for number in range(len(alive.calls))]
+    deaths += [(number, True) for number, name in enumerate(alive.calls) if name.startswith(CHANGING)]
+    for number, after in deaths:
+        town = _town(directory / f"{number}-{after}")
+        life = Life(number, after)
+        where = f"died {'after' if after else 'before'} call {number}, {alive.calls[number]}"
+        try:
+            await play(tale, town, life, interrupts=interrupts)
+        except AssertionError as error:
+            raise AssertionError(f"{where}: {error}") from error
+        assert life.over, f"{where}: it never got there"
+        assert await became(town) == expected, where
+        assert town.runs.ever_served(site_of(tale.service)) == splits, where
+        assert [write.changed for write in town.runs.writes if write.changed] == [c for c in changes if c], where
+
+
+def _town(directory: Path) -> Town:
+    directory.mkdir()
+    town = story(directory)
+    # A short road, so that every death on it can be died.
+    town.policies.change(
+        rollout={"steps": [{"percent": 10, "hold": "PT1S"}, {"percent": 100, "hold": "PT1S"}], "smoke": [{"path": "/"}]}
+        | {"health": {"max_error_percent": 1, "min_requests": 20}}
+    )
+    town.metrics.per_second = {site_of(service): 1000.0 for service in ("checkout", "payments")}
+    return town
+
+
+@pytest.mark.requirement("D-07", "D-11")
+@pytest.mark.slow
+async def test_a_promotion_survives_every_death(tmp_path: Path) -> None:
+    await every_death(GOOD, tmp_path)
+
+
+@pytest.mark.requirement("D-07")
+@pytest.mark.slow
+async def test_taking_a_bad_build_back_survives_every_death(tmp_path: Path) -> None:
+    await every_death(BAD, tmp_path)
+
+
+@pytest.mark.requirement("D-07")
+@pytest.mark.slow
+async def test_a_rollback_survives_every_death(tmp_path: Path) -> None:
+    await every_death(BACK, tmp_path)
+
+
+def _at_ten(town: Town) -> bool:
+    return town.runs.traffic("checkout").get(revision_of("checkout", 2)) == 10
+
+
+@pytest.mark.requirement("D-06")
+@pytest.mark.slow
+async def test_a_rollback_that_pre_empts_a_rollout_survives_every_death(tmp_path: Path) -> None:
+    await every_death(BACK_IN_BETWEEN, tmp_path, _at_ten)
+
+
+async def test_the_tales_end_as_they_should(tmp_path: Path) -> None:
+    town = _town(tmp_path / "good")
+    await play(GOOD, town, Life())
+    assert town.runs.serving("checkout") == digest("checkout", 2)
