@@ -89,6 +89,13 @@ def instant(text: str, now: datetime, zone: tzinfo) -> datetime:
     Wall-clock times without a zone are in `zone`; a bare time of day that has passed is tomorrow's.
     """
     text = text.strip().rstrip(".")
+    try:
+        return _instant(text, now, zone)
+    except OverflowError as error:
+        raise Misunderstood(f"`{text[:40]}` is too far away.") from error
+
+
+def _instant(text: str, now: datetime, zone: tzinfo) -> datetime:
     local = now.astimezone(zone)
     short = _SHORT_SPAN.fullmatch(text.removeprefix("+"))
     if text and short and any(short.groups()):

@@ -156,7 +156,9 @@ async def became(town: Town) -> dict[str, Any]:
     """What is true in the end, without times."""
     async with Bot(town) as bot:
         entries = await bot.store.newest(10_000)
-        ends = {e.operation: e.what for e in reversed(entries) if e.kind == "operation" and e.phase is EntryPhase.RECORD}
+        ends = {
+            e.operation: e.what for e in reversed(entries) if e.kind == "operation" and e.phase is EntryPhase.RECORD
+        }
         return {
             "traffic": {s: town.runs.traffic(s) for s in ("checkout", "payments", "search")},
             "tags": {s: town.runs.tags(s) for s in ("checkout", "payments", "search")},

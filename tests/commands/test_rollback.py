@@ -1,0 +1,280 @@
+"""A rollback, as it reads in the channel: whatever is frozen or closed, and only to what was verified."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from policy.model import Digest
+from tests.commands.test_promote import AT_10, LIVE, ON_TO_100, PLAN_SETTLED, SERVES_10
+from tests.conversation import plays
+from tests.world import HOUR, Fault, Town, digest, revision_of, site_of
+
+SHIPPED = SERVES_10 + ON_TO_100 + LIVE + PLAN_SETTLED
+BACK_STEPS = """
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again, 1.2 s after it was asked for
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: recorded as GitHub deployment 17
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
+    """
+BACK_PLAN = """
+    bot: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
+    """
+BACK = (
+    """
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    """
+    + BACK_PLAN
+    + BACK_STEPS
+)
+
+
+@pytest.mark.requirement("S3-43", "D-10", "D-09")
+async def test_it_waits_for_no_freeze_no_window_and_no_second_person_and_holds_what_it_left(town: Town) -> None:
+    await plays(
+        SHIPPED
+        + """
+    omar: /release freeze start prod until:tomorrow 09:00 reason:black friday
+    bot: ❄ prod is frozen until Wed 25 Nov 2026 08:00 UTC by @omar: black friday
+    """,
+        town,
+    )
+    town.clock.at = datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
+    await plays(
+        """
+    maya: /release rollback checkout
+    bot → maya: checkout@prod cannot be rolled back: 1 of 4 rules not met (may-ask).
+         ✗ may-ask: maya is no incident commander, on call or release manager
+         • somebody who is incident commander, on call or release manager asks
+         ✓ known-good-target: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) was verified on Thu 12 Nov 2026 10:00 CET (GitHub deployment 4)
+         – window: a rollback does not wait for windows
+         – no-freeze: a rollback does not wait for freezes
+    ines: /release rollback checkout reason:errors after the release
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+         Asked by: @ines
+         Service: checkout
+         From → to: back in prod
+         Digest: c1c1c1c1c1c1
+         Reason: errors after the release
+         …
+    """
+        + BACK_PLAN
+        + BACK_STEPS
+        + """
+    maya: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+         …
+         ✗ no-hold: c2c2c2c2c2c2 was taken back from prod on …: errors after the release (H-…)
+         …
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 5 of 13 rules not met (window, no-freeze, no-hold, second-person, approvals) [Check again] [Cancel]
+    lea: [Lift the hold] please
+    bot → lea: You may not lift H-….
+    ines: [Lift the hold] the database was full
+    bot: @ines lifted the hold H-… on checkout c2c2c2c2c2c2: the database was full
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 4 of 13 rules not met (window, no-freeze, second-person, approvals) [Check again] [Cancel]
+    """,
+        town,
+    )
+    assert town.runs.serving("checkout") == digest("checkout", 1)
+
+
+@pytest.mark.requirement("S0-28", "S1-06")
+async def test_it_never_goes_to_what_was_not_verified_here(town: Town) -> None:
+    """Something that nobody recorded serves; something that was taken back lies there, and something newer too."""
+    hot = Digest("sha256:" + "99" * 32)
+    town.runs.add(
+        site_of("checkout"), "checkout-00006-lie", Digest("sha256:" + "88" * 32), None, town.clock.now() - HOUR
+    )
+    town.runs.add(site_of("checkout"), "checkout-00007-hot", hot, None, town.clock.now())
+    await plays(
+        """
+    ines: /release rollback checkout to checkout-00006-lie
+    bot → ines: checkout@prod cannot be rolled back: 1 of 4 rules not met (known-good-target). checkout-00006-lie was never verified here, or is gone; verified were checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1), checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0).
+    ines: /release rollback checkout
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again, 1.2 s after it was asked for
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: recorded as GitHub deployment 16
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
+    """,
+        town,
+    )
+    assert town.runs.serving("checkout") == digest("checkout", 1)
+
+
+@pytest.mark.requirement("S0-28")
+async def test_each_service_goes_back_to_its_own_last_good_one(town: Town) -> None:
+    """payments' bad build was here for a moment and was taken back: it was never verified."""
+    await plays(
+        """
+    tom: /release promote payments stage→prod
+    bot: payments a2a2a2a2a2a2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot: Plan for payments a2a2a2a2a2a2 → prod: … [Approve] [Reject] [Cancel]
+    omar: [Approve]
+    bot: @omar approved payments a2a2a2a2a2a2 → prod. Checking everything again.
+    bot → omar: Your approval of payments a2a2a2a2a2a2 → prod is recorded.
+    bot: ✓ payments a2a2a2a2a2a2 → prod: recorded as GitHub deployment 16
+    bot: ✓ payments a2a2a2a2a2a2 → prod: payments-r-a2a2a2a2a2a2 is deployed at 0 %
+    bot: ✓ payments a2a2a2a2a2a2 → prod: smoke test passed: …
+    bot: ✓ payments a2a2a2a2a2a2 → prod: payments-r-a2a2a2a2a2a2 serves 10 %
+    bot: ✗ payments a2a2a2a2a2a2 → prod: 5 of 20 requests failed at 10 % of traffic: 25.0 %, allowed 1 %
+    bot: ✓ payments a2a2a2a2a2a2 → prod: payments-r-a1a1a1a1a1a1 (a1a1a1a1a1a1) serves 100 % again
+    bot: payments a2a2a2a2a2a2 → prod was taken back. It took 15 s. [Lift the hold]
+    bot now: payments a2a2a2a2a2a2 → prod was taken back. [Lift the hold]
+    bot now: Plan for payments a2a2a2a2a2a2 → prod: every rule is met
+    dan: /release rollback payments to payments-r-a2a2a2a2a2a2
+    bot → dan: payments@prod cannot be rolled back: 1 of 4 rules not met (known-good-target). payments-r-a2a2a2a2a2a2 was never verified here, or is gone; …
+    dan: /release rollback payments
+    bot: payments a0a0a0a0a0a0 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for payments a0a0a0a0a0a0 ⟲ prod: every rule is met
+    bot: ✓ payments a0a0a0a0a0a0 ⟲ prod: payments-r-a0a0a0a0a0a0 (a0a0a0a0a0a0) serves 100 % again, 1.2 s after it was asked for
+    bot: ✓ payments a0a0a0a0a0a0 ⟲ prod: recorded as GitHub deployment 17
+    bot: payments a0a0a0a0a0a0 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
+    """,
+        town,
+    )
+    assert town.runs.serving("payments") == digest("payments", 0)
+
+
+async def test_it_goes_to_the_verified_one_that_was_named(town: Town) -> None:
+    await plays(
+        SHIPPED
+        + """
+    ines: /release rollback checkout prod to c0c0c0c
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for checkout c0c0c0c0c0c0 ⟲ prod: every rule is met
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0) serves 100 % again, 1.2 s after it was asked for
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recorded as GitHub deployment 17
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
+    """,
+        town,
+    )
+    assert town.runs.serving("checkout") == digest("checkout", 0)
+
+
+@pytest.mark.requirement("D-06")
+async def test_it_pre_empts_a_rollout_that_is_under_way(town: Town) -> None:
+    await plays(
+        AT_10
+        + """
+    ines: /release rollback checkout
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
+    bot: checkout c2c2c2c2c2c2 → prod was cancelled. It took …
+         • A rollback took over.
+    """
+        + BACK_STEPS
+        + """
+    bot now: checkout c2c2c2c2c2c2 → prod was cancelled.
+    """,
+        town,
+    )
+    old, new = revision_of("checkout", 1), revision_of("checkout", 2)
+    assert town.runs.ever_served(site_of("checkout"))[2:] == [{old: 100}, {old: 90, new: 10}, {old: 100}]
+    assert town.github.told("checkout") == [("c2c2c2c2c2c2", "failure"), ("c1c1c1c1c1c1", "success")]
+    await plays(
+        """
+    maya: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 13 rules not met (no-hold, second-person, approvals) [Check again] [Cancel]
+    """,
+        town,
+    )
+
+
+async def test_two_who_ask_at_once_roll_back_once(town: Town) -> None:
+    await plays(
+        SHIPPED
+        + """
+    ines & dan: /release rollback checkout
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
+    bot → dan: ines is rolling checkout@prod back already: op_… is waiting.
+    """
+        + BACK_STEPS,
+        town,
+    )
+    assert len(town.runs.writes) == 5
+
+
+async def test_it_goes_back_without_github_and_says_what_is_not_recorded(town: Town) -> None:
+    await plays(SHIPPED, town)
+    town.github.away = True
+    await plays(
+        """
+    ines: /release rollback checkout
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again, 1.2 s after it was asked for
+    bot: ✗ checkout c1c1c1c1c1c1 ⟲ prod: not recorded in GitHub: GitHub does not answer.
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. It took 14 s. [Lift the hold]
+    """,
+        town,
+    )
+    assert town.runs.serving("checkout") == digest("checkout", 1)
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_REPLY, Fault.LOST_REQUEST, Fault.CONFLICT])
+async def test_its_write_without_an_answer_is_looked_at_not_repeated(town: Town, fault: Fault) -> None:
+    await plays(SHIPPED, town)
+    town.runs.faults.append(fault)
+    await plays(
+        """
+    ines: /release rollback checkout
+    """
+        + BACK.replace("1.2 s", "… s"),
+        town,
+    )
+    assert [write.changed for write in town.runs.writes] == [True] * 5
+
+
+async def test_where_it_is_refused_somebody_is_told_to_look(town: Town) -> None:
+    await plays(SHIPPED, town)
+    town.runs.faults.append(Fault.REFUSED)
+    await plays(
+        """
+    ines: /release rollback checkout
+    bot: checkout c1c1c1c1c1c1 ⟲ prod ended in doubt: somebody has to look.
+         …
+         • Permission denied on the service. Look at acme-prod/europe-west1/checkout: it should serve checkout-r-c1c1c1c1c1c1.
+         …
+    bot: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
+    bot: checkout c1c1c1c1c1c1 ⟲ prod ended in doubt: somebody has to look. It took 0.0 s.
+    """,
+        town,
+    )
+
+
+async def test_there_is_nowhere_to_go_back_to_twice(town: Town) -> None:
+    await plays(
+        """
+    ines: /release rollback checkout
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for checkout c0c0c0c0c0c0 ⟲ prod: every rule is met
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0) serves 100 % again, 1.2 s after it was asked for
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recorded as GitHub deployment 16
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
+    ines: /release rollback checkout
+    bot → ines: checkout@prod cannot be rolled back: 1 of 4 rules not met (known-good-target). no other verified revision is left; verified were checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0), checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1).
+    ines: /release rollback checkout to c1c1c1c
+    bot → ines: checkout@prod cannot be rolled back: 1 of 4 rules not met (known-good-target).
+         …
+         ✗ known-good-target: c1c1c1c1c1c1 was taken back from prod on …: ines rolled back from it (H-…)
+         • lift the hold H-… (release manager or incident commander may)
+         …
+    """,
+        town,
+    )
+
+
+async def test_what_nobody_can_say_serves_blocks_it_with_the_reason(town: Town) -> None:
+    town.runs.away = True
+    await plays(
+        """
+    ines: /release rollback checkout
+    bot → ines: checkout@prod cannot be rolled back: 1 of 4 rules not met (known-good-target). what serves is not known.
+    """,
+        town,
+    )
+    town.runs.away = False
+    town.clock.move(timedelta(minutes=1))
