@@ -92,11 +92,20 @@ class Hand:
             if settling is None:
                 return Writes(operation=operation, due=POLL)
             settled = (settling,)
-        if wish is Wish.YIELD:
+        if wish is Wish.YIELD and await self._has_traffic():
             ended = operation.ended(Phase.CANCELLED, "A rollback took over.")
             return self._over(ended, settled)
+        if wish is Wish.YIELD:  # nothing to take back: whoever rolls back has nothing to do, so this one clears up
+            return self._turn_back("A rollback took over.", bad=False, entries=settled)
         why = str(operation.seen.get("why", "")) or "Somebody aborted it."
         return self._turn_back(why, bad=False, entries=settled)
+
+    async def _has_traffic(self) -> bool:
+        """True where the candidate serves, or may come to: then a rollback is not kept waiting."""
+        running = await self.world.runs.running(self.site)
+        return any(
+            share.revision == self.plan.revision and share.percent for share in (*running.serving, *running.wanted)
+        )
 
     async def _what_became(self, effect: Effect) -> Entry | None:
         """The outcome of an effect that is not waited for any longer; None while the platform is still at it."""

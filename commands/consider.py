@@ -22,6 +22,7 @@ from policy.votes import counted
 LOOK_AGAIN = timedelta(seconds=30)
 """A blocked request is looked at again so often, besides at every click and at its earliest opening."""
 AFTER_ANOTHER = timedelta(seconds=1)
+A_ROLLBACK_WAITS = timedelta(milliseconds=200)
 
 
 async def gather_for(operation: Operation, world: World, active: ActivePolicy, votes: tuple[Vote, ...]) -> Gathered:
@@ -75,7 +76,11 @@ async def consider(operation: Operation, world: World) -> Writes:
     if operation.wish in {Wish.CANCEL, Wish.ABORT, Wish.YIELD}:
         return end(operation, Phase.CANCELLED, str(operation.seen.get("why", "")) or "It was cancelled.", now)
     if now >= operation.expires_at:
-        return end(operation, Phase.EXPIRED, "Nobody agreed in time; ask again.", now)
+        return end(operation, Phase.EXPIRED, "It could not begin in time; ask again.", now)
+    if operation.question.deed is Deed.ROLLBACK:
+        others = await _changing(operation, world)
+        if others:
+            return _behind(operation, others)
     active = world.policies.current()
     votes = withdrawn(await world.store.votes(operation.id))
     gathered = await gather_for(operation, world, active, votes)
@@ -89,7 +94,7 @@ async def consider(operation: Operation, world: World) -> Writes:
     if considered.question.deed is Deed.ROLLBACK:
         serving = gathered.facts.target_serving
         if not isinstance(serving, Unknown) and operation.plan and serving.revision == operation.plan.revision:
-            note = f"{serving.revision} has all the traffic already: what was under way has gone back by itself."
+            note = f"{serving.revision} has all the traffic already: what was under way has let go of it."
             return end(operation, Phase.CANCELLED, note, now, decision)
         return end(considered, Phase.FAILED, tell.missing(decision.blockers), now, decision)
     considered = replace(considered, phase=phase_for(decision), attempts=0)
@@ -158,16 +163,41 @@ def rejected(operation: Operation, facts: Facts, active: ActivePolicy, at: datet
     return None
 
 
+async def _changing(operation: Operation, world: World) -> list[Operation]:
+    """Others that come before it at its place: what is under way, and for a promotion a rollback that was asked for."""
+    promotes = operation.question.deed is Deed.PROMOTE
+    return [
+        other
+        for other in await world.store.open_operations(operation.place)
+        if other.id != operation.id
+        and (other.moving or (promotes and other.question.deed is Deed.ROLLBACK and other.wish is Wish.RUN))
+    ]
+
+
+def _behind(operation: Operation, others: list[Operation]) -> Writes:
+    """A rollback waits until what is under way has let go, and says so to whatever began, or was held, meanwhile."""
+    waits = replace(operation, phase=Phase.WAITING, note=f"It begins when {others[0].id} has let go.")
+    root = Message(waits.channel, tell.root(waits), operation=waits.id, slot="root")
+    return Writes(
+        operation=waits,
+        messages=(root,) if waits != operation else (),
+        wishes=tuple(
+            (other.id, Wish.YIELD)
+            for other in others
+            if other.phase is Phase.RUNNING and other.wish in {Wish.RUN, Wish.PAUSE}
+        ),
+        due=A_ROLLBACK_WAITS,
+    )
+
+
 async def _begin(operation: Operation, plan: Plan, decision: Decision, gathered: Gathered, world: World) -> Writes:
     """It begins: the decision, the intent and the right to change the place are written together."""
-    others = [other for other in await world.store.open_operations(operation.place) if other.moving]
+    others = await _changing(operation, world)
     if others:
         waits = replace(operation, phase=Phase.WAITING, note=f"It begins when {others[0].id} is over.")
         changed = waits != operation
         return Writes(
-            operation=waits,
-            messages=standing(waits, decision, gathered) if changed else (),
-            due=timedelta(milliseconds=200) if plan.deed == Deed.ROLLBACK else AFTER_ANOTHER,
+            operation=waits, messages=standing(waits, decision, gathered) if changed else (), due=AFTER_ANOTHER
         )
     now = world.clock.now()
     begun = operation.begun(now, road(plan)[0])

@@ -285,8 +285,13 @@ async def rollback(
     asked_at: datetime,
     expires_at: datetime,
     to: str = "",
+    under_way: Plan | None = None,
 ) -> Gathered:
-    """All that a rollback turns on: as little as possible, for it is wanted in an outage."""
+    """All that a rollback turns on: as little as possible, for it is wanted in an outage.
+
+    `under_way`: the promotion that is changing the place right now; what it brings is what people want rid of, even
+    where none of the traffic has moved yet. Otherwise they would be taken behind what serves well.
+    """
     site = site_of(active.policy, question.service, question.target)
     if isinstance(site, Unknown):
         facts = Facts(asked_by, asked_at, expires_at=expires_at, target_serving=site, rollback_to=site)
@@ -296,20 +301,15 @@ async def rollback(
         known("what was verified before", world.store.known_good(question.place)),
         known("the holds", world.store.holds(question.service)),
     )
-    leaving: Revision | Unknown
     target: KnownGood | Unknown
-    serving: Serving | Unknown
+    leaving: Serving | Unknown
     if isinstance(running, Unknown):
-        leaving, serving, target = running, running, Unknown("what serves is not known")
+        leaving, target = running, Unknown("what serves is not known")
     else:
-        # Of a split, the newcomer is what people want rid of: the revision that a release of ours brought in.
-        name = _newcomer(running, good)
-        found = await known(name, world.runs.revision(site, name)) if name else Unknown("nothing serves")
-        leaving = found if found is not None else Unknown(f"{name} serves but cannot be found")
-        serving = (
-            leaving
-            if isinstance(leaving, Unknown)
-            else Serving(name, leaving.digest, leaving.created_at, leaving.commit)
+        leaving = (
+            Serving(under_way.revision, under_way.digest, asked_at, under_way.commit)
+            if under_way is not None
+            else await _leaving(world, site, running, good)
         )
         target = good if isinstance(good, Unknown) else await _choose(world, site, good, leaving, to)
         if isinstance(target, Unknown) and not isinstance(good, Unknown):
@@ -319,7 +319,7 @@ async def rollback(
         asked_by,
         asked_at,
         expires_at=expires_at,
-        target_serving=serving,
+        target_serving=leaving,
         known_good=good,
         holds=holds,
         rollback_to=target,
@@ -336,7 +336,7 @@ async def rollback(
         revision=target.revision,
         commit=target.commit,
         from_digest=leaving.digest,
-        from_revision=leaving.name,
+        from_revision=leaving.revision,
         from_commit=leaving.commit,
         repository=active.policy.services[question.service].repository,
         policy_hash=active.hash,
@@ -345,6 +345,17 @@ async def rollback(
         steps=(PlannedStep(100, 0),),
     )
     return Gathered(_with_plan(facts, plan), plan, None)
+
+
+async def _leaving(
+    world: World, site: Site, running: Running, good: Sequence[KnownGood] | Unknown
+) -> Serving | Unknown:
+    """Of a split, the newcomer is what people want rid of: the revision that a release of ours brought in."""
+    name = _newcomer(running, good)
+    found = await known(name, world.runs.revision(site, name)) if name else Unknown("nothing serves")
+    if found is None:
+        return Unknown(f"{name} serves but cannot be found")
+    return found if isinstance(found, Unknown) else Serving(name, found.digest, found.created_at, found.commit)
 
 
 def _newcomer(running: Running, good: Sequence[KnownGood] | Unknown) -> str:
@@ -375,16 +386,25 @@ async def _with_theirs(
     return tuple(sorted((*own, *theirs), key=lambda entry: entry.verified_at, reverse=True))
 
 
+def _named(entry: KnownGood, wanted: str) -> bool:
+    """True for its revision, or for so much of its digest or commit that it names no neighbour."""
+    names = (entry.digest.removeprefix("sha256:"), entry.commit or "")
+    return wanted == entry.revision.lower() or (
+        len(wanted) >= MIN_VERSION and any(name.startswith(wanted) for name in names)
+    )
+
+
 async def _choose(
-    world: World, site: Site, good: Sequence[KnownGood], leaving: Revision | Unknown, to: str
+    world: World, site: Site, good: Sequence[KnownGood], leaving: Serving | Unknown, to: str
 ) -> KnownGood | Unknown:
     """The newest verified one that still exists, is not what is being left, and is what was named, if anything was."""
     bad = None if isinstance(leaving, Unknown) else leaving.digest
     held = {hold.digest for hold in await world.store.holds()}
     wanted = to.lower().removeprefix("sha256:")
+    if wanted and len({entry.digest for entry in good if _named(entry, wanted)}) > 1:
+        return Unknown(f"{to} names more than one of those that were verified here")
     for entry in good:
-        names = (entry.revision, entry.digest.removeprefix("sha256:"), entry.commit or "")
-        if wanted and not any(name.startswith(wanted) for name in names if name):
+        if wanted and not _named(entry, wanted):
             continue
         if entry.digest == bad or (entry.digest in held and not wanted):
             continue

@@ -21,7 +21,7 @@ class Rollback:
     service: str
     target: str
     to: str = ""
-    """Revision, digest or commit, whole or its beginning; empty: the last verified good one."""
+    """A whole revision, or the first seven letters or more of a digest or commit; empty: the last verified good one."""
     reason: str = ""
     incident: str = ""
 

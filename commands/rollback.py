@@ -38,6 +38,7 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         asked_at=now,
         expires_at=now + LASTS,
         to=intent.to,
+        under_way=next((other.plan for other in open_operations if other.moving), None),
     )
     decision = decide(question, gathered.facts, asking.active, now)
     if not decision.allowed or isinstance(gathered.plan, Unknown):

@@ -62,6 +62,10 @@ def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
         return f"It has not begun: `cancel {operation.id}` drops it."
     if operation.phase is Phase.GOING_BACK:
         return "Its traffic is going back already."
+    if operation.moving and operation.wish is Wish.YIELD and word != "abort":
+        return "A rollback is taking over; that cannot be held up."
+    if operation.moving and operation.wish in {Wish.ABORT, Wish.CANCEL}:
+        return "It was aborted already; its traffic goes back."
     if word == "pause" and operation.wish is Wish.PAUSE:
         return "It is paused already."
     if word == "resume" and operation.moving and operation.wish is not Wish.PAUSE:
