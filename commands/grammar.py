@@ -70,17 +70,17 @@ def take_apart(text: str) -> Said:
     return Said(tuple(words), keys)
 
 
-def known(words: Iterable[str]) -> str:
+def known(words: Iterable[str], last: str = "and") -> str:
     """`a`, `b` and `c`."""
     listed = [f"`{word}`" for word in words]
-    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}" if listed else "none"
+    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} {last} {listed[-1]}" if listed else "none"
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
     """A sentence with the nearest known words; never a guess that is acted on."""
     all_choices = list(choices)
     near = difflib.get_close_matches(word.lower(), [choice.lower() for choice in all_choices], n=3, cutoff=0.5)
-    return f"Did you mean {known(near)}?" if near else f"I know {known(all_choices)}."
+    return f"Did you mean {known(near, 'or')}?" if near else f"I know {known(all_choices)}."
 
 
 def instant(text: str, now: datetime, zone: tzinfo) -> datetime:

@@ -249,7 +249,7 @@ def _alike(wanted: Sequence[Part], came: Sequence[Part]) -> None:
     shown = [
         Part(
             want.head if _fits(want.head, got.head) else got.head,
-            want.body if not want.body or _fit("\n".join(want.body), "\n".join(got.body)) else got.body,
+            want.body if not want.body or _fit(want.body, got.body) else got.body,
         )
         for want, got in zip(wanted, came, strict=False)
     ]
@@ -264,9 +264,7 @@ def _fits(want: str, got: str) -> bool:
     return re.fullmatch(re.escape(want).replace("…", ".*?"), got) is not None
 
 
-def _fit(want: str, got: str) -> bool:
+def _fit(want: Sequence[str], got: Sequence[str]) -> bool:
     """`…` alone on a line: any lines; within one: any letters of it."""
-    pattern = "\n".join(
-        r"(?:.*\n)*?.*" if line == "…" else re.escape(line).replace("…", ".*?") for line in want.split("\n")
-    )
-    return re.fullmatch(pattern, got) is not None
+    pattern = "".join(r"(?:.*\n)*?" if line == "…" else re.escape(line).replace("…", ".*?") + r"\n" for line in want)
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in got)) is not None

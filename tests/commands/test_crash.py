@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ async def play(tale: Tale, town: Town, life: Life, *, interrupts: Callable[[Town
     index = 0
     said: Request | None = None
     while index < len(tale.said):
-        async with Bot(town, lambda port: Mortal(port, life)) as bot:
+        async with Bot(town, partial(Mortal, life=life)) as bot:
             books.append(bot.store)
             try:
                 await bot.answers()
