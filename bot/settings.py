@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 DEFAULT_DATA = ".release-bot"
 SECRETS = (
+    "DATABASE_URL",
     "SLACK_SIGNING_SECRET",
     "SLACK_BOT_TOKEN",
     "SLACK_APP_TOKEN",
@@ -38,7 +39,7 @@ class Settings:
     RELEASE_POLICY: str
     SLACK_BOT_TOKEN: str = field(repr=False)
     PORT: str = "3000"
-    DATABASE_URL: str = ""
+    DATABASE_URL: str = field(default="", repr=False)
     SLACK_SIGNING_SECRET: str = field(default="", repr=False)
     """Two, separated by a comma, while one is exchanged for the other."""
     SLACK_APP_TOKEN: str = field(default="", repr=False)

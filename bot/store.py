@@ -200,7 +200,9 @@ class Store:
                 books.rings.add(self.arrived)
             return True
 
-        return await self._writer.write(work)
+        fresh = await self._writer.write(work)
+        self.taken += fresh
+        return fresh
 
     async def pending_requests(self, limit: int = 100) -> tuple[Request, ...]:
         """Those taken and not answered, oldest first."""
@@ -865,6 +867,8 @@ def _take_place(books: _Books, place: Place | None, operation: str) -> None:
 def _record(books: _Books, writes: Writes, voters: Sequence[str]) -> None:
     """Votes, freezes, holds and what is known to be good."""
     for (operation, vote), voter in zip(writes.votes, voters, strict=True):
+        if _stands(books, operation, vote):
+            raise Taken(operation)  # two clicks at once: whoever comes second looks again, and sees the first
         books.run(
             # The number is given here: one that the database gives is not known yet to the guard of the table.
             "INSERT INTO votes (number, operation, account, voter, verdict, at, plan, reason, withdrawn_at) VALUES"
@@ -934,6 +938,20 @@ def _record(books: _Books, writes: Writes, voters: Sequence[str]) -> None:
                 "commit_sha": good.commit,
             },
         )
+
+
+def _stands(books: _Books, operation: str, vote: Vote) -> bool:
+    """True where the last vote of that account was the same vote on the same plan."""
+    last = books.one(
+        "SELECT verdict, plan, withdrawn_at FROM votes WHERE operation = :operation AND account = :account"
+        " ORDER BY number DESC LIMIT 1",
+        {"operation": operation, "account": vote.voter.account},
+    )
+    return last is not None and (last[0], last[1], last[2] is None) == (
+        vote.verdict.value,
+        vote.plan,
+        vote.withdrawn_at is None,
+    )
 
 
 def _settle(books: _Books, ids: Iterable[int], state: Literal["sent", "replaced", "given up"], ts: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from contextlib import suppress
 from typing import Protocol
 
@@ -17,6 +18,10 @@ log = logging.getLogger(__name__)
 HANDS = 8
 """Requests worked on at once."""
 TRIES = 3
+FLOOD = 250
+"""Requests a second; people type less. While they pour in faster, acknowledging comes first and work waits a little."""
+FLOOD_SECONDS = 0.5
+"""But never longer than this between one piece of work and the next."""
 AGAIN_SECONDS = 2.0
 """While our own books cannot be read."""
 
@@ -30,6 +35,10 @@ class Books(Protocol):
     @property
     def arrived(self) -> asyncio.Event: ...
 
+    @property
+    def taken(self) -> int:
+        """Requests taken down since the start."""
+
     async def commit(self, writes: Writes) -> None: ...
 
 
@@ -42,6 +51,7 @@ class Worker:
         self._world = world
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._freed = asyncio.Event()
+        self._looked = (time.monotonic(), 0)
         self.failed = 0
 
     async def run(self) -> None:
@@ -49,6 +59,7 @@ class Worker:
             while True:
                 self._books.arrived.clear()
                 self._freed.clear()
+                hands = 1 if await self._flooded() else HANDS
                 try:
                     pending = await self._books.pending_requests(HANDS * 4)
                 except Unavailable:
@@ -56,14 +67,29 @@ class Worker:
                     await asyncio.sleep(AGAIN_SECONDS)
                     continue
                 for request in pending:
-                    if request.id not in self._busy and len(self._busy) < HANDS:
+                    if request.id not in self._busy and len(self._busy) < hands:
                         self._busy[request.id] = asyncio.create_task(self._work(request))
-                await self._wait(full=len(self._busy) >= HANDS)
+                await self._wait(full=len(self._busy) >= hands)
         finally:
             tasks = list(self._busy.values())
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _flooded(self) -> bool:
+        """True where words still pour in after it has waited for them to ebb."""
+        until = time.monotonic() + FLOOD_SECONDS
+        while self._rate() > FLOOD:
+            if time.monotonic() >= until:
+                return True
+            await asyncio.sleep(FLOOD_SECONDS / 10)
+        return False
+
+    def _rate(self) -> float:
+        """Requests a second taken down since it was last asked."""
+        (before, then), self._looked = self._looked, (time.monotonic(), self._books.taken)
+        now, taken = self._looked
+        return (taken - then) / max(now - before, 0.01)
 
     async def _wait(self, *, full: bool) -> None:
         """Until another request has come, or a hand is free."""

@@ -59,17 +59,6 @@ def remembering(gathered: Gathered, old: Plan | None) -> Gathered:
     return replace(gathered, plan=old, facts=replace(gathered.facts, plan=old.hash)) if same == old else gathered
 
 
-def withdrawn(votes: tuple[Vote, ...]) -> tuple[Vote, ...]:
-    """The votes, each marked that its voter took back later: in the books a withdrawal is a row of its own."""
-    taken_back = {vote.voter.account: vote.withdrawn_at for vote in votes if vote.withdrawn_at is not None}
-
-    def marked(vote: Vote) -> Vote:
-        at = taken_back.get(vote.voter.account)
-        return replace(vote, withdrawn_at=at) if at is not None and vote.at < at else vote
-
-    return tuple(marked(vote) for vote in votes)
-
-
 async def consider(operation: Operation, world: World) -> Writes:
     """What is written once it was decided again: it begins, waits, is blocked, or has ended."""
     now = world.clock.now()
@@ -82,7 +71,7 @@ async def consider(operation: Operation, world: World) -> Writes:
         if others:
             return _behind(operation, others)
     active = world.policies.current()
-    votes = withdrawn(await world.store.votes(operation.id))
+    votes = await world.store.votes(operation.id)
     gathered = await gather_for(operation, world, active, votes)
     decision = decide(operation.question, gathered.facts, active, now)
     rejection = rejected(operation, gathered.facts, active, now)
@@ -176,7 +165,8 @@ async def _changing(operation: Operation, world: World) -> list[Operation]:
 
 def _behind(operation: Operation, others: list[Operation]) -> Writes:
     """A rollback waits until what is under way has let go, and says so to whatever began, or was held, meanwhile."""
-    waits = replace(operation, phase=Phase.WAITING, note=f"It begins when {others[0].id} has let go.")
+    note, seen = f"It begins when {others[0].id} has let go.", {**operation.seen, "after": others[0].id}
+    waits = replace(operation, phase=Phase.WAITING, note=note, seen=seen)
     root = Message(waits.channel, tell.root(waits), operation=waits.id, slot="root")
     return Writes(
         operation=waits,

@@ -6,7 +6,7 @@ import asyncio
 
 from commands import gather, tell
 from commands.asking import Asking
-from commands.consider import gather_for, withdrawn
+from commands.consider import gather_for
 from commands.freeze import described, held, scope
 from commands.intent import Log, Status, Why
 from commands.operation import Operation
@@ -106,7 +106,7 @@ async def why(intent: Why, asking: Asking) -> Reply:
                 tell.state(operation),
                 lines=(*([Line(Mark.NOTE, operation.note)] if operation.note else []), *tell.progress(operation)),
             )
-        votes = withdrawn(await world.store.votes(operation.id))
+        votes = await world.store.votes(operation.id)
         gathered = await gather_for(operation, world, asking.active, votes)
         decision = decide(operation.question, gathered.facts, asking.active, now)
         return Reply(f"{tell.title(operation)}: {tell.verdict(decision)}.", lines=tell.findings(decision))

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from commands import tell
 from commands.asking import Asking
-from commands.consider import withdrawn
 from commands.errors import Misunderstood
 from commands.intent import Approve, Reject, Withdraw
 from commands.operation import Operation, Phase
@@ -48,6 +47,8 @@ async def reject(intent: Reject, asking: Asking) -> Writes:
     no = await _why_not(operation, intent.plan, asking)
     if no is not None:
         return _refused(operation, no, asking)
+    if any(_same_voter(vote, asking) and vote.verdict is Verdict.REJECT for vote in await _standing(operation, asking)):
+        return asking.privately(Reply(f"You have rejected {tell.title(operation)} already."))
     vote = _vote(operation, Verdict.REJECT, intent.reason, asking)
     return replace(
         _cast(operation, vote, asking),
@@ -125,7 +126,7 @@ def _refused(operation: Operation, no: str, asking: Asking) -> Writes:
 async def _standing(operation: Operation, asking: Asking) -> list[Vote]:
     """Votes on the present plan that nobody has withdrawn, oldest first, one for each voter: the last."""
     plan = operation.plan.hash if operation.plan else ""
-    votes = withdrawn(await asking.world.store.votes(operation.id))
+    votes = await asking.world.store.votes(operation.id)
     last = {vote.voter.human or vote.voter.account: vote for vote in votes if vote.withdrawn_at is None}
     return [vote for vote in last.values() if vote.plan == plan]
 

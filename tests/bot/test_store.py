@@ -165,7 +165,7 @@ async def test_commits_that_share_a_transaction_fail_alone(tmp_path: Path) -> No
 async def test_a_step_that_fails_after_its_entries_leaves_the_tree_as_it_was(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await store.commit(created())
-        good = Writes(entries=(entry("good"),), votes=(("op_1", vote()),))
+        good = Writes(entries=(entry("good"),), wakes=("op_1",))
         bad = Writes(entries=(entry("bad"), entry("bad")), votes=(("op_nowhere", vote()),))
         results = await asyncio.gather(
             *(store.commit(bad if n % 3 else good) for n in range(20)), return_exceptions=True
@@ -449,7 +449,7 @@ async def test_votes_are_all_kept_in_order_with_the_voter_as_they_were(tmp_path:
 async def test_a_vote_taken_back_takes_back_every_earlier_one_on_the_plan(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await store.commit(created())
-        first, second, other = vote(), vote(at=START + MINUTE), vote(MAYA)
+        first, second, other = vote(), replace(vote(at=START + MINUTE), verdict=Verdict.REJECT), vote(MAYA)
         back = replace(second, withdrawn_at=START + HOUR)
         await store.commit(Writes(votes=(("op_1", first), ("op_1", other), ("op_1", second))))
         await store.commit(Writes(votes=(("op_1", back),)))
@@ -458,6 +458,15 @@ async def test_a_vote_taken_back_takes_back_every_earlier_one_on_the_plan(tmp_pa
         await store.commit(Writes(votes=(("op_1", again),)))
         assert (await store.votes("op_1"))[-1] == again
         assert len(rows(store, "SELECT * FROM votes")) == 5
+
+
+async def test_the_same_vote_twice_at_once_is_one_vote_and_the_second_looks_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.commit(created())
+        clicks = (store.commit(Writes(votes=(("op_1", vote(at=START + n * MINUTE)),))) for n in range(5))
+        ends = await asyncio.gather(*clicks, return_exceptions=True)
+        assert [type(end) for end in ends] == [type(None), *[Taken] * 4]
+        assert len(await store.votes("op_1")) == 1
 
 
 async def test_two_approvers_at_the_same_instant_both_count(tmp_path: Path) -> None:
