@@ -700,7 +700,7 @@ async def test_a_refused_write_ends_it_before_any_traffic_moved(town: Town) -> N
         + """
     bot: ✗ checkout c2c2c2c2c2c2 → prod: Permission denied on the service.
     bot: ✓ checkout c2c2c2c2c2c2 → prod: no traffic had moved from checkout-r-c1c1c1c1c1c1
-    bot: checkout c2c2c2c2c2c2 → prod failed. It took 0.0 s.
+    bot: checkout c2c2c2c2c2c2 → prod failed. It took …
     bot now: checkout c2c2c2c2c2c2 → prod failed.
     """
         + PLAN_SETTLED,
