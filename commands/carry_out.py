@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from commands import tell
@@ -31,6 +31,10 @@ SHIFT_WITHIN = timedelta(minutes=2)
 """A traffic change that takes longer is stuck; the ones recorded took about 5 s (notes on Cloud Run, 2.3)."""
 ANSWERS_WITHIN = timedelta(seconds=20)
 """So long a fresh address may give no answer at all before that counts as a failure."""
+LATE = timedelta(seconds=30)
+"""So long a write that was cut off or got no answer may still arrive: its deadline, and queues on the way."""
+LOOK = timedelta(seconds=1)
+"""Between two looks for such a write."""
 TRIES = 6
 """Attempts at a record in GitHub, or at a write that others keep overtaking, before a person is told."""
 
@@ -92,6 +96,7 @@ class Hand:
             if settling is None:
                 return Writes(operation=operation, due=POLL)
             settled = (settling,)
+            operation = self.operation = replace(operation, seen=self._doubting())
         if wish is Wish.YIELD and await self._has_traffic():
             ended = operation.ended(Phase.CANCELLED, "A rollback took over.")
             return self._over(ended, settled)
@@ -304,6 +309,10 @@ class Hand:
 
     async def _finish(self) -> Writes:
         """GitHub knows how it ended, and so do our books."""
+        if self.operation.effect is None:
+            before = await self._not_yet()
+            if before is not None:
+                return before
         operation, plan = self.operation, self.plan
         went_back = operation.phase is Phase.GOING_BACK
         recorded = operation.seen.get("record:0", {}).get("deployment")
@@ -332,6 +341,48 @@ class Hand:
         if plan.deed == Deed.ROLLBACK:
             return self._over(done, settled)
         return self._over(done, settled, good=((operation.place, good),))
+
+    async def _not_yet(self) -> Writes | None:
+        """What is written before the end may be told, since traffic is not where it was put, or may not stay there.
+
+        A write that was cut off, ours or that of whom we took over from, can arrive after ours. None: the end is near.
+        """
+        operation, plan = self.operation, self.plan
+        back = operation.phase is Phase.GOING_BACK or plan.deed == Deed.ROLLBACK
+        until = await self._watched_until()
+        if back and until is None:
+            return None
+        running = await self.world.runs.running(self.site)
+        wanted = self._shares() if back else (Share(plan.revision, plan.steps[-1].percent, GREEN),)
+        if running.settled and _same(running.serving, wanted) and not self._left_tagged(running):
+            return None if until is None else Writes(operation=operation, due=LOOK)
+        if back:
+            again = {**operation.seen, "again": operation.seen.get("again", 0) + 1}
+            return Writes(operation=replace(operation.at(Moment(Step.SHIFT), self.now), seen=again), due=AT_ONCE)
+        if not running.settled and self.now - (operation.since or self.now) < SHIFT_WITHIN:
+            return Writes(operation=operation, due=POLL)
+        note = f"Somebody else moved its traffic. Look at {plan.site}: {plan.revision} had 100 % and was well."
+        return self._over(operation.ended(Phase.UNCERTAIN, note), ())
+
+    async def _watched_until(self) -> datetime | None:
+        """Until when a late write has to be expected; None: none, or not any more."""
+        doubts = [self.operation.seen.get("watch")]
+        if after := self.operation.seen.get("after"):
+            other = await self.world.store.operation(str(after))
+            doubts.append(other.seen.get("watch") if other is not None else None)
+        until = max((datetime.fromisoformat(doubt) for doubt in doubts if doubt), default=None)
+        return until if until is not None and self.now < until <= self.now + LATE else None
+
+    def _doubting(self) -> dict[str, Any]:
+        """What was seen; with it, until when a late write has to be expected, where the present one may be late."""
+        operation, effect = self.operation, self.operation.effect
+        if (
+            effect is None
+            or (effect.handle and not effect.attempts)
+            or operation.moment.step in {Step.RECORD, Step.FINISH}
+        ):
+            return operation.seen
+        return {**operation.seen, "watch": (self.now + LATE).isoformat()}
 
     async def _conclude(self, deployment: int, *, went_back: bool) -> None:
         code, plan = self.world.code, self.plan
@@ -406,7 +457,8 @@ class Hand:
                 handle = await runs.shift(self.site, seen=running, shares=shares, lease=self.lease)
         except OutcomeUnknown:
             doubtful = replace(effect, attempts=effect.attempts + 1)
-            return Writes(operation=replace(self.operation, effect=doubtful), due=timedelta(seconds=1))
+            operation = replace(self.operation, effect=doubtful, seen=self._doubting())
+            return Writes(operation=operation, due=timedelta(seconds=1))
         except Conflict as error:
             if effect.attempts < TRIES:
                 again = replace(effect, attempts=effect.attempts + 1)
@@ -442,7 +494,8 @@ class Hand:
 
     def _key(self) -> str:
         back = "back:" if self.operation.phase is Phase.GOING_BACK else ""
-        return back + self.operation.moment.key
+        again = self.operation.seen.get("again") if self.operation.moment.step is Step.SHIFT else None
+        return f"{back}{self.operation.moment.key}{f':{again}' if again else ''}"
 
     def _intend(self, kind: str, detail: Mapping[str, Any]) -> Writes:
         effect = Effect(self._key(), sent_at=self.now)
@@ -488,7 +541,7 @@ class Hand:
     def _next(self, seen: dict[str, Any], entries: tuple[Entry, ...] = ()) -> Writes:
         """On to the next step; this one is told in the thread."""
         operation, key = self.operation, self._key()
-        if operation.phase is Phase.GOING_BACK:
+        if operation.phase is Phase.GOING_BACK or (operation.seen.get("again") and operation.moment.step is Step.SHIFT):
             following = Moment(Step.FINISH)
         else:
             steps = road(self.plan)

@@ -30,6 +30,7 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         if other.question.deed is Deed.ROLLBACK:
             says = f"{other.asked_by.name} is rolling {question.place} back already: {other.id} is {tell.doing(other)}."
             return asking.refused("operation", target, Reply(says), operation=other.id)
+    under_way = next((other for other in open_operations if other.moving), None)
     gathered = await gather.rollback(
         world,
         asking.active,
@@ -38,7 +39,7 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         asked_at=now,
         expires_at=now + LASTS,
         to=intent.to,
-        under_way=next((other.plan for other in open_operations if other.moving), None),
+        under_way=None if under_way is None else under_way.plan,
     )
     decision = decide(question, gathered.facts, asking.active, now)
     if not decision.allowed or isinstance(gathered.plan, Unknown):
@@ -55,6 +56,7 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         plan=gathered.plan,
         phase=Phase.WAITING,
         reason=intent.reason,
+        seen={} if under_way is None else {"after": under_way.id},
     )
     asked = Entry(
         "operation",
