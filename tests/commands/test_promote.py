@@ -723,3 +723,60 @@ async def test_where_the_way_back_is_refused_too_somebody_is_told_to_look(town: 
         + PLAN_SETTLED,
         town,
     )
+
+
+@pytest.mark.parametrize("at", range(4))
+async def test_what_the_platform_took_on_and_did_not_do_is_never_said_to_be_done(town: Town, at: int) -> None:
+    town.runs.faults.extend([Fault.NONE] * at + [Fault.FAILS])
+    done = (
+        """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 is deployed at 0 %
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: smoke test passed: …
+    """,
+        """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 10 %
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: 10 %: healthy …
+    """,
+        """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 50 %
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: 50 %: healthy …
+    """,
+    )
+    word = "was taken back" if at else "failed"
+    await plays(
+        STARTED
+        + "".join(done[:at])
+        + f"""
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: The platform refused: internal error
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again
+    bot: checkout c2c2c2c2c2c2 → prod {word}. It took …
+    bot now: checkout c2c2c2c2c2c2 → prod {word}.
+    """
+        + PLAN_SETTLED,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {revision_of("checkout", 1): 100}
+
+
+async def test_a_build_whose_hold_was_lifted_ships_with_the_revision_that_is_there_already(town: Town) -> None:
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(root=503)
+    await plays(
+        STARTED
+        + """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 is deployed at 0 %
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: Smoke test failed: GET / gave 503, expected 200
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again
+    bot: checkout c2c2c2c2c2c2 → prod failed. It took … [Lift the hold]
+    bot now: checkout c2c2c2c2c2c2 → prod failed. [Lift the hold]
+    """
+        + PLAN_SETTLED
+        + """
+    omar: [Lift the hold] its database was away
+    bot: @omar lifted the hold H-… on checkout c2c2c2c2c2c2: its database was away
+    """,
+        town,
+    )
+    town.runs.behaviours.clear()
+    await plays(SERVES_10.replace("deployment 16", "deployment 17") + ON_TO_100 + LIVE + PLAN_SETTLED, town)
+    assert town.runs.serving("checkout") == digest("checkout", 2)
+    assert [write.creates for write in town.runs.writes if write.creates] == ["checkout-r-c2c2c2c2c2c2"]
