@@ -123,6 +123,9 @@ async def promotion(
     """All that a promotion turns on, and the plan, if one can be made. `version`: the candidate that was named."""
     policy = active.policy
     source = question.source or ""
+    if question.service not in policy.services:  # the policy may have changed since it was asked
+        gone = Unknown(f"the policy knows no service {question.service}")
+        return Gathered(Facts(asked_by, asked_at, expires_at=expires_at, votes=votes), gone, None)
     service, path = policy.services[question.service], policy.path(question.service, source, question.target)
     now = world.clock.now()
     may = policy.may
