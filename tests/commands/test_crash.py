@@ -204,7 +204,7 @@ def _town(directory: Path) -> Town:
     return town
 
 
-@pytest.mark.requirement("D-07", "D-11")
+@pytest.mark.requirement("D-07", "S3-25")
 @pytest.mark.slow
 async def test_a_promotion_survives_every_death(tmp_path: Path) -> None:
     await every_death(GOOD, tmp_path)

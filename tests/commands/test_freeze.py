@@ -9,7 +9,7 @@ from tests.conversation import plays
 from tests.world import Town
 
 
-@pytest.mark.requirement("S4-144", "S4-145")
+@pytest.mark.requirement("D-15")
 async def test_a_freeze_blocks_and_says_who_why_and_until_when_and_its_end_opens(town: Town) -> None:
     await plays(
         """
@@ -29,8 +29,8 @@ async def test_a_freeze_blocks_and_says_who_why_and_until_when_and_its_end_opens
          • wait until Wed 25 Nov 2026 09:00 CET: Wed 25 Nov 2026 08:00 UTC
          • end the freeze F-82f3e9 (ines or omar may)
          …
-    lea: /release freeze list
-    bot → lea: I know of 1 freeze and no hold.
+    gus: /release freeze list
+    bot → gus: I know of 1 freeze and no hold.
          ✗ prod, by omar: black friday
          • F-82f3e9 from Tue 24 Nov 2026 09:00 UTC until Tue 24 Nov 2026 17:00 UTC
          • It can end when the queues are empty
@@ -93,13 +93,22 @@ async def test_a_freeze_in_the_future_blocks_when_it_comes(town: Town) -> None:
     assert town.runs.writes == []
 
 
+@pytest.mark.requirement("S4-145")
 async def test_a_freeze_of_one_service_leaves_the_others_alone(town: Town) -> None:
     await plays(
         """
     omar: /release freeze start payments prod until:18:00 reason:audit
     bot: ❄ payments in prod is frozen until Tue 24 Nov 2026 17:00 UTC by @omar: audit
     """
-        + ASKED,
+        + ASKED
+        + """
+    maya: /release promote payments stage→prod
+    bot: payments a2a2a2a2a2a2 → prod is blocked for now. [Check again] [Cancel]
+         …
+         ✗ no-freeze: omar froze payments in prod until Tue 24 Nov 2026 18:00 CET: audit (F-82f3e9)
+         …
+    bot: Plan for payments a2a2a2a2a2a2 → prod: 3 of 13 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
+    """,
         town,
     )
 
@@ -122,6 +131,7 @@ async def test_which_freeze_is_meant_is_asked_where_it_cannot_be_told(town: Town
     )
 
 
+@pytest.mark.requirement("S4-144")
 @pytest.mark.parametrize(
     ("words", "answer"),
     [

@@ -39,7 +39,7 @@ async def test_status_shows_what_serves_what_is_under_way_and_what_is_frozen(tow
     )
 
 
-@pytest.mark.requirement("D-04", "D-15")
+@pytest.mark.requirement("D-04")
 async def test_status_says_what_it_does_not_know(town: Town) -> None:
     town.runs.away = True
     await plays(
@@ -111,7 +111,6 @@ async def test_why_tells_how_a_request_stands_and_how_it_went(town: Town) -> Non
     )
 
 
-@pytest.mark.requirement("S4-303")
 async def test_the_log_tells_who_did_what_newest_first(town: Town) -> None:
     await plays(
         AT_10
@@ -184,7 +183,7 @@ async def test_help_comes_from_the_catalogue(town: Town) -> None:
     )
 
 
-@pytest.mark.requirement("S4-004", "S2-19")
+@pytest.mark.requirement("S4-004", "S4-081")
 async def test_what_is_not_understood_is_never_guessed(town: Town) -> None:
     await plays(
         """

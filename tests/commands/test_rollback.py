@@ -29,7 +29,7 @@ BACK = (
 )
 
 
-@pytest.mark.requirement("S3-43", "D-10", "D-09")
+@pytest.mark.requirement("S3-43", "S4-286", "D-10", "D-09")
 async def test_it_waits_for_no_freeze_no_window_and_no_second_person_and_holds_what_it_left(town: Town) -> None:
     await plays(
         SHIPPED
@@ -76,6 +76,7 @@ async def test_it_waits_for_no_freeze_no_window_and_no_second_person_and_holds_w
         town,
     )
     assert town.runs.serving("checkout") == digest("checkout", 1)
+    assert [write.creates for write in town.runs.writes[4:]] == [""], "what was there serves again, nothing is built"
 
 
 @pytest.mark.requirement("S0-28", "S1-06")
@@ -245,6 +246,7 @@ async def test_where_it_is_refused_somebody_is_told_to_look(town: Town) -> None:
     )
 
 
+@pytest.mark.requirement("S4-278")
 async def test_there_is_nowhere_to_go_back_to_twice(town: Town) -> None:
     await plays(
         """
