@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +101,7 @@ async def behind(
         poll = 0.25 if settings.local else 5.0  # the sandbox's clock may be moved at any time
         controller = Controller(store, _advance(world), poll=poll)
         outbox = Outbox(store, chat, gap=0.0 if settings.local else 1.0)
-        for name, work in (("worker", worker.run()), ("outbox", outbox.run()), ("controller", controller.run())):
+        for name, work in (("worker", worker.run), ("outbox", outbox.run), ("controller", controller.run)):
             stack.push_async_callback(_ended, asyncio.create_task(_loud(name, work), name=name))
         stack.push_async_callback(controller.stop)
         if app_token := settings.SLACK_APP_TOKEN:
@@ -140,10 +140,10 @@ async def _note(store: Store, kind: str, what: str, policies: PolicyFile) -> Non
     await store.commit(Writes(entries=(entry,)))
 
 
-async def _loud(name: str, work: Coroutine[object, object, None]) -> None:
+async def _loud(name: str, work: Callable[[], Awaitable[None]]) -> None:
     """The work, or the end of the process where it ends by itself: half a bot would only look alive."""
     try:
-        await work
+        await work()
     except asyncio.CancelledError:
         raise
     except Exception:

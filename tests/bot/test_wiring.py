@@ -1,0 +1,109 @@
+"""The whole bot among the local worlds, in one process: over HTTP and over Socket Mode, in channels and in threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.sandbox import story
+from bot.sandbox.slack.model import Message
+from bot.sandbox.supervisor import Worlds, environment, worlds
+from bot.settings import Misconfigured, Settings, read_settings
+from bot.wiring import Bot, running
+
+
+@asynccontextmanager
+async def alive(data: Path, **said: str) -> AsyncIterator[tuple[Worlds, Bot, Settings]]:
+    async with worlds(data, rate=0) as there:
+        settings = read_settings({**environment(there, data, 0, story.POLICY), **said})
+        async with running(settings) as bot:
+            there.slack.bind(f"http://127.0.0.1:{bot.port}")
+            yield there, bot, settings
+
+
+async def heard(there: Worlds, fits: Callable[[Message], bool], who: str = "U0MAYA") -> Message:
+    """The first message in #releases that fits, once it is there."""
+    async with asyncio.timeout(30):
+        while True:
+            for message in there.slack.messages("releases", who=who):
+                if fits(message):
+                    return message
+            await asyncio.sleep(0.05)
+
+
+def saying(*words: str) -> Callable[[Message], bool]:
+    return lambda message: all(word in message.text for word in words)
+
+
+async def test_a_command_over_http_is_answered(tmp_path: Path) -> None:
+    async with alive(tmp_path) as (there, bot, _):
+        assert (await there.slack.say("maya", "releases", "/release promote checkout stage→prod")).ok
+        root = await heard(there, saying("checkout", "is waiting for approval"))
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"http://127.0.0.1:{bot.port}/readyz") as ready:
+                assert (ready.status, (await ready.json())["ready"]) == (200, True)
+            async with session.get(f"http://127.0.0.1:{bot.port}/metrics") as metrics:
+                assert "release_bot_requests_taken_total 1" in await metrics.text()
+        plan = await heard(there, saying("Plan for checkout"))
+        assert plan.thread == root.ts
+
+
+async def test_a_command_over_socket_mode_is_answered(tmp_path: Path) -> None:
+    async with alive(tmp_path, SLACK_APP_TOKEN="xapp-sandbox", SLACK_SIGNING_SECRET="") as (there, _, _):
+        there.slack.bind("http://127.0.0.1:9")  # nobody is there: only the socket can bring it
+        async with asyncio.timeout(20):
+            while not (await there.slack.say("maya", "releases", "/release status")).ok:
+                await asyncio.sleep(0.1)
+        assert (await heard(there, saying("Status of 3 services"))).ephemeral_to
+
+
+async def test_in_a_thread_a_mention_does_what_a_command_does(tmp_path: Path) -> None:
+    async with alive(tmp_path) as (there, _, _):
+        await there.slack.say("maya", "releases", "/release promote checkout stage→prod")
+        root = await heard(there, saying("checkout", "is waiting for approval"))
+        await there.slack.say("omar", "releases", "@release-bot status checkout", thread=root.ts)
+        answer = await heard(there, saying("Status of checkout"), who="U0OMAR")
+        assert answer.thread == root.ts
+
+
+async def test_a_second_bot_on_the_same_file_does_not_start(tmp_path: Path) -> None:
+    async with alive(tmp_path) as (_, _, settings):
+        with pytest.raises(Misconfigured, match="Another bot is running"):
+            async with running(replace(settings, PORT="0")):
+                raise AssertionError
+
+
+async def test_a_policy_that_is_none_stops_the_start_with_its_first_mistake(tmp_path: Path) -> None:
+    broken = tmp_path / "policy.yaml"
+    broken.write_text("policy: 1\nname: x\n")
+    with pytest.raises(Exception, match=r"policy\.yaml"):
+        async with alive(tmp_path, RELEASE_POLICY=str(broken)):
+            raise AssertionError
+
+
+async def test_a_secret_may_be_named_instead_of_given(tmp_path: Path) -> None:
+    async with worlds(tmp_path, rate=0) as there:
+        name = there.google.put_secret("projects/acme-bot/secrets/slack-token", "xoxb-sandbox")
+        said = environment(there, tmp_path, 0, story.POLICY)
+        async with running(read_settings({**said, "SLACK_BOT_TOKEN": f"sm://{name}"})) as bot:
+            there.slack.bind(f"http://127.0.0.1:{bot.port}")
+            await there.slack.say("maya", "releases", "/release status")
+            await heard(there, saying("Status of 3 services"))
+
+
+async def test_what_was_taken_down_before_a_stop_is_answered_after_the_start(tmp_path: Path) -> None:
+    async with worlds(tmp_path, rate=0) as there:
+        settings = read_settings(environment(there, tmp_path, 0, story.POLICY))
+        there.slack.inject("api_error", times=1000)  # what is said cannot be posted for now
+        async with running(settings) as bot:
+            there.slack.bind(f"http://127.0.0.1:{bot.port}")
+            assert (await there.slack.say("maya", "releases", "/release promote checkout stage→prod")).ok
+        there.slack._faults.clear()
+        async with running(settings):
+            await heard(there, saying("checkout", "is waiting for approval"))
