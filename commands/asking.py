@@ -26,6 +26,10 @@ class Asking:
     world: World
     active: ActivePolicy
 
+    def channel_of(self, service: str) -> str:
+        """Where its requests stand: where it was asked, or else (a dialog opened from nowhere) the service's own."""
+        return self.request.channel or self.active.policy.services[service].channel or ""
+
     def whisper(self, reply: Reply) -> Message:
         return whisper(self.request, reply)
 

@@ -55,7 +55,7 @@ async def ask(intent: Promote, asking: Asking) -> Writes:
         asked_by=asking.person,
         asked_at=now,
         expires_at=expires_at,
-        channel=request.channel,
+        channel=asking.channel_of(intent.service),
         plan=gathered.plan,
         phase=phase_for(decision),
         reason=intent.reason,

@@ -52,7 +52,7 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         asked_by=asking.person,
         asked_at=now,
         expires_at=now + LASTS,
-        channel=request.channel,
+        channel=asking.channel_of(intent.service),
         plan=gathered.plan,
         phase=Phase.WAITING,
         reason=intent.reason,
