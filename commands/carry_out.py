@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from commands import tell
-from commands.consider import consider
+from commands.consider import consider, who_wanted
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, ReleaseBotError, Unavailable
 from commands.operation import Effect, Moment, Operation, Phase, Step, Wish, road
 from commands.plan import Plan
@@ -35,6 +35,14 @@ LATE = timedelta(seconds=30)
 """So long a write that was cut off or got no answer may still arrive: its deadline, and queues on the way."""
 LOOK = timedelta(seconds=1)
 """Between two looks for such a write."""
+IMPATIENT = timedelta(seconds=5)
+"""The way back waits no longer than this for another change of the service to settle; then it writes over it."""
+WATCH = timedelta(seconds=5)
+"""Between two looks at the numbers of what is paused."""
+STRANGE = 3
+"""Looks in a row that must show traffic moved by somebody else: one alone may be an old answer."""
+PAUSED = "paused_at"
+"""Key in what was seen: since when it has been paused."""
 TRIES = 6
 """Attempts at a record in GitHub, or at a write that others keep overtaking, before a person is told."""
 
@@ -60,6 +68,8 @@ class Hand:
         self.now = world.clock.now()
 
     async def step(self) -> Writes:
+        if self.operation.wish is Wish.RUN and PAUSED in self.operation.seen:
+            self.operation = self._resumed()
         operation = self.operation
         if operation.phase is Phase.RUNNING and operation.wish is not Wish.RUN:
             heeded = await self._heed(operation.wish)
@@ -89,21 +99,42 @@ class Hand:
         if wish is Wish.PAUSE:
             if operation.effect is not None:
                 return None  # what was begun is seen through; then it is held
-            return Writes(operation=operation, messages=(self._root(operation),), due=None)
+            return await self._hold_still()
         settled: tuple[Entry, ...] = ()
         if operation.effect is not None:
             settling = await self._what_became(operation.effect)
             if settling is None:
                 return Writes(operation=operation, due=POLL)
             settled = (settling,)
-            operation = self.operation = replace(operation, seen=self._doubting())
+            operation = self.operation = replace(operation, seen=self._doubting(settling))
         if wish is Wish.YIELD and await self._has_traffic():
             ended = operation.ended(Phase.CANCELLED, "A rollback took over.")
             return self._over(ended, settled)
         if wish is Wish.YIELD:  # nothing to take back: whoever rolls back has nothing to do, so this one clears up
             return self._turn_back("A rollback took over.", bad=False, entries=settled)
-        why = str(operation.seen.get("why", "")) or "Somebody aborted it."
+        why = f"{await who_wanted(operation, self.world)} aborted it."
         return self._turn_back(why, bad=False, entries=settled)
+
+    async def _hold_still(self) -> Writes:
+        """Held where it is. What serves is watched all the same, and goes back if it turns out bad."""
+        operation = self.operation
+        watched = operation.moment.step is Step.JUDGE
+        if watched:
+            found = await self._numbers()
+            bad = None if isinstance(found, str) else self._bad(found)
+            if bad is not None and not isinstance(found, str):
+                return self._turn_back(bad, bad=True, entries=(self._observed("unhealthy", _measured(found)),))
+        begun = PAUSED not in operation.seen
+        held = replace(operation, seen={PAUSED: self.now.isoformat(), **operation.seen})
+        told = (self._root(held),) if begun else ()
+        return Writes(operation=held, messages=told, due=WATCH if watched else None)
+
+    def _resumed(self) -> Operation:
+        """As it was, less the time that it was paused."""
+        operation = self.operation
+        paused = self.now - datetime.fromisoformat(operation.seen[PAUSED])
+        seen = {key: value for key, value in operation.seen.items() if key != PAUSED}
+        return replace(operation, seen=seen, since=operation.since + paused if operation.since else None)
 
     async def _has_traffic(self) -> bool:
         """True where the candidate serves, or may come to: then a rollback is not kept waiting."""
@@ -117,9 +148,10 @@ class Hand:
         if effect.key.endswith("record:0"):
             return self._outcome(effect, "unknown", {})
         running = await self.world.runs.running(self.site)
-        if not running.settled:
+        ours = running.operation == self.operation.id and _same(running.wanted, self._shares())
+        if not running.settled and self.now - (effect.sent_at or self.now) < IMPATIENT:
             return None
-        if running.operation == self.operation.id and _same(running.wanted, self._shares()):
+        if running.settled and ours:
             return self._outcome(effect, "confirmed", _traffic(running))
         # A call cut off a moment ago may still arrive: only a look after its deadline could say that it did not.
         return self._outcome(effect, "unknown", _traffic(running))
@@ -179,9 +211,10 @@ class Hand:
         if isinstance(made, Writes):
             return made
         revision = await self.world.runs.revision(self.site, self.plan.revision)
-        if revision is None or revision.ready is None:
-            return Writes(operation=self.operation, due=POLL)
         effect = self._effect()
+        if revision is None or revision.ready is None:
+            within = timedelta(seconds=self.plan.deploy_within_seconds)
+            return self._still(effect, within, f"{self.plan.revision} is neither ready nor refused")
         detail = {**_traffic(made), "revision": revision.name, "digest": revision.digest}
         outcome = self._outcome(effect, "confirmed", detail)
         if revision.digest != self.plan.digest:
@@ -237,42 +270,64 @@ class Hand:
 
     async def _judge(self) -> Writes:
         """The new revision has answered enough real requests, and well."""
-        plan, operation, bounds = self.plan, self.operation, self.plan.health
-        since = operation.since or self.now
+        operation, bounds = self.operation, self.plan.health
         if bounds is None:
             return self._next({"mark": Mark.NOTE.value, "says": "no bounds to judge by"})
-        hold = timedelta(seconds=plan.steps[operation.moment.index].hold_seconds)
+        moved = await self._moved_by_others()
+        if moved is not None:
+            return moved
+        hold = timedelta(seconds=self.plan.steps[operation.moment.index].hold_seconds)
         every = timedelta(seconds=max(1.0, bounds.resolution_seconds))
-        until = self.now - timedelta(seconds=bounds.delay_seconds)
-        waited = self.now - since
-        why_not = "its numbers are not in yet"
-        if until - since >= timedelta(seconds=bounds.resolution_seconds):
-            try:
-                seen = await self.world.metrics.requests(
-                    self.site, plan.revision, since, until, timedelta(seconds=bounds.resolution_seconds)
+        waited = self.now - (operation.since or self.now)
+        found = await self._numbers()
+        if isinstance(found, str):
+            why_not = found
+        else:
+            measured, bad = _measured(found), self._bad(found)
+            if bad is not None:
+                return self._turn_back(bad, bad=True, entries=(self._observed("unhealthy", measured),))
+            if found.total >= bounds.min_requests and waited >= hold:
+                says = f"{self._percent()} %: {self._well(found)}"
+                return self._next(
+                    {"mark": Mark.YES.value, "says": says, **measured}, (self._observed("healthy", measured),)
                 )
-            except Unavailable as error:
-                why_not = f"its numbers cannot be had: {str(error).rstrip('.')}"
-            else:
-                measured = {"requests": seen.total, "errors": seen.errors, "error_percent": f"{seen.error_percent:.2f}"}
-                bad = self._bad(seen) if seen.total >= bounds.min_requests else None
-                if bad is not None:
-                    return self._turn_back(bad, bad=True, entries=(self._observed("unhealthy", measured),))
-                if seen.total >= bounds.min_requests and waited >= hold:
-                    says = f"{self._percent()} %: {self._well(seen)}"
-                    return self._next(
-                        {"mark": Mark.YES.value, "says": says, **measured}, (self._observed("healthy", measured),)
-                    )
-                why_not = f"only {seen.total} of {bounds.min_requests} requests"
+            why_not = f"only {found.total} of {bounds.min_requests} requests"
         if waited >= hold + timedelta(seconds=bounds.give_up_seconds):
             why = f"Not judged within {tell.span(waited)} at {self._percent()} %: {why_not}. Unknown is not healthy."
             return self._turn_back(why, bad=False, entries=(self._observed("inconclusive", {"says": why}),))
         return Writes(operation=operation, due=every if waited >= hold else min(every, hold - waited))
 
-    def _bad(self, seen: Requests) -> str | None:
-        """What is wrong with these numbers, if anything is."""
-        bounds = self.plan.health
+    async def _numbers(self) -> Requests | str:
+        """What the candidate answered since traffic reached it, as far as that can be known; or why it cannot."""
+        bounds, since = self.plan.health, self.operation.since or self.now
         if bounds is None:
+            return "there are no bounds to judge by"
+        resolution = timedelta(seconds=bounds.resolution_seconds)
+        until = self.now - timedelta(seconds=bounds.delay_seconds)
+        if until - since < resolution:
+            return "its numbers are not in yet"
+        try:
+            return await self.world.metrics.requests(self.site, self.plan.revision, since, until, resolution)
+        except Unavailable as error:
+            return f"its numbers cannot be had: {str(error).rstrip('.')}"
+
+    async def _moved_by_others(self) -> Writes | None:
+        """What is written where traffic is not where this step put it; None: it is."""
+        running = await self.world.runs.running(self.site)
+        if not running.settled or _same(running.serving, self._shares()):
+            return None
+        key = f"strange:{self.operation.moment.index}"
+        looks = self.operation.seen.get(key, 0) + 1
+        if looks < STRANGE:
+            return Writes(operation=replace(self.operation, seen={**self.operation.seen, key: looks}), due=LOOK)
+        serving = ", ".join(f"{line.percent} % {line.revision}" for line in running.serving if line.percent)
+        note = f"Somebody else moved its traffic ({serving}), so it is theirs now. Look at {self.plan.site}."
+        return self._over(self.operation.ended(Phase.UNCERTAIN, note), (self._observed("moved", _traffic(running)),))
+
+    def _bad(self, seen: Requests) -> str | None:
+        """What is wrong with these numbers, if anything is and they are enough to say so."""
+        bounds = self.plan.health
+        if bounds is None or seen.total < bounds.min_requests:
             return None
         if seen.error_percent > bounds.max_error_percent:
             return (
@@ -329,7 +384,7 @@ class Hand:
             except (Unavailable, OutcomeUnknown, Rejected) as error:
                 if operation.attempts < TRIES:
                     raise
-                trouble = f" GitHub does not know yet: {error}"
+                trouble = f" GitHub could not be told how it ended: {error}"
                 settled = (self._outcome(operation.effect, "unknown", {}),)
         if went_back:
             moved = any(key.startswith("shift:") for key in operation.seen)
@@ -373,14 +428,12 @@ class Hand:
         until = max((datetime.fromisoformat(doubt) for doubt in doubts if doubt), default=None)
         return until if until is not None and self.now < until <= self.now + LATE else None
 
-    def _doubting(self) -> dict[str, Any]:
+    def _doubting(self, settled: Entry | None = None) -> dict[str, Any]:
         """What was seen; with it, until when a late write has to be expected, where the present one may be late."""
         operation, effect = self.operation, self.operation.effect
-        if (
-            effect is None
-            or (effect.handle and not effect.attempts)
-            or operation.moment.step in {Step.RECORD, Step.FINISH}
-        ):
+        sent_well = effect is not None and effect.handle and not effect.attempts
+        certain = sent_well and (settled is None or settled.what == "confirmed")
+        if effect is None or certain or operation.moment.step in {Step.RECORD, Step.FINISH}:
             return operation.seen
         return {**operation.seen, "watch": (self.now + LATE).isoformat()}
 
@@ -423,7 +476,9 @@ class Hand:
             raise LostLease("a newer claim has written to this service")
         ours = running.operation == operation.id and _same(running.wanted, shares) and not self._left_tagged(running)
         if not effect.handle and not ours:
-            if not running.settled:
+            urgent = operation.phase is Phase.GOING_BACK or self.plan.deed == Deed.ROLLBACK
+            waited = self.now - (effect.sent_at or self.now)
+            if not running.settled and not (urgent and waited >= IMPATIENT):
                 return self._still(effect, within, "another change of this service is not finished")
             return await self._send(effect, running, shares, creates=creates)
         ended = await runs.settled(effect.handle) if effect.handle else None
@@ -614,6 +669,10 @@ class Hand:
             holds=holds,
             good=good,
         )
+
+
+def _measured(seen: Requests) -> dict[str, Any]:
+    return {"requests": seen.total, "errors": seen.errors, "error_percent": f"{seen.error_percent:.2f}"}
 
 
 def _same(lines: Sequence[Share], wanted: Sequence[Share]) -> bool:

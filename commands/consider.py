@@ -15,12 +15,14 @@ from commands.reply import Reply
 from policy.decide import decide
 from policy.document import ActivePolicy
 from policy.facts import Deed, Facts, Vote
-from policy.finding import Decision
+from policy.finding import Decision, Standing
 from policy.model import Unknown
 from policy.votes import counted
 
-LOOK_AGAIN = timedelta(seconds=30)
-"""A blocked request is looked at again so often, besides at every click and at its earliest opening."""
+LOOK_AGAIN = timedelta(minutes=5)
+"""A request that waits is looked at again so often, besides at every click, freeze and hold, and at its opening."""
+SOON = timedelta(seconds=30)
+"""And so often while something could not be found out."""
 AFTER_ANOTHER = timedelta(seconds=1)
 A_ROLLBACK_WAITS = timedelta(milliseconds=200)
 
@@ -45,9 +47,18 @@ async def gather_for(operation: Operation, world: World, active: ActivePolicy, v
         asked_by=await world.people.person(operation.asked_by.account),  # roles must hold now, too
         asked_at=operation.asked_at,
         expires_at=operation.expires_at,
+        version=operation.version,
         votes=votes,
     )
     return remembering(gathered, operation.plan)
+
+
+async def who_wanted(operation: Operation, world: World) -> str:
+    """By name, who cancelled or aborted it last; the ledger knows."""
+    for row in await world.store.history(operation.question.service, 50):
+        if row.operation == operation.id and row.kind == "operation" and row.what in {"cancel", "abort"}:
+            return row.actor_name
+    return "Somebody"
 
 
 def remembering(gathered: Gathered, old: Plan | None) -> Gathered:
@@ -63,7 +74,7 @@ async def consider(operation: Operation, world: World) -> Writes:
     """What is written once it was decided again: it begins, waits, is blocked, or has ended."""
     now = world.clock.now()
     if operation.wish in {Wish.CANCEL, Wish.ABORT, Wish.YIELD}:
-        return end(operation, Phase.CANCELLED, str(operation.seen.get("why", "")) or "It was cancelled.", now)
+        return end(operation, Phase.CANCELLED, f"{await who_wanted(operation, world)} cancelled it.", now)
     if now >= operation.expires_at:
         return end(operation, Phase.EXPIRED, "It could not begin in time; ask again.", now)
     if operation.question.deed is Deed.ROLLBACK:
@@ -105,10 +116,9 @@ def phase_for(decision: Decision) -> Phase:
 def wait(operation: Operation, decision: Decision, now: datetime) -> timedelta:
     """How long until it is worth another look, if nothing happens."""
     until_end = operation.expires_at - now
-    if operation.phase is Phase.WAITING:
-        return max(timedelta(0), until_end)
     opening = [decision.earliest - now] if decision.earliest and decision.earliest > now else []
-    return max(timedelta(seconds=1), min([LOOK_AGAIN, until_end, *opening]))
+    again = SOON if any(finding.standing is Standing.UNKNOWN for finding in decision.blockers) else LOOK_AGAIN
+    return max(timedelta(seconds=1), min([again, until_end, *opening]))
 
 
 def replanned(operation: Operation, gathered: Gathered) -> tuple[Operation, tuple[Message, ...]]:

@@ -59,7 +59,7 @@ async def start(intent: StartFreeze, asking: Asking) -> Writes:
     return Writes(
         entries=(entry,),
         freezes=(freeze,),
-        messages=(Message(asking.request.channel, said, thread=asking.request.thread),),
+        messages=(Message(asking.request.channel, said, thread=asking.request.thread, request=asking.request.id),),
         wakes=await _touched(freeze.environment, freeze.service, asking),
     )
 

@@ -17,6 +17,8 @@ from policy.model import Digest, Person, Sha, Unknown, short
 
 Fact = TypeVar("Fact")
 
+ATTEMPTS = 9
+"""So many revisions of one digest may have failed to come up before a new one takes the last name."""
 MIN_VERSION = 7
 """Fewer letters of a digest or commit could name a neighbour."""
 
@@ -171,8 +173,9 @@ async def promotion(
         votes=votes,
         people=people_read.result(),
     )
+    name = await _free_name(world, policy, question, candidate)
     plan = _promotion_plan(
-        active, question, path, candidate, at_source, at_target, _known_commit(at_target, from_target)
+        active, question, path, candidate, at_source, at_target, _known_commit(at_target, from_target), name
     )
     return Gathered(_with_plan(facts, plan), plan, comparison, _verified(at_target, from_target))
 
@@ -225,6 +228,7 @@ def _promotion_plan(
     at_source: At | Unknown,
     at_target: At | Unknown,
     from_commit: Sha | None,
+    name: str,
 ) -> Plan | Unknown:
     if path is None:
         return Unknown("there is no such path")
@@ -243,7 +247,7 @@ def _promotion_plan(
         digest=candidate.digest,
         image=at_source.revision.image,
         commit=None if isinstance(candidate.commit, Unknown) else candidate.commit,
-        revision=revision_name(question.service, candidate.digest),
+        revision=name,
         from_digest=at_target.revision.digest,
         from_revision=at_target.revision.name,
         from_commit=from_commit,
@@ -262,9 +266,22 @@ def _promotion_plan(
     )
 
 
-def revision_name(service: str, candidate: Digest) -> str:
-    """The same digest gets the same name, so that creating it twice is once."""
-    return f"{service}-r-{short(candidate)}"
+def revision_name(service: str, candidate: Digest, attempt: int = 1) -> str:
+    """The same digest gets the same name, so that creating it twice is once. A later attempt has its number."""
+    return f"{service}-r-{short(candidate)}{f'-{attempt}' if attempt > 1 else ''}"
+
+
+async def _free_name(world: World, policy: Policy, question: Question, candidate: Candidate | Unknown) -> str:
+    """The first name of the candidate that no broken revision has: a name is never made twice."""
+    site = site_of(policy, question.service, question.target)
+    if isinstance(candidate, Unknown) or isinstance(site, Unknown):
+        return ""
+    for attempt in range(1, ATTEMPTS):
+        name = revision_name(question.service, candidate.digest, attempt)
+        found = await known(name, world.runs.revision(site, name))
+        if found is None or isinstance(found, Unknown) or found.ready is not False:
+            return name
+    return revision_name(question.service, candidate.digest, ATTEMPTS)
 
 
 def planned_health(rollout: Rollout, policy: Policy) -> PlannedHealth:

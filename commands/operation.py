@@ -114,6 +114,8 @@ class Operation:
     since: datetime | None = None
     """When the present moment began: for a shift's watch, when traffic arrived."""
     effect: Effect | None = None
+    version: str = ""
+    """The digest or commit that was asked for by name; empty: whatever the source environment serves."""
     reason: str = ""
     """Why it was asked for, in the asker's words."""
     note: str = ""

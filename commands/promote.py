@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from commands import gather, tell
@@ -58,6 +59,7 @@ async def ask(intent: Promote, asking: Asking) -> Writes:
         channel=asking.channel_of(intent.service),
         plan=gathered.plan,
         phase=phase_for(decision),
+        version=intent.version,
         reason=intent.reason,
         seen={"decided": summary(decision)},
     )
@@ -76,6 +78,8 @@ async def ask(intent: Promote, asking: Asking) -> Writes:
         operation=operation,
         creates=True,
         entries=(asked,),
-        messages=standing(operation, decision, gathered),
+        messages=tuple(
+            replace(message, request=request.id) for message in standing(operation, decision, gathered)
+        ),  # should the channel be closed to us, the asker hears of it
         due=timedelta(0) if decision.allowed else wait(operation, decision, now),
     )

@@ -27,7 +27,7 @@ class Setting:
         if word is not None:
             found = next((name for name in services if name.casefold() == word.casefold()), None)
             if found is None:
-                raise Misunderstood(f"I know no service `{word}`. {nearest(word, services)}")
+                raise Misunderstood(f"I know no service `{word[:40]}`. {nearest(word, services)}")
             return found
         bound = [name for name, service in services.items() if service.channel == self.channel]
         if len(bound) == 1:
@@ -39,7 +39,7 @@ class Setting:
     def environment(self, word: str) -> str:
         found = self.policy.environment_called(word)
         if found is None:
-            raise Misunderstood(f"I know no environment `{word}`. {nearest(word, self.policy.environments)}")
+            raise Misunderstood(f"I know no environment `{word[:40]}`. {nearest(word, self.policy.environments)}")
         return found
 
     def production(self) -> str:

@@ -74,7 +74,7 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         creates=True,
         entries=(asked,),
         messages=(
-            Message(operation.channel, tell.root(operation), operation=operation.id, slot="root"),
+            Message(operation.channel, tell.root(operation), operation=operation.id, slot="root", request=request.id),
             Message(operation.channel, tell.plan(operation, decision), operation=operation.id, slot="plan"),
         ),
         wishes=tuple((other.id, Wish.YIELD) for other in open_operations if other.moving),

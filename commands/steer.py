@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from commands import tell
 from commands.asking import Asking
 from commands.intent import Steer
@@ -44,7 +46,9 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
     if intent.word == "resume" and not operation.moving:
         return Writes(entries=(entry,), messages=(told,), wakes=(operation.id,))
     wish = {"cancel": Wish.CANCEL, "abort": Wish.ABORT, "pause": Wish.PAUSE, "resume": Wish.RUN}[intent.word]
-    return Writes(entries=(entry,), messages=(told,), wishes=((operation.id, wish),))
+    wished = tell.root(replace(operation, wish=wish))
+    root = Message(operation.channel, wished, operation=operation.id, slot="root", phase=operation.phase)
+    return Writes(entries=(entry,), messages=(told, root), wishes=((operation.id, wish),))
 
 
 def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:

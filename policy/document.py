@@ -426,6 +426,10 @@ class Policy(Part):
         if path.gates.window is not None and path.gates.window not in self.windows:
             says = f"no window {path.gates.window!r}; windows are {', '.join(self.windows) or 'none'}"
             yield (*here, "gates", "window"), f"{name}.gates.window: {says}"
+        late = self.measure.delay + self.measure.resolution
+        if path.rollout.health.give_up_after <= late:
+            says = f"numbers come {int(late.total_seconds())} s late (measure: delay and resolution), so give it longer"
+            yield (*here, "rollout", "health", "give_up_after"), f"{name}.rollout.health.give_up_after: {says}"
         for place, slot in enumerate(path.approvals):
             if slot.role not in self.roles:
                 says = f"no role {slot.role!r}; roles are {', '.join(self.roles)}"

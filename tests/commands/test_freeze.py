@@ -80,12 +80,13 @@ async def test_a_freeze_in_the_future_blocks_when_it_comes(town: Town) -> None:
     lea: /release status
     bot → lea: Status of 3 services: 1 under way or waiting.
     … 3 h later
+    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 13 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
     lea: /release status
     bot → lea: Status of 3 services: 1 under way or waiting, frozen.
     omar: [Approve]
     bot: @omar approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
     bot → omar: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
-    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 13 rules not met (no-freeze) [Check again] [Cancel]
     """,
         town,

@@ -348,7 +348,7 @@ async def test_an_abort_in_the_middle_takes_the_traffic_back_and_holds_nothing(t
     … once: serves 50 %
     maya: [Abort]
     bot: @maya aborted it: traffic goes back.
-    bot: ✗ checkout c2c2c2c2c2c2 → prod: Somebody aborted it.
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: maya aborted it.
     """
         + TAKEN_BACK
         + """
@@ -677,7 +677,7 @@ async def test_a_github_that_went_away_in_the_middle_stops_no_rollout(town: Town
         + ON_TO_100
         + """
     bot: checkout c2c2c2c2c2c2 → prod is live. It took …
-         • GitHub does not know yet: GitHub does not answer.
+         • GitHub could not be told how it ended: GitHub does not answer.
     bot now: checkout c2c2c2c2c2c2 → prod is live.
     """,
         town,
