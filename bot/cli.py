@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from commands.errors import ReleaseBotError
+
 Run = Callable[[argparse.Namespace], int]
 NOT_BUILT = "is not built yet; it comes with a later release."
 
@@ -23,6 +25,8 @@ def run(arguments: Sequence[str]) -> int:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         return int(given.run(given))
+    except ReleaseBotError as error:
+        return _no(str(error))
     except KeyboardInterrupt:
         return 130
 

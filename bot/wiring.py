@@ -12,6 +12,7 @@ import importlib
 import logging
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -107,6 +108,24 @@ def _alone(database_url: str) -> IO[str]:
     return file
 
 
+async def _upgrade(database_url: str) -> None:
+    """The tables are up to date. Done by a process of its own, so that this one need not carry what it takes."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        "db",
+        "upgrade",
+        env={**os.environ, "DATABASE_URL": database_url},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    if process.returncode:
+        last = said.decode(errors="replace").strip().rpartition("\n")[2]
+        raise Misconfigured(f"The database cannot be brought up to date: {last}")
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Bot]:
     """The bot runs while this is entered, and lets go of everything afterwards."""
@@ -115,7 +134,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         clock = MovableClock(Path(settings.SANDBOX_CLOCK)) if settings.SANDBOX_CLOCK else SystemClock()
         stack.enter_context(_alone(settings.database_url))
         if migrations.needs_upgrade(settings.database_url):
-            await asyncio.to_thread(migrations.upgrade, settings.database_url)
+            await _upgrade(settings.database_url)
         store = await stack.enter_async_context(
             Store(settings.database_url, clock, to_slack, version=VERSION, lease=LEASE_SECONDS)
         )
