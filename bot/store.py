@@ -384,7 +384,9 @@ class Store:
             fence = books.fence()
             books.run(
                 "UPDATE operations SET wish = :wish, fence = :fence, owner = NULL, lease_until = 0, wake = wake + 1,"
-                " due_at = :now WHERE id = :id AND over = 0",
+                " due_at = :now WHERE id = :id AND over = 0"
+                # an abort, cancel or yield that came first stands: who said run or pause had not seen it
+                " AND (wish IN ('run', 'pause') OR :wish NOT IN ('run', 'pause'))",
                 {"wish": wish.value, "fence": fence, "now": books.now, "id": operation},
             )
         for operation in (*writes.wakes, *(operation for operation, _ in writes.votes)):
@@ -776,8 +778,12 @@ class _Books(Transaction):
         return None if span is None else self.now + max(0, span // timedelta(microseconds=1))
 
     def fence(self) -> int:
-        """A number larger than all before it, over all operations."""
-        row = self.one("UPDATE fences SET n = n + 1 RETURNING n")
+        """A number larger than all before it, over all operations, and not below the Unix time in seconds.
+
+        So a database restored from an old copy draws larger ones, too, than those drawn since the copy was made.
+        """
+        now = f"{self._sql.NOW} / 1000000"
+        row = self.one(f"UPDATE fences SET n = CASE WHEN n < {now} THEN {now} ELSE n + 1 END RETURNING n")
         if row is None:
             raise sqlite3.DatabaseError("the row of fences is gone")
         return int(row[0])

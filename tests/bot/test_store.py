@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from bot import migrations
 from bot.ledger import Frontier, leaf_hash
 from bot.migrations import guards, sqlite_path
 from bot.store import Store
@@ -233,6 +235,33 @@ async def test_due_operations_are_claimed_once_each_oldest_first(tmp_path: Path)
         assert await store.claim() is None
 
 
+async def test_books_begun_anew_draw_larger_fences_than_those_that_were_lost(tmp_path: Path) -> None:
+    began = int(time.time())
+    url = f"sqlite:///{tmp_path}/new.db"
+    migrations.upgrade(url)
+    with closing(sqlite3.connect(sqlite_path(url))) as connection:
+        (drawn,) = connection.execute("SELECT n FROM fences").fetchone()
+    assert began - 1 <= drawn <= time.time() + 1
+    async with closed(url) as store:
+        await store.commit(created())
+        _, lease = await claimed(store)
+        assert lease.fence > drawn
+
+
+async def test_books_restored_from_an_old_copy_draw_larger_fences_than_those_drawn_since(tmp_path: Path) -> None:
+    url = fresh(tmp_path)
+    with closing(sqlite3.connect(sqlite_path(url))) as connection:
+        connection.execute("DROP TRIGGER fences_grow")
+        connection.execute("UPDATE fences SET n = n - 86400")  # as it was a day ago
+        connection.execute(guards.SQLITE["fences_grow"])
+        connection.commit()
+    drawn_since = int(time.time()) - 3600
+    async with closed(url) as store:
+        await store.commit(created())
+        _, lease = await claimed(store)
+        assert lease.fence > drawn_since
+
+
 async def test_two_stores_on_one_file_never_claim_the_same(tmp_path: Path) -> None:
     url = fresh(tmp_path)
     places = [Place(f"s{n}", "prod") for n in range(12)]
@@ -356,6 +385,36 @@ async def test_a_wish_preempts_whoever_runs_it(tmp_path: Path) -> None:
         assert over is not None
         assert (over.wish, over.over) == (Wish.ABORT, True)
         assert await store.claim() is None
+
+
+@pytest.mark.parametrize("first", [Wish.ABORT, Wish.CANCEL, Wish.YIELD])
+@pytest.mark.parametrize("second", [Wish.RUN, Wish.PAUSE])
+async def test_who_says_go_on_or_pause_right_after_an_abort_does_not_take_it_back(
+    tmp_path: Path, first: Wish, second: Wish
+) -> None:
+    async with opened(tmp_path) as store:
+        await store.commit(created())
+        await store.commit(Writes(wishes=(("op_1", Wish.PAUSE),)))
+        await store.commit(Writes(wishes=(("op_1", first),)))
+        await store.commit(Writes(wishes=(("op_1", second),), entries=(entry("pause"),)))
+        found, lease = await claimed(store)
+        assert found.wish is first
+        assert [each.what for each in await store.newest(1)] == ["pause"]  # the rest of the commit stands
+        await store.commit(Writes(operation=replace(found, wish=Wish.RUN), due=HOUR), lease)  # its runner has heeded it
+        await store.commit(Writes(wishes=(("op_1", second),)))
+        after = await store.operation("op_1")
+        assert after is not None
+        assert after.wish is second
+
+
+async def test_an_abort_replaces_every_other_wish(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.commit(created())
+        for wish in (Wish.PAUSE, Wish.RUN, Wish.YIELD, Wish.ABORT):
+            await store.commit(Writes(wishes=(("op_1", wish),)))
+            found = await store.operation("op_1")
+            assert found is not None
+            assert found.wish is wish
 
 
 async def test_a_step_that_failed_is_due_again_later_and_counted(tmp_path: Path) -> None:
