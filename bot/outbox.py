@@ -11,10 +11,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 
-from bot.store import ROOT, Standing, Store, Unsent
+from bot.store import ROOT, SHUT_OUT, Standing, Store, Unsent
 from commands.errors import Rejected, ReleaseBotError
+from commands.reply import Reply
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +24,20 @@ GAP = 1.0  # seconds between posts to one channel, https://docs.slack.dev/apis/w
 BURST = 5  # posts in a row that are let through before the gap counts: "short bursts" in the same place
 FIRST_RETRY = 0.5  # seconds; doubled with each failure in a row
 LAST_RETRY = 60.0  # seconds
+TRIES = 20
+"""Of a message that nobody confirms: 13 minutes by the waits between them. Then what follows it gets its turn."""
+UPDATE_TRIES = 12
+"""Of a newer state of something that stands already: 5 minutes. What follows in the thread says it, too."""
 MISTAKES = 5
 """Tries of a message that fails in a way nobody foresaw, so that it does not stop its channel for good."""
 POLL = 5.0  # seconds between looks without a reason
+
+
+INVITE_ME = Reply("I cannot post in this channel; invite me with /invite @release-bot and say it again.")
+
+
+class ShutOut(Rejected):
+    """Nothing can be posted in that channel: we are not in it, it is archived, or there is none."""
 
 
 class Chat(Protocol):
@@ -40,7 +53,13 @@ class Chat(Protocol):
 
     async def whisper(
         self, channel: str, account: str, payload: Mapping[str, Any], thread: str = "", request: str = ""
-    ) -> None: ...
+    ) -> None:
+        """Only that person sees it; without a channel, as a direct message."""
+
+
+def backoff(attempts: int) -> float:
+    """Seconds between the try that followed so many vain ones and the next."""
+    return min(LAST_RETRY, FIRST_RETRY * 2.0 ** min(attempts, 8))
 
 
 class Pace:
@@ -134,25 +153,28 @@ class Outbox:
             first = _roots_first(messages)[0]
             same = [message for message in messages if _same_slot(first, message)]
             try:
-                await self._send(same[-1], [message.id for message in same[:-1]])
+                await self._send(same[-1], same[:-1])
             except Exception as error:  # noqa: BLE001  (whatever it runs into, the message is tried again or given up)
-                await self._not_sent(same[-1], error)
+                await self._not_sent(same[-1], same[:-1], error)
                 return
 
-    async def _send(self, message: Unsent, replaced: Sequence[int]) -> None:
+    async def _send(self, message: Unsent, replaced: Sequence[Unsent]) -> None:
         if message.only_for:
             thread = message.thread or (await self._thread(message) or "")
             await self._whisper(message, thread)
-            await self._store.sent(message, "", replaced)
+            await self._store.sent(message, "")
             return
         standing = await self._store.slot(message.operation, message.slot) if message.slot else None
         ts = await self._updated(message, standing) if standing is not None else None
-        if ts is None:
-            ts = await self._posted(message)
-        if ts is None:
-            await self._store.never_sent(message)
+        try:
+            if ts is None:
+                ts = await self._posted(message)
+        except Rejected as error:
+            log.error("message %d to %s is given up: %s", message.id, message.channel, error)  # noqa: TRY400
+            tells = INVITE_ME if isinstance(error, ShutOut) else None
+            await self._store.never_sent((*replaced, message), tells)
             return
-        await self._store.sent(message, ts, replaced)
+        await self._store.sent(message, ts, [each.id for each in replaced])
         self._said(message, ts)
 
     async def _thread(self, message: Unsent) -> str | None:
@@ -171,40 +193,56 @@ class Outbox:
             return None
         return standing.ts
 
-    async def _posted(self, message: Unsent) -> str | None:
-        """Its ts; None: refused, even as plain text."""
+    async def _posted(self, message: Unsent) -> str:
+        """Its ts. `Rejected`: refused, even as plain text."""
         thread = message.thread
         if message.operation and message.slot != ROOT:
             thread = await self._thread(message) or ""
-        for payload in (message.payload, {"text": message.payload.get("text", "")}):
-            if self._gap > 0:
-                await asyncio.sleep(self._paces.setdefault(message.channel, Pace(self._gap, self._burst)).wait())
-            try:
-                return await self._chat.post(message.channel, payload, thread)
-            except Rejected as error:
-                log.warning("message %d to %s was refused: %s", message.id, message.channel, error)
-        return None
+        try:
+            return await self._post(message.channel, message.payload, thread)
+        except ShutOut:
+            raise
+        except Rejected as error:
+            log.warning("message %d to %s was refused, so it is said plainly: %s", message.id, message.channel, error)
+            return await self._post(message.channel, {"text": message.payload.get("text", "")}, thread)
+
+    async def _post(self, channel: str, payload: Mapping[str, Any], thread: str) -> str:
+        if self._gap > 0:
+            await asyncio.sleep(self._paces.setdefault(channel, Pace(self._gap, self._burst)).wait())
+        return await self._chat.post(channel, payload, thread)
 
     async def _whisper(self, message: Unsent, thread: str) -> None:
         """It was said, or refused: who is not there any more cannot be told."""
         try:
             await self._chat.whisper(message.channel, message.only_for, message.payload, thread, message.request)
         except Rejected as error:
-            log.warning("message %d could not be whispered: %s", message.id, error)
+            if message.slot == SHUT_OUT and message.channel:
+                await self._whisper(_directly(message), "")
+            else:
+                log.warning("message %d could not be whispered: %s", message.id, error)
 
-    async def _not_sent(self, message: Unsent, error: Exception) -> None:
-        """It is noted, and the channel waits as long as it must."""
+    async def _tries(self, message: Unsent, error: Exception) -> int:
+        """How often it may be tried."""
+        if not isinstance(error, ReleaseBotError):
+            return MISTAKES
+        stands = message.slot and not message.only_for and await self._store.slot(message.operation, message.slot)
+        return UPDATE_TRIES if stands else TRIES
+
+    async def _not_sent(self, message: Unsent, replaced: Sequence[Unsent], error: Exception) -> None:
+        """It is noted, and the channel waits as long as it must; or it was tried often enough, and is given up."""
         foreseen = isinstance(error, ReleaseBotError)
         asked = float(getattr(error, "retry_after", 0.0))
-        after = max(asked, min(LAST_RETRY, FIRST_RETRY * 2 ** min(message.attempts, 8)))
-        log.warning(
-            "message %d not sent, again in %.1f s: %s", message.id, after, error, exc_info=None if foreseen else error
-        )
+        after = max(asked, backoff(message.attempts))
+        trace = None if foreseen else error
         with suppress(ReleaseBotError):  # then it is tried again sooner or more often than we mean to
-            if foreseen or message.attempts + 1 < MISTAKES:
-                await self._store.not_sent(message)
-            else:
-                await self._store.never_sent(message)
+            tries = message.attempts + 1
+            if tries >= await self._tries(message, error):
+                says = "message %d to %s is given up after %d tries: %s"
+                log.error(says, message.id, message.channel, tries, error, exc_info=trace)
+                await self._store.never_sent((*replaced, message))
+                return
+            log.warning("message %d not sent, again in %.1f s: %s", message.id, after, error, exc_info=trace)
+            await self._store.not_sent(message)
         with suppress(TimeoutError):
             async with asyncio.timeout(after):
                 await self._stopping.wait()
@@ -222,6 +260,12 @@ def _roots_first(messages: Sequence[Unsent]) -> Sequence[Unsent]:
         return (first[message.operation] if is_root else message.id, not is_root, message.id)
 
     return sorted(messages, key=place)
+
+
+def _directly(message: Unsent) -> Unsent:
+    """The same without a channel, so that only its words tell which one is meant."""
+    text = f"<#{message.channel}>: {message.payload.get('text', '')}"
+    return replace(message, channel="", payload={"text": text})
 
 
 def _same_slot(one: Unsent, other: Unsent) -> bool:

@@ -26,6 +26,7 @@ from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.outbox import ShutOut
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from commands.reply import Bold, Button, Code, Confirm, Line, Link, Mention, Piece, Reply, Text, Tone, When, plain
 
@@ -534,7 +535,8 @@ def _client(
 
 _BUSY = frozenset({"ratelimited", "rate_limited"})
 _THEIR_FAULT = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
-_NOT_THERE = frozenset({"not_in_channel", "channel_not_found", "user_not_in_channel"})
+_SHUT_OUT = frozenset({"not_in_channel", "channel_not_found", "is_archived"})
+_NOT_THERE = _SHUT_OUT | {"user_not_in_channel"}
 
 
 def error_of(error: SlackApiError) -> str:
@@ -602,7 +604,10 @@ class SlackChat:
         self.ways_back = ways_back or WaysBack()
 
     async def post(self, channel: str, payload: Mapping[str, Any], thread: str = "") -> str:
-        """It stands in the channel; its ts. `OutcomeUnknown` where nobody can tell whether it does."""
+        """It stands in the channel; its ts. `OutcomeUnknown` where nobody can tell whether it does.
+
+        `ShutOut`: nothing of ours can stand there.
+        """
         try:
             answer = await self._client.chat_postMessage(
                 channel=channel, thread_ts=thread or None, unfurl_links=False, unfurl_media=False, **payload
@@ -611,6 +616,8 @@ class SlackChat:
         except KeyError as error:
             raise OutcomeUnknown("Slack did not say where it put the message.") from error
         except _TROUBLE as error:
+            if isinstance(error, SlackApiError) and (word := error_of(error)) in _SHUT_OUT:
+                raise ShutOut(f"Slack lets us post nothing there ({word}).") from error
             translated(error, "the message", repeatable=False)
 
     async def update(self, channel: str, ts: str, payload: Mapping[str, Any]) -> None:
@@ -623,12 +630,15 @@ class SlackChat:
     async def whisper(
         self, channel: str, account: str, payload: Mapping[str, Any], thread: str = "", request: str = ""
     ) -> None:
-        """Only that person sees it, if they are there now. `request`: whose way back to use where we are not."""
+        """Only that person sees it, if they are there now. `request`: whose way back to use where we are not.
+
+        Without a channel it is a direct message. The same twice is no harm, so no outcome is ever unknown.
+        """
         found = _ACCOUNT.fullmatch(account)
         if found is None:
             raise Rejected("This account cannot be whispered to in Slack.")
         if not channel:
-            await self._respond(request, payload, thread)
+            await self._direct(found[1], payload)
             return
         try:
             await self._client.chat_postEphemeral(channel=channel, user=found[1], thread_ts=thread or None, **payload)
@@ -636,6 +646,15 @@ class SlackChat:
             if error_of(error) not in _NOT_THERE:
                 translated(error, "a private message", repeatable=True)
             await self._respond(request, payload, thread)
+        except _TROUBLE as error:
+            translated(error, "a private message", repeatable=True)
+
+    async def _direct(self, user: str, payload: Mapping[str, Any]) -> None:
+        # A user's id in the place of a channel posts in their App Home's Messages tab, with chat:write alone:
+        # https://docs.slack.dev/reference/methods/chat.postMessage#app_home ; the tab must be enabled in the manifest,
+        # or the answer is messages_tab_disabled.
+        try:
+            await self._client.chat_postMessage(channel=user, unfurl_links=False, unfurl_media=False, **payload)
         except _TROUBLE as error:
             translated(error, "a private message", repeatable=True)
 

@@ -39,6 +39,8 @@ LEASE = 10.0  # seconds: a dead runner's work is taken over about 9 s later (mea
 PATIENCE = 2.0  # seconds: what is not on disk by then is refused while Slack's 3 s still allow an answer
 ROOT = "root"
 """The slot that opens an operation's thread."""
+SHUT_OUT = "shut out"
+"""The slot of what tells an asker that the answer could not be posted where it belongs."""
 
 _LOST = "Somebody newer has taken this over."
 
@@ -702,9 +704,29 @@ class Store:
             )
         )
 
-    async def never_sent(self, message: Unsent) -> None:
-        """It is given up."""
-        await self._writer.write(lambda books: _settle(books, (message.id,), "given up", ""))
+    async def never_sent(self, messages: Sequence[Unsent], tells: Reply | None = None) -> None:
+        """They are given up. `tells` is whispered to whoever asked for one of them, once for each request."""
+        payload = "" if tells is None else _json(self._render(tells))
+
+        def work(books: _Books) -> None:
+            _settle(books, (message.id for message in messages), "given up", "")
+            for message in messages if tells is not None else ():
+                books.run(
+                    "INSERT INTO outbox (channel, operation, slot, thread, only_for, request, payload, state, ts,"
+                    " attempts, at) SELECT :channel, '', :slot, '', account, id, :payload, 'waiting', '', 0, :now"
+                    " FROM requests WHERE id = :request"
+                    " AND NOT EXISTS (SELECT 1 FROM outbox WHERE request = :request AND slot = :slot)",
+                    {
+                        "channel": message.channel,
+                        "slot": SHUT_OUT,
+                        "payload": payload,
+                        "now": books.now,
+                        "request": message.request,
+                    },
+                )
+                books.rings.add(self.filled)
+
+        await self._writer.write(work)
 
     # Looking after ourselves ----------------------------------------------------------------------------------------
 

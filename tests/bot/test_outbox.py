@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from bot.outbox import Chat, Outbox, Pace
+from bot import outbox
+from bot.outbox import Chat, Outbox, Pace, ShutOut
 from bot.store import Store, Unsent
-from commands.errors import OutcomeUnknown, Rejected, Unavailable
+from commands.errors import OutcomeUnknown, Rejected, ReleaseBotError, Unavailable
 from commands.ports import Message, Writes
 from commands.reply import Reply
-from tests.bot.books import MAYA, OTHER, closed, created, fresh, opened
+from tests.bot.books import MAYA, OTHER, closed, created, fresh, opened, request
 
 CHECKOUT = "C0CHECKOUT"
 RELEASES = "C0RELEASES"
@@ -49,6 +50,10 @@ class Talk(Chat):
         """Messages (by ts) that cannot be updated."""
         self.plain_only: set[str] = set()
         """Texts whose blocks are refused."""
+        self.away: set[str] = set()
+        """Channels that it is not in."""
+        self.ways_back: set[str] = set()
+        """Requests that can be answered in private even there."""
 
     def _trouble(self) -> None:
         if self.trouble and (error := self.trouble.pop(0)) is not None:
@@ -56,6 +61,8 @@ class Talk(Chat):
 
     async def post(self, channel: str, payload: Mapping[str, Any], thread: str = "") -> str:
         self._trouble()
+        if channel in self.away:
+            raise ShutOut("not_in_channel")
         if payload["text"] in self.plain_only and "blocks" in payload:
             raise Rejected("invalid_blocks")
         self.said.append(Said(f"{len(self.said)}.0", channel, payload["text"], thread))
@@ -73,6 +80,8 @@ class Talk(Chat):
         self, channel: str, account: str, payload: Mapping[str, Any], thread: str = "", request: str = ""
     ) -> None:
         self._trouble()
+        if channel in self.away and request not in self.ways_back:
+            raise Rejected("no way there")
         self.said.append(Said(f"{len(self.said)}.0", channel, payload["text"], thread, account))
 
     def texts(self, channel: str = CHECKOUT) -> list[str]:
@@ -304,6 +313,106 @@ async def test_a_message_that_always_fails_in_a_way_nobody_foresaw_does_not_stop
     async with opened(tmp_path) as store:
         talk.trouble = [ZeroDivisionError()] * 5
         await commit(store, say("poison"), say("next"))
+        await all_sent(store, talk)
+        assert talk.texts() == ["next"]
+
+
+@pytest.mark.parametrize("error", [Unavailable("500"), OutcomeUnknown("perhaps"), Busy(0.0)])
+async def test_a_message_that_slack_never_takes_is_given_up_loudly_and_the_others_get_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: ReleaseBotError
+) -> None:
+    monkeypatch.setattr("bot.outbox.FIRST_RETRY", 0.0)
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        talk.trouble = [error] * outbox.TRIES
+        await commit(store, say("poison"), say("next"))
+        await all_sent(store, talk)
+        assert talk.texts() == ["next"]
+        assert [each.levelname for each in caplog.records if "given up" in each.message] == ["ERROR"]
+        talk.trouble = [error] * (outbox.TRIES - 1)
+        await commit(store, say("hard"), say("easy"))
+        await all_sent(store, talk)
+        assert talk.texts() == ["next", "hard", "easy"]
+
+
+def test_a_message_is_tried_for_more_than_ten_minutes_and_an_update_for_less() -> None:
+    def minutes(tries: int) -> float:
+        return sum(outbox.backoff(attempts) for attempts in range(tries - 1)) / 60
+
+    assert 10 < minutes(outbox.TRIES) < 15
+    assert 1 < minutes(outbox.UPDATE_TRIES) < 10
+
+
+async def test_an_update_that_slack_never_takes_is_given_up_sooner_with_what_it_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bot.outbox.FIRST_RETRY", 0.0)
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        await commit(store, say("waiting", operation="op_1", slot="root"))
+        await all_sent(store, talk)
+        talk.trouble = [Unavailable("500")] * outbox.UPDATE_TRIES
+        await commit(store, say("running", operation="op_1", slot="root"))
+        await commit(store, say("10 %", operation="op_1", slot="root"), say("a step", operation="op_1"))
+        await all_sent(store, talk)
+        assert talk.texts() == ["waiting", "a step"]
+        await commit(store, say("done", operation="op_1", slot="root"))
+        await all_sent(store, talk)
+        assert [(each.text, each.had) for each in talk.said] == [("done", ["waiting"]), ("a step", [])]
+
+
+async def asked(store: Store, *ids: str) -> None:
+    for id in ids:
+        assert await store.take(request(id), MAYA, answered=True)
+
+
+async def test_who_asked_where_the_bot_is_not_hears_of_it_once_for_each_request(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    talk = Talk()
+    talk.away, talk.ways_back = {CHECKOUT}, {"r1", "r2", "r3"}
+    url = fresh(tmp_path)
+    async with closed(url) as store:
+        await asked(store, "r1", "r2")
+        await commit(
+            store, say("waiting", operation="op_1", slot="root", request="r1"), say("a step", operation="op_1")
+        )
+        await commit(store, say("running", operation="op_1", slot="root"), say("frozen", request="r2"))
+        await all_sent(store, talk)
+        told = (CHECKOUT, outbox.INVITE_ME.title, MAYA.account)
+        assert [(each.channel, each.text, each.only_for) for each in talk.said] == [told, told]
+    async with closed(url) as store:
+        await commit(store, say("done", operation="op_1", slot="root", request="r1"), say("of nobody", request="r3"))
+        await all_sent(store, talk)
+        assert len(talk.said) == 2
+        talk.away.clear()
+        await commit(store, say("thawed", request="r2"))
+        await all_sent(store, talk)
+        assert talk.texts()[2:] == ["thawed"]
+
+
+async def test_who_asked_hears_of_it_directly_where_there_is_no_other_way(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    talk = Talk()
+    talk.away = {CHECKOUT}
+    async with opened(tmp_path) as store:
+        await asked(store, "r1")
+        await commit(store, say("waiting", operation="op_1", slot="root", request="r1"))
+        await all_sent(store, talk)
+        [told] = talk.said
+        assert (told.channel, told.only_for) == ("", MAYA.account)
+        assert told.text == f"<#{CHECKOUT}>: {outbox.INVITE_ME.title}"
+
+
+async def test_nobody_is_asked_for_an_invitation_where_the_message_itself_was_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        await asked(store, "r1")
+        talk.trouble = [Rejected("msg_too_long"), Rejected("msg_too_long")]
+        await commit(store, say("too long", request="r1"), say("next"))
         await all_sent(store, talk)
         assert talk.texts() == ["next"]
 

@@ -11,12 +11,14 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
+from bot.outbox import ShutOut
 from bot.slack_out import (
     BLOCKS_MAX,
     ActionId,
@@ -410,6 +412,31 @@ async def test_the_private_way_back_is_used_five_times_at_most(p: Post, caplog: 
     assert len(p.slack.responded) == 5
     assert p.slack.responded[0]["replace_original"] is False
     assert not p.slack.whispers
+
+
+@pytest.mark.parametrize("word", ["not_in_channel", "channel_not_found", "is_archived"])
+async def test_a_channel_that_we_are_shut_out_of_is_told_apart_and_the_way_back_still_goes(p: Post, word: str) -> None:
+    refused = {"ok": False, "error": word}
+    p.slack.faults["chat.postMessage"] = [web.json_response(refused)]
+    with pytest.raises(ShutOut, match=word):
+        await p.chat.post("C1", SAID)
+    p.slack.faults["chat.postEphemeral"] = [web.json_response(refused)]
+    p.chat.ways_back.remember("r1", f"{p.slack.address}respond/secretkey")
+    await p.chat.whisper("C1", MAYA, SAID, request="r1")
+    assert len(p.slack.responded) == 1
+
+
+async def test_without_a_channel_a_whisper_is_a_direct_message(p: Post) -> None:
+    await p.chat.whisper("", MAYA, SAID, thread="1.5", request="r1")
+    [((channel, _), said)] = p.slack.messages.items()
+    assert (channel, said["text"]) == ("U0MAYA", "checkout is waiting.")
+    assert "thread_ts" not in said
+    p.slack.faults["chat.postMessage"] = [web.json_response({"ok": False, "error": "messages_tab_disabled"})]
+    with pytest.raises(Rejected, match="messages_tab_disabled"):
+        await p.chat.whisper("", MAYA, SAID)
+    p.slack.faults["chat.postMessage"] = [web.Response(status=500)]
+    with pytest.raises(Unavailable):
+        await p.chat.whisper("", MAYA, SAID)
 
 
 def test_a_way_back_ends_after_half_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -245,9 +245,13 @@ class SlackWorld:
     def messages(self, where: str, thread: str | None = None, who: str | None = None) -> list[Message]:
         """A channel's messages, oldest first, replies among them; with `thread` only that one.
 
+        `@maya` is the direct messages of that person and the bot.
         `who` sees what is theirs; without, what was shown to one person is there too. Raises Impossible.
         """
-        channel = self.workspace.channel(where)
+        if where.startswith("@"):
+            channel = self.workspace.direct(self.workspace.person(where).id)
+        else:
+            channel = self.workspace.channel(where)
         viewer = self.workspace.person(who) if who is not None else None
         if viewer is not None and viewer.id not in channel.members:
             raise Impossible(f"{viewer.handle} is not in #{channel.name}")

@@ -11,6 +11,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.sandbox.slack.model import Impossible
 from bot.sandbox.slack.world import SlackWorld
 from tests.bot.sandbox.standin import APP_TOKEN, BUTTONS, MODAL, SetClock, StandIn, workspace
 
@@ -68,6 +69,21 @@ async def test_a_message_is_posted_answered_in_its_thread_changed_and_deleted(
     assert world.messages("releases")[0].blocks == []
     await client.chat_delete(channel=HERE, ts=str(nested["ts"]))
     assert texts(world) == ["checkout is live", "1 %"]
+
+
+async def test_what_is_posted_to_a_person_stands_in_their_direct_messages(
+    world: SlackWorld, client: AsyncWebClient
+) -> None:
+    assert world.messages("@maya") == []
+    posted = await client.chat_postMessage(channel="U0MAYA", text="only you")
+    assert posted["channel"] == "D0MAYA"
+    for where in ("@maya", "D0MAYA"):
+        assert [(m.text, m.ephemeral_to) for m in world.messages(where, who="maya")] == [("only you", None)]
+    with pytest.raises(Impossible, match="gus is not in"):
+        world.messages("@maya", who="gus")
+    with pytest.raises(SlackApiError) as nobody:
+        await client.chat_postMessage(channel="U0NOBODY", text="hello?")
+    assert code(nobody) == "channel_not_found"
 
 
 async def test_no_two_messages_have_the_same_ts_even_when_the_clock_stands_or_goes_back(
