@@ -361,6 +361,18 @@ async def test_an_update_that_slack_never_takes_is_given_up_sooner_with_what_it_
         assert [(each.text, each.had) for each in talk.said] == [("done", ["waiting"]), ("a step", [])]
 
 
+async def test_where_the_newest_state_is_refused_no_older_one_is_said_instead(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        talk.trouble = [Rejected("msg_too_long"), Rejected("msg_too_long")]
+        await commit(store, say("waiting", operation="op_1", slot="root"), say("done", operation="op_1", slot="root"))
+        await commit(store, say("next"))
+        await all_sent(store, talk)
+        assert talk.texts() == ["next"]
+
+
 async def asked(store: Store, *ids: str) -> None:
     for id in ids:
         assert await store.take(request(id), MAYA, answered=True)
