@@ -270,12 +270,13 @@ class Hand:
 
     async def _judge(self) -> Writes:
         """The new revision has answered enough real requests, and well."""
-        operation, bounds = self.operation, self.plan.health
+        bounds = self.plan.health
         if bounds is None:
             return self._next({"mark": Mark.NOTE.value, "says": "no bounds to judge by"})
         moved = await self._moved_by_others()
         if moved is not None:
             return moved
+        operation = self.operation
         hold = timedelta(seconds=self.plan.steps[operation.moment.index].hold_seconds)
         every = timedelta(seconds=max(1.0, bounds.resolution_seconds))
         waited = self.now - (operation.since or self.now)
@@ -314,9 +315,11 @@ class Hand:
     async def _moved_by_others(self) -> Writes | None:
         """What is written where traffic is not where this step put it; None: it is."""
         running = await self.world.runs.running(self.site)
-        if not running.settled or _same(running.serving, self._shares()):
-            return None
         key = f"strange:{self.operation.moment.index}"
+        if not running.settled or _same(running.serving, self._shares()):
+            seen = {name: value for name, value in self.operation.seen.items() if name != key}
+            self.operation = replace(self.operation, seen=seen)
+            return None
         looks = self.operation.seen.get(key, 0) + 1
         if looks < STRANGE:
             return Writes(operation=replace(self.operation, seen={**self.operation.seen, key: looks}), due=LOOK)

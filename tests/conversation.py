@@ -17,7 +17,7 @@ or whole lines where it stands alone.
 Deeds: `maya: /release …` types; `maya in #checkout: …` there; `omar: [Approve]` presses the newest such button, or one
 that is gone by now; `omar: [Approve] (first seen)` the oldest; `omar: [Reject] too early` gives the words it asks for;
 `omar & lea: [Approve]` both at once. `… 24 h later` moves the clock. `… once: serves 10 %`, after a deed, stops as soon
-as the bot has said so.
+as the bot has said so; `… once a write is late`, as soon as one was sent that has yet to arrive.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Part:
 _DEED = re.compile(r"(?P<who>(?!bot\b)[a-z]+(?: & [a-z]+)*)(?: in #(?P<channel>\w+))?: (?P<says>.+)")
 _PRESS = re.compile(r"\[(?P<label>[^\]]+)\](?P<first> \(first seen\))?(?: (?P<words>.+))?")
 _LATER = re.compile(r"… (?P<count>\d+) (?P<unit>s|min|h|d) later")
-_ONCE = re.compile(r"… once: (?P<words>.+)")
+_ONCE = re.compile(r"… once(?:: (?P<words>.+)| a write is late)")
 
 
 def _parts(page: str) -> list[Part]:
@@ -187,6 +187,7 @@ async def plays(page: str, town: Town) -> None:
 async def _do(deed: str, bot: Bot, once: re.Match[str] | None) -> None:
     town = bot.town
     town.clock.move(timedelta(milliseconds=1))  # nobody acts twice at the same instant
+    before = len(town.slack.messages)
     if later := _LATER.fullmatch(deed):
         town.clock.move(timedelta(**{_UNITS[later["unit"]]: int(later["count"])}))
     elif _ONCE.fullmatch(deed):
@@ -196,10 +197,13 @@ async def _do(deed: str, bot: Bot, once: re.Match[str] | None) -> None:
         await bot.hears(*(_request(town, who, channel, said["says"]) for who in said["who"].split(" & ")))
     else:
         raise AssertionError(f"nobody knows what this means: {deed}")
-    before = len(town.slack.messages)
 
     def enough() -> bool:
-        return once is not None and any(once["words"] in m.now["text"] for m in town.slack.messages[before:])
+        if once is None:
+            return False
+        if once["words"] is None:
+            return town.runs.on_its_way()
+        return any(once["words"] in m.now["text"] for m in town.slack.messages[before:])
 
     await bot.rests(enough)
 

@@ -107,6 +107,8 @@ class Fault(Enum):
     """Somebody else was faster, but changed nothing that matters."""
     FAILS = auto()
     """It is accepted, and ends badly without changing anything."""
+    LATE = auto()
+    """Nobody hears of it for `late_by`; then it is carried out, over whatever was written meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,15 @@ class _Pending:
 
 
 @dataclass
+class _Late:
+    """A write on its way."""
+
+    at: datetime
+    lines: tuple[Share, ...]
+    lease: Lease
+
+
+@dataclass
 class _Place:
     site: Site
     revisions: dict[str, Revision]
@@ -143,6 +154,7 @@ class _Place:
     fence: int = 0
     operation: str = ""
     pending: _Pending | None = None
+    late: _Late | None = None
 
 
 class Runs:
@@ -159,6 +171,9 @@ class Runs:
         """Reads get no answer."""
         self.faults: deque[Fault] = deque()
         """What goes wrong with the next writes, one each."""
+        self.late_by = timedelta(seconds=8)
+        self.stale: deque[bool] = deque()
+        """Whether the next looks at traffic, one each, show what served before."""
         self.writes: list[Write] = []
         self.ended: dict[str, Settled] = {}
         self.witness: Callable[[Write], Awaitable[None]] | None = None
@@ -184,6 +199,16 @@ class Runs:
         place.wanted, place.fence, place.operation = lines, 0, ""
         place.version += 1
 
+    def somebody_is_busy(self, site: Site, span: timedelta) -> None:
+        """Not us: another change of the service takes so long, and moves no traffic."""
+        place = self._now(site)
+        place.pending = _Pending("theirs", self._clock.now() + span, True, "", place.serving)
+        place.version += 1
+
+    def on_its_way(self) -> bool:
+        """True while a late write has not arrived."""
+        return any(self._now(site).late for site in self.places)
+
     def traffic(self, service: str, environment: str = "prod") -> dict[str, int]:
         """Whole per cent by revision, lines of 0 % left out."""
         return _percents(self._now(site_of(service, environment)).serving)
@@ -204,6 +229,11 @@ class Runs:
 
     def _now(self, site: Site) -> _Place:
         place = self.places[site]
+        if place.late is not None and self._clock.now() >= place.late.at:
+            late, place.late = place.late, None
+            place.wanted, place.fence, place.operation = late.lines, late.lease.fence, late.lease.operation
+            place.version += 1
+            self._serve(place, late.lines, late.at)
         pending = place.pending
         if pending is not None and self._clock.now() >= pending.done_at:
             place.pending = None
@@ -228,9 +258,10 @@ class Runs:
     async def running(self, site: Site) -> Running:
         self._reachable()
         place = self._now(site)
+        old = bool(self.stale) and self.stale.popleft()
         serving = tuple(
             replace(share, address=f"https://{share.tag}---{share.revision}" if share.tag else "")
-            for share in place.serving
+            for share in (place.since[-2][1] if old else place.serving)
         )
         return Running(
             site,
@@ -298,6 +329,9 @@ class Runs:
             place.version += 1
             raise Conflict("Somebody else changed the service in the meantime; nothing was changed.")
         if fault is Fault.LOST_REQUEST:
+            raise OutcomeUnknown("The change got no answer.")
+        if fault is Fault.LATE:
+            place.late = _Late(self._clock.now() + self.late_by, shares, lease)
             raise OutcomeUnknown("The change got no answer.")
         changed = made is not None or _percents(place.wanted) != _percents(shares)
         write = Write(lease.operation, lease.fence, site, shares, changed, made.name if made else "")
@@ -532,6 +566,15 @@ class Policies:
         """The path to production changes in these keys; the policy has another hash from now on."""
         raw = _story().model_dump(mode="python", by_alias=True)
         raw["paths"] = [{**raw["paths"][0], **to_prod}]
+        self._replace(raw)
+
+    def drop(self, service: str) -> None:
+        """It is about this service no more."""
+        raw = _story().model_dump(mode="python", by_alias=True)
+        del raw["services"][service]
+        self._replace(raw)
+
+    def _replace(self, raw: Mapping[str, Any]) -> None:
         number = int(self._active.hash[0]) + 1
         self._active = ActivePolicy(policy=Policy.model_validate(raw), hash=f"{number}" * 64, source="story.yaml")
 

@@ -138,6 +138,14 @@ def test_what_is_no_finite_number_is_none(word: str) -> None:
     assert "max_error_percent: write a number" in complaint
 
 
+def test_whoever_would_give_up_before_the_numbers_come_is_told_when_they_come() -> None:
+    (complaint,) = with_("to: prod\n", "to: prod\n    rollout: {health: {give_up_after: PT270S}}\n")
+    assert complaint == (
+        "line 28: paths.stage→prod.rollout.health.give_up_after: numbers come 270 s late "
+        "(measure: delay and resolution), so give it longer"
+    )
+
+
 def test_times_dates_and_versions_stay_words() -> None:
     window = """
 windows:

@@ -9,7 +9,7 @@ import pytest
 from commands.ports import Request
 from policy.facts import CheckState
 from tests.conversation import Bot, plays
-from tests.world import Behaviour, Fault, Town, commit, digest, revision_of, site_of
+from tests.world import HOUR, Behaviour, Fault, Town, commit, digest, revision_of, site_of
 
 ASKED = """
     maya: /release promote checkout stage→prod
@@ -545,6 +545,46 @@ async def test_another_build_in_stage_needs_agreement_of_its_own(town: Town) -> 
 
 
 @pytest.mark.requirement("D-01")
+async def test_a_request_for_a_named_version_never_becomes_one_for_another(town: Town) -> None:
+    await plays(ASKED.replace("stage→prod\n", "stage→prod c2c2c2c2\n"), town)
+    town.version("checkout", 3, "Hurry", "tom")
+    town.deployed("checkout", "stage", 3, ago=25 * HOUR)
+    await plays(
+        APPROVED
+        + """
+    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+         …
+         ? same-digest: stage serves c3c3c3c3c3c3, not c2c2c2c2; only what it serves can be promoted
+         …
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 8 of 13 rules not met (same-digest, …) [Check again] [Cancel]
+    """,
+        town,
+    )
+    assert town.runs.writes == []
+
+
+async def test_a_service_that_the_policy_drops_blocks_its_open_request_and_why_says_so(town: Town) -> None:
+    await plays(ASKED, town)
+    town.policies.drop("checkout")
+    await plays(
+        """
+    … 5 min later
+    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+         …
+         ✗ allowed-path: no service checkout; there are payments and search
+         …
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 10 of 13 rules not met (allowed-path, …) [Check again] [Cancel]
+    lea: /release why op_82f3e9c695
+    bot → lea: checkout c2c2c2c2c2c2 → prod: 10 of 13 rules not met (allowed-path, …).
+         …
+         ✗ allowed-path: no service checkout; there are payments and search
+         …
+    """,
+        town,
+    )
+
+
+@pytest.mark.requirement("D-01")
 async def test_another_policy_voids_the_approvals(town: Town) -> None:
     await plays(ASKED, town)
     town.policies.change(approvals=[{"role": "release_manager"}, {"role": "tech_lead"}])
@@ -816,3 +856,30 @@ async def test_a_build_whose_hold_was_lifted_ships_with_the_revision_that_is_the
     await plays(SERVES_10.replace("deployment 16", "deployment 17") + ON_TO_100 + LIVE + PLAN_SETTLED, town)
     assert town.runs.serving("checkout") == digest("checkout", 2)
     assert [write.creates for write in town.runs.writes if write.creates] == ["checkout-r-c2c2c2c2c2c2"]
+
+
+async def test_a_build_that_never_came_up_ships_with_a_second_revision_once_its_hold_is_lifted(town: Town) -> None:
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(starts=False)
+    await plays(
+        STARTED
+        + """
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 does not come up: …
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again
+    bot: checkout c2c2c2c2c2c2 → prod failed. It took … [Lift the hold]
+    bot now: checkout c2c2c2c2c2c2 → prod failed. [Lift the hold]
+    """
+        + PLAN_SETTLED
+        + """
+    omar: [Lift the hold] its secret was missing
+    bot: @omar lifted the hold H-… on checkout c2c2c2c2c2c2: its secret was missing
+    """,
+        town,
+    )
+    town.runs.behaviours.clear()
+    again = (SERVES_10.replace("deployment 16", "deployment 17") + ON_TO_100).replace(
+        "checkout-r-c2c2c2c2c2c2", "checkout-r-c2c2c2c2c2c2-2"
+    )
+    await plays(again + LIVE + PLAN_SETTLED, town)
+    assert town.runs.serving("checkout") == digest("checkout", 2)
+    made = [write.creates for write in town.runs.writes if write.creates]
+    assert made == ["checkout-r-c2c2c2c2c2c2", "checkout-r-c2c2c2c2c2c2-2"]

@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from commands.consider import consider
+from commands.operation import Wish
+from commands.ports import Request, Writes
 from policy.model import Digest
-from tests.commands.test_promote import AT_10, LIVE, ON_TO_100, PLAN_SETTLED, SERVES_10
-from tests.conversation import plays
-from tests.world import HOUR, Fault, Town, digest, revision_of, site_of
+from tests.commands.test_promote import ASKED, AT_10, LIVE, ON_TO_100, PLAN_SETTLED, SERVES_10
+from tests.conversation import Bot, plays
+from tests.world import HOUR, Fault, Town, commit, digest, revision_of, site_of
 
 SHIPPED = SERVES_10 + ON_TO_100 + LIVE + PLAN_SETTLED
 BACK_STEPS = """
@@ -280,3 +283,123 @@ async def test_what_nobody_can_say_serves_blocks_it_with_the_reason(town: Town) 
     )
     town.runs.away = False
     town.clock.move(timedelta(minutes=1))
+
+
+# It comes first -----------------------------------------------------------------------------------------------------
+
+TAKES_OVER = (
+    """
+    bot: checkout c2c2c2c2c2c2 → prod was cancelled. It took …
+    """
+    + BACK_STEPS
+    + """
+    bot now: checkout c2c2c2c2c2c2 → prod was cancelled.
+    bot now: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    """
+)
+ABOUT_TO_BEGIN = """
+    ines: /release rollback checkout
+    bot: checkout c1c1c1c1c1c1 ⟲ prod is about to begin.
+    bot: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
+    … once: is about to begin
+    """
+
+
+async def test_nobody_pauses_what_it_takes_over_from(town: Town) -> None:
+    await plays(
+        AT_10
+        + ABOUT_TO_BEGIN
+        + """
+    maya: [Pause]
+    bot → maya: A rollback is taking over; that cannot be held up.
+    """
+        + TAKES_OVER,
+        town,
+    )
+    assert town.runs.serving("checkout") == digest("checkout", 1)
+
+
+async def test_a_pause_of_the_same_instant_does_not_hold_it_up(town: Town) -> None:
+    """Whoever answered the Pause had looked before the rollback was asked for, and wrote after it."""
+    await plays(AT_10 + ABOUT_TO_BEGIN, town)
+    async with Bot(town) as bot:
+        promotion = (await bot.store.open_operations())[0]
+        await bot.store.commit(Writes(wishes=((promotion.id, Wish.PAUSE),)))
+        await bot.rests()
+        assert await bot.store.open_operations() == ()
+    assert town.runs.serving("checkout") == digest("checkout", 1)
+
+
+async def test_a_promotion_that_is_approved_while_it_waits_does_not_begin_before_it(town: Town) -> None:
+    await plays(ASKED, town)
+    async with Bot(town) as bot:
+        (promotion,) = await bot.store.open_operations()
+        plan = promotion.plan.hash[:8] if promotion.plan else ""
+        for who, words in (("ines", "rollback checkout"), ("omar", f"approve {promotion.id} plan:{plan}")):
+            await bot.hears(Request(f"r-{who}", words, town.people.account(who), "C0RELEASES"))
+        (rollback,) = [other for other in await bot.store.open_operations() if other.id != promotion.id]
+        written = await consider(promotion, bot.world)
+        assert written.takes is None
+        assert written.operation is not None
+        assert written.operation.note == f"It begins when {rollback.id} is over."
+        await bot.rests()
+    assert town.runs.serving("checkout") == digest("checkout", 0)
+
+
+async def test_it_waits_only_so_long_for_a_platform_that_is_busy_with_something_else(town: Town) -> None:
+    await plays(SHIPPED, town)
+    town.runs.somebody_is_busy(site_of("checkout"), timedelta(minutes=1))
+    await plays(
+        """
+    ines: /release rollback checkout
+    """
+        + BACK.replace("1.2 s", "6.3 s"),
+        town,
+    )
+    assert town.runs.serving("checkout") == digest("checkout", 1)
+
+
+# To what is named ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("to", ["c", "c0c0c0", "sha256:c0", "checkout-r-"])
+async def test_a_few_letters_name_no_target(town: Town, to: str) -> None:
+    await plays(
+        f"""
+    ines: /release rollback checkout to {to}
+    bot → ines: checkout@prod cannot be rolled back: 1 of 4 rules not met (known-good-target). {to} was never verified here, or is gone; verified were …
+    """,
+        town,
+    )
+    assert town.runs.writes == []
+
+
+@pytest.mark.parametrize("to", ["checkout-r-c0c0c0c0c0c0", "c0c0c0c", "sha256:c0c0c0c0", "C0C0C0C0"])
+async def test_a_whole_name_or_seven_letters_name_one(town: Town, to: str) -> None:
+    await plays(
+        f"""
+    ines: /release rollback checkout to {to}
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for checkout c0c0c0c0c0c0 ⟲ prod: every rule is met
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0) serves 100 % again, 1.2 s after it was asked for
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recorded as GitHub deployment 16
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
+    """,
+        town,
+    )
+    assert town.runs.serving("checkout") == digest("checkout", 0)
+
+
+async def test_letters_that_two_targets_begin_with_name_neither(town: Town) -> None:
+    near, name = Digest("sha256:" + "c0c0c0c0" + "99" * 28), "checkout-00009-near"
+    town.runs.add(site_of("checkout"), name, near, None, town.clock.now() - 3 * HOUR)
+    town.github.add_deployment("acme/checkout", commit("checkout", 1), "prod", near, name, town.clock.now() - 3 * HOUR)
+    town.deployed("checkout", "prod", 2, ago=HOUR)
+    await plays(
+        """
+    ines: /release rollback checkout to c0c0c0c
+    bot → ines: checkout@prod cannot be rolled back: 1 of 4 rules not met (known-good-target). c0c0c0c names more than one of those that were verified here.
+    """,
+        town,
+    )
+    assert town.runs.writes == []

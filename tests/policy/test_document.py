@@ -84,6 +84,7 @@ def changed(*where: str | int, to: Any) -> dict[str, Any]:
         (("paths", 1, "rollout"), {"steps": [{"percent": 50}]}, "the last one is 100"),
         (("paths", 1, "rollout"), {"steps": [{"percent": 50}, {"percent": 10}, {"percent": 100}]}, "steps rise"),
         (("paths", 1, "model"), "branch_merge", "artifact"),
+        (("paths", 1, "rollout"), {"health": {"give_up_after": "PT270S"}}, "numbers come 270 s late"),
         (("environments", "stage", "rank"), 2, "two of them have the rank 2"),
         (("environments", "dev", "aliases"), ["STAGING"], "'staging' stands twice"),
         (("people", "omar", "slack"), "U0MAYA", "U0MAYA is linked to two people"),
@@ -115,6 +116,10 @@ def changed(*where: str | int, to: Any) -> dict[str, Any]:
 def test_what_does_not_fit_together_is_refused(where: tuple[str | int, ...], to: Any, says: str) -> None:
     with pytest.raises(ValidationError, match="(?s)" + says.replace("'", ".").replace("(", r"\(")):
         Policy.model_validate(changed(*where, to=to))
+
+
+def test_giving_up_one_second_after_the_numbers_come_is_allowed() -> None:
+    Policy.model_validate(changed("paths", 1, "rollout", to={"health": {"give_up_after": "PT271S"}}))
 
 
 def test_two_paths_for_the_same_service_are_refused_and_for_different_ones_are_not() -> None:

@@ -1,0 +1,135 @@
+"""While it is under way: held, let go on, aborted, and moved by somebody else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.commands.test_promote import AT_10, LIVE, ON_TO_100, PLAN_SETTLED, SERVES_10, TAKEN_BACK
+from tests.conversation import plays
+from tests.world import Behaviour, Town, digest, revision_of, site_of
+
+OLD, NEW = revision_of("checkout", 1), revision_of("checkout", 2)
+PAUSED = """
+    maya: [Pause]
+    bot: @maya paused it: traffic stays as it is.
+    bot now: checkout c2c2c2c2c2c2 → prod is held where it is. [Resume] [Abort]
+    """
+RESUMED = """
+    maya: [Resume]
+    bot: @maya resumed it.
+    """
+
+
+async def test_the_buttons_change_before_the_one_who_runs_it_has_noticed(town: Town) -> None:
+    await plays(
+        AT_10
+        + PAUSED
+        + """
+    … once: paused it
+    maya: [Abort]
+    bot: @maya aborted it: traffic goes back.
+    bot now: checkout c2c2c2c2c2c2 → prod is under way.
+    … once: aborted it
+    """,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {OLD: 90, NEW: 10}
+
+
+# Held ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_what_turns_bad_while_it_is_held_goes_back_and_nobody_has_to_resume_it(town: Town) -> None:
+    await plays(
+        SERVES_10
+        + """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: 10 %: healthy …
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 50 %
+    bot now: checkout c2c2c2c2c2c2 → prod is under way. [Pause] [Abort]
+    """
+        + PLAN_SETTLED
+        + """
+    … once: serves 50 %
+    """
+        + PAUSED,
+        town,
+    )
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(error_percent=50)
+    await plays(
+        """
+    … 10 s later
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: … requests failed at 50 % of traffic: 50.0 %, allowed 1 %
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again
+    bot: checkout c2c2c2c2c2c2 → prod was taken back. It took … [Lift the hold]
+    bot now: checkout c2c2c2c2c2c2 → prod was taken back. [Lift the hold]
+    """,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {OLD: 100}
+
+
+async def test_the_time_of_a_pause_does_not_count_for_the_hold(town: Town) -> None:
+    await plays(
+        AT_10
+        + PAUSED
+        + """
+    … 2 h later
+    """,
+        town,
+    )
+    resumed_at = town.clock.now()
+    await plays(RESUMED + ON_TO_100 + LIVE, town)
+    fifty_at = next(at for at, lines in town.runs.places[site_of("checkout")].since if lines[0].percent == 50)
+    assert fifty_at - resumed_at > timedelta(seconds=5), "of its 6 s at 10 % hardly one had passed"
+
+
+async def test_the_time_of_a_pause_does_not_count_for_giving_up(town: Town) -> None:
+    await plays(AT_10 + PAUSED, town)
+    town.metrics.silent = True
+    await plays(
+        """
+    … 2 h later
+    """
+        + RESUMED
+        + """
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: Not judged within 2 min 6 s at 10 %: only 0 of 20 requests. Unknown is not healthy.
+    """
+        + TAKEN_BACK,
+        town,
+    )
+
+
+# Moved by somebody else ---------------------------------------------------------------------------------------------
+
+
+async def test_what_somebody_else_moves_is_theirs(town: Town) -> None:
+    await plays(AT_10, town)
+    written = len(town.runs.writes)
+    theirs = {OLD: 70, NEW: 30}
+    town.runs.somebody_moves(site_of("checkout"), **{name.replace("-", "_"): part for name, part in theirs.items()})
+    await plays(
+        """
+    … 1 s later
+    bot: checkout c2c2c2c2c2c2 → prod ended in doubt: somebody has to look. It took …
+         • Somebody else moved its traffic (70 % checkout-r-c1c1c1c1c1c1, 30 % checkout-r-c2c2c2c2c2c2), so it is theirs now. Look at acme-prod/europe-west1/checkout.
+    bot now: checkout c2c2c2c2c2c2 → prod ended in doubt: somebody has to look.
+    """,
+        town,
+    )
+    assert len(town.runs.writes) == written
+    assert town.runs.traffic("checkout") == theirs
+
+
+async def test_an_old_answer_now_and_then_is_not_somebody_else(town: Town) -> None:
+    await plays(AT_10, town)
+    town.runs.stale.extend([True, True, False, True, False])
+    await plays(
+        """
+    … 1 s later
+    """
+        + ON_TO_100
+        + LIVE,
+        town,
+    )
+    assert not town.runs.stale
+    assert town.runs.serving("checkout") == digest("checkout", 2)
