@@ -25,7 +25,8 @@ BURST = 5  # posts in a row that are let through before the gap counts: "short b
 FIRST_RETRY = 0.5  # seconds; doubled with each failure in a row
 LAST_RETRY = 60.0  # seconds
 TRIES = 20
-"""Of a message that nobody confirms: 13 minutes by the waits between them. Then what follows it gets its turn."""
+"""Of a message that nobody confirms: 13 minutes by the waits between them. Then what follows it gets its turn, unless
+the chat answers nothing else either: an outage loses no message."""
 UPDATE_TRIES = 12
 """Of a newer state of something that stands already: 5 minutes. What follows in the thread says it, too."""
 MISTAKES = 5
@@ -55,6 +56,9 @@ class Chat(Protocol):
         self, channel: str, account: str, payload: Mapping[str, Any], thread: str = "", request: str = ""
     ) -> None:
         """Only that person sees it; without a channel, as a direct message."""
+
+    async def well(self) -> bool:
+        """True where the chat answers at all, so that what fails is the message's own fault."""
 
 
 def backoff(attempts: int) -> float:
@@ -236,7 +240,7 @@ class Outbox:
         trace = None if foreseen else error
         with suppress(ReleaseBotError):  # then it is tried again sooner or more often than we mean to
             tries = message.attempts + 1
-            if tries >= await self._tries(message, error):
+            if tries >= await self._tries(message, error) and (not foreseen or await self._chat.well()):
                 says = "message %d to %s is given up after %d tries: %s"
                 log.error(says, message.id, message.channel, tries, error, exc_info=trace)
                 await self._store.never_sent((*replaced, message))

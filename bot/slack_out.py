@@ -678,6 +678,14 @@ class SlackChat:
         if status >= 400:
             raise Rejected("Slack refused a private message.")
 
+    async def well(self) -> bool:
+        """True where Slack answers who we are."""
+        try:
+            await self._client.auth_test()
+        except (SlackApiError, aiohttp.ClientError, TimeoutError):
+            return False
+        return True
+
     async def open(self, trigger: str, view: Mapping[str, Any]) -> None:
         """That person looks at this modal. `Late` where they waited too long."""
         try:

@@ -618,6 +618,9 @@ class Slack:
         ts = f"{len(self.messages) + 1}.0"
         self.messages.append(Posted(ts, channel, thread, [payload], account.partition("/U0")[2].lower()))
 
+    async def well(self) -> bool:
+        return True
+
 
 # All of it ----------------------------------------------------------------------------------------------------------
 

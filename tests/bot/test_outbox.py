@@ -54,6 +54,11 @@ class Talk(Chat):
         """Channels that it is not in."""
         self.ways_back: set[str] = set()
         """Requests that can be answered in private even there."""
+        self.out = False
+        """It answers nothing at all."""
+
+    async def well(self) -> bool:
+        return not self.out
 
     def _trouble(self) -> None:
         if self.trouble and (error := self.trouble.pop(0)) is not None:
@@ -333,6 +338,19 @@ async def test_a_message_that_slack_never_takes_is_given_up_loudly_and_the_other
         await commit(store, say("hard"), say("easy"))
         await all_sent(store, talk)
         assert talk.texts() == ["next", "hard", "easy"]
+
+
+async def test_an_outage_loses_no_message_however_long_it_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.outbox.FIRST_RETRY", 0.0)
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        talk.out = True
+        talk.trouble = [Unavailable("500")] * (3 * outbox.TRIES)
+        await commit(store, say("first"), say("second"))
+        await all_sent(store, talk)
+        assert talk.texts() == ["first", "second"]
 
 
 def test_a_message_is_tried_for_more_than_ten_minutes_and_an_update_for_less() -> None:
