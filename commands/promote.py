@@ -49,7 +49,10 @@ async def ask(intent: Promote, asking: Asking) -> Writes:
         if other.plan is not None and (other.plan.deed, other.plan.digest) == ("promote", gathered.plan.digest):
             before = f"{other.asked_by.name} asked for {what} of {short(other.plan.digest)} already"
             says = f"{before}: {other.id} is {tell.doing(other)}."
-            return asking.refused("operation", target, Reply(says), operation=other.id)
+            refused = asking.refused("operation", target, Reply(says), operation=other.id)
+            _, ts = await world.store.permalink(other.id)
+            again = () if ts else standing(other, decision, gathered)  # it could not be posted before
+            return replace(refused, messages=(*again, *refused.messages))
     operation = Operation(
         id=operation_id(request.id),
         question=question,
