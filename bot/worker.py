@@ -20,6 +20,8 @@ HANDS = 8
 URGENT = frozenset({"rollback", "abort", "pause"})
 URGENT_HANDS = 4
 """More hands, for words that take production out of harm: they do not wait for others whose GitHub does not answer."""
+QUEUE = 1000
+"""Requests looked through for such words: so many others may have come before them."""
 TRIES = 3
 FLOOD = 250
 """Requests a second; people type less. While they pour in faster, acknowledging comes first and work waits a little."""
@@ -64,7 +66,7 @@ class Worker:
                 self._freed.clear()
                 hands = 1 if await self._flooded() else HANDS
                 try:
-                    pending = await self._books.pending_requests(HANDS * 4)
+                    pending = await self._books.pending_requests(QUEUE if hands == HANDS else HANDS * 4)
                 except Unavailable:
                     log.exception("our own books cannot be read")
                     await asyncio.sleep(AGAIN_SECONDS)

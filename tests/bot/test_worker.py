@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from bot import worker as module
 from bot.store import Store
-from bot.worker import HANDS, Worker
+from bot.worker import FLOOD, HANDS, Worker
 from commands.errors import Unavailable
 from commands.ports import Request, Taken, World, Writes
-from policy.model import Person
+from policy.facts import Check, Deed
+from policy.model import Person, Sha
 from tests.bot.books import MAYA
 from tests.conversation import render
-from tests.world import Town, story
+from tests.world import GitHub, People, Town, story
 
 
 @pytest.fixture
@@ -142,3 +146,112 @@ async def test_a_mistake_of_ours_gets_a_number_to_quote_and_stops_nobody_else(
         for text in says:
             assert text.startswith("Something went wrong on my side (quote ")
             assert "hunter2" not in text
+
+
+class Stalls:
+    """A GitHub that does not answer before it may, and counts who waits for it."""
+
+    def __init__(self, github: GitHub) -> None:
+        self._github = github
+        self.answers = asyncio.Event()
+        self.waiting = 0
+        self.most = 0
+        """Waited at once, at any time."""
+        self.changed = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._github, name)
+
+    async def checks(self, repository: str, commit: Sha) -> Mapping[str, Check]:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        self.changed.set()
+        await self.answers.wait()
+        self.waiting -= 1
+        return await self._github.checks(repository, commit)
+
+    async def is_waited_for_by(self, count: int) -> None:
+        async with asyncio.timeout(60):
+            while self.waiting < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+WHY = "why checkout stage→prod"
+
+
+def stalled(town: Town, store: Any) -> tuple[World, Stalls]:
+    world, github = town.ports(store), Stalls(town.github)
+    object.__setattr__(world, "code", github)
+    return world, github
+
+
+@pytest.mark.parametrize("others", [HANDS, 10 * HANDS])
+async def test_what_takes_production_out_of_harm_waits_for_no_hand(town: Town, others: int) -> None:
+    async with books(town) as store:
+        world, github = stalled(town, store)
+        await take(store, *(request(number, WHY) for number in range(others)))
+        async with working(store, world):
+            await github.is_waited_for_by(HANDS)
+            back = replace(request(1000, "rollback checkout reason:errors"), account=People.account("ines"))
+            await take(store, back, request(1001, "abort op_1"), request(1002, "pause op_1"), request(1003))
+            async with asyncio.timeout(60):
+                while {"r1000", "r1001", "r1002"} & {each.id for each in await store.pending_requests(1000)}:
+                    await asyncio.sleep(0.01)
+            assert [each.question.deed for each in await store.open_operations()] == [Deed.ROLLBACK]
+            assert len(await store.pending_requests(1000)) == others + 1, "the status that came last waits its turn"
+            assert github.most == HANDS
+            github.answers.set()
+            await answered(store)
+
+
+class Pouring:
+    """Books into which more words pour than anybody types, until they ebb."""
+
+    def __init__(self, store: Store, per_second: float) -> None:
+        self._store = store
+        self._per_second = per_second
+        self._since = time.monotonic()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @property
+    def taken(self) -> int:
+        return int((time.monotonic() - self._since) * self._per_second)
+
+    def ebbs(self) -> None:
+        self._per_second = 0
+
+
+async def test_in_a_flood_one_hand_works_and_afterwards_all_do(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FLOOD_SECONDS", 0.05)
+    async with books(town) as store:
+        world, github = stalled(town, store)
+        pouring = Pouring(store, 100.0 * FLOOD)
+        await take(store, *(request(number, WHY) for number in range(3)))
+        async with working(pouring, world):
+            await github.is_waited_for_by(1)
+            for _ in range(20):  # time enough for others, if there were any, to get as far
+                assert len(await store.pending_requests()) == 3
+            assert github.most == 1
+            pouring.ebbs()
+            github.answers.set()
+            await answered(store)
+            github.answers.clear()
+            await take(store, *(request(number, WHY) for number in range(3, 3 + HANDS)))
+            await github.is_waited_for_by(HANDS)
+            github.answers.set()
+            await answered(store)
+        assert len(await told(store)) == 3 + HANDS
+
+
+async def test_people_who_type_are_never_a_flood(town: Town) -> None:
+    async with books(town) as store:
+        world, github = stalled(town, store)
+        typing = Pouring(store, FLOOD / 10)
+        async with working(typing, world):
+            await take(store, *(request(number, WHY) for number in range(HANDS)))
+            await github.is_waited_for_by(HANDS)
+            github.answers.set()
+            await answered(store)
