@@ -323,11 +323,30 @@ async def test_a_pause_of_the_same_instant_does_not_hold_it_up(town: Town) -> No
     """Whoever answered the Pause had looked before the rollback was asked for, and wrote after it."""
     await plays(AT_10 + ABOUT_TO_BEGIN, town)
     async with Bot(town) as bot:
-        promotion = (await bot.store.open_operations())[0]
+        (promotion,) = [each for each in await bot.store.open_operations() if each.moving]
         await bot.store.commit(Writes(wishes=((promotion.id, Wish.PAUSE),)))
         await bot.rests()
         assert await bot.store.open_operations() == ()
     assert town.runs.serving("checkout") == digest("checkout", 1)
+
+
+async def test_it_stops_a_promotion_that_began_at_the_same_instant(town: Town) -> None:
+    """Whoever began it had looked before the rollback was asked for, and wrote after it."""
+    await plays(ASKED, town)
+    async with Bot(town) as bot:
+        (promotion,) = await bot.store.open_operations()
+        plan = promotion.plan.hash[:8] if promotion.plan else ""
+        await bot.hears(
+            Request("r-a", f"approve {promotion.id} plan:{plan}", town.people.account("omar"), "C0RELEASES")
+        )
+        claimed = await bot.store.claim()
+        assert claimed is not None
+        begins = await consider(claimed[0], bot.world)
+        await bot.hears(Request("r-b", "rollback checkout", town.people.account("ines"), "C0RELEASES"))
+        await bot.store.commit(begins, claimed[1])
+        await bot.rests()
+    assert town.runs.serving("checkout") == digest("checkout", 0)
+    assert all(revision_of("checkout", 2) not in split for split in town.runs.ever_served(site_of("checkout")))
 
 
 async def test_a_promotion_that_is_approved_while_it_waits_does_not_begin_before_it(town: Town) -> None:
