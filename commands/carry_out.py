@@ -320,12 +320,19 @@ class Hand:
             seen = {name: value for name, value in self.operation.seen.items() if name != key}
             self.operation = replace(self.operation, seen=seen)
             return None
-        looks = self.operation.seen.get(key, 0) + 1
-        if looks < STRANGE:
-            return Writes(operation=replace(self.operation, seen={**self.operation.seen, key: looks}), due=LOOK)
+        again = self._once_more(key)
+        if again is not None:
+            return again
         serving = ", ".join(f"{line.percent} % {line.revision}" for line in running.serving if line.percent)
         note = f"Somebody else moved its traffic ({serving}), so it is theirs now. Look at {self.plan.site}."
         return self._over(self.operation.ended(Phase.UNCERTAIN, note), (self._observed("moved", _traffic(running)),))
+
+    def _once_more(self, key: str) -> Writes | None:
+        """What is written so that it is looked at again, as one answer may be old; None: it was, often enough."""
+        looks = self.operation.seen.get(key, 0) + 1
+        if looks >= STRANGE:
+            return None
+        return Writes(operation=replace(self.operation, seen={**self.operation.seen, key: looks}), due=LOOK)
 
     def _bad(self, seen: Requests) -> str | None:
         """What is wrong with these numbers, if anything is and they are enough to say so."""
@@ -419,6 +426,9 @@ class Hand:
             return Writes(operation=replace(operation.at(Moment(Step.SHIFT), self.now), seen=again), due=AT_ONCE)
         if not running.settled and self.now - (operation.since or self.now) < SHIFT_WITHIN:
             return Writes(operation=operation, due=POLL)
+        once_more = self._once_more("strange:finish")
+        if once_more is not None:
+            return once_more
         note = f"Somebody else moved its traffic. Look at {plan.site}: {plan.revision} had 100 % and was well."
         return self._over(operation.ended(Phase.UNCERTAIN, note), ())
 
@@ -628,7 +638,7 @@ class Hand:
                     operation.id,
                     "",
                     {**target_of(operation), "hold": hold.id},
-                    detail={"says": why},
+                    private={"says": why},
                 ),
             )
         turned = replace(operation.turned_back(why, self.now), seen=seen)
@@ -642,7 +652,7 @@ class Hand:
                 operation.id,
                 "",
                 target_of(operation),
-                detail={"says": why},
+                private={"says": why},
             ),
         )
         told = Message(operation.channel, tell.step(turned, f"{self._key()}!"), operation=operation.id, slot="turned")

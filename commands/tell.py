@@ -94,13 +94,21 @@ _STATES = {
 }
 
 
+_WISHES = {
+    Wish.PAUSE: "is held where it is",
+    Wish.ABORT: "is being aborted",
+    Wish.CANCEL: "is being aborted",
+    Wish.YIELD: "gives way to a rollback",
+}
+
+
 def state(operation: Operation) -> str:
     """A full sentence that makes sense alone."""
     says = _STATES[operation.phase]
     if operation.question.deed is Deed.ROLLBACK:
         says = {Phase.DONE: "serves again", Phase.WAITING: "is about to begin"}.get(operation.phase, says)
-    if operation.moving and operation.wish is Wish.PAUSE:
-        says = "is held where it is"
+    if operation.phase is Phase.RUNNING:
+        says = _WISHES.get(operation.wish, says)
     return f"{title(operation)} {says}."
 
 

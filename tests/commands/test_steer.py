@@ -28,7 +28,7 @@ async def test_the_buttons_change_before_the_one_who_runs_it_has_noticed(town: T
     … once: paused it
     maya: [Abort]
     bot: @maya aborted it: traffic goes back.
-    bot now: checkout c2c2c2c2c2c2 → prod is under way.
+    bot now: checkout c2c2c2c2c2c2 → prod is being aborted.
     … once: aborted it
     """,
         town,
