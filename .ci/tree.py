@@ -15,7 +15,7 @@ FILES = {"Procfile", "pyproject.toml", "README.md", "Makefile", "CHANGELOG.md", 
 TELLTALES = {
     "a path of one machine": re.compile(r"(?<![\w.}/-])/(?:work|root|tmp|opt|home/\w+|Users/\w+)/\w"),
     "a place to fetch packages from": re.compile(
-        r"--(?:extra-)?index-url[ =]\S|--find-links[ =]\S"
+        r"--(?:extra-)?index-url[ =]\S|--find-links[ =]\S|/simple/?(?=[\s\"'])"
         r"|https?://[^\s\"']+\.(?:whl|tgz|tar\.gz)\b"
     ),
     "a private key": re.compile(r"-----BEGIN (?:RSA |EC |OPENSSH )?PRIVATE KEY-----\s*\n?[A-Za-z0-9+/]{40}"),
