@@ -99,12 +99,6 @@ class Installed:
     bot: str = ""
 
 
-async def who_we_are(client: AsyncWebClient) -> Installed:
-    """Where this token is at home; once, when starting, never on a request's way."""
-    told = await client.auth_test()
-    return Installed(str(told["team_id"]), str(told.get("user_id") or ""), str(told.get("bot_id") or ""))
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back in the acknowledgement."""

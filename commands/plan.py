@@ -89,15 +89,3 @@ class Plan:
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Plan:
-        health = data.get("health")
-        return cls(
-            **{
-                **data,
-                "steps": tuple(PlannedStep(**step) for step in data["steps"]),
-                "smoke": tuple(PlannedProbe(**{**probe, "expect": tuple(probe["expect"])}) for probe in data["smoke"]),
-                "health": PlannedHealth(**health) if health else None,
-            }
-        )

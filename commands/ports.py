@@ -74,10 +74,6 @@ class Running:
         takers = [share.revision for share in self.serving if share.percent > 0]
         return takers[0] if len(takers) == 1 else None
 
-    def percent_of(self, revision: str) -> int:
-        """Whole per cent that this revision serves, over all its lines."""
-        return sum(share.percent for share in self.serving if share.revision == revision)
-
 
 @dataclass(frozen=True, slots=True)
 class Revision:

@@ -40,11 +40,6 @@ def next_change(window: Window, policy_zone: ZoneInfo, at: datetime, horizon: ti
     return _compiled(window, policy_zone).change_after(at, horizon)
 
 
-def next_opening(window: Window, policy_zone: ZoneInfo, at: datetime) -> datetime | None:
-    """The first instant from `at` on at which it is open, UTC; None: no opening is known."""
-    return at if is_open(window, policy_zone, at) else next_change(window, policy_zone, at)
-
-
 # Wall time ----------------------------------------------------------------------------------------------------------
 
 

@@ -26,7 +26,6 @@ async def test_a_plain_value_is_what_it_says() -> None:
     assert await resolve("") == ""
 
 
-@pytest.mark.requirement("S4-256")
 async def test_a_secret_is_read_by_number(world: GoogleWorld) -> None:
     first = world.put_secret(SECRET, VALUE)
     world.put_secret(SECRET, "newer")

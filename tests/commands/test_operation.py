@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from commands.operation import ENDS, Effect, Moment, Operation, OutOfOrder, Phase, Step, Wish, road
-from commands.plan import Plan
+from commands.plan import Plan, PlannedStep
 from commands.steer import _why_not
 from commands.tell import buttons, doing, root, state
 from policy.facts import Deed, Question
@@ -63,7 +63,7 @@ def test_what_was_tried_is_forgotten_where_it_goes_on() -> None:
 
 
 def _promotion(*percents: int) -> Plan:
-    return Plan.from_dict({**plan().to_dict(), "steps": [{"percent": p, "hold_seconds": 1} for p in percents]})
+    return replace(plan(), steps=tuple(PlannedStep(percent, 1) for percent in percents))
 
 
 def test_a_promotion_shifts_and_judges_step_by_step_and_a_rollback_shifts_first() -> None:
