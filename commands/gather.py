@@ -131,7 +131,11 @@ async def promotion(
     service, path = policy.services[question.service], policy.path(question.service, source, question.target)
     now = world.clock.now()
     may = policy.may
-    roles = sorted({*(slot.role for slot in path.approvals), *may.promote, *may.freeze, *may.lift}) if path else []
+    roles = (
+        sorted({*(role for slot in path.approvals for role in slot.roles), *may.promote, *may.freeze, *may.lift})
+        if path
+        else []
+    )
     async with asyncio.TaskGroup() as reading:
         source_read = reading.create_task(_serving(world, policy, question.service, source))
         target_read = reading.create_task(_serving(world, policy, question.service, question.target))

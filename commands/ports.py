@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NewType, Protocol
 from commands.operation import Operation, Wish
 from commands.plan import PlannedProbe
 from commands.reply import Reply
-from policy.facts import Check, Freeze, Hold, KnownGood, Vote
+from policy.facts import Check, ExceptionRecord, Facts, Freeze, Hold, KnownGood, Obligation, Question, Vote
 from policy.finding import Decision
 from policy.model import Digest, Human, Person, Place, Sha
 
@@ -302,6 +302,10 @@ class Entry:
     """Plain JSON without floats: numbers measured, handles, hashes of evidence."""
     private: Mapping[str, str] = field(default_factory=dict)
     """Free text and names of people. Only a salted commitment enters the ledger; the clear text can be erased."""
+    question: Question | None = None
+    """With a decision: what was asked. With `facts` it can be decided again, years later."""
+    facts: Facts | None = None
+    """What the decision looked at; kept like `private`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +388,12 @@ class Writes:
     ended_freezes: tuple[tuple[str, datetime], ...] = ()
     holds: tuple[Hold, ...] = ()
     lifted_holds: tuple[tuple[str, datetime], ...] = ()
+    exceptions: tuple[ExceptionRecord, ...] = ()
+    """Written as they are now: new ones, and those that were granted, used or revoked."""
+    obligations: tuple[Obligation, ...] = ()
+    """The same: new ones, and those that were settled."""
+    record_votes: tuple[tuple[str, Vote], ...] = ()
+    """(freeze or exception, vote)."""
     good: tuple[tuple[Place, KnownGood], ...] = ()
     answers: str = ""
     """Id of the request that this answers: it is done with, and if it was already, nothing at all is written."""
@@ -412,7 +422,19 @@ class Store(Protocol):
     async def votes(self, operation: str) -> tuple[Vote, ...]: ...
 
     async def freezes(self, at: datetime) -> tuple[Freeze, ...]:
-        """Those not yet over at that instant, by start."""
+        """Those not yet over at that instant, by start; those that nobody agreed to yet among them."""
+
+    async def exceptions(self, at: datetime) -> tuple[ExceptionRecord, ...]:
+        """Those neither ended nor revoked at that instant, by the time they were asked for, granted or not."""
+
+    async def exception(self, id: str) -> ExceptionRecord | None:
+        """By its whole id, whatever became of it."""
+
+    async def obligations(self, service: str | None = None) -> tuple[Obligation, ...]:
+        """Those that nobody settled, soonest due first; of one service with those that are owed for every one."""
+
+    async def record_votes(self, record: str) -> tuple[Vote, ...]:
+        """On one freeze or exception, as they were cast."""
 
     async def holds(self, service: str | None = None) -> tuple[Hold, ...]:
         """Those not lifted."""

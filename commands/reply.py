@@ -26,6 +26,20 @@ class Confirm:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """One field of a modal. What is typed there becomes `key:"…"` behind the button's words."""
+
+    key: str
+    label: str
+    hint: str = ""
+    required: bool = True
+    long: bool = False
+    """Room for several lines."""
+    choices: tuple[str, ...] = ()
+    """One of these, instead of free text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Button:
     """A shortcut for words."""
 
@@ -34,8 +48,8 @@ class Button:
     """The words it stands for, without `/release`: `approve op_01H… plan:3f2a91cc`. The first word is its action id."""
     tone: Tone = Tone.PLAIN
     confirm: Confirm | None = None
-    asks: str | None = None
-    """Opens a modal that asks for this one piece of text first, under this key: `reason`."""
+    asks: str | tuple[Ask, ...] | None = None
+    """Opens a modal first: for one piece of text under this key (`reason`), or for several fields."""
     meant_for: str = ""
     """For screen readers, where labels repeat: `Approve checkout 3f2a91cc to prod`."""
 

@@ -83,5 +83,5 @@ def _may(operation: Operation, asking: Asking) -> bool:
     if person.human is not None and person.human == operation.asked_by.human:
         return True
     path = policy.path(operation.question.service, operation.question.source or "", operation.question.target)
-    roles = {slot.role for slot in path.approvals} if path else set()
+    roles = {role for slot in path.approvals for role in slot.roles} if path else set()
     return bool(person.roles & (roles | set(policy.may.rollback)))

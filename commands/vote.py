@@ -110,7 +110,7 @@ async def _why_not(operation: Operation, plan: str, asking: Asking) -> str | Non
     path = asking.active.policy.path(
         operation.question.service, operation.question.source or "", operation.question.target
     )
-    roles = [slot.role for slot in path.approvals] if path else []
+    roles = [role for slot in path.approvals for role in slot.roles] if path else []
     if not person.roles & set(roles):
         holders = await asking.world.people.holders(roles)
         others = [holder.name for holder in holders.values() if holder.human != operation.asked_by.human]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import datetime
 
 from policy import votes, windows, wording
+from policy.case import case
 from policy.document import ActivePolicy, Policy
 from policy.facts import Deed, Facts, Question, Verdict
 from policy.finding import BLOCKING, Decision, Finding, Remedy, RemedyKind, Standing, unknown
 from policy.model import Unknown
-from policy.rulebook import RULEBOOK, Rule
+from policy.rulebook import Rule, rules_for
 from policy.rules.approval import APPROVALS, approved
 from policy.rules.freeze import in_scope
 from policy.rules.window import window_of
@@ -25,13 +25,14 @@ def decide(
     facts: Facts,
     active: ActivePolicy,
     at: datetime,
-    rulebook: Mapping[Deed, tuple[Rule, ...]] = RULEBOOK,
+    rules: tuple[Rule, ...] | None = None,
 ) -> Decision:
     """All that the rules of this deed find at that instant, and when time alone would open what time closes.
 
     Nothing is left out and nothing raises; a deed without rules is not allowed.
     """
-    policy, rules = active.policy, rulebook.get(question.deed, ())
+    policy = active.policy
+    rules = rules_for(policy, question) if rules is None else rules
     findings = tuple(_judged(rule, question, facts, policy, at) for rule in rules)
     try:
         earliest = _earliest(rules, question, facts, policy, at)
@@ -40,12 +41,12 @@ def decide(
     except Exception as error:  # noqa: BLE001 (whatever it is, the findings stand; the notes say what is missing)
         earliest, notes = None, (f"when it will open could not be worked out ({type(error).__name__})",)
         findings = tuple(_waiting_until(None, finding, policy) for finding in findings)
-    return Decision(findings, at, active.hash, earliest, notes)
+    return Decision(findings, at, active.hash, earliest, notes=notes)
 
 
 def _judged(rule: Rule, question: Question, facts: Facts, policy: Policy, at: datetime) -> Finding:
     try:
-        return rule.judge(question, facts, policy, at)
+        return rule.judge(case(question, facts, policy, at))._replace(source=rule.source)
     except Exception as error:  # noqa: BLE001 (a rule that fails for whatever reason must not let anything through)
         return unknown(rule.requires, f"this could not be judged, for a fault of the bot's ({type(error).__name__})")
 
@@ -85,9 +86,9 @@ def _waiting_until(earliest: datetime | None, finding: Finding, policy: Policy) 
     if len(others) == len(finding.remedies):
         return finding
     if earliest is None:
-        return replace(finding, remedies=others)
+        return finding._replace(remedies=others)
     says = f"wait until {wording.instant(earliest, policy.zone())}"
-    return replace(finding, remedies=(Remedy(RemedyKind.WAIT, says, at=earliest), *others))
+    return finding._replace(remedies=(Remedy(RemedyKind.WAIT, says, at=earliest), *others))
 
 
 # Notes --------------------------------------------------------------------------------------------------------------
@@ -120,7 +121,7 @@ def _notes(
         ends = wording.instant(facts.expires_at, policy.zone())
         yield f"it could start on {opens}, but this request expires on {ends}: ask again then"
     stands = any(finding.rule == APPROVALS and finding.standing is Standing.MET for finding in findings)
-    if stands and approved(question, facts, policy, earliest).standing in BLOCKING:
+    if stands and approved(case(question, facts, policy, earliest)).standing in BLOCKING:
         yield f"it could start on {opens}, but by then the approvals will have lapsed"
 
 

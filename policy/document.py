@@ -5,84 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from policy.duration import span
+from policy.gates import AnyGate, Item
 from policy.model import Human
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-def _zone(name: str) -> str:
-    if name not in _zones():
-        message = f"{name!r} is no IANA time zone; write one like Europe/Berlin"
-        raise ValueError(message)
-    return name
-
-
-def _wall(text: object) -> object:
-    if isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", text):
-        return text
-    message = 'write a quoted wall-clock time like "09:00"; "24:00" ends a day'
-    raise ValueError(message)
-
-
-def _day(text: object) -> object:
-    """The local day that `2026-12-24` spells; a number is no day."""
-    if isinstance(text, date) and not isinstance(text, datetime):
-        return text
-    if isinstance(text, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            pass
-    message = "write a day like 2026-12-24, one that is in the calendar"
-    raise ValueError(message)
-
-
-def _local(text: object) -> object:
-    if isinstance(text, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):[0-5]\d", text):
-        try:
-            datetime.fromisoformat(text)
-        except ValueError:
-            pass
-        else:
-            return text
-    message = "write a local date and time like 2026-12-19T17:00, without an offset"
-    raise ValueError(message)
-
-
-def _no_end(text: str) -> str:
-    if text == "24:00":
-        message = '"24:00" ends a day; start the next one with "00:00"'
-        raise ValueError(message)
-    return text
-
-
-Span = Annotated[timedelta, BeforeValidator(span)]
-Day = Annotated[date, BeforeValidator(_day)]
-LocalTime = Annotated[str, BeforeValidator(_local)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Wall = Annotated[str, BeforeValidator(_wall)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-Percent = Annotated[int, Field(ge=0, le=100)]
-
-
-class Part(BaseModel):
-    """A part of the file: unknown keys are errors, values are frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
+from policy.part import Day, Key, LocalTime, Name, Part, Span, Text, Wall, WallStart, Zone
 
 # People -------------------------------------------------------------------------------------------------------------
 
@@ -109,6 +42,8 @@ class Deeds(Part):
     rollback: tuple[Name, ...] = Field(default=(), description="Who may roll back; nobody else has to agree")
     freeze: tuple[Name, ...] = Field(default=(), description="Who may start and end a freeze")
     lift: tuple[Name, ...] = Field(default=(), description="Who may let a candidate in again that was taken back")
+    exception: tuple[Name, ...] = Field(default=(), description="Who may ask for an exception, and revoke one")
+    emergency: tuple[Name, ...] = Field(default=(), description="Who may ask for an emergency change")
 
 
 # Windows ------------------------------------------------------------------------------------------------------------
@@ -131,7 +66,7 @@ class Weekly(Part):
     """
 
     days: tuple[Weekday, ...] = Field(min_length=1, description="The days it starts on: mon … sun")
-    start: Annotated[Wall, AfterValidator(_no_end)] = Field(description='Quoted wall-clock time, `"09:00"`')
+    start: WallStart = Field(description='Quoted wall-clock time, `"09:00"`')
     end: Wall = Field(description='Not included any more; before `start` crosses midnight; `"24:00"` ends a day')
 
 
@@ -161,6 +96,7 @@ class MonthEnd(Part):
     last_business_days: int = Field(default=0, ge=0, le=20, description="From the N-th last business day on")
     first_business_days: int = Field(default=0, ge=0, le=20, description="Up to and including the N-th business day")
     holidays: tuple[Day, ...] = Field(default=(), description="Days that are no business days")
+    calendar: Name | None = Field(default=None, description="A calendar under `calendars`: no business days either")
     name: str = Field(default="", description="What people will read")
 
     @model_validator(mode="after")
@@ -169,6 +105,16 @@ class MonthEnd(Part):
             message = "it names no day: give last_days, first_days, last_business_days or first_business_days"
             raise ValueError(message)
         return self
+
+
+class Calendar(Part):
+    """Holidays, written out and reviewed; never worked out at the time of a decision."""
+
+    file: str | None = Field(default=None, description="Where they stand, beside this file: `holidays/DE-BE.yaml`")
+    sha256: str | None = Field(
+        default=None, pattern=r"^[0-9a-f]{64}$", description="Of that file's bytes, so that this file names them"
+    )
+    days: dict[Day, str] = Field(default={}, description="Local days and what they are called; or else `file`")
 
 
 class Dates(Part):
@@ -185,11 +131,13 @@ class WindowRule(Part):
     interval: Interval | None = Field(default=None, description="One span of local time")
     dates: Dates | None = Field(default=None, description="Whole days: holidays")
     month_end: MonthEnd | None = Field(default=None, description="Days around the turn of each month")
+    holidays: Name | None = Field(default=None, description="Every day of a calendar under `calendars`")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if sum(part is not None for part in (self.weekly, self.interval, self.dates, self.month_end)) != 1:
-            message = "a window rule is exactly one of weekly, interval, dates, month_end"
+        ways = (self.weekly, self.interval, self.dates, self.month_end, self.holidays)
+        if sum(part is not None for part in ways) != 1:
+            message = "a window rule is exactly one of weekly, interval, dates, month_end, holidays"
             raise ValueError(message)
         return self
 
@@ -214,12 +162,37 @@ class Window(Part):
 # What is deployed where ---------------------------------------------------------------------------------------------
 
 
+class Settings(Part):
+    """How the services of an environment must be configured. Values are compared and never shown."""
+
+    require: dict[str, str] = Field(default={}, description="Variable → the value that it must have")
+    forbid: dict[str, tuple[str, ...]] = Field(default={}, description="Variable → values that it must not have")
+    own_values: tuple[Text, ...] = Field(default=(), description="Variables that differ between environments")
+    secrets: tuple[Text, ...] = Field(default=(), description="Every secret's name is like one of these: `STAGE_*`")
+    forbid_secrets: tuple[Text, ...] = Field(default=(), description="No secret's name is like one of these")
+    service_accounts: tuple[Text, ...] = Field(default=(), description="Services run as accounts like one of these")
+    databases: tuple[Text, ...] = Field(default=(), description="Database hosts and instances are like one of these")
+    database_keys: tuple[Text, ...] = Field(default=(), description="Variables that name a database host")
+    origins: tuple[Text, ...] = Field(default=(), description="Origins that may call it; `*` is none of them")
+    origin_keys: tuple[Text, ...] = Field(default=(), description="Variables that list origins")
+    domains: tuple[Text, ...] = Field(default=(), description="Every address of its own is like one of these")
+    forbid_domains: tuple[Text, ...] = Field(default=(), description="No variable names a host like one of these")
+    secret_keys: tuple[Text, ...] = Field(
+        default=(), description="Variables whose names are like one of these come from the secret store: `*_TOKEN`"
+    )
+
+
 class Environment(Part):
     """A place in the order of promotion."""
 
     rank: int = Field(ge=0, description="Its place in the order: a promotion goes one rank up")
     production: bool = Field(default=False, description="A path that leads here needs approvals")
     aliases: tuple[Name, ...] = Field(default=(), description="Other names for it in commands")
+    branch: str | None = Field(default=None, description="Branch that it is deployed from, letter by letter")
+    demands: tuple[Text, ...] = Field(
+        default=(), description="Kinds of gates, or `window`, that every path leading here must have"
+    )
+    settings: Settings | None = Field(default=None, description="How its services must be configured")
 
 
 class Service(Part):
@@ -247,15 +220,171 @@ class Service(Part):
 class Slot(Part):
     """So many different humans with this role must agree."""
 
-    role: Name = Field(description="A role under `roles`")
+    role: Name | None = Field(default=None, description="A role under `roles`")
+    any_of: tuple[Name, ...] = Field(default=(), description="Or any one of several roles")
     count: int = Field(default=1, ge=1, le=10, description="So many humans, none of them the asker")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.role is None) == (not self.any_of):
+            message = "a slot names either role or any_of"
+            raise ValueError(message)
+        return self
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Holders of any of these can fill it."""
+        return self.any_of if self.role is None else (self.role,)
+
+
+class Agreement(Part):
+    """Who must agree to something that is no promotion."""
+
+    approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree; none: nobody")
+    approval_lasts: Span = Field(default=timedelta(hours=24), description="A vote counts for so long")
+    reason: bool = Field(default=False, description="Whoever agrees must say why")
+
+
+class Stance(StrEnum):
+    """Whether somebody who had a hand in the change may agree to it."""
+
+    MAY_AGREE = "may_agree"
+    NOT_ALONE = "not_alone"
+    """Somebody who had none must agree as well."""
+    OUT = "out"
+
+
+class Separation(Part):
+    """Who does not count besides whoever asked. No file can let the asker count."""
+
+    authors: Stance = Field(default=Stance.OUT, description="Who wrote part of what would be promoted")
+    unlinked_authors: Literal["block", "ignore"] = Field(
+        default="block", description="A commit by somebody whom `people` does not know blocks, or is nobody's"
+    )
+    reviewers: Stance = Field(default=Stance.MAY_AGREE, description="Who approved one of its pull requests")
+
+
+class ChangeType(Part):
+    """How changes of one type are treated. People say it as `type:NAME`."""
+
+    window: Literal["path", "any"] = Field(default="path", description="`any`: it waits for no window")
+    freeze: Literal["path", "any"] = Field(default="path", description="`any`: it waits for no freeze")
+    approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree besides, or instead")
+    instead: bool = Field(default=False, description="These approvals take the place of the path's")
+    waives: tuple[Name, ...] = Field(default=(), description="Gates that it need not meet")
+    adds: tuple[Name, ...] = Field(default=(), description="Gates that it must meet besides")
+    fields: tuple[Key, ...] = Field(default=(), description="What whoever asks must say")
+    paths: tuple[Text, ...] = Field(default=(), description="Only on these, `stage→prod`; default: on every path")
+    emergency_outside_window: bool = Field(
+        default=False, description="Outside the window it needs an emergency, and is told so"
+    )
+    source: str = Field(default="", description="Where it is written")
+
+
+class ExceptionKind(Agreement):
+    """What an exception of this kind may waive, what must be said for it, and who grants it."""
+
+    approvals: tuple[Slot, ...] = Field(min_length=1, description="Who must grant it, none of them the asker")
+    waives: tuple[Name, ...] = Field(min_length=1, description="Rules that it may waive: gates, `window`, `no-freeze`")
+    fields: tuple[Key, ...] = Field(default=("reason",), description="What must be said: `reason`, `risk`, `controls`")
+    reasons: tuple[Text, ...] = Field(default=(), description="`reason:` is one of these; default: free text")
+    longest: Span | None = Field(default=timedelta(days=30), description="It lasts no longer; `null`: may be permanent")
+    uses: int | None = Field(default=None, ge=1, description="So many promotions may rest on it")
+    emergency: bool = Field(default=False, description="It may waive what only an emergency may")
+    owes: tuple[Duty, ...] = Field(default=(), description="What is owed once it is granted")
+    source: str = Field(default="", description="Where it is written")
+
+
+class Duty(Part):
+    """Something that becomes owed."""
+
+    kind: Name = Field(description="`review`, `remediation`, `post-validation`")
+    says: Text = Field(description="What is owed, a sentence without the full stop")
+    owner: Name = Field(description="A role under `roles`")
+    business_days: int | None = Field(default=None, ge=0, le=250, description="Due at the end of so many business days")
+    within: Span | None = Field(default=None, description="Or so long after it began")
+    by_others: bool = Field(default=False, description="Nobody who took part can settle it")
+    blocks: bool = Field(default=True, description="Overdue, it blocks ordinary production changes of that service")
+
+    @model_validator(mode="after")
+    def _one_term(self) -> Self:
+        if (self.business_days is None) == (self.within is None):
+            message = "a duty is due either after business_days or within a time span"
+            raise ValueError(message)
+        return self
+
+
+class Emergency(Agreement):
+    """A production change outside the normal rules: its own record, its own approval, and a review that falls due."""
+
+    approvals: tuple[Slot, ...] = Field(min_length=1, description="Who must agree, none of them the asker")
+    fields: tuple[Key, ...] = Field(
+        default=("incident", "reason", "rollback-plan"), description="What must be said before anybody is asked"
+    )
+    waives: tuple[Name, ...] = Field(
+        default=("window", "no-freeze"), description="Rules that it lets through, each shown"
+    )
+    lasts: Span = Field(default=timedelta(hours=4), description="It begins within so long, or not at all")
+    owes: tuple[Duty, ...] = Field(min_length=1, description="What is owed afterwards: a review at least")
+    reason: bool = Field(default=True, description="Whoever agrees must say why")
+    source: str = Field(default="", description="Where it is written")
+
+
+class CalendarFreeze(Part):
+    """A freeze that comes round by the calendar."""
+
+    name: Name = Field(description="What people read")
+    when: tuple[WindowRule, ...] = Field(min_length=1, description="It holds inside any of these")
+    environments: tuple[Name, ...] = Field(min_length=1, description="Where")
+    services: tuple[Name, ...] | None = Field(default=None, description="For these; default: for every one")
+    timezone: Zone | None = Field(default=None, description="IANA zone of its wall clock; default: the policy's")
+    reason: Text = Field(description="Why")
+    source: str = Field(default="", description="Where it is written")
+
+
+class Freezes(Agreement):
+    """How freezes come into force, and what lets a promotion through one."""
+
+    fields: tuple[Key, ...] = Field(
+        default=(), description="What must be said besides `until` and `reason`: `exit`, `re-enable-plan`"
+    )
+    provisional: Span | None = Field(
+        default=None, description="Until it is approved it holds for so long at most; default: not at all"
+    )
+    calendar: tuple[CalendarFreeze, ...] = Field(default=(), description="Those that come round by themselves")
+    override: tuple[Slot, ...] = Field(
+        default=(), description="Whose approval, naming the freeze, lets a promotion through it; default: nobody's"
+    )
+    override_fields: tuple[Key, ...] = Field(default=(), description="What whoever asks must say for that")
+
+
+class Change(Part):
+    """One version of this file, for people who live by it."""
+
+    version: Text = Field(description="Which")
+    effective: LocalTime | Day = Field(description="From when on it decides, in the policy's zone")
+    summary: Text = Field(description="What changed")
+    rationale: str = Field(default="", description="Why")
+    migration: str = Field(default="", description="What people must do")
+    deprecates: str = Field(default="", description="What goes, until when it works, and what to do instead")
+
+
+class Unenforced(Part):
+    """A rule that no machine can hold people to, and what is done instead."""
+
+    rule: Text = Field(description="What it says")
+    why: Text = Field(description="Why nothing here enforces it")
+    instead: Text = Field(description="What is done instead, and by whom")
+    source: str = Field(default="", description="Where it is written")
 
 
 class Probe(Part):
     """One HTTP request and what must come back."""
 
     path: str = Field(pattern=r"^/", description="Path and query, from `/`")
-    method: Literal["GET", "HEAD", "POST"] = Field(default="GET", description="HTTP method")
+    method: Literal["GET", "HEAD", "POST", "OPTIONS"] = Field(default="GET", description="HTTP method")
+    body: str | None = Field(default=None, description="Sent as it stands here; never anything that people typed")
+    content_type: str = Field(default="application/json", description="Of the body")
     expect: tuple[int, ...] = Field(default=(200,), min_length=1, description="Any of these statuses is right")
     repeat: int = Field(default=1, ge=1, le=50, description="So many times, each of them right")
     within: Span = Field(default=timedelta(seconds=5), description="Each answer comes within this")
@@ -308,8 +437,8 @@ class Rollout(Part):
         return self
 
 
-class Gates(Part):
-    """What must be true of the candidate."""
+class PathGates(Part):
+    """What must be true of the candidate, in short; `requires` says the rest."""
 
     checks: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(), description="Check runs and statuses that passed on exactly its commit"
@@ -329,10 +458,15 @@ class Path(Part):
 
     source: Name = Field(alias="from", description="Environment the candidate comes from")
     target: Name = Field(alias="to", description="Environment of the next rank")
-    model: Literal[Model.ARTIFACT] = Field(default=Model.ARTIFACT, description="What is promoted: the same digest")
+    model: Model = Field(default=Model.ARTIFACT, description="What is promoted: the same digest, commit or tree")
     services: tuple[Name, ...] | None = Field(default=None, description="For these services; default: every one")
-    gates: Gates = Field(default=Gates(), description="What must be true of the candidate")
+    gates: PathGates = Field(default=PathGates(), description="What must be true of the candidate, in short")
+    requires: tuple[Name, ...] = Field(default=(), description="Gates under `gates`, in the order people read them")
+    inherits: Text | None = Field(default=None, description="Gates of an earlier path as well: `dev→stage`")
+    types: tuple[Name, ...] | None = Field(default=None, description="Only these change types; default: every one")
     approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree; production needs somebody")
+    reason: bool = Field(default=False, description="Whoever agrees must say why")
+    separation: Separation | None = Field(default=None, description="Instead of the policy's")
     approval_lasts: Span = Field(default=timedelta(hours=24), description="A vote counts for so long")
     request_lasts: Span = Field(default=timedelta(hours=24), description="Not begun for so long: expired")
     rollout: Rollout = Field(default=Rollout(), description="How traffic moves")
@@ -362,9 +496,28 @@ class Policy(Part):
     may: Deeds = Field(description="Which roles may ask for what")
     environments: dict[Name, Environment] = Field(min_length=1, description="By name, exactly as written in commands")
     services: dict[Name, Service] = Field(min_length=1, description="By name")
+    calendars: dict[Name, Calendar] = Field(default={}, description="Holidays by name; windows point to them")
     windows: dict[Name, Window] = Field(default={}, description="By name; a path points to one")
+    gates: dict[Name, AnyGate] = Field(default={}, description="By name; a path requires them")
+    probes: dict[Name, Annotated[tuple[Probe, ...], Field(min_length=1)]] = Field(
+        default={}, description="Sets of probes by name; gates point to them"
+    )
+    checklists: dict[Name, Annotated[tuple[Item, ...], Field(min_length=1)]] = Field(
+        default={}, description="By name; gates point to them"
+    )
+    separation: Separation = Field(default=Separation(), description="Who does not count besides whoever asked")
+    change_types: dict[Name, ChangeType] = Field(default={}, description="By name; people say `type:NAME`")
+    freezes: Freezes = Field(default=Freezes(), description="How freezes come into force")
+    exceptions: dict[Name, ExceptionKind] = Field(default={}, description="Kinds of exceptions by name")
+    emergency: Emergency | None = Field(default=None, description="How emergencies go; default: there are none")
     paths: tuple[Path, ...] = Field(min_length=1, description="Every promotion there is; no other is allowed")
     measure: Measure = Field(default=Measure(), description="How late the monitoring is")
+    document: str = Field(default="", description="The policy that people signed; `source` gives places in it")
+    changes: tuple[Change, ...] = Field(default=(), description="Versions of this file, newest last")
+    assumed: dict[Text, Text] = Field(
+        default={}, description="Places in this file that somebody assumed and the team must confirm, and what of them"
+    )
+    unenforced: tuple[Unenforced, ...] = Field(default=(), description="Rules that nothing here can enforce")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -431,9 +584,10 @@ class Policy(Part):
             says = f"numbers come {int(late.total_seconds())} s late (measure: delay and resolution), so give it longer"
             yield (*here, "rollout", "health", "give_up_after"), f"{name}.rollout.health.give_up_after: {says}"
         for place, slot in enumerate(path.approvals):
-            if slot.role not in self.roles:
-                says = f"no role {slot.role!r}; roles are {', '.join(self.roles)}"
-                yield (*here, "approvals", place, "role"), f"{name}.approvals: {says}"
+            for role in slot.roles:
+                if role not in self.roles:
+                    says = f"no role {role!r}; roles are {', '.join(self.roles)}"
+                    yield (*here, "approvals", place), f"{name}.approvals: {says}"
         for place, service in enumerate(path.services or ()):
             if service not in self.services:
                 says = f"no service {service!r}; services are {', '.join(self.services)}"

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from policy.evidence import NOT_GATHERED, NOTHING, Authors, Check, CheckState, Evidence
 from policy.model import Digest, Human, Person, Place, Sha, Unknown
 
-NOT_GATHERED = Unknown("nobody looked")
+__all__ = ["NOT_GATHERED", "Check", "CheckState"]
 
 
 class Deed(StrEnum):
@@ -21,6 +22,12 @@ class Deed(StrEnum):
     """Start or end a freeze."""
     LIFT = "lift"
     """End the hold on a candidate that was rolled back."""
+    EXCEPTION = "exception"
+    """Waive rules for a time."""
+
+
+EMERGENCY = "emergency"
+"""The change type of a promotion outside the normal rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,10 @@ class Question:
     """Environment that would change."""
     source: str | None = None
     """Environment the candidate comes from; None where the deed has none."""
+    change: str = ""
+    """A type under `change_types`, or `emergency`; empty: an ordinary one."""
+    kind: str = ""
+    """For `EXCEPTION`: a kind under `exceptions`."""
 
     @property
     def place(self) -> Place:
@@ -58,6 +69,8 @@ class Vote:
     """Hash of the plan that was voted on, hex."""
     reason: str = ""
     withdrawn_at: datetime | None = None
+    confirms: frozenset[str] = frozenset()
+    """What the voter states besides: names of gates they have seen or attest, checklist items, freezes let through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +92,6 @@ class Candidate:
     commit: Sha | Unknown
 
 
-class CheckState(StrEnum):
-    """A check's newest result; only `PASSED` passes."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    PENDING = "pending"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The newest result of one check on exactly the candidate's commit."""
-
-    name: str
-    state: CheckState
-    url: str = ""
-    saw: str = ""
-    """The host's own word for it: `failure`, `timed_out`."""
-
-
 @dataclass(frozen=True, slots=True)
 class Freeze:
     """A dated prohibition. Closed at `starts_at`, open at `ends_at`."""
@@ -112,6 +106,25 @@ class Freeze:
     owner: str
     """Whose freeze it is, for reading."""
     exit_criteria: str = ""
+    approved: bool = True
+    """False: somebody must still agree to it, and it holds only until `lapses_at`."""
+    lapses_at: datetime | None = None
+    """When a freeze that nobody agreed to is over; None with `approved` false: it does not hold yet."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What else the policy asks for: `re-enable-plan`."""
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it is in force at that instant."""
+        if not self.starts_at <= at < self.ends_at:
+            return False
+        return self.approved or (self.lapses_at is not None and at < self.lapses_at)
+
+    @property
+    def over_at(self) -> datetime:
+        """When it ends, if nobody does anything."""
+        if self.approved or self.lapses_at is None:
+            return self.ends_at
+        return min(self.ends_at, self.lapses_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +151,86 @@ class KnownGood:
 
 
 @dataclass(frozen=True, slots=True)
+class ExceptionRecord:
+    """A dated, scoped, approved waiver of named rules (R2). It never changes but by being granted, used or revoked."""
+
+    id: str
+    """`X-…`, never given twice."""
+    kind: str
+    """Under `exceptions` in the policy."""
+    waives: frozenset[str]
+    """Names of rules."""
+    environment: str
+    service: str | None
+    """None: every service."""
+    digest: Digest | None
+    """None: any candidate."""
+    asked_by: Person
+    asked_at: datetime
+    starts_at: datetime
+    ends_at: datetime | None
+    """None: permanent, which only kinds may be that say so."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What was said for it: `reason`, `risk`, `controls`."""
+    uses: int | None = None
+    """So many promotions may rest on it; None: as many as come."""
+    used: tuple[str, ...] = ()
+    """Operations that did."""
+    granted_by: tuple[Person, ...] = ()
+    granted_at: datetime | None = None
+    """None: nobody has granted it yet."""
+    revoked_at: datetime | None = None
+    plan: str = ""
+    """Hash of what is asked for; votes bind to it."""
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it is in force: granted, begun, not ended by so much as a second, not revoked, not used up."""
+        return (
+            self.granted_at is not None
+            and self.granted_at <= at
+            and self.starts_at <= at
+            and (self.ends_at is None or at < self.ends_at)
+            and (self.revoked_at is None or at < self.revoked_at)
+            and (self.uses is None or len(self.used) < self.uses)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyRecord:
+    """What is on record for one production change outside the normal rules (R3). Good for one operation only."""
+
+    id: str
+    """`E-…`."""
+    fields: Mapping[str, str]
+    """`incident`, `reason`, `scope`, `rollback-plan` …"""
+    ends_at: datetime
+    """After that it lets nothing through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """Something owed after the fact, with an owner and a due date."""
+
+    id: str
+    """`O-…`."""
+    kind: str
+    """`review`, `remediation`, `checklist` …"""
+    about: str
+    """What it follows from: `E-…`, `X-…`, `op_…`."""
+    service: str | None
+    """None: every service."""
+    environment: str
+    owner: str
+    """A role, or a human by name."""
+    due_at: datetime
+    says: str
+    """What is owed, a sentence without the full stop."""
+    takers: frozenset[Human] = frozenset()
+    """Who took part, and so cannot settle a review."""
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything a decision may look at. A rule takes what it needs and says `unknown` where that is missing."""
 
@@ -159,3 +252,18 @@ class Facts:
     votes: tuple[Vote, ...] = ()
     people: Mapping[Human, Person] | Unknown = field(default=NOT_GATHERED)
     """Everybody who holds or votes with a role, as they are now: to see who counts and who could help."""
+    authors: Authors | Unknown = NOT_GATHERED
+    reviewers: frozenset[Human] | Unknown = NOT_GATHERED
+    """Who approved a pull request in the range."""
+    evidence: Evidence = NOTHING
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What whoever asked said: `summary`, `ticket`, `risk`."""
+    confirmed: frozenset[str] = frozenset()
+    """What whoever asked states: attestations and checklist items by name."""
+    exceptions: tuple[ExceptionRecord, ...] | Unknown = NOT_GATHERED
+    """Those that somebody asked for and nobody ended."""
+    emergency: EmergencyRecord | None = None
+    obligations: tuple[Obligation, ...] | Unknown = NOT_GATHERED
+    """Those that nobody settled."""
+    wanted: ExceptionRecord | Freeze | None = None
+    """For `EXCEPTION` and `FREEZE`: what would come into force."""

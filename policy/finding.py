@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from policy.facts import Facts
 
 
 class Standing(StrEnum):
@@ -13,6 +17,9 @@ class Standing(StrEnum):
     MET = "met"
     UNMET = "unmet"
     WAIVED = "waived"
+    """Unmet or unknown, and an exception or emergency in force lets it through."""
+    WARNING = "warning"
+    """Unmet or unknown, and the policy lets it through, seen or not."""
     NOT_APPLICABLE = "not applicable"
     UNKNOWN = "unknown"
     """Could not be evaluated; blocks like `UNMET`."""
@@ -24,13 +31,20 @@ class RemedyKind(StrEnum):
     WAIT = "wait"
     APPROVE = "approve"
     EVIDENCE = "evidence"
+    SAY = "say"
+    """Whoever asked says or states more: a field, an attestation, a checklist item."""
     ROLE = "role"
     LIFT = "lift"
+    SETTLE = "settle"
+    """Something owed is done."""
     EXCEPTION = "exception"
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+Applied = Callable[["Facts"], "Facts"]
+"""The facts as they would be, once somebody did what a remedy says."""
+
+
+class Remedy(NamedTuple):
     """One thing that would turn an unmet finding into a met one."""
 
     kind: RemedyKind
@@ -41,43 +55,61 @@ class Remedy:
     at: datetime | None = None
     """For `WAIT`, aware UTC: as a rule finds it, the first instant at which that rule would be met; in a decision, the
     first at which every rule that turns with time is met, for the one without the other helps nobody."""
+    applied: Applied | None = None
+    """How to try it; None for `WAIT`, which is tried by the clock. A remedy that cannot be tried is never shown."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Remedy) and self[:4] == other[:4]
+
+    def __hash__(self) -> int:
+        return hash(self[:4])
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What one rule found."""
 
     rule: str
-    """The requirement's name, in kebab case: `second-person`."""
+    """The requirement's name, in kebab case: `second-person`; of a gate, its name in the policy."""
     standing: Standing
-    reason: str
-    """What was seen, with names and numbers, without a full stop."""
+    says: str
+    """What was seen, with names and numbers, without a full stop: whole, or with a `{}` for each of `values`."""
+    values: tuple[object, ...] = ()
+    """Put into words only when somebody reads them: most decisions are never read."""
     remedies: tuple[Remedy, ...] = ()
     waits_for_people: bool = False
     """True where votes on this very question are what is missing, and nothing else."""
+    source: str = ""
+    """Where the rule is written in the policy that people signed: `L47`."""
+    by: str = ""
+    """What waives it: `X-4`, `E-1`."""
+
+    @property
+    def reason(self) -> str:
+        return self.says.format(*self.values) if self.values else self.says
 
 
-def met(rule: str, reason: str) -> Finding:
-    return Finding(rule, Standing.MET, reason)
+def met(rule: str, says: str, *values: object) -> Finding:
+    return Finding(rule, Standing.MET, says, values)
 
 
-def unmet(rule: str, reason: str, *remedies: Remedy, waits_for_people: bool = False) -> Finding:
-    return Finding(rule, Standing.UNMET, reason, remedies, waits_for_people)
+def unmet(
+    rule: str, says: str, *values: object, remedies: tuple[Remedy, ...] = (), waits_for_people: bool = False
+) -> Finding:
+    return Finding(rule, Standing.UNMET, says, values, remedies, waits_for_people)
 
 
-def unknown(rule: str, why: str, *remedies: Remedy) -> Finding:
-    return Finding(rule, Standing.UNKNOWN, why, remedies)
+def unknown(rule: str, says: str, *values: object, remedies: tuple[Remedy, ...] = ()) -> Finding:
+    return Finding(rule, Standing.UNKNOWN, says, values, remedies)
 
 
-def not_applicable(rule: str, why: str) -> Finding:
-    return Finding(rule, Standing.NOT_APPLICABLE, why)
+def not_applicable(rule: str, says: str, *values: object) -> Finding:
+    return Finding(rule, Standing.NOT_APPLICABLE, says, values)
 
 
 BLOCKING = frozenset({Standing.UNMET, Standing.UNKNOWN})
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """All findings of one question at one instant under one policy."""
 
     findings: tuple[Finding, ...]
@@ -87,8 +119,12 @@ class Decision:
     earliest: datetime | None = None
     """First instant at which every rule that turns with time is met, checked on all of them together; what else blocks
     is still to be done. None: no opening is known, or nothing that time decides is in the way."""
-    notes: tuple[str, ...] = field(default=())
+    closes: datetime | None = None
+    """When what is open now closes next, where that is known."""
+    notes: tuple[str, ...] = ()
     """What people should know and no rule turns on: an ignored vote and why, the next close."""
+    ways: tuple[tuple[Remedy, ...], ...] = ()
+    """The smallest sets of remedies of which each, done whole, was seen to let it through; smallest first."""
 
     @property
     def allowed(self) -> bool:

@@ -82,7 +82,7 @@ def count(
     A vote is valid from `asked_at` on, while `vote.at <= at < vote.at + lasts`. Of one human's valid votes the last
     counts; of two at the same instant the rejection.
     """
-    roles = [slot.role for slot in slots for _ in range(slot.count)]
+    roles = [slot.roles[0] for slot in slots for _ in range(slot.count)]
     valid: dict[Human, list[Vote]] = {}
     ignored = []
     for vote in votes:

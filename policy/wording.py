@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 
 def instant(at: datetime, zone: tzinfo) -> str:
@@ -36,3 +37,45 @@ def listed(names: Iterable[str], last: str = "and") -> str:
 def role(name: str) -> str:
     """A role's name as people say it: `release manager`."""
     return name.replace("_", " ")
+
+
+# Values that become words only when they are read -------------------------------------------------------------------
+
+
+class At(NamedTuple):
+    """An instant in somebody's zone."""
+
+    at: datetime
+    zone: tzinfo
+
+    def __str__(self) -> str:
+        return instant(self.at, self.zone)
+
+
+class For(NamedTuple):
+    """A span of time."""
+
+    time: timedelta
+
+    def __str__(self) -> str:
+        return lasting(self.time)
+
+
+class All(NamedTuple):
+    """Several names."""
+
+    names: tuple[object, ...]
+    last: str = "and"
+
+    def __str__(self) -> str:
+        return listed(map(str, self.names), self.last)
+
+
+class Roles(NamedTuple):
+    """Several roles."""
+
+    names: tuple[str, ...]
+    last: str = "or"
+
+    def __str__(self) -> str:
+        return listed(map(role, self.names), self.last)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from policy import votes, wording
-from policy.document import Path, Policy
-from policy.facts import Facts, Question
+from policy.case import Case
 from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
 from policy.model import Unknown, short
 
@@ -14,9 +11,10 @@ SECOND_PERSON = "second-person"
 APPROVALS = "approvals"
 
 
-def second_person(question: Question, facts: Facts, policy: Policy, at: datetime) -> Finding:
+def second_person(case: Case) -> Finding:
     """Somebody who may agree did, and is not the human who asked."""
-    path = _path(question, policy)
+    facts, at = case.facts, case.at
+    path = case.path
     if path is None:
         return unknown(SECOND_PERSON, "without a path it is not known who must agree")
     if not path.approvals:
@@ -29,12 +27,13 @@ def second_person(question: Question, facts: Facts, policy: Policy, at: datetime
     if count.filled:
         return met(SECOND_PERSON, f"{_who(count)} agreed; {facts.asked_by.name} asked")
     reason = f"somebody other than {facts.asked_by.name} must agree"
-    return unmet(SECOND_PERSON, reason, *_help(count), waits_for_people=True)
+    return unmet(SECOND_PERSON, reason, remedies=_help(count), waits_for_people=True)
 
 
-def approved(question: Question, facts: Facts, policy: Policy, at: datetime) -> Finding:
+def approved(case: Case) -> Finding:
     """Every slot is filled by a vote on exactly this plan, and nobody who may agree rejects it."""
-    path = _path(question, policy)
+    facts, at = case.facts, case.at
+    path = case.path
     if path is None:
         return unknown(APPROVALS, "without a path it is not known who must agree")
     if not path.approvals:
@@ -59,11 +58,7 @@ def approved(question: Question, facts: Facts, policy: Policy, at: datetime) -> 
         parts.append(f"{vote.voter.name} rejected it" + (f": {vote.reason}" if vote.reason else ""))
         voter = (vote.voter.human,) if vote.voter.human else ()
         remedies.append(Remedy(RemedyKind.APPROVE, f"{vote.voter.name} withdraws the rejection", voter))
-    return unmet(APPROVALS, "; ".join(parts), *remedies, waits_for_people=True)
-
-
-def _path(question: Question, policy: Policy) -> Path | None:
-    return policy.path(question.service, question.source or "", question.target)
+    return unmet(APPROVALS, "; ".join(parts), remedies=tuple(remedies), waits_for_people=True)
 
 
 def _who(count: votes.Count) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from policy import wording
-from policy.document import Policy
-from policy.facts import Facts, Question
+from policy.case import Case
+from policy.facts import Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unmet
 from policy.model import AccountKind, Unknown
 
@@ -19,14 +17,15 @@ _NOT_ONE_OF_US = {
 }
 
 
-def may_ask(question: Question, facts: Facts, policy: Policy, _at: datetime) -> Finding:
+def may_ask(case: Case) -> Finding:
     """A human of ours, active, with a role that may ask for this deed."""
+    question, facts, policy = case.question, case.facts, case.policy
     who, roles = facts.asked_by, getattr(policy.may, question.deed.value)
     if who.kind is not AccountKind.HUMAN:
         return unmet(MAY_ASK, f"{who.name} {_NOT_ONE_OF_US[who.kind]}")
     if who.human is None:
         remedy = Remedy(RemedyKind.ROLE, "link the account to a human under people in the policy")
-        return unmet(MAY_ASK, f"{who.name}'s account is linked to nobody that the policy knows", remedy)
+        return unmet(MAY_ASK, f"{who.name}'s account is linked to nobody that the policy knows", remedies=(remedy,))
     if not who.active:
         return unmet(MAY_ASK, f"{who.name} is not active any more")
     held = sorted(who.roles & set(roles))
@@ -34,7 +33,7 @@ def may_ask(question: Question, facts: Facts, policy: Policy, _at: datetime) -> 
         return met(MAY_ASK, f"{who.name} is {wording.listed(map(wording.role, held))}")
     wanted = wording.listed(map(wording.role, roles), "or")
     reason = f"{who.name} is no {wanted}" if roles else f"nobody may {question.deed.value}: the policy names no role"
-    return unmet(MAY_ASK, reason, *_others(facts, roles))
+    return unmet(MAY_ASK, reason, remedies=_others(facts, roles))
 
 
 def _others(facts: Facts, roles: tuple[str, ...]) -> tuple[Remedy, ...]:

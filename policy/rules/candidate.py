@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from policy.document import Policy
-from policy.facts import Facts, Question
+from policy.case import Case
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.model import Unknown, short
 
@@ -14,8 +11,9 @@ SOMETHING_TO_PROMOTE = "something-to-promote"
 COMMIT_KNOWN = "commit-known"
 
 
-def same_digest(question: Question, facts: Facts, _policy: Policy, _at: datetime) -> Finding:
+def same_digest(case: Case) -> Finding:
     """The source environment serves the candidate's digest right now: nothing was built anew, nothing slipped in."""
+    question, facts = case.question, case.facts
     if isinstance(facts.candidate, Unknown):
         return unknown(SAME_DIGEST, facts.candidate.why)
     if isinstance(facts.source_serving, Unknown):
@@ -24,11 +22,14 @@ def same_digest(question: Question, facts: Facts, _policy: Policy, _at: datetime
     if wanted == serves:
         return met(SAME_DIGEST, f"{question.source} serves {short(serves)}")
     remedy = Remedy(RemedyKind.EVIDENCE, f"ask again for what {question.source} serves")
-    return unmet(SAME_DIGEST, f"{short(wanted)} is not what {question.source} serves ({short(serves)})", remedy)
+    return unmet(
+        SAME_DIGEST, f"{short(wanted)} is not what {question.source} serves ({short(serves)})", remedies=(remedy,)
+    )
 
 
-def something_to_promote(question: Question, facts: Facts, _policy: Policy, _at: datetime) -> Finding:
+def something_to_promote(case: Case) -> Finding:
     """The target environment serves something else."""
+    question, facts = case.question, case.facts
     if isinstance(facts.candidate, Unknown):
         return unknown(SOMETHING_TO_PROMOTE, facts.candidate.why)
     if isinstance(facts.target_serving, Unknown):
@@ -39,11 +40,12 @@ def something_to_promote(question: Question, facts: Facts, _policy: Policy, _at:
     return met(SOMETHING_TO_PROMOTE, f"{question.target} serves {short(serves)}")
 
 
-def commit_known(_question: Question, facts: Facts, _policy: Policy, _at: datetime) -> Finding:
+def commit_known(case: Case) -> Finding:
     """It is recorded which commit the digest was built from."""
+    facts = case.facts
     if isinstance(facts.candidate, Unknown):
         return unknown(COMMIT_KNOWN, facts.candidate.why)
     if isinstance(facts.candidate.commit, Unknown):
         remedy = Remedy(RemedyKind.EVIDENCE, f"record which commit {short(facts.candidate.digest)} was built from")
-        return unknown(COMMIT_KNOWN, facts.candidate.commit.why, remedy)
+        return unknown(COMMIT_KNOWN, facts.candidate.commit.why, remedies=(remedy,))
     return met(COMMIT_KNOWN, f"{short(facts.candidate.digest)} was built from {short(facts.candidate.commit)}")

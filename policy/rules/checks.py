@@ -2,45 +2,55 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from types import MappingProxyType
 
 from policy import wording
-from policy.document import Policy
-from policy.facts import CheckState, Facts, Question
-from policy.finding import Finding, Remedy, RemedyKind, Standing, met, not_applicable, unknown
+from policy.case import Case
+from policy.evidence import Check, CheckState
+from policy.facts import Facts
+from policy.finding import Applied, Finding, Remedy, RemedyKind, Standing, met, unknown
+from policy.gates import ChecksGate
 from policy.model import Unknown, short
 
-REQUIRED_CHECKS = "required-checks"
 
-
-def required_checks(question: Question, facts: Facts, policy: Policy, _at: datetime) -> Finding:
+def required_checks(name: str, gate: ChecksGate, case: Case) -> Finding:
     """Each of them passed; one that never ran is not known, and blocks like one that failed."""
-    path = policy.path(question.service, question.source or "", question.target)
-    if path is None:
-        return unknown(REQUIRED_CHECKS, "without a path it is not known which checks are required")
-    if not path.gates.checks:
-        return not_applicable(REQUIRED_CHECKS, f"{path.name} requires no checks")
-    if isinstance(facts.candidate, Unknown):
-        return unknown(REQUIRED_CHECKS, facts.candidate.why)
-    if isinstance(facts.candidate.commit, Unknown):
-        return unknown(REQUIRED_CHECKS, f"checks belong to a commit: {facts.candidate.commit.why}")
-    if isinstance(facts.checks, Unknown):
-        return unknown(REQUIRED_CHECKS, facts.checks.why)
-    commit = short(facts.candidate.commit)
+    candidate, checks = case.facts.candidate, case.facts.checks
+    if isinstance(candidate, Unknown):
+        return unknown(name, candidate.why)
+    if isinstance(candidate.commit, Unknown):
+        return unknown(name, f"checks belong to a commit: {candidate.commit.why}")
+    if isinstance(checks, Unknown):
+        return unknown(name, checks.why)
+    commit = short(candidate.commit)
     seen, bad, missing = [], [], []
-    for name in path.gates.checks:
-        check = facts.checks.get(name)
+    for wanted in gate.names:
+        check = checks.get(wanted)
         if check is None:
-            missing.append(name)
-            seen.append(f"{name} has no result")
+            missing.append(wanted)
+            seen.append(f"{wanted} has no result")
         elif check.state is CheckState.PASSED:
-            seen.append(f"{name} passed")
+            seen.append(f"{wanted} passed")
         else:
-            bad.append(name)
+            bad.append(wanted)
             word = "has not finished" if check.state is CheckState.PENDING else "failed"
-            seen.append(f"{name} {word}" + (f" ({check.saw})" if check.saw else ""))
-    reason = f"{wording.listed(seen)} on {commit}"
+            seen.append(f"{wanted} {word}" + (f" ({check.saw})" if check.saw else ""))
+    says = "{} on {}"
     if not bad and not missing:
-        return met(REQUIRED_CHECKS, reason)
-    remedies = tuple(Remedy(RemedyKind.EVIDENCE, f"{name} passes on {commit}") for name in (*bad, *missing))
-    return Finding(REQUIRED_CHECKS, Standing.UNMET if bad else Standing.UNKNOWN, reason, remedies)
+        return met(name, says, wording.All(tuple(seen)), commit)
+    remedies = tuple(
+        Remedy(RemedyKind.EVIDENCE, f"{wanted} passes on {commit}", applied=_passed(wanted))
+        for wanted in (*bad, *missing)
+    )
+    standing = Standing.UNMET if bad else Standing.UNKNOWN
+    return Finding(name, standing, says, (wording.All(tuple(seen)), commit), remedies)
+
+
+def _passed(wanted: str) -> Applied:
+    def applied(facts: Facts) -> Facts:
+        known = {} if isinstance(facts.checks, Unknown) else facts.checks
+        passed = MappingProxyType({**known, wanted: Check(wanted, CheckState.PASSED)})
+        return replace(facts, checks=passed)
+
+    return applied

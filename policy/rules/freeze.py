@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from policy import wording
+from policy.case import Case
 from policy.document import Policy
 from policy.facts import Facts, Freeze, Question
 from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
@@ -14,8 +15,9 @@ from policy.model import Unknown
 NO_FREEZE = "no-freeze"
 
 
-def no_freeze(question: Question, facts: Facts, policy: Policy, at: datetime) -> Finding:
+def no_freeze(case: Case) -> Finding:
     """No freeze covers this service in this environment at this instant; at its end a freeze is over."""
+    question, facts, policy, at = case.question, case.facts, case.policy, case.at
     if isinstance(facts.freezes, Unknown):
         return unknown(NO_FREEZE, facts.freezes.why)
     covering = in_scope(facts.freezes, question)
@@ -29,7 +31,7 @@ def no_freeze(question: Question, facts: Facts, policy: Policy, at: datetime) ->
     by = f" ({wording.listed(able, 'or')} may)" if able else ""
     lifts = [Remedy(RemedyKind.LIFT, f"end the freeze {freeze.id}{by}", able) for freeze in active]
     reason = "; ".join(_says(freeze, question, policy) for freeze in active)
-    return unmet(NO_FREEZE, reason, thaw, *lifts)
+    return unmet(NO_FREEZE, reason, remedies=(thaw, *lifts))
 
 
 def in_scope(freezes: Iterable[Freeze], question: Question) -> list[Freeze]:
@@ -58,5 +60,5 @@ def _who_may(facts: Facts, roles: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(human for human, person in people.items() if person.active and person.roles & set(roles)))
 
 
-def rollback_waits_for_no_freeze(_question: Question, _facts: Facts, _policy: Policy, _at: datetime) -> Finding:
+def rollback_waits_for_no_freeze(_case: Case) -> Finding:
     return not_applicable(NO_FREEZE, "a rollback does not wait for freezes")

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from policy import wording
+from policy.case import Case
 from policy.document import Policy
-from policy.facts import Facts, Hold, Question
+from policy.facts import Hold, Question
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.model import Digest, Unknown, short
 
 NO_HOLD = "no-hold"
 
 
-def no_hold(question: Question, facts: Facts, policy: Policy, _at: datetime) -> Finding:
+def no_hold(case: Case) -> Finding:
     """Nothing holds this digest out of this place."""
+    question, facts, policy = case.question, case.facts, case.policy
     if isinstance(facts.holds, Unknown):
         return unknown(NO_HOLD, facts.holds.why)
     if isinstance(facts.candidate, Unknown):
@@ -22,7 +22,9 @@ def no_hold(question: Question, facts: Facts, policy: Policy, _at: datetime) -> 
     held = holds_on(facts.candidate.digest, question, facts.holds)
     if not held:
         return met(NO_HOLD, f"{short(facts.candidate.digest)} was not taken back from {question.target}")
-    return unmet(NO_HOLD, "; ".join(says(hold, policy) for hold in held), *(lift(hold, policy) for hold in held))
+    return unmet(
+        NO_HOLD, "; ".join(says(hold, policy) for hold in held), remedies=tuple(lift(hold, policy) for hold in held)
+    )
 
 
 def holds_on(digest: Digest, question: Question, holds: tuple[Hold, ...]) -> list[Hold]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from policy import wording
-from policy.document import Policy
-from policy.facts import Facts, Question
+from policy.case import Case
 from policy.finding import Finding, met, unmet
 
 ALLOWED_PATH = "allowed-path"
 
 
-def allowed_path(question: Question, _facts: Facts, policy: Policy, _at: datetime) -> Finding:
+def allowed_path(case: Case) -> Finding:
     """There is a path for this service from there to here, and it has a place at both ends."""
+    question, policy = case.question, case.policy
     service = policy.services.get(question.service)
     if service is None:
         known = wording.listed(policy.services)
         return unmet(ALLOWED_PATH, f"no service {question.service}; there are {known}")
     name = f"{question.source or 'nowhere'}→{question.target}"
-    path = policy.path(question.service, question.source or "", question.target)
+    path = case.path
     if path is None:
         same = [other for other in policy.paths if other.name == name]
         if same:

@@ -1,37 +1,29 @@
-"""Has the candidate served the source environment for long enough?"""
+"""Has the candidate served for long enough?"""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from policy import wording
-from policy.document import Policy
-from policy.facts import Facts, Question
-from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
+from policy.case import Case
+from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
+from policy.gates import SoakGate
 from policy.model import Unknown, short
 
-SOAK = "soak"
 
-
-def soaked(question: Question, facts: Facts, policy: Policy, at: datetime) -> Finding:
+def soaked(name: str, gate: SoakGate, case: Case) -> Finding:
     """It has had all the traffic there since so long ago, to the second the span that the policy asks for."""
-    path = policy.path(question.service, question.source or "", question.target)
-    if path is None:
-        return unknown(SOAK, "without a path it is not known how long it must have served")
-    if path.gates.soak is None:
-        return not_applicable(SOAK, f"{path.name} requires no soak")
-    for fact in (facts.candidate, facts.source_serving):
-        if isinstance(fact, Unknown):
-            return unknown(SOAK, fact.why)
-    assert not isinstance(facts.candidate, Unknown)  # noqa: S101 (for the type checker: returned above)
-    assert not isinstance(facts.source_serving, Unknown)  # noqa: S101 (the same)
-    serving, zone = facts.source_serving, policy.zone()
-    if serving.digest != facts.candidate.digest:
-        return unmet(SOAK, f"{path.source} does not serve {short(facts.candidate.digest)}, so it does not soak")
-    since = wording.instant(serving.since, zone)
-    served, wanted = wording.lasting(at - serving.since), wording.lasting(path.gates.soak)
-    ends = serving.since + path.gates.soak
-    if at >= ends:
-        return met(SOAK, f"{path.source} has served it for {served} since {since}; {wanted} are required")
+    candidate, serving = case.facts.candidate, case.facts.source_serving
+    if isinstance(candidate, Unknown):
+        return unknown(name, candidate.why)
+    if isinstance(serving, Unknown):
+        return unknown(name, serving.why)
+    if serving.digest != candidate.digest:
+        says = "{} does not serve {}, so it does not soak"
+        return unmet(name, says, gate.environment, short(candidate.digest))
+    zone = case.policy.zone()
+    since, ends = wording.At(serving.since, zone), serving.since + gate.lasts
+    served, wanted = wording.For(case.at - serving.since), wording.For(gate.lasts)
+    if case.at >= ends:
+        return met(name, "{} has served it for {} since {}; {} are required", gate.environment, served, since, wanted)
     remedy = Remedy(RemedyKind.WAIT, f"wait until {wording.instant(ends, zone)}", at=ends)
-    return unmet(SOAK, f"{path.source} has served it for {served} of {wanted}, since {since}", remedy)
+    says = "{} has served it for {} of {}, since {}"
+    return unmet(name, says, gate.environment, served, wanted, since, remedies=(remedy,))

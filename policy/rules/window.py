@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from policy import windows, wording
+from policy.case import Case
 from policy.document import Policy, Window
-from policy.facts import Facts, Question
+from policy.facts import Question
 from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
 
 WINDOW = "window"
 
 
-def within_window(question: Question, _facts: Facts, policy: Policy, at: datetime) -> Finding:
+def within_window(case: Case) -> Finding:
     """The path's window is open, or it has none."""
-    path = policy.path(question.service, question.source or "", question.target)
+    policy, at = case.policy, case.at
+    path = case.path
     if path is None:
         return unknown(WINDOW, "without a path it is not known which window applies")
     window = policy.windows.get(path.gates.window) if path.gates.window else None
@@ -29,10 +29,12 @@ def within_window(question: Question, _facts: Facts, policy: Policy, at: datetim
     if change is None:
         return unmet(WINDOW, f"{says}, closed, and no opening is known")
     opens = wording.instant(change, policy.zone(window))
-    return unmet(WINDOW, f"{says}, closed, next {opens}", Remedy(RemedyKind.WAIT, f"wait until {opens}", at=change))
+    return unmet(
+        WINDOW, f"{says}, closed, next {opens}", remedies=(Remedy(RemedyKind.WAIT, f"wait until {opens}", at=change),)
+    )
 
 
-def rollback_waits_for_no_window(_question: Question, _facts: Facts, _policy: Policy, _at: datetime) -> Finding:
+def rollback_waits_for_no_window(_case: Case) -> Finding:
     return not_applicable(WINDOW, "a rollback does not wait for windows")
 
 

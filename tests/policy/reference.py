@@ -9,7 +9,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from policy.document import Part, Policy
+from policy.document import Policy
+from policy.part import Part
 
 
 def reference() -> str:

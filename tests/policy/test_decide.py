@@ -16,7 +16,7 @@ from policy.document import Policy
 from policy.facts import Candidate, Check, CheckState, Deed, Facts, Freeze, Hold, KnownGood, Question, Serving, Verdict
 from policy.finding import Decision, Finding, RemedyKind, Standing
 from policy.model import AccountKind, Human, Person, Place, Unknown
-from policy.rulebook import RULEBOOK, Rule
+from policy.rulebook import Rule, rules_for
 from tests.policy.good import (
     ACTIVE,
     ALL_GOOD,
@@ -63,8 +63,7 @@ def waits(decision: Decision) -> dict[str, datetime | None]:
 
 
 def test_an_empty_rulebook_allows_nothing() -> None:
-    assert not decide(PROMOTION, ALL_GOOD, ACTIVE, NOW, {}).allowed
-    assert not decide(PROMOTION, ALL_GOOD, ACTIVE, NOW, {Deed.PROMOTE: ()}).allowed
+    assert not decide(PROMOTION, ALL_GOOD, ACTIVE, NOW, ()).allowed
 
 
 def broken(*_: object) -> NoReturn:
@@ -74,8 +73,8 @@ def broken(*_: object) -> NoReturn:
 @pytest.mark.requirement("D-04")
 @pytest.mark.parametrize("turns_with_time", [True, False])
 def test_a_rule_that_fails_is_unknown_and_blocks(turns_with_time: bool) -> None:
-    rules = (*RULEBOOK[Deed.PROMOTE], Rule("broken", broken, turns_with_time))
-    decision = decide(PROMOTION, ALL_GOOD, ACTIVE, NOW, {Deed.PROMOTE: rules})
+    rules = (*rules_for(ACTIVE.policy, PROMOTION), Rule("broken", broken, turns_with_time))
+    decision = decide(PROMOTION, ALL_GOOD, ACTIVE, NOW, rules)
     assert [finding.rule for finding in decision.blockers] == ["broken"]
     assert decision.blockers[0].standing is Standing.UNKNOWN
     assert decision.blockers[0].reason == "this could not be judged, for a fault of the bot's (ZeroDivisionError)"
@@ -83,8 +82,10 @@ def test_a_rule_that_fails_is_unknown_and_blocks(turns_with_time: bool) -> None:
 
 
 def test_every_rule_of_the_book_finds_something_under_its_own_name() -> None:
-    for deed, rules in RULEBOOK.items():
-        decision = decide(Question(deed, "checkout", "prod", "stage"), ALL_GOOD, ACTIVE, NOW)
+    for deed in Deed:
+        question = Question(deed, "checkout", "prod", "stage")
+        rules = rules_for(ACTIVE.policy, question)
+        decision = decide(question, ALL_GOOD, ACTIVE, NOW)
         assert [finding.rule for finding in decision.findings] == [rule.requires for rule in rules]
 
 
@@ -282,7 +283,9 @@ HYPOTHESIS = settings(max_examples=200, deadline=None)
 def test_it_never_raises_and_says_the_same_twice(question: Question, facts: Facts, at: datetime) -> None:
     decision = decide(question, facts, ACTIVE, at)
     assert decision == decide(question, facts, ACTIVE, at)
-    assert [finding.rule for finding in decision.findings] == [rule.requires for rule in RULEBOOK[question.deed]]
+    assert [finding.rule for finding in decision.findings] == [
+        rule.requires for rule in rules_for(ACTIVE.policy, question)
+    ]
     assert not any("fault of the bot's" in finding.reason for finding in decision.findings)
     assert not any("could not be worked out" in note for note in decision.notes)
 
@@ -291,16 +294,14 @@ def test_it_never_raises_and_says_the_same_twice(question: Question, facts: Fact
 @given(facts=ANY_FACTS, at=MOMENTS, seed=st.integers())
 def test_the_order_of_votes_of_freezes_and_of_rules_does_not_matter(facts: Facts, at: datetime, seed: int) -> None:
     shuffle = random.Random(seed)
-    rules = list(RULEBOOK[Deed.PROMOTE])
+    rules = list(rules_for(ACTIVE.policy, PROMOTION))
     shuffle.shuffle(rules)
     votes = shuffle.sample(facts.votes, len(facts.votes))
     freezes = facts.freezes
     if not isinstance(freezes, Unknown):
         freezes = tuple(shuffle.sample(freezes, len(freezes)))
     one = decide(PROMOTION, facts, ACTIVE, at)
-    other = decide(
-        PROMOTION, replace(facts, votes=tuple(votes), freezes=freezes), ACTIVE, at, {Deed.PROMOTE: tuple(rules)}
-    )
+    other = decide(PROMOTION, replace(facts, votes=tuple(votes), freezes=freezes), ACTIVE, at, tuple(rules))
     assert (one.allowed, one.earliest, one.notes) == (other.allowed, other.earliest, other.notes)
     assert {finding.rule: finding for finding in one.findings} == {finding.rule: finding for finding in other.findings}
 
@@ -335,7 +336,7 @@ def test_an_agreement_more_never_closes_anything(facts: Facts, at: datetime) -> 
     assert decide(PROMOTION, more, ACTIVE, at).allowed or not decide(PROMOTION, facts, ACTIVE, at).allowed
 
 
-TURNING = {rule.requires for rule in RULEBOOK[Deed.PROMOTE] if rule.turns_with_time}
+TURNING = {rule.requires for rule in rules_for(ACTIVE.policy, PROMOTION) if rule.turns_with_time}
 
 
 def closed(findings: tuple[Finding, ...]) -> set[str]:

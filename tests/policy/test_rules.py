@@ -13,7 +13,7 @@ from policy.document import ActivePolicy
 from policy.facts import Candidate, Check, CheckState, Deed, Facts, Freeze, Hold, KnownGood, Question, Serving, Verdict
 from policy.finding import Decision, Finding, RemedyKind, Standing
 from policy.model import AccountKind, Person, Place, Unknown
-from policy.rulebook import RULEBOOK
+from policy.rulebook import rules_for
 from tests.policy.good import (
     ACTIVE,
     ALL_GOOD,
@@ -65,7 +65,9 @@ def blockers(decision: Decision) -> list[str]:
 def test_with_nothing_wrong_it_is_allowed() -> None:
     decision = judged()
     assert decision.allowed
-    assert [finding.rule for finding in decision.findings] == [rule.requires for rule in RULEBOOK[Deed.PROMOTE]]
+    assert [finding.rule for finding in decision.findings] == [
+        rule.requires for rule in rules_for(ACTIVE.policy, PROMOTION)
+    ]
 
 
 def check(name: str, state: CheckState, saw: str = "") -> dict[str, Check]:
