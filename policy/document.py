@@ -258,8 +258,8 @@ class Separation(Part):
     """Who does not count besides whoever asked. No file can let the asker count."""
 
     authors: Stance = Field(default=Stance.OUT, description="Who wrote part of what would be promoted")
-    unlinked_authors: Literal["block", "ignore"] = Field(
-        default="block", description="A commit by somebody whom `people` does not know blocks, or is nobody's"
+    unknown_authors: Literal["block", "ignore"] = Field(
+        default="block", description="A commit by somebody whom `people` does not know blocks, or is nobody's; so does a range that cannot be read"
     )
     reviewers: Stance = Field(default=Stance.MAY_AGREE, description="Who approved one of its pull requests")
 
