@@ -259,7 +259,8 @@ class Separation(Part):
 
     authors: Stance = Field(default=Stance.OUT, description="Who wrote part of what would be promoted")
     unknown_authors: Literal["block", "ignore"] = Field(
-        default="block", description="A commit by somebody whom `people` does not know blocks, or is nobody's; so does a range that cannot be read"
+        default="block",
+        description="A commit by somebody whom `people` does not know blocks, or is nobody's; so does a range that cannot be read",
     )
     reviewers: Stance = Field(default=Stance.MAY_AGREE, description="Who approved one of its pull requests")
 
