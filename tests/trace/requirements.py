@@ -33,6 +33,16 @@ class OutOfScope:
     """What of it is still ours to do; empty where nothing is."""
 
 
+@dataclass(frozen=True)
+class Later:
+    """Why a requirement cannot be shown yet."""
+
+    needs: str
+    """What has to be built first."""
+    why: str
+    """What of it that will give us."""
+
+
 def known() -> dict[str, str]:
     """Class of each requirement, by id, in the order of our notes."""
     with (HERE / "requirements.csv").open(encoding="utf-8", newline="") as file:
@@ -42,6 +52,13 @@ def known() -> dict[str, str]:
 def out_of_scope() -> dict[str, OutOfScope]:
     with (HERE / "out_of_scope.toml").open("rb") as file:
         return {id: OutOfScope(**said) for id, said in tomllib.load(file).items()}
+
+
+def later() -> dict[str, Later]:
+    """Requirements that wait for something that is not built yet: the same reason for many of them."""
+    with (HERE / "later.toml").open("rb") as file:
+        reasons = tomllib.load(file)
+    return {id: Later(needs, said["why"]) for needs, said in reasons.items() for id in said["ids"]}
 
 
 def claims(folder: Path = TESTS) -> list[Claim]:
