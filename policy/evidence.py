@@ -63,7 +63,7 @@ class PullRequest:
     fields: Mapping[str, str] = field(default_factory=dict)
     """Section of its template → what it says, trimmed; a section that says nothing is left out."""
     authors: frozenset[str] = frozenset()
-    """Logins."""
+    """Logins of whoever opened it, and of its commits' authors."""
     approved_by: frozenset[str] = frozenset()
     """Logins of those whose newest review approves its last commit."""
     owners_missing: tuple[str, ...] = ()
@@ -88,6 +88,8 @@ class Commit:
     parents: int = 1
     picked_from: Sha | None = None
     """The commit of the trunk that it was picked from."""
+    verified: bool = False
+    """Its signature was verified by the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +117,14 @@ class Branches:
     """Branch → what its protection lacks: `direct push allowed`. A protected one is not in it."""
     behind: tuple[Sha, ...] = ()
     """Commits of the target that the source lacks, without earlier promotion merges of this path."""
-    forbidden: tuple[str, ...] = ()
-    """Pull requests that aim where they must not: `#41 feature/x→main`."""
-    misnamed: tuple[str, ...] = ()
-    """Branches in the range whose names match no pattern."""
     merge_commits: tuple[Sha, ...] = ()
     """Of the target, that are not on the source."""
     not_on_source: tuple[Sha, ...] = ()
-    """Commits of the target that the source does not have."""
+    """Commits of the target that the source does not have; the candidate, where the source does not have that."""
     not_picked: tuple[Sha, ...] = ()
     """Commits of a release branch after its cut-off that were picked from nowhere."""
+    late_features: tuple[str, ...] = ()
+    """Pull requests with features that a release branch took after its cut-off: `#140`."""
     not_from_production: tuple[Sha, ...] = ()
     """Commits of a hotfix that neither production has nor the fix needs."""
     red: tuple[str, ...] = ()
@@ -200,6 +200,8 @@ class Tag:
     """The tag that serves the target now."""
     breaking: bool = False
     """A change in the range says that it breaks."""
+    first_digest: Digest | None = None
+    """What it named when it was first seen; None: it was never seen before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +292,8 @@ class Manifest:
     """What entries lack of their own gates: `web: sast failed`."""
     unreleased: tuple[str, ...] = ()
     """Libraries that dependents wait for."""
+    uncoordinated: tuple[str, ...] = ()
+    """Libraries that break their dependents, and nobody planned how: `lib 1→2`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +371,10 @@ class Evidence:
     reached: Mapping[str, tuple[Reached, ...]] | Unknown = NOT_GATHERED
     """Environment → how far digests got there, newest first."""
     repository: Repository | Unknown = NOT_GATHERED
+    promotion: PullRequest | Unknown | None = NOT_GATHERED
+    """The one pull request that leads from the source's branch to the target's; None: none is open."""
+    image: str | Unknown = NOT_GATHERED
+    """Of the candidate, as it is deployed: `registry/acme/api:v1.4.2@sha256:…`."""
 
 
 NOTHING = Evidence()

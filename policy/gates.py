@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from policy.part import Key, Name, Part, Pattern, Span, Text
 
@@ -48,23 +48,31 @@ class Gate(Part):
     applies_to: tuple[Name, ...] = Field(default=(), description="Only for these change types; default: every one")
     when: When | None = Field(default=None, description="Only where this is true of the change")
     waivable: Waivable = Field(default=Waivable.EXCEPTION, description="What may waive it")
-    max_age: Span | None = Field(default=None, description="Older evidence is stale, and blocks")
+
+
+class DatedGate(Gate):
+    """A gate whose evidence has a time."""
+
+    max_age: Span | None = Field(default=None, description="Evidence of that age is stale, and blocks")
 
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Op = Literal["<", "<=", ">", ">="]
 
 
-class ChecksGate(Gate):
+class ChecksGate(DatedGate):
     """Check runs and statuses that passed on exactly the candidate's commit."""
 
     kind: Literal["checks"]
     names: tuple[Text, ...] = Field(min_length=1, description="Each of them passed; one that never ran blocks")
     optional: tuple[Text, ...] = Field(default=(), description="Pass where they do not exist, block where they failed")
+    excused: dict[Text, Key] = Field(
+        default={}, description="So do these, if whoever asks says why in this field: `{dast: no-dast}`"
+    )
     max_attempts: int | None = Field(default=None, ge=1, description="Green only after more attempts needs a ticket")
 
 
-class WorkflowGate(Gate):
+class WorkflowGate(DatedGate):
     """A workflow that succeeded for exactly the candidate."""
 
     kind: Literal["workflow"]
@@ -94,11 +102,25 @@ class BranchGate(Gate):
             "no_merge_commits",
             "on_source",
             "cherry_picks_only",
+            "no_late_features",
             "cut_from_production",
             "green",
+            "merged_green",
         ],
         ...,
     ] = Field(min_length=1, description="What must be true of them")
+    names: tuple[Pattern, ...] = Field(
+        default=(), description=r"For `naming`: what branches are called, or where they go: `^feature/[A-Z]+-\d+→main$`"
+    )
+    forbid: tuple[Text, ...] = Field(default=(), description="For `no_forbidden_targets`: `feature/*→stage`")
+
+    @model_validator(mode="after")
+    def _with_names(self) -> Self:
+        for word, key in (("naming", "names"), ("no_forbidden_targets", "forbid")):
+            if (word in self.require) != bool(getattr(self, key)):
+                message = f"{word} and {key} go together: give both or neither"
+                raise ValueError(message)
+        return self
 
 
 class FastForwardGate(Gate):
@@ -128,7 +150,7 @@ class SoakGate(Gate):
     )
 
 
-class NumberGate(Gate):
+class NumberGate(DatedGate):
     """A number from a report on the candidate's commit."""
 
     kind: Literal["number"]
@@ -139,7 +161,7 @@ class NumberGate(Gate):
     rationale: str = Field(default="", description="Why this number")
 
 
-class SignalGate(Gate):
+class SignalGate(DatedGate):
     """A number from monitoring."""
 
     kind: Literal["signal"]
@@ -150,7 +172,7 @@ class SignalGate(Gate):
     over: Span = Field(default=timedelta(minutes=5), description="Measured over so long")
 
 
-class AlertsGate(Gate):
+class AlertsGate(DatedGate):
     """Open security findings on the candidate."""
 
     kind: Literal["alerts"]
@@ -158,7 +180,7 @@ class AlertsGate(Gate):
     at_most: dict[Name, int] = Field(min_length=1, description="So many open of each severity")
 
 
-class ProbeGate(Gate):
+class ProbeGate(DatedGate):
     """A set of probes that passed against an environment that serves the candidate."""
 
     kind: Literal["probe"]
@@ -192,18 +214,21 @@ class TagGate(Gate):
     annotated: bool = Field(default=True, description="It is an object of its own, with a message")
     signed: bool = Field(default=False, description="Its signature was verified")
     created_by: tuple[Text, ...] = Field(default=(), description="Only these made it: `github:app/release-ci`")
-    semver: bool = Field(default=False, description="Breaking changes raise the first number, hotfixes only the last")
+    semver: bool = Field(
+        default=False, description="Its version comes after the one that serves; breaking raises the first number"
+    )
+    patches: tuple[Name, ...] = Field(default=(), description="Change types that raise only the last number: `hotfix`")
 
 
 class SignatureGate(Gate):
     """Signatures that were verified."""
 
     kind: Literal["signature"]
-    subjects: tuple[Literal["tag", "image", "provenance"], ...] = Field(min_length=1, description="Of these")
+    subjects: tuple[Literal["tag", "image", "provenance", "commits"], ...] = Field(min_length=1, description="Of these")
     signed_by: tuple[Text, ...] = Field(default=(), description="By one of these identities; default: any known one")
 
 
-class EvidenceGate(Gate):
+class EvidenceGate(DatedGate):
     """Documents that belong to exactly the candidate."""
 
     kind: Literal["evidence"]
@@ -270,11 +295,33 @@ class FlagsGate(Gate):
     kind: Literal["flags"]
 
 
+class ImageGate(Gate):
+    """The candidate's image comes from where images may come from."""
+
+    kind: Literal["image"]
+    names: tuple[Text, ...] = Field(default=("*",), description="It is called like one of these: `eu.gcr.io/acme/*`")
+    forbid: tuple[Text, ...] = Field(default=(), description="It is not called like any of these: `*-prod:*`")
+
+
 class PullRequestGate(Gate):
-    """Every pull request in the range says what its template asks for."""
+    """Pull requests say what their template asks for."""
 
     kind: Literal["pull_request"]
-    fields: tuple[Text, ...] = Field(min_length=1, description="Sections that are not empty: `risk`, `rollback_plan`")
+    of: Literal["range", "promotion"] = Field(
+        default="range", description="Every one in the range, or the one that promotes"
+    )
+    labelled: tuple[Text, ...] = Field(default=(), description="Only those with one of these labels; default: all")
+    fields: tuple[Text, ...] = Field(default=(), description="Sections that are not empty: `risk`, `rollback_plan`")
+    matches: dict[Text, Pattern] = Field(default={}, description="Sections, and what each looks like: `{ticket: PAY-}`")
+    title: Pattern | None = Field(default=None, description="What its title looks like: `^(feat|fix): `")
+    one_of: tuple[Text, ...] = Field(default=(), description="It has exactly one of these labels: `risk:low`")
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if not (self.fields or self.matches or self.title or self.one_of):
+            message = "it asks for nothing: give fields, matches, title or one_of"
+            raise ValueError(message)
+        return self
 
 
 class AttestGate(Gate):
@@ -298,7 +345,7 @@ class ManifestGate(Gate):
     kind: Literal["manifest"]
 
 
-class OrderGate(Gate):
+class OrderGate(DatedGate):
     """The candidate has been through an environment before."""
 
     kind: Literal["order"]
@@ -312,6 +359,15 @@ class RepositoryGate(Gate):
     kind: Literal["repository"]
     files: tuple[Text, ...] = Field(default=(), description="These exist: `SECURITY.md`")
     owned: tuple[Text, ...] = Field(default=(), description="CODEOWNERS covers paths like these")
+    touched: tuple[Text, ...] = Field(default=(), description="The change touches a file like each: `changelog.d/*`")
+    untouched: tuple[Text, ...] = Field(default=(), description="The change touches no file like these")
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if not (self.files or self.owned or self.touched or self.untouched):
+            message = "it asks for nothing: give files, owned, touched or untouched"
+            raise ValueError(message)
+        return self
 
 
 AnyGate = Annotated[
@@ -339,6 +395,7 @@ AnyGate = Annotated[
     | RollbackReadyGate
     | DatabaseGate
     | FlagsGate
+    | ImageGate
     | PullRequestGate
     | AttestGate
     | LostChangesGate
