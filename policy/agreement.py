@@ -1,0 +1,154 @@
+"""Who must agree to what, and what lets a change through although a rule says no? As a policy file writes it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from policy.part import Key, Name, Part, Span, Text, Zone
+from policy.timetable import WindowRule
+
+
+class Slot(Part):
+    """So many different humans with this role must agree."""
+
+    role: Name | None = Field(default=None, description="A role under `roles`")
+    any_of: tuple[Name, ...] = Field(default=(), description="Or any one of several roles")
+    count: int = Field(default=1, ge=1, le=10, description="So many humans, none of them the asker")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.role is None) == (not self.any_of):
+            message = "a slot names either role or any_of"
+            raise ValueError(message)
+        return self
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Holders of any of these can fill it."""
+        return self.any_of if self.role is None else (self.role,)
+
+
+class Agreement(Part):
+    """Who must agree to something that is no promotion."""
+
+    approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree; none: nobody")
+    approval_lasts: Span = Field(default=timedelta(hours=24), description="A vote counts for so long")
+    reason: bool = Field(default=False, description="Whoever agrees must say why")
+
+
+class Stance(StrEnum):
+    """Whether somebody who had a hand in the change may agree to it."""
+
+    MAY_AGREE = "may_agree"
+    NOT_ALONE = "not_alone"
+    """Somebody who had none must agree as well."""
+    OUT = "out"
+
+
+class Separation(Part):
+    """Who does not count besides whoever asked. No file can let the asker count."""
+
+    authors: Stance = Field(default=Stance.OUT, description="Who wrote part of what would be promoted")
+    unknown_authors: Literal["block", "ignore"] = Field(
+        default="block",
+        description="A commit by somebody whom `people` does not know, and a range that cannot be read: blocks or not",
+    )
+    reviewers: Stance = Field(default=Stance.MAY_AGREE, description="Who approved one of its pull requests")
+
+
+class ChangeType(Part):
+    """How changes of one type are treated. People say it as `type:NAME`."""
+
+    window: Literal["path", "any"] = Field(default="path", description="`any`: it waits for no window")
+    freeze: Literal["path", "any"] = Field(default="path", description="`any`: it waits for no freeze")
+    approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree besides, or instead")
+    instead: bool = Field(default=False, description="These approvals take the place of the path's")
+    waives: tuple[Name, ...] = Field(default=(), description="Gates that it need not meet")
+    adds: tuple[Name, ...] = Field(default=(), description="Gates that it must meet besides")
+    fields: tuple[Key, ...] = Field(default=(), description="What whoever asks must say")
+    paths: tuple[Text, ...] = Field(default=(), description="Only on these, `stage→prod`; default: on every path")
+    emergency_outside_window: bool = Field(
+        default=False, description="Outside the window it needs an emergency, and is told so"
+    )
+    source: str = Field(default="", description="Where it is written")
+
+
+class ExceptionKind(Agreement):
+    """What an exception of this kind may waive, what must be said for it, and who grants it."""
+
+    approvals: tuple[Slot, ...] = Field(min_length=1, description="Who must grant it, none of them the asker")
+    waives: tuple[Name, ...] = Field(min_length=1, description="Rules that it may waive: gates, `window`, `no-freeze`")
+    fields: tuple[Key, ...] = Field(default=("reason",), description="What must be said: `reason`, `risk`, `controls`")
+    reasons: tuple[Text, ...] = Field(default=(), description="`reason:` is one of these; default: free text")
+    longest: Span | None = Field(default=timedelta(days=30), description="It lasts no longer; `null`: may be permanent")
+    uses: int | None = Field(default=None, ge=1, description="So many promotions may rest on it")
+    emergency: bool = Field(default=False, description="It may waive what only an emergency may")
+    owes: tuple[Duty, ...] = Field(default=(), description="What is owed once it is granted")
+    source: str = Field(default="", description="Where it is written")
+
+
+class Duty(Part):
+    """Something that becomes owed."""
+
+    kind: Name = Field(description="`review`, `remediation`, `post-validation`")
+    says: Text = Field(description="What is owed, a sentence without the full stop")
+    owner: Name = Field(description="A role under `roles`")
+    business_days: int | None = Field(default=None, ge=0, le=250, description="Due at the end of so many business days")
+    within: Span | None = Field(default=None, description="Or so long after it began")
+    by_others: bool = Field(default=False, description="Nobody who took part can settle it")
+    blocks: bool = Field(default=True, description="Overdue, it blocks ordinary production changes of that service")
+
+    @model_validator(mode="after")
+    def _one_term(self) -> Self:
+        if (self.business_days is None) == (self.within is None):
+            message = "a duty is due either after business_days or within a time span"
+            raise ValueError(message)
+        return self
+
+
+class Emergency(Agreement):
+    """A production change outside the normal rules: its own record, its own approval, and a review that falls due."""
+
+    approvals: tuple[Slot, ...] = Field(min_length=1, description="Who must agree, none of them the asker")
+    fields: tuple[Key, ...] = Field(
+        default=("incident", "reason", "rollback-plan"), description="What must be said before anybody is asked"
+    )
+    waives: tuple[Name, ...] = Field(
+        default=("window", "no-freeze"), description="Rules that it lets through, each shown"
+    )
+    lasts: Span = Field(default=timedelta(hours=4), description="It begins within so long, or not at all")
+    owes: tuple[Duty, ...] = Field(min_length=1, description="What is owed afterwards: a review at least")
+    reason: bool = Field(default=True, description="Whoever agrees must say why")
+    source: str = Field(default="", description="Where it is written")
+
+
+class CalendarFreeze(Part):
+    """A freeze that comes round by the calendar."""
+
+    name: Name = Field(description="What people read")
+    when: tuple[WindowRule, ...] = Field(min_length=1, description="It holds inside any of these")
+    environments: tuple[Name, ...] = Field(min_length=1, description="Where")
+    services: tuple[Name, ...] | None = Field(default=None, description="For these; default: for every one")
+    timezone: Zone | None = Field(default=None, description="IANA zone of its wall clock; default: the policy's")
+    reason: Text = Field(description="Why")
+    source: str = Field(default="", description="Where it is written")
+
+
+class Freezes(Agreement):
+    """How freezes come into force, and what lets a promotion through one."""
+
+    fields: tuple[Key, ...] = Field(
+        default=(), description="What must be said besides `until` and `reason`: `exit`, `re-enable-plan`"
+    )
+    provisional: Span | None = Field(
+        default=None, description="Until it is approved it holds for so long at most; default: not at all"
+    )
+    calendar: tuple[CalendarFreeze, ...] = Field(default=(), description="Those that come round by themselves")
+    override: tuple[Slot, ...] = Field(
+        default=(), description="Whose approval, naming the freeze, lets a promotion through it; default: nobody's"
+    )
+    override_fields: tuple[Key, ...] = Field(default=(), description="What whoever asks must say for that")

@@ -1,0 +1,262 @@
+"""Which parts has a policy file? Its shape, key by key; whether the parts fit together is asked in `policy/fits.py`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from policy.agreement import ChangeType, Emergency, ExceptionKind, Freezes, Separation, Slot
+from policy.gates import AnyGate, Item
+from policy.part import Day, LocalTime, Name, Part, Span, Text, Zone
+from policy.timetable import Calendar, Window
+
+# People -------------------------------------------------------------------------------------------------------------
+
+
+class PersonEntry(Part):
+    """One human and the accounts that are theirs."""
+
+    slack: str | None = Field(default=None, pattern=r"^[UW][A-Z0-9]+$", description="Slack user id, not the name")
+    github: str | None = Field(default=None, description="GitHub login")
+
+
+class Role(Part):
+    """Who holds a role."""
+
+    members: tuple[str, ...] = Field(
+        min_length=1, description="Humans by their name under `people`, or a Slack user group: `slack:group/S…`"
+    )
+
+
+class Deeds(Part):
+    """Which roles may ask for what. A deed without a role may be asked for by nobody."""
+
+    promote: tuple[Name, ...] = Field(default=(), description="Who may ask for a promotion")
+    rollback: tuple[Name, ...] = Field(default=(), description="Who may roll back; nobody else has to agree")
+    freeze: tuple[Name, ...] = Field(default=(), description="Who may start and end a freeze")
+    lift: tuple[Name, ...] = Field(default=(), description="Who may let a candidate in again that was taken back")
+    exception: tuple[Name, ...] = Field(default=(), description="Who may ask for an exception, and revoke one")
+    emergency: tuple[Name, ...] = Field(default=(), description="Who may ask for an emergency change")
+
+
+# What is deployed where ---------------------------------------------------------------------------------------------
+
+
+class Settings(Part):
+    """How the services of an environment must be configured. Values are compared and never shown."""
+
+    require: dict[str, str] = Field(default={}, description="Variable → the value that it must have")
+    forbid: dict[str, tuple[str, ...]] = Field(default={}, description="Variable → values that it must not have")
+    own_values: tuple[Text, ...] = Field(default=(), description="Variables that differ between environments")
+    secrets: tuple[Text, ...] = Field(default=(), description="Every secret's name is like one of these: `STAGE_*`")
+    forbid_secrets: tuple[Text, ...] = Field(default=(), description="No secret's name is like one of these")
+    service_accounts: tuple[Text, ...] = Field(default=(), description="Services run as accounts like one of these")
+    databases: tuple[Text, ...] = Field(default=(), description="Database hosts and instances are like one of these")
+    database_keys: tuple[Text, ...] = Field(default=(), description="Variables that name a database host")
+    origins: tuple[Text, ...] = Field(default=(), description="Origins that may call it; `*` is none of them")
+    origin_keys: tuple[Text, ...] = Field(default=(), description="Variables that list origins")
+    domains: tuple[Text, ...] = Field(default=(), description="Every address of its own is like one of these")
+    forbid_domains: tuple[Text, ...] = Field(default=(), description="No variable names a host like one of these")
+    secret_keys: tuple[Text, ...] = Field(
+        default=(), description="Variables whose names are like one of these come from the secret store: `*_TOKEN`"
+    )
+
+
+class Environment(Part):
+    """A place in the order of promotion."""
+
+    rank: int = Field(ge=0, description="Its place in the order: a promotion goes one rank up")
+    production: bool = Field(default=False, description="A path that leads here needs approvals")
+    aliases: tuple[Name, ...] = Field(default=(), description="Other names for it in commands")
+    branch: str | None = Field(default=None, description="Branch that it is deployed from, letter by letter")
+    demands: tuple[Text, ...] = Field(
+        default=(), description="Kinds of gates, or `window`, that every path leading here must have"
+    )
+    settings: Settings | None = Field(default=None, description="How its services must be configured")
+
+
+class Service(Part):
+    """Something deployed: a repository and one Cloud Run service in each environment."""
+
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="GitHub repository, `owner/name`")
+    cloud_run: dict[Name, str] = Field(min_length=1, description="For each environment: `project/region/service`")
+    container: str | None = Field(default=None, description="Container that carries the image; default: the only one")
+    channel: str | None = Field(
+        default=None, pattern=r"^[CG][A-Z0-9]+$", description="Slack channel id; there the service may be left out"
+    )
+
+    @model_validator(mode="after")
+    def _places(self) -> Self:
+        for environment, place in self.cloud_run.items():
+            if not re.fullmatch(r"[a-z][a-z0-9-]+/[a-z0-9-]+/[a-z][a-z0-9-]*", place):
+                message = f"cloud_run.{environment}: write project/region/service, not {place!r}"
+                raise ValueError(message)
+        return self
+
+
+# How a promotion goes -----------------------------------------------------------------------------------------------
+
+
+class Probe(Part):
+    """One HTTP request and what must come back."""
+
+    path: str = Field(pattern=r"^/", description="Path and query, from `/`")
+    method: Literal["GET", "HEAD", "POST", "OPTIONS"] = Field(default="GET", description="HTTP method")
+    body: str | None = Field(default=None, description="Sent as it stands here; never anything that people typed")
+    content_type: str = Field(default="application/json", description="Of the body")
+    expect: tuple[int, ...] = Field(default=(200,), min_length=1, description="Any of these statuses is right")
+    repeat: int = Field(default=1, ge=1, le=50, description="So many times, each of them right")
+    within: Span = Field(default=timedelta(seconds=5), description="Each answer comes within this")
+
+
+class Step(Part):
+    """So much traffic, watched for so long before it is judged."""
+
+    percent: int = Field(ge=1, le=100, description="Whole per cent of the traffic")
+    hold: Span = Field(default=timedelta(minutes=3), description="Watched so long")
+
+
+class Health(Part):
+    """When is the new revision well? Counted over the requests it really answered since the traffic moved."""
+
+    max_error_percent: float = Field(
+        default=1.0, ge=0, le=100, allow_inf_nan=False, description="More answers of 500 and above are too many"
+    )
+    max_p99: Span | None = Field(default=None, description="99 of 100 answers come within this; default: not looked at")
+    min_requests: int = Field(default=100, ge=1, description="Fewer prove nothing: wait for more")
+    give_up_after: Span = Field(default=timedelta(minutes=30), description="Too few requests for so long: taken back")
+
+
+class Measure(Part):
+    """How late the monitoring is. The defaults are those of Google's request metrics.
+
+    Sampled each 60 s and visible up to 180 s later (https://cloud.google.com/monitoring/api/metrics_gcp).
+    """
+
+    delay: Span = Field(default=timedelta(seconds=210), description="After so long everything has been seen")
+    resolution: Span = Field(default=timedelta(seconds=60), description="One point of measurement")
+
+
+class Rollout(Part):
+    """How traffic moves."""
+
+    steps: tuple[Step, ...] = Field(
+        default=(Step(percent=10), Step(percent=50), Step(percent=100)), description="Rising, and the last is 100"
+    )
+    smoke: tuple[Probe, ...] = Field(default=(), description="Asked of the new revision before it gets traffic")
+    health: Health = Field(default=Health(), description="Judged after each step")
+    deploy_within: Span = Field(default=timedelta(minutes=10), description="Ready within this, or taken back")
+
+    @model_validator(mode="after")
+    def _rises_to_all(self) -> Self:
+        percents = [step.percent for step in self.steps]
+        if not percents or percents[-1] != 100 or percents != sorted(set(percents)):
+            message = "rollout steps rise, and the last one is 100"
+            raise ValueError(message)
+        return self
+
+
+class PathGates(Part):
+    """What must be true of the candidate, in short; `requires` says the rest."""
+
+    checks: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="Check runs and statuses that passed on exactly its commit"
+    )
+    soak: Span | None = Field(default=None, description="It has served the source environment for so long")
+    window: Name | None = Field(default=None, description="A window under `windows`, open when it starts")
+
+
+class Model(StrEnum):
+    ARTIFACT = "artifact"
+    FAST_FORWARD = "fast_forward"
+    BRANCH_MERGE = "branch_merge"
+
+
+class Path(Part):
+    """An allowed promotion."""
+
+    source: Name = Field(alias="from", description="Environment the candidate comes from")
+    target: Name = Field(alias="to", description="Environment of the next rank")
+    model: Model = Field(default=Model.ARTIFACT, description="What is promoted: the same digest, commit or tree")
+    services: tuple[Name, ...] | None = Field(default=None, description="For these services; default: every one")
+    gates: PathGates = Field(default=PathGates(), description="What must be true of the candidate, in short")
+    requires: tuple[Name, ...] = Field(default=(), description="Gates under `gates`, in the order people read them")
+    inherits: Text | None = Field(default=None, description="Gates of an earlier path as well: `dev→stage`")
+    types: tuple[Name, ...] | None = Field(default=None, description="Only these change types; default: every one")
+    approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree; production needs somebody")
+    reason: bool = Field(default=False, description="Whoever agrees must say why")
+    separation: Separation | None = Field(default=None, description="Instead of the policy's")
+    approval_lasts: Span = Field(default=timedelta(hours=24), description="A vote counts for so long")
+    request_lasts: Span = Field(default=timedelta(hours=24), description="Not begun for so long: expired")
+    rollout: Rollout = Field(default=Rollout(), description="How traffic moves")
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}→{self.target}"
+
+    def serves(self, service: str) -> bool:
+        """Whether this service goes along it."""
+        return self.services is None or service in self.services
+
+
+# The whole ----------------------------------------------------------------------------------------------------------
+
+
+class Change(Part):
+    """One version of this file, for people who live by it."""
+
+    version: Text = Field(description="Which")
+    effective: LocalTime | Day = Field(description="From when on it decides, in the policy's zone")
+    summary: Text = Field(description="What changed")
+    rationale: str = Field(default="", description="Why")
+    migration: str = Field(default="", description="What people must do")
+    deprecates: str = Field(default="", description="What goes, until when it works, and what to do instead")
+
+
+class Unenforced(Part):
+    """A rule that no machine can hold people to, and what is done instead."""
+
+    rule: Text = Field(description="What it says")
+    why: Text = Field(description="Why nothing here enforces it")
+    instead: Text = Field(description="What is done instead, and by whom")
+    source: str = Field(default="", description="Where it is written")
+
+
+class Document(Part):
+    """The whole file."""
+
+    policy: Literal[1] = Field(description="Version of this format")
+    name: str = Field(description="What people call it")
+    workspace: str = Field(pattern=r"^[TE][A-Z0-9]+$", description="Slack workspace id; nobody else's word counts")
+    timezone: Zone = Field(default="UTC", description="IANA zone of windows and of times that are shown")
+    people: dict[Name, PersonEntry] = Field(default={}, description="Humans by name, and their accounts")
+    roles: dict[Name, Role] = Field(description="Who holds which role")
+    may: Deeds = Field(description="Which roles may ask for what")
+    environments: dict[Name, Environment] = Field(min_length=1, description="By name, exactly as written in commands")
+    services: dict[Name, Service] = Field(min_length=1, description="By name")
+    calendars: dict[Name, Calendar] = Field(default={}, description="Holidays by name; windows point to them")
+    windows: dict[Name, Window] = Field(default={}, description="By name; a path points to one")
+    gates: dict[Name, AnyGate] = Field(default={}, description="By name; a path requires them")
+    probes: dict[Name, Annotated[tuple[Probe, ...], Field(min_length=1)]] = Field(
+        default={}, description="Sets of probes by name; gates point to them"
+    )
+    checklists: dict[Name, Annotated[tuple[Item, ...], Field(min_length=1)]] = Field(
+        default={}, description="By name; gates point to them"
+    )
+    separation: Separation = Field(default=Separation(), description="Who does not count besides whoever asked")
+    change_types: dict[Name, ChangeType] = Field(default={}, description="By name; people say `type:NAME`")
+    freezes: Freezes = Field(default=Freezes(), description="How freezes come into force")
+    exceptions: dict[Name, ExceptionKind] = Field(default={}, description="Kinds of exceptions by name")
+    emergency: Emergency | None = Field(default=None, description="How emergencies go; default: there are none")
+    paths: tuple[Path, ...] = Field(min_length=1, description="Every promotion there is; no other is allowed")
+    measure: Measure = Field(default=Measure(), description="How late the monitoring is")
+    document: str = Field(default="", description="The policy that people signed; `source` gives places in it")
+    changes: tuple[Change, ...] = Field(default=(), description="Versions of this file, newest last")
+    assumed: dict[Text, Text] = Field(
+        default={}, description="Places in this file that somebody assumed and the team must confirm, and what of them"
+    )
+    unenforced: tuple[Unenforced, ...] = Field(default=(), description="Rules that nothing here can enforce")

@@ -1,0 +1,160 @@
+"""When is something open? Windows and calendars as a policy file writes them; `policy/windows.py` asks the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from policy.part import Day, LocalTime, Name, Part, Wall, WallStart, Zone
+
+
+class Weekday(StrEnum):
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+class Weekly(Part):
+    """A wall-clock span on certain days.
+
+    `days` name the day it starts on. `end` before `start` crosses midnight; `end` the same as `start` is 24 hours.
+    """
+
+    days: tuple[Weekday, ...] = Field(min_length=1, description="The days it starts on: mon … sun")
+    start: WallStart = Field(description='Quoted wall-clock time, `"09:00"`')
+    end: Wall = Field(description='Not included any more; before `start` crosses midnight; `"24:00"` ends a day')
+
+
+class Interval(Part):
+    """One span of local time: from the first instant at which the clock shows `start`, to the last before `end`."""
+
+    start: LocalTime = Field(description="Local date and time, `2026-12-19T17:00`")
+    end: LocalTime = Field(description="Not included any more")
+    name: str = Field(default="", description="What people will read")
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if datetime.fromisoformat(self.end) <= datetime.fromisoformat(self.start):
+            message = "it ends before it starts"
+            raise ValueError(message)
+        return self
+
+
+class MonthEnd(Part):
+    """Days around the turn of a month: so many calendar days, or so many business days and what lies between them.
+
+    Business days are Monday to Friday, less the holidays.
+    """
+
+    last_days: int = Field(default=0, ge=0, le=31, description="The last N calendar days of the month")
+    first_days: int = Field(default=0, ge=0, le=31, description="The first N calendar days")
+    last_business_days: int = Field(default=0, ge=0, le=20, description="From the N-th last business day on")
+    first_business_days: int = Field(default=0, ge=0, le=20, description="Up to and including the N-th business day")
+    holidays: tuple[Day, ...] = Field(default=(), description="Days that are no business days")
+    calendar: Name | None = Field(default=None, description="A calendar under `calendars`: no business days either")
+    name: str = Field(default="", description="What people will read")
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not (self.last_days or self.first_days or self.last_business_days or self.first_business_days):
+            message = "it names no day: give last_days, first_days, last_business_days or first_business_days"
+            raise ValueError(message)
+        return self
+
+
+class Calendar(Part):
+    """Holidays, written out and reviewed; never worked out at the time of a decision."""
+
+    file: str | None = Field(default=None, description="Where they stand, beside this file: `holidays/DE-BE.yaml`")
+    sha256: str | None = Field(
+        default=None, pattern=r"^[0-9a-f]{64}$", description="Of that file's bytes, so that this file names them"
+    )
+    days: dict[Day, str] = Field(default={}, description="Local days and what they are called; or else `file`")
+
+    def dates(self, name: str) -> Dates:
+        """All of its days as one rule with that name."""
+        days = tuple(sorted(self.days))
+        return Dates(days=days, called=tuple(self.days[day] for day in days), name=name)
+
+
+class Dates(Part):
+    """Whole local days."""
+
+    days: tuple[Day, ...] = Field(min_length=1, description="Local days, `2026-12-24`")
+    called: tuple[str, ...] = Field(default=(), description="What each of them is called, in the order of `days`")
+    name: str = Field(default="", description="What people will read")
+
+    @model_validator(mode="after")
+    def _each_called(self) -> Self:
+        if self.called and len(self.called) != len(self.days):
+            message = f"called: {len(self.called)} names for {len(self.days)} days; write one for each, or none"
+            raise ValueError(message)
+        return self
+
+    def calls(self, day: date) -> str:
+        """What that day is called; the rule's own name where it has none, or is none of its days."""
+        if day not in self.days or not self.called:
+            return self.name
+        return self.called[self.days.index(day)] or self.name
+
+
+class WindowRule(Part):
+    """Exactly one way of naming instants."""
+
+    weekly: Weekly | None = Field(default=None, description="The same hours each week")
+    interval: Interval | None = Field(default=None, description="One span of local time")
+    dates: Dates | None = Field(default=None, description="Whole days: holidays")
+    month_end: MonthEnd | None = Field(default=None, description="Days around the turn of each month")
+    holidays: Name | None = Field(default=None, description="Every day of a calendar under `calendars`")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        ways = (self.weekly, self.interval, self.dates, self.month_end, self.holidays)
+        if sum(part is not None for part in ways) != 1:
+            message = "a window rule is exactly one of weekly, interval, dates, month_end, holidays"
+            raise ValueError(message)
+        return self
+
+
+class Window(Part):
+    """When something is open: inside an allow rule (or any time, if there is none) and outside every deny rule."""
+
+    timezone: Zone | None = Field(default=None, description="IANA zone of its wall clock; default: the policy's")
+    allow: Annotated[tuple[WindowRule, ...], Field(min_length=1)] | None = Field(
+        default=None, description="Open inside any of these; left out: always, but for `deny`"
+    )
+    deny: tuple[WindowRule, ...] = Field(default=(), description="Closed inside any of these, whatever `allow` says")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.allow is None and not self.deny:
+            message = "a window without allow and deny is always open; leave it out"
+            raise ValueError(message)
+        return self
+
+
+def with_calendars(window: Window, calendars: Mapping[str, Calendar]) -> Window:
+    """The same window with every calendar that it points to written out: what is left can be asked of a clock alone."""
+
+    def written_out(rule: WindowRule) -> WindowRule:
+        if rule.holidays is not None:
+            return WindowRule(dates=calendars[rule.holidays].dates(f"holidays ({rule.holidays})"))
+        turn = rule.month_end
+        if turn is not None and turn.calendar is not None:
+            days = {*turn.holidays, *calendars[turn.calendar].days}
+            return WindowRule(month_end=turn.model_copy(update={"holidays": tuple(sorted(days)), "calendar": None}))
+        return rule
+
+    return Window(
+        timezone=window.timezone,
+        allow=None if window.allow is None else tuple(written_out(rule) for rule in window.allow),
+        deny=tuple(written_out(rule) for rule in window.deny),
+    )
