@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from bot import migrations
+from bot import migrations, records
 from bot.database import NOTHING_DONE, Reader, Row, Sqlite, Transaction, Writer
 from bot.ledger import ACTOR_NAME, REASONS, Disclosure, Draft, Frontier, Stored, Ulids, Verified, leaf_hash
 from bot.ledger import micros as _micros
@@ -29,8 +29,8 @@ from commands.errors import LostLease, Rejected, Unavailable
 from commands.operation import Operation, Wish
 from commands.ports import Clock, Entry, EntryPhase, Lease, Message, Recorded, Request, Taken, Writes
 from commands.reply import Reply
-from policy.facts import Freeze, Hold, KnownGood, Verdict, Vote
-from policy.model import Digest, Person, Place, Sha
+from policy.facts import ExceptionRecord, Freeze, Hold, KnownGood, Obligation, Vote
+from policy.model import Person, Place
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -50,13 +50,6 @@ def _operations() -> TypeAdapter[Operation]:
     from pydantic import TypeAdapter  # 0.1 s that taking down words can do without
 
     return TypeAdapter(Operation)
-
-
-@cache
-def _persons() -> TypeAdapter[Person]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +229,7 @@ class Store:
             drafts=tuple(Draft(entry, self._version) for entry in writes.entries),
             data="" if writes.operation is None else _operations().dump_json(writes.operation).decode(),
             payloads=tuple(_json(self._render(message.reply)) for message in writes.messages),
-            voters=tuple(_persons().dump_json(vote.voter).decode() for _, vote in writes.votes),
+            records=records.ready(writes),
         )
         kept = await self._writer.write(lambda books: self._write(books, step))
         self.committed += 1
@@ -270,7 +263,7 @@ class Store:
             self._must_hold(books, lease)
         for draft in step.drafts:
             books.append(draft, cause)
-        _record(books, writes, step.voters)
+        records.keep(books, step.records)
         self._signal(books, writes)
         self._say(books, writes.messages, step.payloads)
         if not kept or lease is None:
@@ -550,62 +543,37 @@ class Store:
 
     async def votes(self, operation: str) -> tuple[Vote, ...]:
         """Every vote in the order of casting. A withdrawal has taken back all that human's votes on the same plan."""
-        rows = await self._all(
-            "SELECT voter, verdict, at, plan, reason, withdrawn_at FROM votes WHERE operation = :id ORDER BY number",
-            {"id": operation},
-        )
-        votes: list[Vote] = []
-        for voter, verdict, at, plan, reason, withdrawn_at in rows:
-            vote = Vote(
-                _persons().validate_json(voter), Verdict(verdict), _moment(at), plan, reason, _maybe(withdrawn_at)
-            )
-            if vote.withdrawn_at is not None:
-                votes = [
-                    replace(earlier, withdrawn_at=earlier.withdrawn_at or vote.withdrawn_at)
-                    if _same_voter(earlier, vote) and earlier.plan == vote.plan
-                    else earlier
-                    for earlier in votes
-                ]
-            if not any(
-                (each.voter.account, each.at, each.plan, each.verdict)
-                == (vote.voter.account, vote.at, vote.plan, vote.verdict)
-                for each in votes
-            ):
-                votes.append(vote)
-        return tuple(votes)
+        return records.votes(await self._all(records.VOTES, {"id": operation}))
+
+    async def record_votes(self, record: str) -> tuple[Vote, ...]:
+        """The same, on one freeze or exception."""
+        return records.votes(await self._all(records.RECORD_VOTES, {"id": record}))
 
     async def freezes(self, at: datetime) -> tuple[Freeze, ...]:
-        """Those not yet over at that instant, by start; one that was ended early ends when it was."""
-        rows = await self._all(
-            "SELECT id, environment, service, starts_at, coalesce(ended_at, ends_at), reason, owner, exit_criteria"
-            " FROM freezes WHERE ends_at > :at AND coalesce(ended_at, ends_at) > :at ORDER BY starts_at, id",
-            {"at": _micros(at)},
-        )
-        return tuple(
-            Freeze(row[0], row[1], row[2], _moment(row[3]), _moment(row[4]), row[5], row[6], row[7]) for row in rows
-        )
+        """Those not yet over at that instant, by start; those that nobody agreed to yet among them."""
+        return tuple(map(records.freeze, await self._all(records.FREEZES, {"at": _micros(at)})))
+
+    async def exceptions(self, at: datetime) -> tuple[ExceptionRecord, ...]:
+        """Those neither ended nor revoked at that instant, by the time they were asked for, granted or not."""
+        return tuple(map(records.exception, await self._all(records.EXCEPTIONS, {"at": _micros(at)})))
+
+    async def exception(self, id: str) -> ExceptionRecord | None:
+        """By its whole id, whatever became of it."""
+        row = await self._one(records.EXCEPTION, {"id": id})
+        return None if row is None else records.exception(row)
+
+    async def obligations(self, service: str | None = None) -> tuple[Obligation, ...]:
+        """Those that nobody settled, soonest due first; of one service with those that are owed for every one."""
+        return tuple(map(records.obligation, await self._all(records.OBLIGATIONS, {"service": service})))
 
     async def holds(self, service: str | None = None) -> tuple[Hold, ...]:
         """Those not lifted, oldest first."""
-        rows = await self._all(
-            "SELECT id, service, environment, digest, since, reason FROM holds"
-            " WHERE lifted_at IS NULL AND (:service IS NULL OR service = :service) ORDER BY since, id",
-            {"service": service},
-        )
-        return tuple(Hold(row[0], Place(row[1], row[2]), Digest(row[3]), _moment(row[4]), row[5]) for row in rows)
+        return tuple(map(records.hold, await self._all(records.HOLDS, {"service": service})))
 
     async def known_good(self, place: Place) -> tuple[KnownGood, ...]:
         """Newest first, one for each revision."""
-        where, values = _at(place)
-        rows = await self._all(
-            f"SELECT revision, digest, verified_at, source, commit_sha FROM known_good WHERE 1 = 1{where}"
-            " ORDER BY verified_at DESC, revision",
-            values,
-        )
-        return tuple(
-            KnownGood(row[0], Digest(row[1]), _moment(row[2]), row[3], None if row[4] is None else Sha(row[4]))
-            for row in rows
-        )
+        values = {"service": place.service, "environment": place.environment}
+        return tuple(map(records.known_good, await self._all(records.KNOWN_GOOD, values)))
 
     async def history(self, service: str, limit: int) -> tuple[Recorded, ...]:
         """Newest first: every entry whose target is that service."""
@@ -768,7 +736,7 @@ class _Step:
     drafts: tuple[Draft, ...]
     data: str
     payloads: tuple[str, ...]
-    voters: tuple[str, ...]
+    records: records.Ready
 
 
 class _Books(Transaction):
@@ -892,96 +860,6 @@ def _take_place(books: _Books, place: Place | None, operation: str) -> None:
         raise Taken(holder[0])
 
 
-def _record(books: _Books, writes: Writes, voters: Sequence[str]) -> None:
-    """Votes, freezes, holds and what is known to be good."""
-    for (operation, vote), voter in zip(writes.votes, voters, strict=True):
-        if _stands(books, operation, vote):
-            raise Taken(operation)  # two clicks at once: whoever comes second looks again, and sees the first
-        books.run(
-            # The number is given here: one that the database gives is not known yet to the guard of the table.
-            "INSERT INTO votes (number, operation, account, voter, verdict, at, plan, reason, withdrawn_at) VALUES"
-            " ((SELECT coalesce(max(number), 0) + 1 FROM votes), :operation, :account, :voter, :verdict, :at, :plan,"
-            " :reason, :withdrawn_at)",
-            {
-                "operation": operation,
-                "account": vote.voter.account,
-                "voter": voter,
-                "verdict": vote.verdict.value,
-                "at": _micros(vote.at),
-                "plan": vote.plan,
-                "reason": vote.reason,
-                "withdrawn_at": None if vote.withdrawn_at is None else _micros(vote.withdrawn_at),
-            },
-        )
-    for freeze in writes.freezes:
-        books.run(
-            "INSERT INTO freezes (id, environment, service, starts_at, ends_at, reason, owner, exit_criteria) VALUES"
-            " (:id, :environment, :service, :starts_at, :ends_at, :reason, :owner, :exit_criteria)",
-            {
-                "id": freeze.id,
-                "environment": freeze.environment,
-                "service": freeze.service,
-                "starts_at": _micros(freeze.starts_at),
-                "ends_at": _micros(freeze.ends_at),
-                "reason": freeze.reason,
-                "owner": freeze.owner,
-                "exit_criteria": freeze.exit_criteria,
-            },
-        )
-    for id, at in writes.ended_freezes:
-        books.run(
-            "UPDATE freezes SET ended_at = :at WHERE id = :id AND ended_at IS NULL", {"id": id, "at": _micros(at)}
-        )
-    for hold in writes.holds:
-        books.run(
-            "INSERT INTO holds (id, service, environment, digest, since, reason) VALUES"
-            " (:id, :service, :environment, :digest, :since, :reason)",
-            {
-                "id": hold.id,
-                "service": hold.place.service,
-                "environment": hold.place.environment,
-                "digest": hold.digest,
-                "since": _micros(hold.since),
-                "reason": hold.reason,
-            },
-        )
-    for id, at in writes.lifted_holds:
-        books.run(
-            "UPDATE holds SET lifted_at = :at WHERE id = :id AND lifted_at IS NULL", {"id": id, "at": _micros(at)}
-        )
-    for place, good in writes.good:
-        books.run(
-            "INSERT INTO known_good (service, environment, revision, digest, verified_at, source, commit_sha) VALUES"
-            " (:service, :environment, :revision, :digest, :verified_at, :source, :commit_sha)"
-            " ON CONFLICT (service, environment, revision) DO UPDATE SET digest = excluded.digest,"
-            " verified_at = excluded.verified_at, source = excluded.source, commit_sha = excluded.commit_sha"
-            " WHERE excluded.verified_at >= known_good.verified_at",
-            {
-                "service": place.service,
-                "environment": place.environment,
-                "revision": good.revision,
-                "digest": good.digest,
-                "verified_at": _micros(good.verified_at),
-                "source": good.source,
-                "commit_sha": good.commit,
-            },
-        )
-
-
-def _stands(books: _Books, operation: str, vote: Vote) -> bool:
-    """True where the last vote of that account was the same vote on the same plan."""
-    last = books.one(
-        "SELECT verdict, plan, withdrawn_at FROM votes WHERE operation = :operation AND account = :account"
-        " ORDER BY number DESC LIMIT 1",
-        {"operation": operation, "account": vote.voter.account},
-    )
-    return last is not None and (last[0], last[1], last[2] is None) == (
-        vote.verdict.value,
-        vote.plan,
-        vote.withdrawn_at is None,
-    )
-
-
 def _settle(books: _Books, ids: Iterable[int], state: Literal["sent", "replaced", "given up"], ts: str) -> None:
     for id in ids:
         books.run(
@@ -1012,16 +890,6 @@ def _at(place: Place | None) -> tuple[str, dict[str, str]]:
         "service": place.service,
         "environment": place.environment,
     }
-
-
-def _same_voter(one: Vote, other: Vote) -> bool:
-    if one.voter.human is not None and one.voter.human == other.voter.human:
-        return True
-    return one.voter.account == other.voter.account
-
-
-def _maybe(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else _moment(microseconds)
 
 
 def _json(value: object) -> str:

@@ -59,6 +59,10 @@ class LedgerEntry(SQLModel, table=True):
             "ix_entries_effect", "operation", "effect", "phase",
             sqlite_where=sa.text("effect <> ''"), postgresql_where=sa.text("effect <> ''"),
         ),
+        sa.Index(
+            "ix_entries_config", "kind", "seq",
+            sqlite_where=sa.text("phase = 'config'"), postgresql_where=sa.text("phase = 'config'"),
+        ),
         STRICT,
     )  # fmt: skip
 
@@ -205,9 +209,29 @@ class VoteRow(SQLModel, table=True):
     plan: str = Field(sa_type=sa.Text)
     reason: str = Field(sa_type=sa.Text)
     withdrawn_at: int | None = Field(default=None, sa_type=WHOLE)
+    confirms: str = Field(default="[]", sa_type=sa.Text, sa_column_kwargs={"server_default": "[]"})
+    """What the voter states besides, a JSON list."""
 
 
-# What stands in the way, and what is known to be good -----------------------------------------------------------------
+class RecordVoteRow(SQLModel, table=True):
+    """A vote on a freeze or an exception; a withdrawal is one more row."""
+
+    __tablename__ = "record_votes"
+    __table_args__ = (sa.Index("ix_record_votes_record", "record", "number"), STRICT)
+
+    number: int = Field(primary_key=True, sa_type=WHOLE)
+    record: str = Field(sa_type=sa.Text)
+    account: str = Field(sa_type=sa.Text)
+    voter: str = Field(sa_type=sa.Text)
+    verdict: str = Field(sa_type=sa.Text)
+    at: int = Field(sa_type=WHOLE)
+    plan: str = Field(sa_type=sa.Text)
+    reason: str = Field(sa_type=sa.Text)
+    withdrawn_at: int | None = Field(default=None, sa_type=WHOLE)
+    confirms: str = Field(sa_type=sa.Text)
+
+
+# What stands in the way, what lets through, what is owed, what is known to be good -----------------------------------
 
 
 class FreezeRow(SQLModel, table=True):
@@ -224,6 +248,51 @@ class FreezeRow(SQLModel, table=True):
     exit_criteria: str = Field(sa_type=sa.Text)
     ended_at: int | None = Field(default=None, sa_type=WHOLE)
     """When somebody ended it early."""
+    approved: int = Field(default=1, sa_type=WHOLE, sa_column_kwargs={"server_default": "1"})
+    """0: somebody must still agree to it."""
+    lapses_at: int | None = Field(default=None, sa_type=WHOLE)
+    fields: str = Field(default="{}", sa_type=sa.Text, sa_column_kwargs={"server_default": "{}"})
+    """What else was said for it, JSON."""
+
+
+class ExceptionRow(SQLModel, table=True):
+    """One exception: `data` is all of it, the columns are what it is found by."""
+
+    __tablename__ = "exceptions"
+    __table_args__ = (
+        sa.Index(
+            "ix_exceptions_standing", "ends_at",
+            sqlite_where=sa.text("revoked_at IS NULL"), postgresql_where=sa.text("revoked_at IS NULL"),
+        ),
+        STRICT,
+    )  # fmt: skip
+
+    id: str = Field(primary_key=True, sa_type=sa.Text)
+    asked_at: int = Field(sa_type=WHOLE)
+    ends_at: int | None = Field(default=None, sa_type=WHOLE)
+    """NULL: never."""
+    revoked_at: int | None = Field(default=None, sa_type=WHOLE)
+    data: str = Field(sa_type=sa.Text)
+
+
+class ObligationRow(SQLModel, table=True):
+    """Something owed: `data` is all of it, the columns are what it is found by."""
+
+    __tablename__ = "obligations"
+    __table_args__ = (
+        sa.Index(
+            "ix_obligations_owed", "due_at",
+            sqlite_where=sa.text("settled_at IS NULL"), postgresql_where=sa.text("settled_at IS NULL"),
+        ),
+        STRICT,
+    )  # fmt: skip
+
+    id: str = Field(primary_key=True, sa_type=sa.Text)
+    service: str | None = Field(default=None, sa_type=sa.Text)
+    """NULL: every one."""
+    due_at: int = Field(sa_type=WHOLE)
+    settled_at: int | None = Field(default=None, sa_type=WHOLE)
+    data: str = Field(sa_type=sa.Text)
 
 
 class HoldRow(SQLModel, table=True):

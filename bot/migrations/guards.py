@@ -18,7 +18,7 @@ def _refuse(name: str, when: str, table: str, condition: str = "") -> tuple[str,
     )
 
 
-def _sqlite() -> Iterator[tuple[str, str]]:
+def _first() -> Iterator[tuple[str, str]]:
     for table in ("entries", "checkpoints", "votes"):
         yield _refuse(f"{table}_no_update", "UPDATE", table)
         yield _refuse(f"{table}_no_delete", "DELETE", table)
@@ -37,5 +37,17 @@ def _sqlite() -> Iterator[tuple[str, str]]:
     yield _refuse("fences_no_insert", "INSERT", "fences", "EXISTS (SELECT 1 FROM fences)")
 
 
-SQLITE = dict(_sqlite())
-"""Name of each trigger and the statement that makes it."""
+def _second() -> Iterator[tuple[str, str]]:
+    yield _refuse("record_votes_no_update", "UPDATE", "record_votes")
+    yield _refuse("record_votes_no_delete", "DELETE", "record_votes")
+    yield _refuse("record_votes_grow", "INSERT", "record_votes", "NEW.number <= (SELECT max(number) FROM record_votes)")
+    for table in ("exceptions", "obligations"):
+        yield _refuse(f"{table}_no_delete", "DELETE", table)
+
+
+FIRST = dict(_first())
+"""Name of each trigger that version 0001 makes, and the statement."""
+SECOND = dict(_second())
+"""The same of version 0002."""
+SQLITE = FIRST | SECOND
+"""All that there must be."""

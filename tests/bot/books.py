@@ -18,7 +18,7 @@ from commands.operation import Operation
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Request, Writes
 from commands.reply import Reply, plain
-from policy.facts import Deed, Question, Verdict, Vote
+from policy.facts import Deed, ExceptionRecord, Obligation, Question, Verdict, Vote
 from policy.model import Digest, Human, Person, Place, Sha
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -115,3 +115,37 @@ def request(id: str = "r1", words: str = "promote checkout stage→prod") -> Req
 
 def vote(voter: Person = OMAR, verdict: Verdict = Verdict.APPROVE, at: datetime = START) -> Vote:
     return Vote(voter, verdict, at, plan().hash)
+
+
+def exception(id: str = "X-1", **more: Any) -> ExceptionRecord:
+    """Asked for by Maya, granted by nobody yet."""
+    wanted: dict[str, Any] = {
+        "kind": "flaky",
+        "waives": frozenset({"unit", "window"}),
+        "environment": "prod",
+        "service": "checkout",
+        "digest": GOOD,
+        "asked_by": MAYA,
+        "asked_at": START,
+        "starts_at": START,
+        "ends_at": START + 24 * HOUR,
+        "fields": {"reason": "the runner was out of disk", "risk": "small"},
+        "uses": 2,
+        "plan": "9" * 64,
+    }
+    return ExceptionRecord(id, **wanted | more)
+
+
+def obligation(id: str = "O-1", **more: Any) -> Obligation:
+    """A review that is due in a day."""
+    owed: dict[str, Any] = {
+        "kind": "review",
+        "about": "E-1",
+        "service": "checkout",
+        "environment": "prod",
+        "owner": "tech_lead",
+        "due_at": START + 24 * HOUR,
+        "says": "review the emergency",
+        "takers": frozenset({Human("maya"), Human("omar")}),
+    }
+    return Obligation(id, **owed | more)

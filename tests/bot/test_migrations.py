@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,11 @@ from bot import migrations
 from bot.migrations import guards
 from bot.store import Store
 from commands.errors import Rejected
-from tests.bot.books import closed, fresh
+from commands.ports import Writes
+from policy.facts import Freeze
+from tests.bot.books import CHECKOUT, HOUR, MAYA, OMAR, START, closed, fresh, operation, vote
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 def statements(path: Path) -> dict[str, str]:
@@ -29,7 +35,7 @@ def statements(path: Path) -> dict[str, str]:
         rows = connection.execute(
             "SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL"
         ).fetchall()
-    return {name: " ".join(sorted(sql.replace("\n", " ").replace("\t", " ").split())) for name, sql in rows}
+    return {name: " ".join(sorted(re.split(r"[\s,()]+", sql))) for name, sql in rows}
 
 
 def test_the_migrated_tables_are_those_of_the_models_to_the_letter(tmp_path: Path) -> None:
@@ -67,6 +73,34 @@ def test_an_upgrade_is_needed_once_and_harmless_twice(tmp_path: Path) -> None:
         assert migrations.missing_guards(connection) == frozenset()
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("SELECT size FROM ledger_head").fetchall() == [(0,)]
+
+
+async def test_books_of_the_first_version_are_brought_up_to_date_with_all_that_is_in_them(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    with closing(sqlite3.connect(tmp_path / "books.db")) as connection:
+        # written by the program of that version: a request, an operation, a vote, a freeze, a hold, what is good
+        connection.executescript((DATA / "books_0001.sql").read_text())
+        entries = connection.execute("SELECT * FROM entries").fetchall()
+    assert migrations.needs_upgrade(url)
+    migrations.upgrade(url)
+    (tmp_path / "new").mkdir()
+    fresh(tmp_path / "new")
+    assert statements(tmp_path / "books.db") == statements(tmp_path / "new" / "books.db")
+    async with closed(url) as store:
+        assert (await store.verify()).ok
+        assert await store.operation("op_1") == replace(operation(), wake=1)
+        (agreed,) = await store.votes("op_1")
+        assert agreed == replace(vote(), reason="looked at it", plan=agreed.plan)
+        assert agreed.plan.startswith("f2471d66")
+        (freeze,) = await store.freezes(START)
+        assert freeze == Freeze("F-1", "prod", None, START, START + 2 * HOUR, "a sale", "Omar Said", "sales end")
+        assert freeze.holds(START)
+        assert [each.id for each in await store.holds()] == ["H-1"]
+        assert [each.revision for each in await store.known_good(CHECKOUT)] == ["checkout-1"]
+        await store.commit(Writes(votes=(("op_1", vote(MAYA)),), record_votes=(("F-1", vote()),)))
+        assert [each.voter for each in await store.votes("op_1")] == [OMAR, MAYA]
+    with closing(sqlite3.connect(tmp_path / "books.db")) as connection:
+        assert connection.execute("SELECT * FROM entries").fetchall() == entries
 
 
 def test_two_upgrades_at_once_wait_for_each_other(tmp_path: Path) -> None:

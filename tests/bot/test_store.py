@@ -38,7 +38,9 @@ from tests.bot.books import (
     closed,
     created,
     entry,
+    exception,
     fresh,
+    obligation,
     opened,
     operation,
     request,
@@ -595,7 +597,12 @@ async def test_known_good_revisions_come_newest_first_and_once_each(tmp_path: Pa
         "INSERT OR REPLACE INTO ledger_head SELECT 1, 0, X'', root, 0 FROM ledger_head",
         "UPDATE votes SET verdict = 'approve'",
         "DELETE FROM votes",
-        "INSERT OR REPLACE INTO votes SELECT number, operation, account, voter, 'reject', at, plan, reason, NULL FROM votes",
+        "INSERT OR REPLACE INTO votes SELECT number, operation, account, voter, 'reject', at, plan, reason, NULL, '[]' FROM votes",
+        "UPDATE record_votes SET verdict = 'reject'",
+        "DELETE FROM record_votes",
+        "INSERT OR REPLACE INTO record_votes SELECT number, 'X-9', account, voter, verdict, at, plan, reason, NULL, '[]' FROM record_votes",
+        "DELETE FROM exceptions",
+        "DELETE FROM obligations",
         "UPDATE fences SET n = 0",
         "DELETE FROM fences",
         "INSERT OR REPLACE INTO fences VALUES (1, 0)",
@@ -604,7 +611,8 @@ async def test_known_good_revisions_come_newest_first_and_once_each(tmp_path: Pa
 async def test_what_was_written_down_cannot_be_changed_by_accident(tmp_path: Path, attack: str) -> None:
     async with opened(tmp_path) as store:
         await store.commit(created(entries=(entry(), entry())))
-        await store.commit(Writes(entries=(entry(),), votes=(("op_1", vote()),)))
+        await store.commit(Writes(entries=(entry(),), votes=(("op_1", vote()),), record_votes=(("X-1", vote()),)))
+        await store.commit(Writes(exceptions=(exception(),), obligations=(obligation(),)))
         before = rows(store, "SELECT * FROM entries")
         with closing(sqlite3.connect(sqlite_path(store._url))) as connection:  # with settings of its own: the defaults
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):

@@ -273,7 +273,7 @@ def upgrade() -> None:
     # Cloud Run keeps the newest fence that wrote there. Books that are begun anew, because the old ones were lost, must
     # draw larger ones, or every write is refused: so the first is the time in seconds, which grows faster than fences.
     op.execute("INSERT INTO fences (id, n) VALUES (1, CAST(strftime('%s', 'now') AS INTEGER))")
-    for statement in guards.SQLITE.values():
+    for statement in guards.FIRST.values():
         op.execute(statement)
 
 

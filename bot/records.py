@@ -1,0 +1,352 @@
+"""How do votes, freezes, exceptions and what is owed stand in our books? Values in, rows out, and back.
+
+A record that is written again replaces what stands there, but never takes back what somebody else did to it meanwhile:
+then it is `Taken`, and whoever comes second looks again.
+"""
+
+# ruff: noqa: S608  (statements are put together from constants of ours only; values are always bound)
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from bot.database import Row, Transaction
+from bot.ledger import micros, moment
+from commands.ports import Taken, Writes
+from policy.facts import ExceptionRecord, Freeze, Hold, KnownGood, Obligation, Verdict, Vote
+from policy.model import Digest, Person, Place, Sha
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+@cache
+def _persons() -> TypeAdapter[Person]:
+    from pydantic import TypeAdapter  # 0.1 s that taking down words can do without
+
+    return TypeAdapter(Person)
+
+
+@cache
+def _exceptions() -> TypeAdapter[ExceptionRecord]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(ExceptionRecord)
+
+
+@cache
+def _obligations() -> TypeAdapter[Obligation]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Obligation)
+
+
+# Writing ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What `Writes` says of records, with all that can be done outside the transaction done."""
+
+    writes: Writes
+    voters: tuple[str, ...]
+    """JSON, of the votes on operations and then of those on records."""
+    exceptions: tuple[str, ...]
+    obligations: tuple[str, ...]
+
+
+def ready(writes: Writes) -> Ready:
+    return Ready(
+        writes,
+        voters=tuple(_persons().dump_json(vote.voter).decode() for _, vote in (*writes.votes, *writes.record_votes)),
+        exceptions=tuple(_exceptions().dump_json(exception).decode() for exception in writes.exceptions),
+        obligations=tuple(_obligations().dump_json(obligation).decode() for obligation in writes.obligations),
+    )
+
+
+def keep(books: Transaction, step: Ready) -> None:
+    """All of it is written; `Taken` where somebody else was faster with one of them."""
+    writes, voters = step.writes, iter(step.voters)
+    for id, vote in writes.votes:
+        _cast(books, "votes", "operation", id, vote, next(voters))
+    for id, vote in writes.record_votes:
+        _cast(books, "record_votes", "record", id, vote, next(voters))
+    for freeze in writes.freezes:
+        _keep_freeze(books, freeze)
+    for id, at in writes.ended_freezes:
+        books.run("UPDATE freezes SET ended_at = :at WHERE id = :id AND ended_at IS NULL", {"id": id, "at": micros(at)})
+    for exception, data in zip(writes.exceptions, step.exceptions, strict=True):
+        _keep_exception(books, exception, data)
+    for obligation, data in zip(writes.obligations, step.obligations, strict=True):
+        _keep_obligation(books, obligation, data)
+    for hold in writes.holds:
+        _keep_hold(books, hold)
+    for id, at in writes.lifted_holds:
+        books.run("UPDATE holds SET lifted_at = :at WHERE id = :id AND lifted_at IS NULL", {"id": id, "at": micros(at)})
+    for place, good in writes.good:
+        _keep_good(books, place, good)
+
+
+def _cast(books: Transaction, table: str, about: str, id: str, vote: Vote, voter: str) -> None:
+    """The vote is kept; `Taken` where it stands already, for of two clicks at once the second must see the first."""
+    confirms = json.dumps(sorted(vote.confirms))
+    last = books.one(
+        f"SELECT verdict, plan, withdrawn_at, confirms FROM {table} WHERE {about} = :id AND account = :account"
+        " ORDER BY number DESC LIMIT 1",
+        {"id": id, "account": vote.voter.account},
+    )
+    now = (vote.verdict.value, vote.plan, vote.withdrawn_at is None, confirms)
+    if last is not None and (last[0], last[1], last[2] is None, last[3]) == now:
+        raise Taken(id)
+    books.run(
+        # The number is given here: one that the database gives is not known yet to the guard of the table.
+        f"INSERT INTO {table} (number, {about}, account, voter, verdict, at, plan, reason, withdrawn_at, confirms)"
+        f" VALUES ((SELECT coalesce(max(number), 0) + 1 FROM {table}), :id, :account, :voter, :verdict, :at, :plan,"
+        " :reason, :withdrawn_at, :confirms)",
+        {
+            "id": id,
+            "account": vote.voter.account,
+            "voter": voter,
+            "verdict": vote.verdict.value,
+            "at": micros(vote.at),
+            "plan": vote.plan,
+            "reason": vote.reason,
+            "withdrawn_at": _micros(vote.withdrawn_at),
+            "confirms": confirms,
+        },
+    )
+
+
+def _keep_freeze(books: Transaction, freeze: Freeze) -> None:
+    row = books.one("SELECT ended_at, approved FROM freezes WHERE id = :id", {"id": freeze.id})
+    if row is not None and (row[0] is not None or row[1] > freeze.approved):
+        raise Taken(freeze.id)
+    books.run(
+        "INSERT INTO freezes (id, environment, service, starts_at, ends_at, reason, owner, exit_criteria, approved,"
+        " lapses_at, fields) VALUES (:id, :environment, :service, :starts_at, :ends_at, :reason, :owner,"
+        " :exit_criteria, :approved, :lapses_at, :fields) ON CONFLICT (id) DO UPDATE SET"
+        " environment = excluded.environment, service = excluded.service, starts_at = excluded.starts_at,"
+        " ends_at = excluded.ends_at, reason = excluded.reason, owner = excluded.owner,"
+        " exit_criteria = excluded.exit_criteria, approved = excluded.approved, lapses_at = excluded.lapses_at,"
+        " fields = excluded.fields",
+        {
+            "id": freeze.id,
+            "environment": freeze.environment,
+            "service": freeze.service,
+            "starts_at": micros(freeze.starts_at),
+            "ends_at": micros(freeze.ends_at),
+            "reason": freeze.reason,
+            "owner": freeze.owner,
+            "exit_criteria": freeze.exit_criteria,
+            "approved": int(freeze.approved),
+            "lapses_at": _micros(freeze.lapses_at),
+            "fields": json.dumps(dict(freeze.fields), ensure_ascii=False),
+        },
+    )
+
+
+def _keep_exception(books: Transaction, exception: ExceptionRecord, data: str) -> None:
+    row = books.one("SELECT data FROM exceptions WHERE id = :id", {"id": exception.id})
+    if row is not None:
+        before = _exceptions().validate_json(row[0])
+        if (
+            not set(before.used) <= set(exception.used)
+            or before.granted_at not in {None, exception.granted_at}
+            or before.revoked_at not in {None, exception.revoked_at}
+        ):
+            raise Taken(exception.id)
+    books.run(
+        "INSERT INTO exceptions (id, asked_at, ends_at, revoked_at, data) VALUES"
+        " (:id, :asked_at, :ends_at, :revoked_at, :data) ON CONFLICT (id) DO UPDATE SET"
+        " asked_at = excluded.asked_at, ends_at = excluded.ends_at, revoked_at = excluded.revoked_at,"
+        " data = excluded.data",
+        {
+            "id": exception.id,
+            "asked_at": micros(exception.asked_at),
+            "ends_at": _micros(exception.ends_at),
+            "revoked_at": _micros(exception.revoked_at),
+            "data": data,
+        },
+    )
+
+
+def _keep_obligation(books: Transaction, obligation: Obligation, data: str) -> None:
+    row = books.one("SELECT settled_at FROM obligations WHERE id = :id", {"id": obligation.id})
+    settled_at = _micros(obligation.settled_at)
+    if row is not None and row[0] not in {None, settled_at}:
+        raise Taken(obligation.id)
+    books.run(
+        "INSERT INTO obligations (id, service, due_at, settled_at, data) VALUES"
+        " (:id, :service, :due_at, :settled_at, :data) ON CONFLICT (id) DO UPDATE SET service = excluded.service,"
+        " due_at = excluded.due_at, settled_at = excluded.settled_at, data = excluded.data",
+        {
+            "id": obligation.id,
+            "service": obligation.service,
+            "due_at": micros(obligation.due_at),
+            "settled_at": settled_at,
+            "data": data,
+        },
+    )
+
+
+def _keep_hold(books: Transaction, hold: Hold) -> None:
+    books.run(
+        "INSERT INTO holds (id, service, environment, digest, since, reason) VALUES"
+        " (:id, :service, :environment, :digest, :since, :reason)",
+        {
+            "id": hold.id,
+            "service": hold.place.service,
+            "environment": hold.place.environment,
+            "digest": hold.digest,
+            "since": micros(hold.since),
+            "reason": hold.reason,
+        },
+    )
+
+
+def _keep_good(books: Transaction, place: Place, good: KnownGood) -> None:
+    """The newest that is known of that revision."""
+    books.run(
+        "INSERT INTO known_good (service, environment, revision, digest, verified_at, source, commit_sha) VALUES"
+        " (:service, :environment, :revision, :digest, :verified_at, :source, :commit_sha)"
+        " ON CONFLICT (service, environment, revision) DO UPDATE SET digest = excluded.digest,"
+        " verified_at = excluded.verified_at, source = excluded.source, commit_sha = excluded.commit_sha"
+        " WHERE excluded.verified_at >= known_good.verified_at",
+        {
+            "service": place.service,
+            "environment": place.environment,
+            "revision": good.revision,
+            "digest": good.digest,
+            "verified_at": micros(good.verified_at),
+            "source": good.source,
+            "commit_sha": good.commit,
+        },
+    )
+
+
+# Reading ------------------------------------------------------------------------------------------------------------
+
+_VOTE = "SELECT voter, verdict, at, plan, reason, withdrawn_at, confirms"
+VOTES = f"{_VOTE} FROM votes WHERE operation = :id ORDER BY number"
+RECORD_VOTES = f"{_VOTE} FROM record_votes WHERE record = :id ORDER BY number"
+
+
+def votes(rows: Iterable[Row]) -> tuple[Vote, ...]:
+    """Every vote in the order of casting. A withdrawal has taken back all that human's votes on the same plan."""
+    votes: list[Vote] = []
+    for voter, verdict, at, plan, reason, withdrawn_at, confirms in rows:
+        vote = Vote(
+            _persons().validate_json(voter),
+            Verdict(verdict),
+            moment(at),
+            plan,
+            reason,
+            _moment(withdrawn_at),
+            frozenset(json.loads(confirms)),
+        )
+        if vote.withdrawn_at is not None:
+            votes = [
+                replace(earlier, withdrawn_at=earlier.withdrawn_at or vote.withdrawn_at)
+                if _same_voter(earlier, vote) and earlier.plan == vote.plan
+                else earlier
+                for earlier in votes
+            ]
+        if not any(_same_vote(each, vote) for each in votes):
+            votes.append(vote)
+    return tuple(votes)
+
+
+def _same_voter(one: Vote, other: Vote) -> bool:
+    if one.voter.human is not None and one.voter.human == other.voter.human:
+        return True
+    return one.voter.account == other.voter.account
+
+
+def _same_vote(one: Vote, other: Vote) -> bool:
+    """The very vote, perhaps withdrawn since."""
+    return (one.voter.account, one.at, one.plan, one.verdict, one.confirms) == (
+        other.voter.account,
+        other.at,
+        other.plan,
+        other.verdict,
+        other.confirms,
+    )
+
+
+FREEZES = (
+    "SELECT id, environment, service, starts_at, coalesce(ended_at, ends_at), reason, owner, exit_criteria,"
+    " approved, lapses_at, fields FROM freezes WHERE ends_at > :at AND coalesce(ended_at, ends_at) > :at"
+    " AND (approved = 1 OR lapses_at IS NULL OR lapses_at > :at) ORDER BY starts_at, id"
+)
+"""Those not over at `:at`; one that was ended early ends when it was."""
+
+
+def freeze(row: Row) -> Freeze:
+    id, environment, service, starts_at, ends_at, reason, owner, exit_criteria, approved, lapses_at, fields = row
+    return Freeze(
+        id,
+        environment,
+        service,
+        moment(starts_at),
+        moment(ends_at),
+        reason,
+        owner,
+        exit_criteria,
+        approved=bool(approved),
+        lapses_at=_moment(lapses_at),
+        fields=json.loads(fields),
+    )
+
+
+EXCEPTIONS = (
+    "SELECT data FROM exceptions WHERE (ends_at IS NULL OR ends_at > :at) AND (revoked_at IS NULL OR revoked_at > :at)"
+    " ORDER BY asked_at, id"
+)
+EXCEPTION = "SELECT data FROM exceptions WHERE id = :id"
+
+
+def exception(row: Row) -> ExceptionRecord:
+    return _exceptions().validate_json(row[0])
+
+
+OBLIGATIONS = (
+    "SELECT data FROM obligations WHERE settled_at IS NULL"
+    " AND (:service IS NULL OR service IS NULL OR service = :service) ORDER BY due_at, id"
+)
+
+
+def obligation(row: Row) -> Obligation:
+    return _obligations().validate_json(row[0])
+
+
+HOLDS = (
+    "SELECT id, service, environment, digest, since, reason FROM holds"
+    " WHERE lifted_at IS NULL AND (:service IS NULL OR service = :service) ORDER BY since, id"
+)
+
+
+def hold(row: Row) -> Hold:
+    return Hold(row[0], Place(row[1], row[2]), Digest(row[3]), moment(row[4]), row[5])
+
+
+KNOWN_GOOD = (
+    "SELECT revision, digest, verified_at, source, commit_sha FROM known_good"
+    " WHERE service = :service AND environment = :environment ORDER BY verified_at DESC, revision"
+)
+
+
+def known_good(row: Row) -> KnownGood:
+    return KnownGood(row[0], Digest(row[1]), moment(row[2]), row[3], None if row[4] is None else Sha(row[4]))
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else micros(at)
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else moment(microseconds)
