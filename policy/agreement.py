@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from policy.part import Key, Name, Part, Span, Text, Zone
+from policy.part import Key, Name, Part, Span, Text, Wall, Zone
 from policy.timetable import WindowRule
 
 
@@ -97,7 +97,8 @@ class Duty(Part):
     kind: Name = Field(description="`review`, `remediation`, `post-validation`")
     says: Text = Field(description="What is owed, a sentence without the full stop")
     owner: Name = Field(description="A role under `roles`")
-    business_days: int | None = Field(default=None, ge=0, le=250, description="Due at the end of so many business days")
+    business_days: int | None = Field(default=None, ge=0, le=250, description="Due so many business days later")
+    by: Wall = Field(default="17:00", description="At this hour of that business day; `24:00` is its end")
     within: Span | None = Field(default=None, description="Or so long after it began")
     by_others: bool = Field(default=False, description="Nobody who took part can settle it")
     blocks: bool = Field(default=True, description="Overdue, it blocks ordinary production changes of that service")

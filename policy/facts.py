@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from policy.evidence import NOT_GATHERED, NOTHING, Authors, Check, CheckState, Evidence
-from policy.model import Digest, Human, Person, Place, Sha, Unknown
+from policy.model import Digest, Human, Person, Place, Sha, Unknown, short
 
 __all__ = ["NOT_GATHERED", "Check", "CheckState"]
 
@@ -90,6 +90,11 @@ class Candidate:
 
     digest: Digest
     commit: Sha | Unknown
+
+    @property
+    def called(self) -> str:
+        """By its commit, or else by its digest, for people to read."""
+        return short(self.digest if isinstance(self.commit, Unknown) else self.commit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +233,8 @@ class Obligation:
     takers: frozenset[Human] = frozenset()
     """Who took part, and so cannot settle a review."""
     settled_at: datetime | None = None
+    blocks: bool = True
+    """Whether it blocks ordinary production changes of that service once it is overdue."""
 
 
 @dataclass(frozen=True, slots=True)
