@@ -2,28 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
 from policy.document import ChangeType, Path, Policy
 from policy.facts import Facts, Question
+from policy.finding import Finding, unknown
+from policy.gates import AnyGate
+from policy.kept import kept
+from policy.required import required
+
+Result = TypeVar("Result")
 
 
-class Case(NamedTuple):
-    """One question at one instant."""
+class _Said(NamedTuple):
+    """What a policy says of a question, whatever the facts."""
 
-    question: Question
-    facts: Facts
-    policy: Policy
-    at: datetime
-    """Aware UTC."""
-    path: Path | None = None
-    """The path that is asked about; None: there is none, or the deed has none."""
-    change: ChangeType | None = None
-    """What the policy says of the change's type; None: an ordinary change, or an emergency."""
+    path: Path | None
+    change: ChangeType | None
+    gates: Mapping[str, AnyGate]
+    zone: ZoneInfo
+
+
+@kept
+def _said(policy: Policy, question: Question) -> _Said:
+    path = policy.path(question.service, question.source or "", question.target)
+    change = policy.change_types.get(question.change)
+    return _Said(path, change, required(policy, question).gates, policy.zone())
+
+
+class Case:
+    """One question at one instant. Nothing about it changes; what was worked out for one rule is there for the next."""
+
+    __slots__ = ("_done", "_judge", "at", "change", "facts", "gates", "path", "policy", "question", "zone")
+
+    def __init__(self, question: Question, facts: Facts, policy: Policy, at: datetime) -> None:
+        self.question = question
+        self.facts = facts
+        self.policy = policy
+        self.at = at
+        """Aware UTC."""
+        said = _said(policy, question)
+        self.path = said.path
+        """The path that is asked about; None: there is none, or the deed has none."""
+        self.change = said.change
+        """What the policy says of the change's type; None: an ordinary change, or an emergency."""
+        self.gates = said.gates
+        """The gates of this path and this type, by name, in the order people read them."""
+        self.zone = said.zone
+        """The policy's."""
+        self._done: dict[Callable[[Case], Any], Any] = {}
+        self._judge: Callable[[str], Finding] | None = None
+
+    def once(self, work: Callable[[Case], Result]) -> Result:
+        """What `work(case)` gives, worked out at most once for this case: `case.once(counted)`."""
+        try:
+            return self._done[work]  # type: ignore[no-any-return]
+        except KeyError:
+            result = self._done[work] = work(self)
+            return result
+
+    def finding(self, rule: str) -> Finding:
+        """What another rule of the same rulebook finds here, waivers and all; unknown where there is none so called."""
+        return unknown(rule, "nothing here judges {}", rule) if self._judge is None else self._judge(rule)
+
+    def judged_by(self, judge: Callable[[str], Finding]) -> None:
+        """Whoever decides the case lends the judgement of its other rules."""
+        self._judge = judge
 
 
 def case(question: Question, facts: Facts, policy: Policy, at: datetime) -> Case:
     """The case, with what the policy says of it looked up."""
-    path = policy.path(question.service, question.source or "", question.target)
-    return Case(question, facts, policy, at, path, policy.change_types.get(question.change))
+    return Case(question, facts, policy, at)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from policy.case import Case
-from policy.document import Path, Policy
+from policy.document import Policy
 from policy.facts import Deed, Question
-from policy.finding import Finding
-from policy.gates import ChecksGate, Mode, SoakGate, Waivable
+from policy.finding import Finding, not_applicable, unknown
+from policy.gates import AnyGate, Mode, Waivable
+from policy.kept import kept
+from policy.required import required
 from policy.rules import approval, asker, candidate, checks, expiry, freeze, hold, known_good, road, soak, window
 
 Judge = Callable[[Case], Finding]
-
-REQUIRED_CHECKS = "required-checks"
-SOAK = "soak"
 
 
 class Rule(NamedTuple):
@@ -54,9 +54,9 @@ FIRST = (
     Rule(candidate.SOMETHING_TO_PROMOTE, candidate.something_to_promote),
     Rule(candidate.COMMIT_KNOWN, candidate.commit_known),
 )
+WINDOW = Rule(window.WINDOW, window.within_window, turns_with_time=True, waivable=Waivable.EXCEPTION)
+NO_FREEZE = Rule(freeze.NO_FREEZE, freeze.no_freeze, turns_with_time=True, waivable=Waivable.EXCEPTION)
 LAST = (
-    Rule(window.WINDOW, window.within_window, turns_with_time=True, waivable=Waivable.EXCEPTION),
-    Rule(freeze.NO_FREEZE, freeze.no_freeze, turns_with_time=True, waivable=Waivable.EXCEPTION),
     Rule(hold.NO_HOLD, hold.no_hold),
     Rule(expiry.NOT_EXPIRED, expiry.not_expired),
     Rule(approval.SECOND_PERSON, approval.second_person),
@@ -74,27 +74,58 @@ OTHERS: Mapping[Deed, tuple[Rule, ...]] = {
 }
 
 
+@kept
 def rules_for(policy: Policy, question: Question) -> tuple[Rule, ...]:
     """All that judge this question, in reading order; none: nothing of the kind is ever allowed."""
     if question.deed is not Deed.PROMOTE:
         return OTHERS.get(question.deed, ())
-    path = policy.path(question.service, question.source or "", question.target)
-    return (*FIRST, *(_gates(policy, path) if path else ()), *LAST)
+    return (*FIRST, *_gates(policy, question), *_times(policy, question), *LAST)
 
 
-def _gates(policy: Policy, path: Path) -> Iterator[Rule]:
-    if path.gates.checks:
-        yield _rule(REQUIRED_CHECKS, ChecksGate(kind="checks", names=path.gates.checks))
-    if path.gates.soak is not None:
-        yield _rule(SOAK, SoakGate(kind="soak", environment=path.source, lasts=path.gates.soak))
-    for name in path.requires:
-        yield _rule(name, policy.gates[name])
+def _gates(policy: Policy, question: Question) -> Iterator[Rule]:
+    asked = required(policy, question)
+    for name, gate in asked.gates.items():
+        kind = KINDS.get(gate.kind, _NOBODY)
+        rule = Rule(name, partial(kind.judge, name, gate), kind.turns_with_time, gate.waivable, gate.mode, gate.source)
+        if name in asked.spared:
+            yield rule._replace(judge=_spared(name, question.change), turns_with_time=False)
+        elif gate.when is not None or gate.applies_to:
+            yield rule._replace(judge=partial(_where_it_applies, name, gate, rule.judge))
+        else:
+            yield rule
 
 
-def _rule(name: str, gate: Any) -> Rule:  # noqa: ANN401 (any of the union)
-    kind = KINDS[gate.kind]
+def _times(policy: Policy, question: Question) -> Iterator[Rule]:
+    """The window and the freezes, unless changes of this type wait for none."""
+    change = policy.change_types.get(question.change)
+    for rule, waits in (
+        (WINDOW, change.window if change else "path"),
+        (NO_FREEZE, change.freeze if change else "path"),
+    ):
+        if waits == "any":
+            yield rule._replace(judge=_spared(rule.requires, question.change), turns_with_time=False)
+        else:
+            yield rule
 
-    def judge(case: Case) -> Finding:
-        return kind.judge(name, gate, case)
 
-    return Rule(name, judge, kind.turns_with_time, gate.waivable, gate.mode, gate.source)
+def _spared(name: str, change: str) -> Judge:
+    """The type of the change is enough."""
+    finding = not_applicable(name, "a {} need not meet it", change)
+
+    def judge(_case: Case) -> Finding:
+        return finding
+
+    return judge
+
+
+def _where_it_applies(name: str, gate: AnyGate, judge: Judge, case: Case) -> Finding:
+    from policy.applies import applies  # noqa: PLC0415
+
+    return applies(name, gate, case) or judge(case)
+
+
+def _unjudged(name: str, gate: AnyGate, _case: Case) -> Finding:
+    return unknown(name, "nothing here judges gates of the kind {}", gate.kind)
+
+
+_NOBODY = Kind(_unjudged)

@@ -1,0 +1,64 @@
+"""Which gates must a change of this type meet on this path?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from policy.document import ChangeType, Path, Policy
+from policy.facts import Question
+from policy.gates import AnyGate, ChecksGate, SoakGate
+from policy.kept import kept
+
+REQUIRED_CHECKS = "required-checks"
+SOAK = "soak"
+
+
+class Required(NamedTuple):
+    """The gates of one question, by name, in the order people read them."""
+
+    gates: Mapping[str, AnyGate]
+    spared: frozenset[str]
+    """Those of them that changes of this type need not meet."""
+
+
+@kept
+def required(policy: Policy, question: Question) -> Required:
+    """What earlier paths ask that this one inherits, what it asks in short and by name, what the change type adds."""
+    gates: dict[str, AnyGate] = {}
+    path = policy.path(question.service, question.source or "", question.target)
+    change = policy.change_types.get(question.change)
+    if path is not None:
+        for asking in _and_before(policy, question.service, path):
+            for name, gate in _asked(policy, asking):
+                if gates.get(name, gate) != gate:
+                    name = f"{name}-{asking.source}-{asking.target}"  # noqa: PLW2901 (both must be met)
+                gates[name] = gate
+        gates.update({name: policy.gates[name] for name in _added(change)})
+    spared = frozenset(gates).intersection(change.waives if change else ())
+    return Required(gates, spared)
+
+
+def _and_before(policy: Policy, service: str, path: Path) -> list[Path]:
+    """The path and those it inherits from, the earliest first."""
+    found = [path]
+    while found[0].inherits is not None:
+        source, _, target = found[0].inherits.partition("→")
+        earlier = policy.path(service, source, target)
+        if earlier is None or earlier in found:
+            break
+        found.insert(0, earlier)
+    return found
+
+
+def _asked(policy: Policy, path: Path) -> Iterator[tuple[str, AnyGate]]:
+    if path.gates.checks:
+        yield REQUIRED_CHECKS, ChecksGate(kind="checks", names=path.gates.checks)
+    if path.gates.soak is not None:
+        yield SOAK, SoakGate(kind="soak", environment=path.source, lasts=path.gates.soak)
+    for name in path.requires:
+        yield name, policy.gates[name]
+
+
+def _added(change: ChangeType | None) -> tuple[str, ...]:
+    return change.adds if change else ()
