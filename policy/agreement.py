@@ -8,15 +8,29 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from policy.part import Key, Name, Part, Span, Text, Wall, Zone
+from policy.part import (
+    EnvironmentName,
+    GateName,
+    Key,
+    Name,
+    Part,
+    PathName,
+    RoleName,
+    RuleName,
+    ServiceName,
+    Span,
+    Text,
+    Wall,
+    Zone,
+)
 from policy.timetable import WindowRule
 
 
 class Slot(Part):
     """So many different humans with this role must agree."""
 
-    role: Name | None = Field(default=None, description="A role under `roles`")
-    any_of: tuple[Name, ...] = Field(default=(), description="Or any one of several roles")
+    role: RoleName | None = Field(default=None, description="A role under `roles`")
+    any_of: tuple[RoleName, ...] = Field(default=(), description="Or any one of several roles")
     count: int = Field(default=1, ge=1, le=10, description="So many humans, none of them the asker")
 
     @model_validator(mode="after")
@@ -67,10 +81,10 @@ class ChangeType(Part):
     freeze: Literal["path", "any"] = Field(default="path", description="`any`: it waits for no freeze")
     approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree besides, or instead")
     instead: bool = Field(default=False, description="These approvals take the place of the path's")
-    waives: tuple[Name, ...] = Field(default=(), description="Gates that it need not meet")
-    adds: tuple[Name, ...] = Field(default=(), description="Gates that it must meet besides")
+    waives: tuple[RuleName, ...] = Field(default=(), description="Gates that it need not meet")
+    adds: tuple[GateName, ...] = Field(default=(), description="Gates that it must meet besides")
     fields: tuple[Key, ...] = Field(default=(), description="What whoever asks must say")
-    paths: tuple[Text, ...] = Field(default=(), description="Only on these, `stage→prod`; default: on every path")
+    paths: tuple[PathName, ...] = Field(default=(), description="Only on these, `stage→prod`; default: on every path")
     emergency_outside_window: bool = Field(
         default=False, description="Outside the window it needs an emergency, and is told so"
     )
@@ -81,7 +95,7 @@ class ExceptionKind(Agreement):
     """What an exception of this kind may waive, what must be said for it, and who grants it."""
 
     approvals: tuple[Slot, ...] = Field(min_length=1, description="Who must grant it, none of them the asker")
-    waives: tuple[Name, ...] = Field(min_length=1, description="Rules that it may waive: gates, `window`, `no-freeze`")
+    waives: tuple[RuleName, ...] = Field(min_length=1, description="Rules that it may waive: gates, `window`, `no-freeze`")
     fields: tuple[Key, ...] = Field(default=("reason",), description="What must be said: `reason`, `risk`, `controls`")
     reasons: tuple[Text, ...] = Field(default=(), description="`reason:` is one of these; default: free text")
     longest: Span | None = Field(default=timedelta(days=30), description="It lasts no longer; `null`: may be permanent")
@@ -96,7 +110,7 @@ class Duty(Part):
 
     kind: Name = Field(description="`review`, `remediation`, `post-validation`")
     says: Text = Field(description="What is owed, a sentence without the full stop")
-    owner: Name = Field(description="A role under `roles`")
+    owner: RoleName = Field(description="A role under `roles`")
     business_days: int | None = Field(default=None, ge=0, le=250, description="Due so many business days later")
     by: Wall = Field(default="17:00", description="At this hour of that business day; `24:00` is its end")
     within: Span | None = Field(default=None, description="Or so long after it began")
@@ -118,7 +132,7 @@ class Emergency(Agreement):
     fields: tuple[Key, ...] = Field(
         default=("incident", "reason", "rollback-plan"), description="What must be said before anybody is asked"
     )
-    waives: tuple[Name, ...] = Field(
+    waives: tuple[RuleName, ...] = Field(
         default=("window", "no-freeze"), description="Rules that it lets through, each shown"
     )
     lasts: Span = Field(default=timedelta(hours=4), description="It begins within so long, or not at all")
@@ -132,8 +146,8 @@ class CalendarFreeze(Part):
 
     name: Name = Field(description="What people read")
     when: tuple[WindowRule, ...] = Field(min_length=1, description="It holds inside any of these")
-    environments: tuple[Name, ...] = Field(min_length=1, description="Where")
-    services: tuple[Name, ...] | None = Field(default=None, description="For these; default: for every one")
+    environments: tuple[EnvironmentName, ...] = Field(min_length=1, description="Where")
+    services: tuple[ServiceName, ...] | None = Field(default=None, description="For these; default: for every one")
     timezone: Zone | None = Field(default=None, description="IANA zone of its wall clock; default: the policy's")
     reason: Text = Field(description="Why")
     source: str = Field(default="", description="Where it is written")

@@ -8,7 +8,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from policy.part import Key, Name, Part, Pattern, Span, Text
+from policy.part import (
+    ChangeName,
+    ChecklistName,
+    EnvironmentName,
+    GateName,
+    Key,
+    Name,
+    Part,
+    Pattern,
+    ProbesName,
+    RoleName,
+    Span,
+    Text,
+)
 
 
 class Mode(StrEnum):
@@ -45,7 +58,7 @@ class Gate(Part):
     mode: Mode = Field(default=Mode.BLOCK, description="What it does where it is not met")
     source: str = Field(default="", description="Where it is written in the policy that people signed: `L47`")
     title: str = Field(default="", description="What people read beside its name")
-    applies_to: tuple[Name, ...] = Field(default=(), description="Only for these change types; default: every one")
+    applies_to: tuple[ChangeName, ...] = Field(default=(), description="Only for these change types; default: every one")
     when: When | None = Field(default=None, description="Only where this is true of the change")
     waivable: Waivable = Field(default=Waivable.EXCEPTION, description="What may waive it")
 
@@ -135,7 +148,7 @@ class SameGate(Gate):
 
     kind: Literal["same"]
     by: Literal["tree", "commit", "digest"] = Field(description="What must be equal")
-    environment: Name = Field(description="Where it must serve")
+    environment: EnvironmentName = Field(description="Where it must serve")
     waivable: Waivable = Waivable.NEVER
 
 
@@ -143,7 +156,7 @@ class SoakGate(Gate):
     """It has served for so long, and nothing went wrong meanwhile."""
 
     kind: Literal["soak"]
-    environment: Name = Field(description="Where it serves")
+    environment: EnvironmentName = Field(description="Where it serves")
     lasts: Span = Field(description="So long")
     measure: Literal["candidate", "environment"] = Field(
         default="candidate", description="Counts the candidate's own time, or the time since anything changed there"
@@ -184,15 +197,15 @@ class ProbeGate(DatedGate):
     """A set of probes that passed against an environment that serves the candidate."""
 
     kind: Literal["probe"]
-    probes: Name = Field(description="A set under `probes`")
-    environment: Name = Field(description="Where they are sent")
+    probes: ProbesName = Field(description="A set under `probes`")
+    environment: EnvironmentName = Field(description="Where they are sent")
 
 
 class SettingsGate(Gate):
     """Services are configured as their environment demands (`environments.NAME.settings`)."""
 
     kind: Literal["settings"]
-    environments: tuple[Name, ...] = Field(min_length=1, description="These")
+    environments: tuple[EnvironmentName, ...] = Field(min_length=1, description="These")
     waivable: Waivable = Waivable.NEVER
 
 
@@ -200,8 +213,8 @@ class ParityGate(Gate):
     """Two environments have the same shape, but for differences that were approved."""
 
     kind: Literal["parity"]
-    left: Name = Field(description="Environment")
-    right: Name = Field(description="Environment")
+    left: EnvironmentName = Field(description="Environment")
+    right: EnvironmentName = Field(description="Environment")
     shape: tuple[Text, ...] = Field(min_length=1, description="What is compared: `env_keys`, `memory`, `services`")
     approved: tuple[Text, ...] = Field(default=(), description="Differences that are right: `api.min_instances`")
 
@@ -217,7 +230,7 @@ class TagGate(Gate):
     semver: bool = Field(
         default=False, description="Its version comes after the one that serves; breaking raises the first number"
     )
-    patches: tuple[Name, ...] = Field(default=(), description="Change types that raise only the last number: `hotfix`")
+    patches: tuple[ChangeName, ...] = Field(default=(), description="Change types that raise only the last number: `hotfix`")
 
 
 class SignatureGate(Gate):
@@ -254,14 +267,14 @@ class ChecklistGate(Gate):
     """Every item of a list is done."""
 
     kind: Literal["checklist"]
-    checklist: Name = Field(description="A list under `checklists`")
+    checklist: ChecklistName = Field(description="A list under `checklists`")
 
 
 class SignoffGate(Gate):
     """One more person agrees, with a role of their own. Nobody fills two places."""
 
     kind: Literal["signoff"]
-    role: Name = Field(description="A role under `roles`")
+    role: RoleName = Field(description="A role under `roles`")
 
 
 class IssuesGate(Gate):
@@ -349,7 +362,7 @@ class OrderGate(DatedGate):
     """The candidate has been through an environment before."""
 
     kind: Literal["order"]
-    environment: Name = Field(description="Which")
+    environment: EnvironmentName = Field(description="Which")
     state: Literal["deployed", "verified"] = Field(default="verified", description="How far it got there")
 
 
@@ -412,7 +425,7 @@ class Item(Part):
     id: Name = Field(description="What it is called in commands")
     text: Text = Field(description="What must be done")
     by: Literal["gate", "requester", "approver", "either"] = Field(default="either", description="Who ticks it")
-    gate: Name | None = Field(default=None, description="With `by: gate`: ticked where this gate is met")
+    gate: GateName | None = Field(default=None, description="With `by: gate`: ticked where this gate is met")
     source: str = Field(default="", description="Where it is written")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Annotated
@@ -57,6 +58,26 @@ def _local(text: object) -> object:
     raise ValueError(message)
 
 
+def _effective(text: object) -> object:
+    if isinstance(text, str):
+        for way in (_day, _local):
+            try:
+                way(text)
+            except ValueError:
+                continue
+            return text
+    message = "write a day like 2026-04-01, or a local date and time like 2026-04-01T09:00"
+    raise ValueError(message)
+
+
+def _arrow(text: object) -> object:
+    found = re.fullmatch(r"\s*(\S+?)\s*(?:→|->)\s*(\S+)\s*", text) if isinstance(text, str) else None
+    if found is None:
+        message = "write a path like stage→prod (or stage->prod)"
+        raise ValueError(message)
+    return "→".join(found.groups())
+
+
 def _no_end(text: str) -> str:
     if text == "24:00":
         message = '"24:00" ends a day; start the next one with "00:00"'
@@ -73,9 +94,19 @@ def _pattern(text: str) -> str:
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class To:
+    """Marks a word that names something that stands elsewhere in the file; there it must be found."""
+
+    what: str
+    """What it names, in the words of a complaint: `no window 'nights'`."""
+
+
 Span = Annotated[timedelta, BeforeValidator(span)]
 Day = Annotated[date, BeforeValidator(_day)]
 LocalTime = Annotated[str, BeforeValidator(_local)]
+Effective = Annotated[str, BeforeValidator(_effective)]
+"""A local day, from its midnight on, or a local date and time."""
 Zone = Annotated[str, AfterValidator(_zone)]
 Wall = Annotated[str, BeforeValidator(_wall)]
 WallStart = Annotated[Wall, AfterValidator(_no_end)]
@@ -85,6 +116,21 @@ Key = Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,30}$")]
 Text = Annotated[str, Field(min_length=1)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Percent = Annotated[int, Field(ge=0, le=100)]
+
+RoleName = Annotated[Name, To("role")]
+EnvironmentName = Annotated[Name, To("environment")]
+ServiceName = Annotated[Name, To("service")]
+WindowName = Annotated[Name, To("window")]
+CalendarName = Annotated[Name, To("calendar")]
+GateName = Annotated[Name, To("gate")]
+RuleName = Annotated[Name, To("rule")]
+"""A gate, or a built-in rule that may be waived."""
+ProbesName = Annotated[Name, To("set of probes")]
+ChecklistName = Annotated[Name, To("checklist")]
+ChangeName = Annotated[Name, To("change type")]
+"""`emergency` too, where the policy knows emergencies."""
+PathName = Annotated[str, BeforeValidator(_arrow), To("path")]
+"""`stage→prod`."""
 
 
 class Part(BaseModel):

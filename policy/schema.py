@@ -11,7 +11,21 @@ from pydantic import Field, model_validator
 
 from policy.agreement import ChangeType, Emergency, ExceptionKind, Freezes, Separation, Slot
 from policy.gates import AnyGate, Item
-from policy.part import Day, LocalTime, Name, Part, Span, Text, Zone
+from policy.part import (
+    ChangeName,
+    Effective,
+    EnvironmentName,
+    GateName,
+    Name,
+    Part,
+    PathName,
+    RoleName,
+    ServiceName,
+    Span,
+    Text,
+    WindowName,
+    Zone,
+)
 from policy.timetable import Calendar, Window
 
 # People -------------------------------------------------------------------------------------------------------------
@@ -35,12 +49,12 @@ class Role(Part):
 class Deeds(Part):
     """Which roles may ask for what. A deed without a role may be asked for by nobody."""
 
-    promote: tuple[Name, ...] = Field(default=(), description="Who may ask for a promotion")
-    rollback: tuple[Name, ...] = Field(default=(), description="Who may roll back; nobody else has to agree")
-    freeze: tuple[Name, ...] = Field(default=(), description="Who may start and end a freeze")
-    lift: tuple[Name, ...] = Field(default=(), description="Who may let a candidate in again that was taken back")
-    exception: tuple[Name, ...] = Field(default=(), description="Who may ask for an exception, and revoke one")
-    emergency: tuple[Name, ...] = Field(default=(), description="Who may ask for an emergency change")
+    promote: tuple[RoleName, ...] = Field(default=(), description="Who may ask for a promotion")
+    rollback: tuple[RoleName, ...] = Field(default=(), description="Who may roll back; nobody else has to agree")
+    freeze: tuple[RoleName, ...] = Field(default=(), description="Who may start and end a freeze")
+    lift: tuple[RoleName, ...] = Field(default=(), description="Who may let a candidate in again that was taken back")
+    exception: tuple[RoleName, ...] = Field(default=(), description="Who may ask for an exception, and revoke one")
+    emergency: tuple[RoleName, ...] = Field(default=(), description="Who may ask for an emergency change")
 
 
 # What is deployed where ---------------------------------------------------------------------------------------------
@@ -83,7 +97,7 @@ class Service(Part):
     """Something deployed: a repository and one Cloud Run service in each environment."""
 
     repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="GitHub repository, `owner/name`")
-    cloud_run: dict[Name, str] = Field(min_length=1, description="For each environment: `project/region/service`")
+    cloud_run: dict[EnvironmentName, str] = Field(min_length=1, description="For each environment: `project/region/service`")
     container: str | None = Field(default=None, description="Container that carries the image; default: the only one")
     channel: str | None = Field(
         default=None, pattern=r"^[CG][A-Z0-9]+$", description="Slack channel id; there the service may be left out"
@@ -167,7 +181,7 @@ class PathGates(Part):
         default=(), description="Check runs and statuses that passed on exactly its commit"
     )
     soak: Span | None = Field(default=None, description="It has served the source environment for so long")
-    window: Name | None = Field(default=None, description="A window under `windows`, open when it starts")
+    window: WindowName | None = Field(default=None, description="A window under `windows`, open when it starts")
 
 
 class Model(StrEnum):
@@ -179,14 +193,14 @@ class Model(StrEnum):
 class Path(Part):
     """An allowed promotion."""
 
-    source: Name = Field(alias="from", description="Environment the candidate comes from")
-    target: Name = Field(alias="to", description="Environment of the next rank")
+    source: EnvironmentName = Field(alias="from", description="Environment the candidate comes from")
+    target: EnvironmentName = Field(alias="to", description="Environment of the next rank")
     model: Model = Field(default=Model.ARTIFACT, description="What is promoted: the same digest, commit or tree")
-    services: tuple[Name, ...] | None = Field(default=None, description="For these services; default: every one")
+    services: tuple[ServiceName, ...] | None = Field(default=None, description="For these services; default: every one")
     gates: PathGates = Field(default=PathGates(), description="What must be true of the candidate, in short")
-    requires: tuple[Name, ...] = Field(default=(), description="Gates under `gates`, in the order people read them")
-    inherits: Text | None = Field(default=None, description="Gates of an earlier path as well: `dev→stage`")
-    types: tuple[Name, ...] | None = Field(default=None, description="Only these change types; default: every one")
+    requires: tuple[GateName, ...] = Field(default=(), description="Gates under `gates`, in the order people read them")
+    inherits: PathName | None = Field(default=None, description="Gates of an earlier path as well: `dev→stage`")
+    types: tuple[ChangeName, ...] | None = Field(default=None, description="Only these change types; default: every one")
     approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree; production needs somebody")
     reason: bool = Field(default=False, description="Whoever agrees must say why")
     separation: Separation | None = Field(default=None, description="Instead of the policy's")
@@ -210,7 +224,7 @@ class Change(Part):
     """One version of this file, for people who live by it."""
 
     version: Text = Field(description="Which")
-    effective: LocalTime | Day = Field(description="From when on it decides, in the policy's zone")
+    effective: Effective = Field(description="From when on it decides, in the policy's zone")
     summary: Text = Field(description="What changed")
     rationale: str = Field(default="", description="Why")
     migration: str = Field(default="", description="What people must do")

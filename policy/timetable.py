@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from policy.part import Day, LocalTime, Name, Part, Wall, WallStart, Zone
+from policy.part import CalendarName, Day, LocalTime, Part, Wall, WallStart, Zone
 
 
 class Weekday(StrEnum):
@@ -59,7 +59,7 @@ class MonthEnd(Part):
     last_business_days: int = Field(default=0, ge=0, le=20, description="From the N-th last business day on")
     first_business_days: int = Field(default=0, ge=0, le=20, description="Up to and including the N-th business day")
     holidays: tuple[Day, ...] = Field(default=(), description="Days that are no business days")
-    calendar: Name | None = Field(default=None, description="A calendar under `calendars`: no business days either")
+    calendar: CalendarName | None = Field(default=None, description="A calendar under `calendars`: no business days either")
     name: str = Field(default="", description="What people will read")
 
     @model_validator(mode="after")
@@ -113,7 +113,7 @@ class WindowRule(Part):
     interval: Interval | None = Field(default=None, description="One span of local time")
     dates: Dates | None = Field(default=None, description="Whole days: holidays")
     month_end: MonthEnd | None = Field(default=None, description="Days around the turn of each month")
-    holidays: Name | None = Field(default=None, description="Every day of a calendar under `calendars`")
+    holidays: CalendarName | None = Field(default=None, description="Every day of a calendar under `calendars`")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
