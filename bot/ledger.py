@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from commands.ports import Entry
-from policy.finding import Decision
+from policy.finding import Decision, Finding
 from policy.model import Person
 
 VERSION = 1
@@ -27,7 +27,9 @@ INTEGER_MAX = 2**53 - 1  # beyond it JSON readers disagree, https://www.rfc-edit
 
 ACTOR_NAME = "actor.name"
 REASONS = "decision.reasons"
-"""Private fields that we add ourselves: the actor's name, and a JSON list of [rule, reason]."""
+FACTS = "decision.facts"
+"""Private fields that we add ourselves: the actor's name, a JSON list of [rule, reason], and what `bot.facts_json`
+writes of the question and the facts, so that it can be decided again."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -144,6 +146,10 @@ class Draft:
         private = {ACTOR_NAME: entry.actor.name, **entry.private} if entry.actor.name else dict(entry.private)
         if entry.decision is not None:
             private[REASONS] = json.dumps(_reasons(entry.decision), ensure_ascii=False)
+        if entry.question is not None and entry.facts is not None:
+            from bot.facts_json import to_json  # taking down words can do without
+
+            private[FACTS] = to_json(entry.question, entry.facts)
         self.entry = entry
         self.disclosures = tuple(Disclosure(name, os.urandom(32), value) for name, value in private.items())
         body: dict[str, Any] = {
@@ -197,8 +203,13 @@ def _decided(decision: Decision) -> dict[str, Any]:
         "allow": decision.allowed,
         "at": decision.at.astimezone(UTC).isoformat(timespec="microseconds"),
         "policy_sha256": decision.policy_hash,
-        "results": [{"rule": finding.rule, "standing": finding.standing.value} for finding in decision.findings],
+        "results": [_found(finding) for finding in decision.findings],
     }
+
+
+def _found(finding: Finding) -> dict[str, str]:
+    found = {"rule": finding.rule, "standing": finding.standing.value}
+    return found | {"by": finding.by} if finding.by else found
 
 
 def _reasons(decision: Decision) -> list[list[str]]:

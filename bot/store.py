@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from bot import migrations, records
 from bot.database import NOTHING_DONE, Reader, Row, Sqlite, Transaction, Writer
-from bot.ledger import ACTOR_NAME, REASONS, Disclosure, Draft, Frontier, Stored, Ulids, Verified, leaf_hash
+from bot.ledger import ACTOR_NAME, FACTS, REASONS, Disclosure, Draft, Frontier, Stored, Ulids, Verified, leaf_hash
 from bot.ledger import micros as _micros
 from bot.ledger import moment as _moment
 from bot.ledger import verify as _verify
@@ -897,7 +897,11 @@ def _json(value: object) -> str:
 
 
 def _disclosed(connection: sqlite3.Connection, seq: int) -> tuple[Disclosure, ...]:
-    rows = connection.execute("SELECT field, salt, value FROM disclosures WHERE seq = :seq", {"seq": seq})
+    """What people said and were called; not what only machines read again, which is long."""
+    rows = connection.execute(
+        f"SELECT field, salt, value FROM disclosures WHERE seq = :seq AND field NOT IN ('{REASONS}', '{FACTS}')",
+        {"seq": seq},
+    )
     return tuple(Disclosure(*row) for row in rows)
 
 
@@ -915,7 +919,7 @@ def _recorded(seq: int, body: bytes, disclosures: Sequence[Disclosure]) -> Recor
         operation=says.get("op", ""),
         target=says.get("target", {}),
         detail=says.get("detail", {}),
-        private={name: value for name, value in clear.items() if name != REASONS},
+        private=clear,
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.facts_json import from_json
 from bot.ledger import (
     ENTRY_MAX,
     Disclosure,
@@ -28,8 +29,10 @@ from bot.ledger import (
     verify,
 )
 from commands.ports import EntryPhase
-from policy.finding import Decision, met, unmet
+from policy.decide import decide
+from policy.finding import Decision, Standing, met, unmet
 from tests.bot.books import BOT, MAYA, START, entry
+from tests.policy.good import ACTIVE, NOW, PROMOTION, but
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "data" / "rfc6962_golden.json").read_bytes())
 
@@ -144,6 +147,31 @@ def test_a_decision_is_kept_with_every_finding_and_its_reasons_committed_to() ->
     assert [result["standing"] for result in says["decision"]["results"]] == ["met", "unmet"]
     assert b"Omar" not in draft.sealed(seq=0, id="01X", at=0)
     assert json.loads(draft.disclosures[-1].value) == [["soak", "24 h in stage"], ["approval", "Omar has not agreed"]]
+
+
+def test_a_finding_that_was_waived_says_by_what() -> None:
+    waived = unmet("coverage", "71 %")._replace(standing=Standing.WAIVED, by="X-4")
+    decision = Decision((met("soak", "24 h"), waived), START, "ab" * 32)
+    says = json.loads(Draft(entry(decision=decision), "").sealed(seq=0, id="01X", at=0))
+    assert says["decision"]["results"] == [
+        {"rule": "soak", "standing": "met"},
+        {"rule": "coverage", "standing": "waived", "by": "X-4"},
+    ]
+
+
+def test_what_a_decision_looked_at_is_committed_to_and_decides_the_same_again() -> None:
+    facts = but(asked_by=replace(MAYA, name="Maya Ng"), fields={"reason": "a secret sale"})
+    decision = decide(PROMOTION, facts, ACTIVE, NOW)
+    draft = Draft(entry(decision=decision, question=PROMOTION, facts=facts), "")
+    (kept,) = [each.value for each in draft.disclosures if each.field == "decision.facts"]
+    assert from_json(kept) == (PROMOTION, facts)
+    assert decide(*from_json(kept), ACTIVE, decision.at) == decision
+    assert b"secret" not in draft.sealed(seq=0, id="01X", at=0)
+    assert set(json.loads(draft.sealed(seq=0, id="01X", at=0))["pii"]) == {
+        "actor.name",
+        "decision.reasons",
+        "decision.facts",
+    }
 
 
 def test_a_number_with_a_fraction_is_a_mistake_of_whoever_wrote_the_entry() -> None:

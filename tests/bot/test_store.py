@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from bot import migrations
+from bot.facts_json import from_json
 from bot.ledger import Frontier, leaf_hash
 from bot.migrations import guards, sqlite_path
 from bot.store import Store
@@ -24,6 +25,7 @@ from commands.errors import LostLease, Unavailable
 from commands.operation import Effect, Operation, Phase, Wish
 from commands.ports import EntryPhase, Lease, Message, Taken, Writes
 from commands.reply import Reply
+from policy.decide import decide
 from policy.facts import Freeze, Hold, KnownGood, Verdict
 from policy.model import Place, Sha
 from tests.bot.books import (
@@ -46,6 +48,7 @@ from tests.bot.books import (
     request,
     vote,
 )
+from tests.policy.good import ACTIVE, ALL_GOOD, NOW, PROMOTION
 
 MINUTE = timedelta(minutes=1)
 AT_ONCE = timedelta(0)
@@ -717,6 +720,20 @@ async def test_history_is_what_was_done_to_one_service_newest_first(tmp_path: Pa
             START + MINUTE, "op_1", {"errors": 3}, {"reason": "too slow"}, "Omar Said",
         )  # fmt: skip
         assert [each.what for each in await store.history("checkout", 1)] == ["two"]
+
+
+async def test_what_a_decision_looked_at_is_kept_whole_and_not_read_with_the_history(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        decision = decide(PROMOTION, ALL_GOOD, ACTIVE, NOW)
+        await store.commit(
+            Writes(
+                entries=(entry("decided", decision=decision, question=PROMOTION, facts=ALL_GOOD, private={"a": "b"}),)
+            )
+        )
+        ((text,),) = rows(store, "SELECT value FROM disclosures WHERE field = 'decision.facts'")
+        assert from_json(text) == (PROMOTION, ALL_GOOD)
+        assert [each.private for each in await store.history("checkout", 5)] == [{"a": "b"}]
+        assert (await store.verify()).ok
 
 
 async def test_intents_dangle_until_their_outcome_is_written(tmp_path: Path) -> None:
