@@ -12,6 +12,7 @@ from policy.facts import Facts, Question
 from policy.finding import Finding, unknown
 from policy.gates import AnyGate
 from policy.kept import kept
+from policy.model import Human
 from policy.required import required
 
 Result = TypeVar("Result")
@@ -36,14 +37,18 @@ def _said(policy: Policy, question: Question) -> _Said:
 class Case:
     """One question at one instant. Nothing about it changes; what was worked out for one rule is there for the next."""
 
-    __slots__ = ("_done", "_judge", "at", "change", "facts", "gates", "path", "policy", "question", "zone")
+    __slots__ = ("_done", "_judge", "at", "barred", "change", "facts", "gates", "path", "policy", "question", "zone")
 
-    def __init__(self, question: Question, facts: Facts, policy: Policy, at: datetime) -> None:
+    def __init__(
+        self, question: Question, facts: Facts, policy: Policy, at: datetime, barred: frozenset[Human] = frozenset()
+    ) -> None:
         self.question = question
         self.facts = facts
         self.policy = policy
         self.at = at
         """Aware UTC."""
+        self.barred = barred
+        """Whose votes are left out because it rests on an exception that they granted (`exceptions.doubted`)."""
         said = _said(policy, question)
         self.path = said.path
         """The path that is asked about; None: there is none, or the deed has none."""
