@@ -25,7 +25,7 @@ def seen_of(kind: str, name: str, found: Any) -> Applied:  # noqa: ANN401 (whate
     def applied(facts: Facts) -> Facts:
         known = getattr(facts.evidence, kind)
         others = {} if isinstance(known, Unknown) else known
-        return replace(facts, evidence=replace(facts.evidence, **{kind: {**others, name: found}}))
+        return seen(**{kind: {**others, name: found}})(facts)
 
     return applied
 

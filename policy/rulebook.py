@@ -13,7 +13,30 @@ from policy.finding import Finding, not_applicable, unknown
 from policy.gates import AnyGate, Mode, Waivable
 from policy.kept import kept
 from policy.required import required
-from policy.rules import approval, asker, candidate, checks, expiry, freeze, hold, known_good, road, soak, window
+from policy.rules import (
+    alerts,
+    approval,
+    asker,
+    candidate,
+    checks,
+    database,
+    expiry,
+    flags,
+    freeze,
+    hold,
+    known_good,
+    number,
+    order,
+    parity,
+    probe,
+    record,
+    road,
+    rollback_ready,
+    settings,
+    signal,
+    soak,
+    window,
+)
 
 Judge = Callable[[Case], Finding]
 
@@ -42,6 +65,17 @@ class Kind(NamedTuple):
 KINDS: Mapping[str, Kind] = {
     "checks": Kind(checks.required_checks),
     "soak": Kind(soak.soaked, turns_with_time=True),
+    "number": Kind(number.number),
+    "signal": Kind(signal.signal),
+    "alerts": Kind(alerts.alerts),
+    "probe": Kind(probe.probe),
+    "settings": Kind(settings.settings),
+    "parity": Kind(parity.parity),
+    "record": Kind(record.record),
+    "rollback_ready": Kind(rollback_ready.rollback_ready),
+    "database": Kind(database.database, turns_with_time=True),
+    "flags": Kind(flags.flags),
+    "order": Kind(order.order),
 }
 """Every kind of gate (`policy/gates.py`), and the rule that judges it."""
 

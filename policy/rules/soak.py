@@ -1,29 +1,62 @@
-"""Has the candidate served for long enough?"""
+"""Has it served for long enough, without trouble?"""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from policy import wording
 from policy.case import Case
+from policy.evidence import NOT_GATHERED, Undisturbed
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import SoakGate
 from policy.model import Unknown, short
 
 
 def soaked(name: str, gate: SoakGate, case: Case) -> Finding:
-    """It has had all the traffic there since so long ago, to the second the span that the policy asks for."""
-    candidate, serving = case.facts.candidate, case.facts.source_serving
-    if isinstance(candidate, Unknown):
-        return unknown(name, candidate.why)
-    if isinstance(serving, Unknown):
-        return unknown(name, serving.why)
-    if serving.digest != candidate.digest:
-        says = "{} does not serve {}, so it does not soak"
-        return unmet(name, says, gate.environment, short(candidate.digest))
-    zone = case.policy.zone()
-    since, ends = wording.At(serving.since, zone), serving.since + gate.lasts
-    served, wanted = wording.For(case.at - serving.since), wording.For(gate.lasts)
+    """To the second the span that the policy asks for has gone by, and no trigger fired meanwhile.
+
+    It counts since the candidate has had all the traffic there, or since anything at all changed there.
+    """
+    since = _since(name, gate, case)
+    if isinstance(since, Finding):
+        return since
+    what = "{} has served it for {}" if gate.measure == "candidate" else "nothing changed in {} for {}"
+    ends, served, wanted = since + gate.lasts, wording.For(case.at - since), wording.For(gate.lasts)
+    began = wording.At(since, case.zone)
     if case.at >= ends:
-        return met(name, "{} has served it for {} since {}; {} are required", gate.environment, served, since, wanted)
-    remedy = Remedy(RemedyKind.WAIT, f"wait until {wording.instant(ends, zone)}", at=ends)
-    says = "{} has served it for {} of {}, since {}"
-    return unmet(name, says, gate.environment, served, wanted, since, remedies=(remedy,))
+        return met(name, what + " since {}; {} are required", gate.environment, served, began, wanted)
+    remedy = Remedy(RemedyKind.WAIT, f"wait until {wording.instant(ends, case.zone)}", at=ends)
+    return unmet(name, what + " of {}, since {}", gate.environment, served, wanted, began, remedies=(remedy,))
+
+
+def _since(name: str, gate: SoakGate, case: Case) -> datetime | Finding:
+    """Since when it counts, or why it does not."""
+    candidate, soaks = case.facts.candidate, case.facts.evidence.soaks
+    if isinstance(candidate, Unknown):
+        return unknown(name, "{}", candidate.why)
+    if not isinstance(soaks, Unknown) and (soak := soaks.get(gate.environment)) is not None:
+        return _undisturbed(name, gate, short(candidate.digest), soak)
+    if isinstance(soaks, Unknown) and soaks != NOT_GATHERED:
+        return unknown(name, "{}", soaks.why)
+    serving = case.facts.source_serving
+    if gate.measure != "candidate" or gate.environment != case.question.source:
+        return unknown(name, "nobody looked since when {} is as it is", gate.environment)
+    if isinstance(serving, Unknown):
+        return unknown(name, "{}", serving.why)
+    if serving.digest != candidate.digest:
+        return _elsewhere(name, gate, short(candidate.digest))
+    return serving.since
+
+
+def _undisturbed(name: str, gate: SoakGate, digest: str, soak: Undisturbed) -> datetime | Finding:
+    if soak.trouble:
+        return unmet(name, "{} was in trouble meanwhile: {}", gate.environment, soak.trouble)
+    if gate.measure == "candidate":
+        return soak.candidate_since or _elsewhere(name, gate, digest)
+    if soak.environment_since is None:
+        return unknown(name, "since when nothing changed in {} is not known", gate.environment)
+    return soak.environment_since
+
+
+def _elsewhere(name: str, gate: SoakGate, digest: str) -> Finding:
+    return unmet(name, "{} does not serve {}, so it does not soak", gate.environment, digest)

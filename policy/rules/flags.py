@@ -1,0 +1,36 @@
+"""Has every feature flag of the release somebody who will take it away again?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from policy import done, wording
+from policy.case import Case
+from policy.evidence import Flag
+from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
+from policy.gates import FlagsGate
+from policy.model import Unknown
+
+
+def flags(name: str, _gate: FlagsGate, case: Case) -> Finding:
+    """Each is declared with its owner, its ticket, and when it is expected to go."""
+    declared = case.facts.evidence.flags
+    if isinstance(declared, Unknown):
+        return unknown(name, "{}", declared.why)
+    for flag in declared:
+        if not (flag.owner and flag.ticket and flag.removal):
+            break
+    else:
+        return met(name, "{} flags, each with owner, ticket and removal date", len(declared))
+    lacking = tuple(f"{flag.name} has no {wording.listed(_lacks(flag), 'or')}" for flag in declared if _lacks(flag))
+    whole = tuple(
+        replace(flag, owner=flag.owner or "said", ticket=flag.ticket or "said", removal=flag.removal or "said")
+        for flag in declared
+    )
+    remedy = Remedy(RemedyKind.EVIDENCE, "the flags are declared whole", applied=done.seen(flags=whole))
+    return unmet(name, "{}", wording.All(lacking), remedies=(remedy,))
+
+
+def _lacks(flag: Flag) -> tuple[str, ...]:
+    parts = (("owner", flag.owner), ("ticket", flag.ticket), ("removal date", flag.removal))
+    return tuple(part for part, said in parts if not said)

@@ -1,0 +1,51 @@
+"""Has the candidate been through an environment before?"""
+
+from __future__ import annotations
+
+from policy import done
+from policy.age import says_stale, stale
+from policy.case import Case
+from policy.evidence import Reached
+from policy.facts import Facts
+from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
+from policy.gates import OrderGate
+from policy.model import Digest, Unknown, short
+
+VERIFIED = "verified"
+
+
+def order(name: str, gate: OrderGate, case: Case) -> Finding:
+    """The very digest got as far there as it must; what was verified was deployed too."""
+    candidate, reached = case.facts.candidate, case.facts.evidence.reached
+    if isinstance(candidate, Unknown):
+        return unknown(name, "{}", candidate.why)
+    if isinstance(reached, Unknown):
+        return unknown(name, "{}", reached.why)
+    there = reached.get(gate.environment)
+    if there is None:
+        return unknown(name, "nobody looked what {} had", gate.environment)
+    digest, best = candidate.digest, None
+    for one in there:
+        if one.digest == digest:
+            best = one
+            if one.state in {gate.state, VERIFIED}:
+                break
+    else:
+        says = "{} was never in {}" if best is None else "{} was deployed in {}, and not verified"
+        return unmet(name, says, short(digest), gate.environment, remedies=_goes_there(gate, digest, case))
+    if stale(best.at, gate, case):
+        says = says_stale(best.at, gate, case)
+        what = f"that {short(digest)} was {gate.state} in {gate.environment}"
+        return unmet(name, "{} {}", what, says, remedies=_goes_there(gate, digest, case))
+    return met(name, "{} was {} in {}", short(digest), best.state, gate.environment)
+
+
+def _goes_there(gate: OrderGate, digest: Digest, case: Case) -> tuple[Remedy, ...]:
+    now = Reached(digest, gate.state, case.at)
+
+    def applied(facts: Facts) -> Facts:
+        reached = facts.evidence.reached
+        there = () if isinstance(reached, Unknown) else reached.get(gate.environment, ())
+        return done.seen_of("reached", gate.environment, (now, *there))(facts)
+
+    return (Remedy(RemedyKind.EVIDENCE, f"{short(digest)} is {gate.state} in {gate.environment}", applied=applied),)

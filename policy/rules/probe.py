@@ -1,0 +1,63 @@
+"""Did the probes pass against what would be promoted?"""
+
+from __future__ import annotations
+
+from policy import done, wording
+from policy.age import says_stale, stale
+from policy.case import Case
+from policy.evidence import Probed
+from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
+from policy.gates import ProbeGate
+from policy.model import Digest, Unknown, short
+
+
+def probe(name: str, gate: ProbeGate, case: Case) -> Finding:
+    """Each of the set passed while the environment served exactly the candidate; any other run is none."""
+    candidate, probes = case.facts.candidate, case.facts.evidence.probes
+    if isinstance(candidate, Unknown):
+        return unknown(name, "{}", candidate.why)
+    if isinstance(probes, Unknown):
+        return unknown(name, "{}", probes.why)
+    digest, number = candidate.digest, len(case.policy.probes.get(gate.probes, ()))
+    probed = probes.get(f"{gate.probes}@{gate.environment}")
+    if probed is None or probed.digest != digest:
+        return _not_probed(name, gate, case, digest, probed)
+    if probed.failed:
+        failed = wording.All(probed.failed)
+        remedies = _pass(gate, case, digest)
+        return unmet(
+            name,
+            "{} of {} failed in {}: {}",
+            len(probed.failed),
+            probed.total,
+            gate.environment,
+            failed,
+            remedies=remedies,
+        )
+    if probed.total < max(number, 1):
+        says = "only {} of {} {} probes ran in {}"
+        remedies = _pass(gate, case, digest)
+        return unknown(name, says, probed.total, number, gate.probes, gate.environment, remedies=remedies)
+    if stale(probed.at, gate, case):
+        remedies = _pass(gate, case, digest)
+        return unmet(
+            name, "{} in {} {}", gate.probes, gate.environment, says_stale(probed.at, gate, case), remedies=remedies
+        )
+    return met(name, "{} of {} {} probes passed in {}", probed.total, probed.total, gate.probes, gate.environment)
+
+
+def _not_probed(name: str, gate: ProbeGate, case: Case, digest: Digest, probed: Probed | None) -> Finding:
+    remedies = _pass(gate, case, digest)
+    wanted = short(digest)
+    if probed is None:
+        return unknown(name, "{} did not run in {} on {}", gate.probes, gate.environment, wanted, remedies=remedies)
+    served = short(probed.digest) if probed.digest else "nobody knows what"
+    says = "{} ran in {} on {}, not on {}"
+    return unknown(name, says, gate.probes, gate.environment, served, wanted, remedies=remedies)
+
+
+def _pass(gate: ProbeGate, case: Case, digest: Digest) -> tuple[Remedy, ...]:
+    total = max(1, len(case.policy.probes.get(gate.probes, ())))
+    applied = done.seen_of("probes", f"{gate.probes}@{gate.environment}", Probed((), total, case.at, digest))
+    says = f"{gate.probes} passes in {gate.environment} on {short(digest)}"
+    return (Remedy(RemedyKind.EVIDENCE, says, applied=applied),)

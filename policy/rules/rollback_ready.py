@@ -1,0 +1,33 @@
+"""Is there something verified to go back to, should it go wrong?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from policy import done
+from policy.case import Case
+from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
+from policy.gates import RollbackReadyGate
+from policy.model import Unknown
+
+
+def rollback_ready(name: str, _gate: RollbackReadyGate, case: Case) -> Finding:
+    """The revision that a rollback would go to was verified, is ready, and its image can still be had."""
+    back = case.facts.evidence.way_back
+    if isinstance(back, Unknown):
+        return unknown(name, "{}", back.why)
+    if back is None:
+        return unmet(name, "no rollback target for {}: nothing verified is left", case.question.service)
+    if back.ready and back.retrievable is True:
+        return met(name, "{} is ready to go back to", back.revision)
+    again = done.seen(way_back=replace(back, ready=True, retrievable=True))
+    if not back.ready:
+        remedy = Remedy(RemedyKind.EVIDENCE, f"{back.revision} is ready, and its image can be had", applied=again)
+        says = "no rollback target for {}: {} is not ready"
+        return unmet(name, says, case.question.service, back.revision, remedies=(remedy,))
+    if isinstance(back.retrievable, Unknown):
+        says = "whether {} could still be started is not known: {}"
+        return unknown(name, says, back.revision, back.retrievable.why)
+    remedy = Remedy(RemedyKind.EVIDENCE, f"the image of {back.revision} can be had again", applied=again)
+    says = "no rollback target for {}: the image of {} is gone"
+    return unmet(name, says, case.question.service, back.revision, remedies=(remedy,))
