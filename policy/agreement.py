@@ -12,6 +12,7 @@ from policy.part import (
     EnvironmentName,
     GateName,
     Key,
+    Lasting,
     Name,
     Part,
     PathName,
@@ -50,7 +51,7 @@ class Agreement(Part):
     """Who must agree to something that is no promotion."""
 
     approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree; none: nobody")
-    approval_lasts: Span = Field(default=timedelta(hours=24), description="A vote counts for so long")
+    approval_lasts: Lasting = Field(default=timedelta(hours=24), description="A vote counts for so long")
     reason: bool = Field(default=False, description="Whoever agrees must say why")
 
 
@@ -95,10 +96,14 @@ class ExceptionKind(Agreement):
     """What an exception of this kind may waive, what must be said for it, and who grants it."""
 
     approvals: tuple[Slot, ...] = Field(min_length=1, description="Who must grant it, none of them the asker")
-    waives: tuple[RuleName, ...] = Field(min_length=1, description="Rules that it may waive: gates, `window`, `no-freeze`")
+    waives: tuple[RuleName, ...] = Field(
+        min_length=1, description="Rules that it may waive: gates, `window`, `no-freeze`"
+    )
     fields: tuple[Key, ...] = Field(default=("reason",), description="What must be said: `reason`, `risk`, `controls`")
     reasons: tuple[Text, ...] = Field(default=(), description="`reason:` is one of these; default: free text")
-    longest: Span | None = Field(default=timedelta(days=30), description="It lasts no longer; `null`: may be permanent")
+    longest: Lasting | None = Field(
+        default=timedelta(days=30), description="It lasts no longer; `null`: may be permanent"
+    )
     uses: int | None = Field(default=None, ge=1, description="So many promotions may rest on it")
     emergency: bool = Field(default=False, description="It may waive what only an emergency may")
     owes: tuple[Duty, ...] = Field(default=(), description="What is owed once it is granted")
@@ -135,7 +140,7 @@ class Emergency(Agreement):
     waives: tuple[RuleName, ...] = Field(
         default=("window", "no-freeze"), description="Rules that it lets through, each shown"
     )
-    lasts: Span = Field(default=timedelta(hours=4), description="It begins within so long, or not at all")
+    lasts: Lasting = Field(default=timedelta(hours=4), description="It begins within so long, or not at all")
     owes: tuple[Duty, ...] = Field(min_length=1, description="What is owed afterwards: a review at least")
     reason: bool = Field(default=True, description="Whoever agrees must say why")
     source: str = Field(default="", description="Where it is written")
@@ -159,7 +164,7 @@ class Freezes(Agreement):
     fields: tuple[Key, ...] = Field(
         default=(), description="What must be said besides `until` and `reason`: `exit`, `re-enable-plan`"
     )
-    provisional: Span | None = Field(
+    provisional: Lasting | None = Field(
         default=None, description="Until it is approved it holds for so long at most; default: not at all"
     )
     calendar: tuple[CalendarFreeze, ...] = Field(default=(), description="Those that come round by themselves")

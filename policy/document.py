@@ -25,7 +25,9 @@ from policy.fits import complaints
 from policy.model import Human
 from policy.schema import (
     Change,
+    Convention,
     Deeds,
+    Deprecation,
     Document,
     Environment,
     Health,
@@ -40,6 +42,7 @@ from policy.schema import (
     Service,
     Settings,
     Step,
+    Train,
     Unenforced,
 )
 from policy.timetable import (
@@ -61,8 +64,10 @@ __all__ = [
     "CalendarFreeze",
     "Change",
     "ChangeType",
+    "Convention",
     "Dates",
     "Deeds",
+    "Deprecation",
     "Duty",
     "Emergency",
     "Environment",
@@ -86,6 +91,7 @@ __all__ = [
     "Slot",
     "Stance",
     "Step",
+    "Train",
     "Unenforced",
     "Weekday",
     "Weekly",
@@ -131,6 +137,14 @@ class Policy(Document):
         for name, entry in self.people.items():
             if entry.github is not None and entry.github.casefold() == login.casefold():
                 return Human(name)
+        return None
+
+    def deprecation(self, word: str) -> Deprecation | None:
+        """What is said of a word that goes, by the newest version that says something; None: it stays."""
+        for change in reversed(self.changes):
+            for one in change.deprecates:
+                if one.what.casefold() == word.casefold():
+                    return one
         return None
 
     def window(self, name: str) -> Window:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -58,7 +59,9 @@ class Gate(Part):
     mode: Mode = Field(default=Mode.BLOCK, description="What it does where it is not met")
     source: str = Field(default="", description="Where it is written in the policy that people signed: `L47`")
     title: str = Field(default="", description="What people read beside its name")
-    applies_to: tuple[ChangeName, ...] = Field(default=(), description="Only for these change types; default: every one")
+    applies_to: tuple[ChangeName, ...] = Field(
+        default=(), description="Only for these change types; default: every one"
+    )
     when: When | None = Field(default=None, description="Only where this is true of the change")
     waivable: Waivable = Field(default=Waivable.EXCEPTION, description="What may waive it")
 
@@ -119,13 +122,14 @@ class BranchGate(Gate):
             "cut_from_production",
             "green",
             "merged_green",
+            "signed_commits",
         ],
         ...,
     ] = Field(min_length=1, description="What must be true of them")
     names: tuple[Pattern, ...] = Field(
         default=(), description=r"For `naming`: what branches are called, or where they go: `^feature/[A-Z]+-\d+→main$`"
     )
-    forbid: tuple[Text, ...] = Field(default=(), description="For `no_forbidden_targets`: `feature/*→stage`")
+    forbid: tuple[Text, ...] = Field(default=(), description="For `no_forbidden_targets`: `feature/**→stage`")
 
     @model_validator(mode="after")
     def _with_names(self) -> Self:
@@ -230,14 +234,16 @@ class TagGate(Gate):
     semver: bool = Field(
         default=False, description="Its version comes after the one that serves; breaking raises the first number"
     )
-    patches: tuple[ChangeName, ...] = Field(default=(), description="Change types that raise only the last number: `hotfix`")
+    patches: tuple[ChangeName, ...] = Field(
+        default=(), description="Change types that raise only the last number: `hotfix`"
+    )
 
 
 class SignatureGate(Gate):
     """Signatures that were verified."""
 
     kind: Literal["signature"]
-    subjects: tuple[Literal["tag", "image", "provenance", "commits"], ...] = Field(min_length=1, description="Of these")
+    subjects: tuple[Literal["tag", "image", "provenance"], ...] = Field(min_length=1, description="Of these")
     signed_by: tuple[Text, ...] = Field(default=(), description="By one of these identities; default: any known one")
 
 
@@ -312,8 +318,8 @@ class ImageGate(Gate):
     """The candidate's image comes from where images may come from."""
 
     kind: Literal["image"]
-    names: tuple[Text, ...] = Field(default=("*",), description="It is called like one of these: `eu.gcr.io/acme/*`")
-    forbid: tuple[Text, ...] = Field(default=(), description="It is not called like any of these: `*-prod:*`")
+    names: tuple[Text, ...] = Field(default=("**",), description="It is called like one of these: `eu.gcr.io/acme/*`")
+    forbid: tuple[Text, ...] = Field(default=(), description="It is not called like any of these: `**-prod:*`")
 
 
 class PullRequestGate(Gate):
@@ -429,6 +435,7 @@ class Item(Part):
     source: str = Field(default="", description="Where it is written")
 
 
-def kind_of(gate: Any) -> str:  # noqa: ANN401 (any of the union)
-    """The gate's kind; the rule's module has the same name."""
-    return str(gate.kind)
+GATES: Mapping[str, type[Gate]] = {
+    get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(get_args(AnyGate)[0])
+}
+"""Every kind, by its name; the rule's module has the same name."""

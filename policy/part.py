@@ -65,7 +65,7 @@ def _effective(text: object) -> object:
                 way(text)
             except ValueError:
                 continue
-            return text
+            return text.replace(" ", "T")
     message = "write a day like 2026-04-01, or a local date and time like 2026-04-01T09:00"
     raise ValueError(message)
 
@@ -103,6 +103,7 @@ class To:
 
 
 Span = Annotated[timedelta, BeforeValidator(span)]
+Lasting = Annotated[Span, Field(gt=timedelta(0))]
 Day = Annotated[date, BeforeValidator(_day)]
 LocalTime = Annotated[str, BeforeValidator(_local)]
 Effective = Annotated[str, BeforeValidator(_effective)]
@@ -114,6 +115,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,30}$")]
 """A word before a colon in a command: `release-notes`."""
 Text = Annotated[str, Field(min_length=1)]
+Address = Annotated[str, Field(pattern=r"^https://\S+$")]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 

@@ -12,10 +12,13 @@ from pydantic import Field, model_validator
 from policy.agreement import ChangeType, Emergency, ExceptionKind, Freezes, Separation, Slot
 from policy.gates import AnyGate, Item
 from policy.part import (
+    Address,
     ChangeName,
+    Day,
     Effective,
     EnvironmentName,
     GateName,
+    Lasting,
     Name,
     Part,
     PathName,
@@ -88,7 +91,9 @@ class Environment(Part):
     aliases: tuple[Name, ...] = Field(default=(), description="Other names for it in commands")
     branch: str | None = Field(default=None, description="Branch that it is deployed from, letter by letter")
     demands: tuple[Text, ...] = Field(
-        default=(), description="Kinds of gates, or `window`, that every path leading here must have"
+        default=(),
+        description="Kinds of gates, `window` or `approvals` that every path leading here must have; `runbook` and "
+        "`dashboard` of every service; `freeze_approvals`",
     )
     settings: Settings | None = Field(default=None, description="How its services must be configured")
 
@@ -97,11 +102,15 @@ class Service(Part):
     """Something deployed: a repository and one Cloud Run service in each environment."""
 
     repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="GitHub repository, `owner/name`")
-    cloud_run: dict[EnvironmentName, str] = Field(min_length=1, description="For each environment: `project/region/service`")
+    cloud_run: dict[EnvironmentName, str] = Field(
+        min_length=1, description="For each environment: `project/region/service`"
+    )
     container: str | None = Field(default=None, description="Container that carries the image; default: the only one")
     channel: str | None = Field(
         default=None, pattern=r"^[CG][A-Z0-9]+$", description="Slack channel id; there the service may be left out"
     )
+    runbook: Address | None = Field(default=None, description="Where it says how to go back, `https://…`")
+    dashboard: Address | None = Field(default=None, description="Where its numbers are shown, `https://…`")
 
     @model_validator(mode="after")
     def _places(self) -> Self:
@@ -200,12 +209,14 @@ class Path(Part):
     gates: PathGates = Field(default=PathGates(), description="What must be true of the candidate, in short")
     requires: tuple[GateName, ...] = Field(default=(), description="Gates under `gates`, in the order people read them")
     inherits: PathName | None = Field(default=None, description="Gates of an earlier path as well: `dev→stage`")
-    types: tuple[ChangeName, ...] | None = Field(default=None, description="Only these change types; default: every one")
+    types: tuple[ChangeName, ...] | None = Field(
+        default=None, description="Only these change types; default: every one"
+    )
     approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree; production needs somebody")
     reason: bool = Field(default=False, description="Whoever agrees must say why")
     separation: Separation | None = Field(default=None, description="Instead of the policy's")
-    approval_lasts: Span = Field(default=timedelta(hours=24), description="A vote counts for so long")
-    request_lasts: Span = Field(default=timedelta(hours=24), description="Not begun for so long: expired")
+    approval_lasts: Lasting = Field(default=timedelta(hours=24), description="A vote counts for so long")
+    request_lasts: Lasting = Field(default=timedelta(hours=24), description="Not begun for so long: expired")
     rollout: Rollout = Field(default=Rollout(), description="How traffic moves")
 
     @property
@@ -226,9 +237,45 @@ class Change(Part):
     version: Text = Field(description="Which")
     effective: Effective = Field(description="From when on it decides, in the policy's zone")
     summary: Text = Field(description="What changed")
-    rationale: str = Field(default="", description="Why")
+    rationale: Text = Field(description="Why")
     migration: str = Field(default="", description="What people must do")
-    deprecates: str = Field(default="", description="What goes, until when it works, and what to do instead")
+    deprecates: tuple[Deprecation, ...] = Field(default=(), description="What goes")
+
+
+class Deprecation(Part):
+    """Something that goes: people who still use it are told."""
+
+    what: Text = Field(description="The word: an alias of an environment, a change type, a kind of exception")
+    adopt_until: Day = Field(description="Last day to begin using it")
+    works_until: Day = Field(description="Last day on which it works")
+    instead: Text = Field(description="What to do instead")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.works_until < self.adopt_until:
+            message = "works_until comes before adopt_until"
+            raise ValueError(message)
+        return self
+
+
+class Convention(Part):
+    """Something that a team settles once, and that no gate can see."""
+
+    uses: Text = Field(
+        description="versions: `semver`, `calver`; commits: `conventional`; releases: `on_demand`, `train`"
+    )
+    record: str = Field(default="", description="Where it is written why, and how it maps, if it is not the usual")
+    source: str = Field(default="", description="Where the policy that people signed asks for it")
+
+
+class Train(Part):
+    """Releases that leave at set times."""
+
+    cadence: Text = Field(description="How often: `every second Tuesday`")
+    cutoff: Text = Field(description="After this nothing gets on: `Monday 12:00`")
+    stabilization: Span = Field(description="Between cutoff and departure")
+    attendees: tuple[RoleName, ...] = Field(min_length=1, description="Who takes part in the go or no-go")
+    window: WindowName = Field(description="The window in which it leaves")
 
 
 class Unenforced(Part):
@@ -268,6 +315,10 @@ class Document(Part):
     emergency: Emergency | None = Field(default=None, description="How emergencies go; default: there are none")
     paths: tuple[Path, ...] = Field(min_length=1, description="Every promotion there is; no other is allowed")
     measure: Measure = Field(default=Measure(), description="How late the monitoring is")
+    conventions: dict[Literal["versions", "commits", "tickets", "releases"], Convention] = Field(
+        default={}, description="What the team settled: how versions are numbered, commits written, releases timed"
+    )
+    trains: dict[Name, Train] = Field(default={}, description="Release trains by name")
     document: str = Field(default="", description="The policy that people signed; `source` gives places in it")
     changes: tuple[Change, ...] = Field(default=(), description="Versions of this file, newest last")
     assumed: dict[Text, Text] = Field(

@@ -59,7 +59,9 @@ class MonthEnd(Part):
     last_business_days: int = Field(default=0, ge=0, le=20, description="From the N-th last business day on")
     first_business_days: int = Field(default=0, ge=0, le=20, description="Up to and including the N-th business day")
     holidays: tuple[Day, ...] = Field(default=(), description="Days that are no business days")
-    calendar: CalendarName | None = Field(default=None, description="A calendar under `calendars`: no business days either")
+    calendar: CalendarName | None = Field(
+        default=None, description="A calendar under `calendars`: no business days either"
+    )
     name: str = Field(default="", description="What people will read")
 
     @model_validator(mode="after")

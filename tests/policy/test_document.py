@@ -69,7 +69,7 @@ def changed(*where: str | int, to: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("where", "to", "says"),
     [
-        (("may", "promote"), ["enginer"], "may.promote: no role 'enginer'; roles are engineer, release_manager"),
+        (("may", "promote"), ["enginer"], "may.promote: no role 'enginer'; did you mean engineer?"),
         (("roles", "engineer", "members"), ["nobody"], "'nobody' is neither a name under people nor slack:group/S"),
         (("services", "checkout", "cloud_run", "qa"), "p-x/r/s", "no environment 'qa'"),
         (("services", "checkout", "cloud_run", "prod"), "just-a-name", "write project/region/service"),
@@ -83,7 +83,7 @@ def changed(*where: str | int, to: Any) -> dict[str, Any]:
         (("paths", 1, "services"), ["shop"], "no service 'shop'"),
         (("paths", 1, "rollout"), {"steps": [{"percent": 50}]}, "the last one is 100"),
         (("paths", 1, "rollout"), {"steps": [{"percent": 50}, {"percent": 10}, {"percent": 100}]}, "steps rise"),
-        (("paths", 1, "model"), "branch_merge", "artifact"),
+        (("paths", 1, "model"), "branch_merge", "give environments.stage.branch"),
         (("paths", 1, "rollout"), {"health": {"give_up_after": "PT270S"}}, "numbers come 270 s late"),
         (("environments", "stage", "rank"), 2, "two of them have the rank 2"),
         (("environments", "dev", "aliases"), ["STAGING"], "'staging' stands twice"),
