@@ -2,55 +2,109 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import NamedTuple
 
 from policy import wording
+from policy.age import says_stale, stale
 from policy.case import Case
 from policy.evidence import Check, CheckState
 from policy.facts import Facts
-from policy.finding import Applied, Finding, Remedy, RemedyKind, Standing, met, unknown
+from policy.finding import Finding, Remedy, RemedyKind, Standing, met, unknown
 from policy.gates import ChecksGate
 from policy.model import Unknown, short
 
+NEVER_RAN = "has no result"
+UNEXCUSED = "has no result, and nobody said why"
+ANY_TICKET = "a ticket"
+
 
 def required_checks(name: str, gate: ChecksGate, case: Case) -> Finding:
-    """Each of them passed; one that never ran is not known, and blocks like one that failed."""
+    """Each of them passed; one that never ran is not known, and blocks like one that failed.
+
+    A pass after more attempts than the gate allows is chance, unless a ticket says what makes it run again.
+    """
     candidate, checks = case.facts.candidate, case.facts.checks
     if isinstance(candidate, Unknown):
-        return unknown(name, candidate.why)
+        return unknown(name, "{}", candidate.why)
     if isinstance(candidate.commit, Unknown):
-        return unknown(name, f"checks belong to a commit: {candidate.commit.why}")
+        return unknown(name, "checks belong to a commit: {}", candidate.commit.why)
     if isinstance(checks, Unknown):
-        return unknown(name, checks.why)
+        return unknown(name, "{}", checks.why)
     commit = short(candidate.commit)
-    seen, bad, missing = [], [], []
-    for wanted in gate.names:
-        check = checks.get(wanted)
-        if check is None:
-            missing.append(wanted)
-            seen.append(f"{wanted} has no result")
-        elif check.state is CheckState.PASSED:
-            seen.append(f"{wanted} passed")
-        else:
-            bad.append(wanted)
-            word = "has not finished" if check.state is CheckState.PENDING else "failed"
-            seen.append(f"{wanted} {word}" + (f" ({check.saw})" if check.saw else ""))
-    says = "{} on {}"
-    if not bad and not missing:
-        return met(name, says, wording.All(tuple(seen)), commit)
-    remedies = tuple(
-        Remedy(RemedyKind.EVIDENCE, f"{wanted} passes on {commit}", applied=_passed(wanted))
-        for wanted in (*bad, *missing)
-    )
-    standing = Standing.UNMET if bad else Standing.UNKNOWN
-    return Finding(name, standing, says, (wording.All(tuple(seen)), commit), remedies)
+    may_lack = (*gate.optional, *gate.excused)
+    troubles = {each: says for each in (*gate.names, *may_lack) if (says := _trouble(each, gate, checks, case))}
+    if not troubles:
+        lacking = tuple(each for each in may_lack if each not in checks)
+        return met(name, "{} on {}", _Passed(gate.names, lacking), commit)
+    seen = {each: f"{each} {troubles.get(each, 'passed')}" for each in (*gate.names, *troubles)}
+    standing = Standing.UNKNOWN if set(troubles.values()) == {NEVER_RAN} else Standing.UNMET
+    remedies = _remedies(troubles, gate, checks, case, commit)
+    return Finding(name, standing, "{} on {}", (wording.All(tuple(seen.values())), commit), remedies)
 
 
-def _passed(wanted: str) -> Applied:
-    def applied(facts: Facts) -> Facts:
+class _Passed(NamedTuple):
+    names: tuple[str, ...]
+    lacking: tuple[str, ...]
+
+    def __str__(self) -> str:
+        passed = (f"{name} passed" for name in self.names)
+        return wording.listed((*passed, *(f"{name} is not configured" for name in self.lacking)))
+
+
+def _trouble(name: str, gate: ChecksGate, checks: Mapping[str, Check], case: Case) -> str:
+    """What is wrong with it, after its name; empty: nothing."""
+    check = checks.get(name)
+    if check is None:
+        return _lacking(name, gate, case)
+    if check.state is not CheckState.PASSED:
+        word = "has not finished" if check.state is CheckState.PENDING else "failed"
+        return f"{word} ({check.saw})" if check.saw else word
+    if _by_chance(check, gate):
+        return f"passed on attempt {check.attempt}, more than {gate.max_attempts}, and no ticket says why"
+    if gate.max_age is not None and stale(check.at, gate, case):
+        return says_stale(check.at, gate, case)
+    return ""
+
+
+def _lacking(name: str, gate: ChecksGate, case: Case) -> str:
+    if name in gate.names:
+        return NEVER_RAN
+    field = gate.excused.get(name)
+    return UNEXCUSED if field and not case.facts.fields.get(field) else ""
+
+
+def _by_chance(check: Check, gate: ChecksGate) -> bool:
+    return gate.max_attempts is not None and check.attempt > gate.max_attempts and not check.ticket
+
+
+def _remedies(
+    troubles: Mapping[str, str], gate: ChecksGate, checks: Mapping[str, Check], case: Case, commit: str
+) -> tuple[Remedy, ...]:
+    """To let them pass, or to link a ticket where that is what is missing; or to say why there is none."""
+    by_chance = [name for name in troubles if name in checks and _by_chance(checks[name], gate)]
+    others = [name for name in troubles if name not in by_chance]
+
+    def passed(facts: Facts) -> Facts:
         known = {} if isinstance(facts.checks, Unknown) else facts.checks
-        passed = MappingProxyType({**known, wanted: Check(wanted, CheckState.PASSED)})
-        return replace(facts, checks=passed)
+        mended = {name: Check(name, CheckState.PASSED, at=case.at) for name in others}
+        ticketed = {name: replace(checks[name], ticket=ANY_TICKET, at=case.at) for name in by_chance}
+        return replace(facts, checks=MappingProxyType({**known, **mended, **ticketed}))
 
-    return applied
+    def said(facts: Facts) -> Facts:
+        excuses = {gate.excused[name]: "it does not apply" for name in troubles}
+        return replace(facts, fields=MappingProxyType({**facts.fields, **excuses}))
+
+    pass_on = f"{wording.listed(others)} {'passes' if len(others) == 1 else 'pass'} on {commit}"
+    linked = f"a ticket says what makes {wording.listed(by_chance)} run again"
+    says = "; ".join(part for part, wanted in ((pass_on, others), (linked, by_chance)) if wanted)
+    remedies = (Remedy(RemedyKind.EVIDENCE, says, applied=passed),)
+    if set(troubles.values()) != {UNEXCUSED}:
+        return remedies
+    fields = wording.listed(f"{gate.excused[name]}:" for name in troubles)
+    return (
+        *remedies,
+        Remedy(RemedyKind.SAY, f"say why {wording.listed(troubles)} does not apply ({fields})", applied=said),
+    )

@@ -1,0 +1,209 @@
+"""Are the branches that the change came by as they must be?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from policy import done, wording
+from policy.case import Case
+from policy.evidence import Branches, Changes
+from policy.facts import Facts
+from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
+from policy.gates import BranchGate
+from policy.glob import like
+from policy.model import Unknown, short
+from policy.rules.reviews import CUT_SHORT
+
+SHOWN = 5
+"""So many commits are named; of more, how many there are."""
+
+
+def branches_in_order(name: str, gate: BranchGate, case: Case) -> Finding:
+    """Everything is true of them that the gate asks for; what could not be read is not known."""
+    wrong: dict[str, tuple[str, ...]] = {}
+    why = ""
+    for requirement in gate.require:
+        found = _found(requirement, gate, case)
+        if isinstance(found, Unknown):
+            why = why or found.why
+        elif found:
+            wrong[requirement] = found
+    if wrong:
+        says = "; ".join(trouble for found in wrong.values() for trouble in found)
+        return unmet(name, "{}", says, remedies=() if why else _remedies(wrong))
+    return unknown(name, "{}", why) if why else met(name, "{}", _InOrder(gate.require))
+
+
+class _InOrder(NamedTuple):
+    require: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"seen on the branches: {wording.listed(word.replace('_', ' ') for word in self.require)}"
+
+
+def _found(requirement: str, gate: BranchGate, case: Case) -> tuple[str, ...] | Unknown:
+    """What is wrong with this one; nothing: it is met."""
+    branches, changes = case.facts.evidence.branches, case.facts.evidence.changes
+    if requirement in OF_BRANCHES:
+        return branches if isinstance(branches, Unknown) else tuple(OF_BRANCHES[requirement](branches, case))
+    if isinstance(changes, Unknown):
+        return changes
+    found = tuple(OF_CHANGES[requirement](changes, gate))
+    if found or changes.complete:
+        return found
+    return Unknown(CUT_SHORT)
+
+
+def _source(case: Case) -> str:
+    return _branch(case.question.source or "", case)
+
+
+def _target(case: Case) -> str:
+    return _branch(case.question.target, case)
+
+
+def _branch(environment: str, case: Case) -> str:
+    """What it is deployed from, or its name where the policy names no branch."""
+    place = case.policy.environments.get(environment)
+    return place.branch if place and place.branch else environment
+
+
+def _commits(shas: tuple[str, ...]) -> str:
+    named = ", ".join(map(short, shas[:SHOWN]))
+    more = f" and {len(shas) - SHOWN} more" if len(shas) > SHOWN else ""
+    return f"{len(shas)} commit{'s' if len(shas) > 1 else ''} ({named}{more})"
+
+
+# Of the branches as their host holds them ---------------------------------------------------------------------------
+
+
+def _protected(branches: Branches, _: Case) -> Iterator[str]:
+    for branch, lacks in branches.unprotected.items():
+        yield f"{branch} is not protected: {', '.join(lacks)}"
+
+
+def _up_to_date(branches: Branches, case: Case) -> Iterator[str]:
+    if branches.behind:
+        yield f"{_source(case)} is behind {_target(case)} by {_commits(branches.behind)} that no promotion merged"
+
+
+def _no_merge_commits(branches: Branches, case: Case) -> Iterator[str]:
+    if branches.merge_commits:
+        yield f"{_target(case)} holds merges that {_source(case)} lacks: {_commits(branches.merge_commits)}"
+
+
+def _on_source(branches: Branches, case: Case) -> Iterator[str]:
+    candidate = case.facts.candidate
+    commit = None if isinstance(candidate, Unknown) else candidate.commit
+    if commit in branches.not_on_source:
+        yield f"{_source(case)} does not hold the candidate {_commits((str(commit),))}"
+    others = tuple(sha for sha in branches.not_on_source if sha != commit)
+    if others:
+        yield f"{_target(case)} holds {_commits(others)} that {_source(case)} lacks"
+
+
+def _cherry_picks_only(branches: Branches, _: Case) -> Iterator[str]:
+    if branches.not_picked:
+        yield f"after the cut-off it took {_commits(branches.not_picked)} that were picked from nowhere"
+
+
+def _no_late_features(branches: Branches, _: Case) -> Iterator[str]:
+    if branches.late_features:
+        yield f"after the cut-off it took the features {wording.listed(branches.late_features)}"
+
+
+def _cut_from_production(branches: Branches, _: Case) -> Iterator[str]:
+    if branches.not_from_production:
+        yield f"it holds {_commits(branches.not_from_production)} that production lacks and the fix does not need"
+
+
+def _green(branches: Branches, case: Case) -> Iterator[str]:
+    for check in branches.red:
+        yield f"{check} fails on the head of {_source(case)}"
+
+
+# Of what is in the range --------------------------------------------------------------------------------------------
+
+
+def _pull_requests_only(changes: Changes, _: BranchGate) -> Iterator[str]:
+    for commit in changes.commits:
+        if commit.pull_request is None:
+            yield f"{short(commit.sha)} came by no pull request"
+
+
+def _naming(changes: Changes, gate: BranchGate) -> Iterator[str]:
+    if not changes.branch:
+        yield "it is not known which branch it was built from"
+    elif not any(re.fullmatch(pattern, changes.branch) for pattern in gate.names):
+        yield f"{changes.branch} is no name for a branch to promote from"
+    for each in changes.pull_requests:
+        road = f"{each.head}→{each.base}"
+        if not any(re.fullmatch(pattern, each.head) or re.fullmatch(pattern, road) for pattern in gate.names):
+            yield f"#{each.number} came by a branch that is not called as it must be: {road}"
+
+
+def _no_forbidden_targets(changes: Changes, gate: BranchGate) -> Iterator[str]:
+    for each in changes.pull_requests:
+        road = f"{each.head}→{each.base}"
+        if like(road, gate.forbid):
+            yield f"#{each.number} went where it must not: {road}"
+
+
+def _merged_green(changes: Changes, _: BranchGate) -> Iterator[str]:
+    for each in changes.pull_requests:
+        if each.failed:
+            yield f"#{each.number} was merged although {wording.listed(each.failed)} had not passed"
+
+
+def _signed_commits(changes: Changes, _: BranchGate) -> Iterator[str]:
+    unsigned = tuple(commit.sha for commit in changes.commits if not commit.verified)
+    if unsigned:
+        yield f"no verified signature on {_commits(unsigned)}"
+
+
+OF_BRANCHES: Mapping[str, Callable[[Branches, Case], Iterator[str]]] = {
+    "protected": _protected,
+    "up_to_date": _up_to_date,
+    "no_merge_commits": _no_merge_commits,
+    "on_source": _on_source,
+    "cherry_picks_only": _cherry_picks_only,
+    "no_late_features": _no_late_features,
+    "cut_from_production": _cut_from_production,
+    "green": _green,
+}
+OF_CHANGES: Mapping[str, Callable[[Changes, BranchGate], Iterator[str]]] = {
+    "pull_requests_only": _pull_requests_only,
+    "naming": _naming,
+    "no_forbidden_targets": _no_forbidden_targets,
+    "merged_green": _merged_green,
+    "signed_commits": _signed_commits,
+}
+"""Every requirement of the gate is in one of these."""
+
+# What can be mended without another candidate -----------------------------------------------------------------------
+
+MENDED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "protected": ("the branches are protected as the policy wants", {"unprotected": {}}),
+    "green": ("the head of the source is green again", {"red": ()}),
+}
+"""Requirement → what somebody does about it, and what is seen of the branches then."""
+
+
+def _remedies(wrong: Mapping[str, tuple[str, ...]]) -> tuple[Remedy, ...]:
+    """How to mend all of it; nothing where only other commits, and so another candidate, would help."""
+    if not wrong.keys() <= MENDED.keys():
+        return ()
+
+    def mended(facts: Facts) -> Facts:
+        if isinstance(facts.evidence.branches, Unknown):
+            return facts
+        seen: dict[str, Any] = {}
+        for requirement in wrong:
+            seen |= MENDED[requirement][1]
+        return done.seen(branches=replace(facts.evidence.branches, **seen))(facts)
+
+    says = wording.listed(MENDED[requirement][0] for requirement in wrong)
+    return (Remedy(RemedyKind.EVIDENCE, says, applied=mended),)

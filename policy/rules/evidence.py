@@ -1,0 +1,47 @@
+"""Are the documents there that belong to exactly the candidate?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from policy import done, wording
+from policy.age import says_stale, stale
+from policy.case import Case
+from policy.evidence import Document
+from policy.facts import Candidate, Facts
+from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
+from policy.gates import EvidenceGate
+from policy.model import Unknown, short
+
+
+def documents_there(name: str, gate: EvidenceGate, case: Case) -> Finding:
+    """Each is there and young enough; one that speaks of another artifact is none."""
+    candidate, documents = case.facts.candidate, case.facts.evidence.documents
+    if isinstance(candidate, Unknown):
+        return unknown(name, "{}", candidate.why)
+    if isinstance(documents, Unknown):
+        return unknown(name, "{}", documents.why)
+    troubles = {each: says for each in gate.items if (says := _trouble(documents.get(each), gate, case, candidate))}
+    if not troubles:
+        return met(name, "there for {}: {}", candidate.called, wording.All(gate.items))
+
+    def kept(facts: Facts) -> Facts:
+        known: Mapping[str, Document] = (
+            {} if isinstance(facts.evidence.documents, Unknown) else facts.evidence.documents
+        )
+        mended = {item: Document("where it is kept", candidate.digest, case.at) for item in troubles}
+        return done.seen(documents=MappingProxyType({**known, **mended}))(facts)
+
+    says = "; ".join(f"{item} {trouble}" for item, trouble in troubles.items())
+    remedy = Remedy(RemedyKind.EVIDENCE, f"keep for {candidate.called}: {wording.listed(troubles)}", applied=kept)
+    return unmet(name, "{}", says, remedies=(remedy,))
+
+
+def _trouble(document: Document | None, gate: EvidenceGate, case: Case, candidate: Candidate) -> str:
+    """What is wrong with it, after its name; empty: nothing."""
+    if document is None:
+        return f"is missing for {candidate.called}"
+    if document.digest is not None and document.digest != candidate.digest:
+        return f"is of {short(document.digest)}, not of {short(candidate.digest)}"
+    return says_stale(document.at, gate, case) if stale(document.at, gate, case) else ""

@@ -1,0 +1,24 @@
+"""Can the target branch be moved to the candidate without losing a commit?"""
+
+from __future__ import annotations
+
+from policy.case import Case
+from policy.finding import Finding, met, unknown, unmet
+from policy.gates import FastForwardGate
+from policy.model import Unknown
+
+
+def is_fast_forward(name: str, _: FastForwardGate, case: Case) -> Finding:
+    """The candidate holds every commit of the target. Where it does not, only another candidate helps."""
+    candidate, lies = case.facts.candidate, case.facts.evidence.ahead
+    if isinstance(candidate, Unknown):
+        return unknown(name, "{}", candidate.why)
+    if isinstance(lies, Unknown):
+        return unknown(name, "{}", lies.why)
+    place = case.policy.environments.get(case.question.target)
+    target = place.branch if place and place.branch else case.question.target
+    if lies.behind:
+        commits = f"{lies.behind} commit{'s' if lies.behind > 1 else ''}"
+        says = "not a fast-forward: {} has {} that {} lacks; promote a commit that holds them"
+        return unmet(name, says, target, commits, candidate.called)
+    return met(name, "{} is {} ahead of {} and lacks nothing of it", candidate.called, lies.ahead, target)

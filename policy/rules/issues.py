@@ -1,0 +1,34 @@
+"""Do open issues stand in the way?"""
+
+from __future__ import annotations
+
+from policy import done, wording
+from policy.case import Case
+from policy.facts import Facts
+from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
+from policy.gates import IssuesGate
+from policy.model import Unknown
+
+
+def few_open_issues(name: str, gate: IssuesGate, case: Case) -> Finding:
+    """No more of them are open than the gate allows."""
+    issues = case.facts.evidence.issues
+    if isinstance(issues, Unknown):
+        return unknown(name, "{}", issues.why)
+    open_ones = [issue for issue in issues if not issue.labels.isdisjoint(gate.labels)]
+    if len(open_ones) <= gate.at_most:
+        return met(
+            name, "{} of at most {} open issues labelled {}", len(open_ones), gate.at_most, " or ".join(gate.labels)
+        )
+    to_close = frozenset(issue.number for issue in open_ones[gate.at_most :])
+
+    def closed(facts: Facts) -> Facts:
+        known = () if isinstance(facts.evidence.issues, Unknown) else facts.evidence.issues
+        return done.seen(issues=tuple(issue for issue in known if issue.number not in to_close))(facts)
+
+    numbers = [f"#{issue.number}" for issue in open_ones]
+    which = wording.listed(numbers) if not gate.at_most else f"{len(to_close)} of {wording.listed(numbers)}"
+    named = wording.listed(f"#{issue.number} {issue.title}" for issue in open_ones)
+    says = "{} open, at most {} may be: {}"
+    remedy = Remedy(RemedyKind.EVIDENCE, f"close {which}", applied=closed)
+    return unmet(name, says, len(open_ones), gate.at_most, named, remedies=(remedy,))

@@ -1,0 +1,35 @@
+"""Would something be lost that already shipped?"""
+
+from __future__ import annotations
+
+from policy import done, wording
+from policy.case import Case
+from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
+from policy.gates import LostChangesGate
+from policy.model import Unknown
+
+HOTFIX = "hotfix"
+CALLED = {
+    HOTFIX: "the candidate lacks what was shipped as {}; promote one that has it",
+    "reverted_promotion": "{} would be missing, because an earlier promotion of it was reverted",
+}
+
+
+def nothing_lost(name: str, gate: LostChangesGate, case: Case) -> Finding:
+    """Every hotfix that shipped is in the candidate, and no revert would silently take out what is promoted again."""
+    lost = case.facts.evidence.lost
+    if isinstance(lost, Unknown):
+        return unknown(name, "{}", lost.why)
+    would_lose = {what: lost[what] for what in gate.look_for if lost.get(what)}
+    if would_lose:
+        says = "; ".join(CALLED[what].format(wording.listed(lost)) for what, lost in would_lose.items())
+        return unmet(name, "{}", says, remedies=() if HOTFIX in would_lose else _remedies(case))
+    unseen = [what for what in gate.look_for if what not in lost]
+    if unseen:
+        return unknown(name, "nobody looked for a lost {}", unseen[0].replace("_", " "))
+    return met(name, "nothing is lost that shipped before")
+
+
+def _remedies(case: Case) -> tuple[Remedy, ...]:
+    says = f"revert the revert in {case.question.target} first"
+    return (Remedy(RemedyKind.EVIDENCE, says, applied=done.seen_of("lost", "reverted_promotion", ())),)

@@ -1,0 +1,68 @@
+"""Was every change in the range reviewed by others than its authors?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from policy import done, wording
+from policy.case import Case
+from policy.evidence import Changes, PullRequest
+from policy.facts import Facts
+from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
+from policy.gates import ReviewsGate
+from policy.model import Unknown, short
+
+CUT_SHORT = "the list of changes was cut short, so it is not known what else there is"
+
+
+def everything_reviewed(name: str, gate: ReviewsGate, case: Case) -> Finding:
+    """Each pull request has its approvals, no commit came by none, and the list is whole."""
+    changes = case.facts.evidence.changes
+    if isinstance(changes, Unknown):
+        return unknown(name, "{}", changes.why)
+    bare = [commit for commit in changes.commits if commit.pull_request is None]
+    lacking = [each for each in changes.pull_requests if _lacks(each, gate)]
+    if bare or lacking:
+        says = [f"{short(commit.sha)} came by no pull request, so nobody reviewed it" for commit in bare]
+        says += [trouble for each in lacking for trouble in _troubles(each, gate)]
+        return unmet(name, "{}", "; ".join(says), remedies=() if bare else _remedies(changes, lacking, gate))
+    if not changes.complete:
+        return unknown(name, CUT_SHORT)
+    return met(
+        name, "{} pull requests reviewed, {} approvals or more on each", len(changes.pull_requests), gate.at_least
+    )
+
+
+def _lacks(pull_request: PullRequest, gate: ReviewsGate) -> bool:
+    few = len(pull_request.approved_by - pull_request.authors) < gate.at_least
+    return few or (gate.codeowners and bool(pull_request.owners_missing))
+
+
+def _troubles(pull_request: PullRequest, gate: ReviewsGate) -> Iterator[str]:
+    given = len(pull_request.approved_by - pull_request.authors)
+    if given < gate.at_least:
+        yield f"#{pull_request.number} has {given} of {gate.at_least} approvals"
+    if gate.codeowners and pull_request.owners_missing:
+        yield f"no owner of {wording.listed(pull_request.owners_missing)} approved #{pull_request.number}"
+
+
+def _remedies(changes: Changes, lacking: list[PullRequest], gate: ReviewsGate) -> tuple[Remedy, ...]:
+    if not changes.complete:
+        return ()
+    numbers = {each.number for each in lacking}
+    others = frozenset(f"reviewer {count}" for count in range(1, gate.at_least + 1))
+
+    def reviewed(facts: Facts) -> Facts:
+        if isinstance(facts.evidence.changes, Unknown):
+            return facts
+        mended = tuple(
+            replace(each, approved_by=each.approved_by | others, owners_missing=()) if each.number in numbers else each
+            for each in facts.evidence.changes.pull_requests
+        )
+        return done.seen(changes=replace(facts.evidence.changes, pull_requests=mended))(facts)
+
+    named = wording.listed(f"#{number}" for number in sorted(numbers))
+    owners = ", an owner of each path among them" if any(each.owners_missing for each in lacking) else ""
+    says = f"others than its authors approve {named}{owners}"
+    return (Remedy(RemedyKind.EVIDENCE, says, applied=reviewed),)

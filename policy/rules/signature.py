@@ -1,0 +1,51 @@
+"""Were the signatures verified?"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from policy import done, wording
+from policy.case import Case
+from policy.evidence import Signature
+from policy.facts import Facts
+from policy.finding import Finding, Remedy, RemedyKind, Standing, met, unknown
+from policy.gates import SignatureGate
+from policy.model import Unknown
+
+NOBODY_LOOKED = "not looked at"
+
+
+def signatures_verified(name: str, gate: SignatureGate, case: Case) -> Finding:
+    """Each subject bears a verified signature by somebody who may sign; one that nobody looked at is not known."""
+    candidate, signatures = case.facts.candidate, case.facts.evidence.signatures
+    if isinstance(candidate, Unknown):
+        return unknown(name, "{}", candidate.why)
+    if isinstance(signatures, Unknown):
+        return unknown(name, "{}", signatures.why)
+    troubles = {each: says for each in gate.subjects if (says := _trouble(signatures.get(each), gate))}
+    if not troubles:
+        return met(name, "signatures verified for {}: {}", candidate.called, wording.All(gate.subjects))
+
+    def signed(facts: Facts) -> Facts:
+        known = {} if isinstance(facts.evidence.signatures, Unknown) else facts.evidence.signatures
+        by = gate.signed_by[0] if gate.signed_by else ""
+        mended = {subject: Signature(verified=True, by=by) for subject in troubles}
+        return done.seen(signatures=MappingProxyType({**known, **mended}))(facts)
+
+    by = f" by {' or '.join(gate.signed_by)}" if gate.signed_by else ""
+    says = f"a verified signature{by} of {wording.listed(troubles)} for {candidate.called}"
+    standing = Standing.UNKNOWN if set(troubles.values()) == {NOBODY_LOOKED} else Standing.UNMET
+    seen = "; ".join(f"{subject}: {trouble}" for subject, trouble in troubles.items())
+    remedies = (Remedy(RemedyKind.EVIDENCE, says, applied=signed),)
+    return Finding(name, standing, "signatures for {}: {}", (candidate.called, seen), remedies)
+
+
+def _trouble(signature: Signature | None, gate: SignatureGate) -> str:
+    """What is wrong with it, after its subject; empty: nothing."""
+    if signature is None:
+        return NOBODY_LOOKED
+    if not signature.verified:
+        return f"not verified ({signature.why_not})" if signature.why_not else "not verified"
+    if gate.signed_by and signature.by not in gate.signed_by:
+        return f"by {signature.by or 'nobody knows whom'}, not by {' or '.join(gate.signed_by)}"
+    return ""
