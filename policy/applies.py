@@ -63,7 +63,7 @@ def _unseen(when: When, changes: Changes) -> str:
     """What might still be true, because it cannot be seen; empty: nothing."""
     if not changes.complete and (when.labels or when.files):
         return "the list of changes was cut short"
-    return "which branch it was built from" if when.branches and not changes.branch else ""
+    return "nobody knows which branch it was built from" if when.branches and not changes.branch else ""
 
 
 class _Sought(NamedTuple):
