@@ -26,12 +26,12 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.dialogs import Asking
 from bot.slack_out import (
     ASKED,
     INPUT,
     WORDS,
     ActionId,
-    Asking,
     Late,
     SlackChat,
     asking_view,
@@ -334,7 +334,7 @@ class SlackIn:
         channel = _id_at(container, "channel_id") or _id_at(body, "channel", "id") or self._default_channel
         message = _ts_at(container, "message_ts") or _ts_at(body, "message", "ts")
         thread = _ts_at(container, "thread_ts") or _ts_at(body, "message", "thread_ts")
-        name, says = text_at(action, "action_id"), text_at(action, "value").strip()
+        name, value = text_at(action, "action_id"), text_at(action, "value").strip()
         id = same_deed(
             "click",
             message or text_at(container, "view_id"),
@@ -345,11 +345,12 @@ class SlackIn:
         )
         self._remember_way_back(id, body)
         asked = ActionId.read(name)
-        if not says:
+        if not value:
             if text_at(action, "url") or asked.word.startswith("link"):
                 return EMPTY  # Slack opened the link itself and only wants to know that we heard
             self._whisper(channel, actor, self._help(), id=id)
             return EMPTY
+        says, asks = asked.question(value)
         request = self._request(
             id,
             says,
@@ -360,11 +361,11 @@ class SlackIn:
             message="" if at(container, "is_ephemeral") is True else message,  # nobody can update those
         )
         heard = Heard(request, actor, "privately")
-        if asked.asks and self._refusal(actor) is None:
-            asking = Asking(says, asked.asks, channel, request.thread, request.message)
-            return await self._open(
-                heard, text_at(body, "trigger_id"), asking_view(asking, text_at(action, "text", "text"))
-            )
+        if asks and self._refusal(actor) is None:
+            keys = tuple((ask.key, ask.required) for ask in asks)
+            asking = Asking(says, keys, channel, request.thread, request.message)
+            view = asking_view(asking, asks, text_at(action, "text", "text"))
+            return await self._open(heard, text_at(body, "trigger_id"), view)
         return await self._heard(heard)
 
     async def _on_submission(self, body: dict[str, Any]) -> Answer:
@@ -373,16 +374,16 @@ class SlackIn:
         if callback not in {ASKED, WORDS}:
             return EMPTY
         asking = Asking.read(text_at(view, "private_metadata"))
-        field = asking.key if callback == ASKED else WORDS
-        text = plain_letters(text_at(view, "state", "values", field, INPUT, "value"))
-        if not text:
-            return Answer(_field_error(field, "Please write something here."))
         via: Via = "modal"
         if callback == ASKED:
-            # the grammar's quotes know no escapes, so a quote of the person's own becomes a single one
-            words = f'{asking.says} {asking.key}:"{text.replace(chr(34), chr(39))}"'
+            answers = {key: _answer(view, key) for key, _ in asking.keys}
+            missing, words = asking.unanswered(answers), asking.words(answers)
         else:
-            words, via = _without_command(text), "shortcut"
+            text, via = _answer(view, WORDS), "shortcut"
+            missing, words = () if text else (WORDS,), _without_command(text)
+        if missing:
+            return Answer(_field_errors(missing, "Please write something here."))
+        field = asking.keys[0][0] if callback == ASKED else WORDS
         actor = _actor(body)
         id = same_deed("view", text_at(view, "id"), text_at(view, "hash"), words, actor.account)
         channel = asking.channel or self._default_channel
@@ -495,7 +496,7 @@ class SlackIn:
         if heard.reply == "in the answer":
             return Answer(_ephemeral(reply))
         if heard.field and failed:  # what was written stays in the modal
-            return Answer(_field_error(heard.field, f"{plain(reply.title)} {plain(reply.footer)}"))
+            return Answer(_field_errors((heard.field,), f"{plain(reply.title)} {plain(reply.footer)}"))
         if heard.reply == "in the view":
             return Answer({"response_action": "update", "view": said_view(reply)})
         request = heard.request
@@ -625,8 +626,14 @@ def _ephemeral(reply: Reply) -> dict[str, Any]:
     return {"response_type": "ephemeral", **to_slack(reply)}
 
 
-def _field_error(field: str, sentence: str) -> dict[str, Any]:
-    return {"response_action": "errors", "errors": {field: sentence.strip()}}
+def _answer(view: object, key: str) -> str:
+    """What was chosen there, or written, on one line; empty: nothing."""
+    filled = at(view, "state", "values", key, INPUT)
+    return text_at(filled, "selected_option", "value") or plain_letters(text_at(filled, "value"))
+
+
+def _field_errors(fields: Sequence[str], sentence: str) -> dict[str, Any]:
+    return {"response_action": "errors", "errors": dict.fromkeys(fields, sentence.strip())}
 
 
 async def _watched(work: Coroutine[Any, Any, None]) -> None:

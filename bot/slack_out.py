@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
 import time
@@ -26,9 +25,10 @@ from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.dialogs import ANSWER_MAX, Asking, longest_answer, name_of, one_text, with_words, words_with
 from bot.outbox import ShutOut
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
-from commands.reply import Bold, Button, Code, Confirm, Line, Link, Mention, Piece, Reply, Text, Tone, When, plain
+from commands.reply import Ask, Bold, Button, Code, Confirm, Line, Link, Mention, Piece, Reply, Text, Tone, When, plain
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +48,9 @@ CONFIRM_TEXT_MAX = 300  # the same page
 CONFIRM_BUTTON_MAX = 30  # the same page
 VIEW_TITLE_MAX = 24  # https://docs.slack.dev/reference/views/modal-views
 VIEW_BLOCKS_MAX = 100  # the same page
-METADATA_MAX = 3000  # the same page
-INPUT_MAX = 1500  # ours: with the words around it, it stays below what the grammar reads
+OPTIONS_MAX = 100  # https://docs.slack.dev/reference/block-kit/block-elements/select-menu-element
+OPTION_TEXT_MAX = 75  # https://docs.slack.dev/reference/block-kit/composition-objects/option-object
+OPTION_VALUE_MAX = 150  # the same page
 LABEL_MAX = 2000  # https://docs.slack.dev/reference/block-kit/blocks/input-block
 TEXT_MAX = 4000  # https://docs.slack.dev/reference/methods/chat.postMessage (recommended; longer may be cut)
 
@@ -300,12 +301,14 @@ def _footer(footer: Text) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class ActionId:
-    """What a button's action id says: the first word, and the key of the text that it asks for."""
+    """What a button's action id says: the first word, and what is asked before it counts."""
 
     word: str
     asks: str = ""
+    """The key of one piece of text; `*`: the button's value says."""
 
-    _SHAPE = re.compile(r"(?P<word>[^?#]*)(?:\?(?P<asks>[a-z][a-z-]*))?(?:#\d+)?", re.DOTALL)
+    SEVERAL = "*"
+    _SHAPE = re.compile(r"(?P<word>[^?#]*)(?:\?(?P<asks>\*|[a-z][a-z-]*))?(?:#\d+)?", re.DOTALL)
 
     def __str__(self) -> str:
         return f"{self.word}?{self.asks}" if self.asks else self.word
@@ -315,29 +318,46 @@ class ActionId:
         found = cls._SHAPE.fullmatch(text)
         return cls(found["word"], found["asks"] or "") if found else cls(text)
 
+    def question(self, value: str) -> tuple[str, tuple[Ask, ...]]:
+        """The words of the button with that value, and what they ask for first. ValueError: it is none of ours."""
+        if self.asks == self.SEVERAL:
+            return words_with(value)
+        return value, one_text(self.asks) if self.asks else ()
+
 
 def _actions(buttons: Sequence[Button]) -> list[dict[str, Any]]:
     elements: list[dict[str, Any]] = []
     taken: set[str] = set()
     primary = False
     for button in buttons:
-        if not button.says.strip() or size(button.says) > BUTTON_VALUE_MAX or len(elements) == MAX_BUTTONS:
+        value = _value(button)
+        if not value or len(elements) == MAX_BUTTONS:
             # half of somebody's words must never be said for them
             log.error("a button is left out: its words are empty or too long, or there are too many buttons")
             continue
         if button.tone is Tone.PRIMARY and primary:
             button = replace(button, tone=Tone.PLAIN)  # noqa: PLW2901 (the same button, made quieter)
         primary = primary or button.tone is Tone.PRIMARY
-        elements.append(_button(button, taken))
+        elements.append(_button(button, value, taken))
     return [
         {"type": "actions", "elements": elements[at : at + ELEMENTS_MAX]}
         for at in range(0, len(elements), ELEMENTS_MAX)
     ]
 
 
-def _button(button: Button, taken: set[str]) -> dict[str, Any]:
+def _value(button: Button) -> str:
+    """The words that it stands for, with what they ask for where that is several things; empty: they do not fit."""
+    says = whole(button.says)
+    if not says.strip():
+        return ""
+    if isinstance(button.asks, tuple):
+        return whole(with_words(says, button.asks, BUTTON_VALUE_MAX) or "")
+    return says if size(says) <= BUTTON_VALUE_MAX else ""
+
+
+def _button(button: Button, value: str, taken: set[str]) -> dict[str, Any]:
     word = re.sub(r"[?#]", "", whole(button.says.split()[0]))[: ID_MAX // 4] or "say"
-    name = str(ActionId(word, button.asks or ""))
+    name = str(ActionId(word, ActionId.SEVERAL if isinstance(button.asks, tuple) else button.asks or ""))
     unique, number = name, 1
     while unique in taken:
         number += 1
@@ -347,7 +367,7 @@ def _button(button: Button, taken: set[str]) -> dict[str, Any]:
         "type": "button",
         "action_id": unique,
         "text": _plain(button.label, BUTTON_TEXT_MAX, word),
-        "value": whole(button.says),
+        "value": value,
     }
     if button.tone is not Tone.PLAIN:
         element["style"] = button.tone.value
@@ -371,58 +391,48 @@ def _confirm(confirm: Confirm, tone: Tone) -> dict[str, Any]:
 # Views --------------------------------------------------------------------------------------------------------------
 
 ASKED = "asked"
-"""callback_id of the modal that a button opened to ask for one piece of text."""
+"""callback_id of the modal that a button opened before it counts."""
 WORDS = "words"
 """callback_id of the modal that a shortcut opened to ask for words."""
 INPUT = "text"
-"""action_id of the one input in both."""
+"""action_id of every input in both; what it asks for is its block's id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """What a modal must still know when it is sent, however often we were restarted in between.
-
-    Slack keeps it (private_metadata) and shows it to nobody. It grants nothing: the words take the road of typed ones.
-    """
-
-    says: str = ""
-    key: str = ""
-    channel: str = ""
-    thread: str = ""
-    message: str = ""
-
-    def to_text(self) -> str:
-        text = json.dumps(
-            [self.says, self.key, self.channel, self.thread, self.message], ensure_ascii=False, separators=(",", ":")
-        )
-        if size(text) > METADATA_MAX:
-            raise Rejected("These words are too long to be asked about in a dialog; type them instead.")
-        return text
-
-    @classmethod
-    def read(cls, text: str) -> Asking:
-        """ValueError where it is none of ours."""
-        parts = json.loads(text)
-        if not isinstance(parts, list) or len(parts) != 5 or not all(isinstance(part, str) for part in parts):
-            raise ValueError("not a context of ours")
-        return cls(*parts)
+def asking_view(asking: Asking, asks: Sequence[Ask], label: str) -> dict[str, Any]:
+    """The modal that asks for these before a button counts."""
+    longest = longest_answer(asking.says, asks)
+    blocks = [_asked(ask, longest, first=not at) for at, ask in enumerate(asks)]
+    words = _section(mrkdwn((Code(asking.says),)))
+    return _modal(ASKED, title=label, submit=label, metadata=asking.to_text(), blocks=[words, *blocks])
 
 
-def asking_view(asking: Asking, label: str) -> dict[str, Any]:
-    """The modal that asks for one piece of text before a button counts."""
-    name = (asking.key.replace("-", " ") or "text").capitalize()
-    return _modal(
-        ASKED,
-        title=label,
-        submit=label,
-        metadata=asking.to_text(),
-        blocks=[_section(mrkdwn((Code(asking.says),))), _input(asking.key, name, several_lines=True)],
-    )
+def _asked(ask: Ask, longest: int, *, first: bool) -> dict[str, Any]:
+    block = _input(ask.key, ask.label or name_of(ask.key), longest, several_lines=ask.long, first=first)
+    hint = ask.hint
+    choices = tuple(filter(None, ask.choices))
+    if choices and len(choices) <= OPTIONS_MAX and max(map(size, choices)) <= OPTION_VALUE_MAX:
+        block["element"] = _choice(choices, first=first)
+    elif choices:
+        hint = f"{hint} One of: {', '.join(choices)}"
+    if hint.strip():
+        block["hint"] = _plain(hint, LABEL_MAX)
+    if not ask.required:
+        block["optional"] = True
+    return block
+
+
+def _choice(choices: Sequence[str], *, first: bool) -> dict[str, Any]:
+    return {
+        "type": "static_select",
+        "action_id": INPUT,
+        "options": [{"text": _plain(choice, OPTION_TEXT_MAX), "value": whole(choice)} for choice in choices],
+        "focus_on_load": first,
+    }
 
 
 def words_view(asking: Asking, prefilled: str) -> dict[str, Any]:
     """The modal that asks for words, as after `/release`."""
-    block = _input(WORDS, "What should happen?", prefilled=prefilled)
+    block = _input(WORDS, "What should happen?", ANSWER_MAX, prefilled=prefilled, first=True)
     block["hint"] = _plain("As after /release: status checkout, promote checkout stage→prod, help", LABEL_MAX)
     return _modal(WORDS, title="Release", submit="Go", metadata=asking.to_text(), blocks=[block])
 
@@ -450,13 +460,15 @@ def _modal(callback: str, *, title: str, submit: str, metadata: str, blocks: lis
     }
 
 
-def _input(key: str, label: str, *, several_lines: bool = False, prefilled: str = "") -> dict[str, Any]:
+def _input(
+    key: str, label: str, longest: int, *, several_lines: bool = False, prefilled: str = "", first: bool
+) -> dict[str, Any]:
     element: dict[str, Any] = {
         "type": "plain_text_input",
         "action_id": INPUT,
         "multiline": several_lines,
-        "max_length": INPUT_MAX,
-        "focus_on_load": True,
+        "max_length": longest,
+        "focus_on_load": first,
     }
     if prefilled:
         element["initial_value"] = prefilled

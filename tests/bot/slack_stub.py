@@ -282,9 +282,17 @@ def click(says: str, user: str = "U0MAYA", *, action_id: str = "", team: str = T
     }
 
 
-def submission(view: dict[str, Any], text: str, user: str = "U0MAYA") -> dict[str, Any]:
-    block = next(block for block in view["blocks"] if block["type"] == "input")
-    values = {block["block_id"]: {block["element"]["action_id"]: {"type": "plain_text_input", "value": text}}}
+def submission(view: dict[str, Any], *filled: str, user: str = "U0MAYA") -> dict[str, Any]:
+    """The modal sent with these in its inputs, in order."""
+    values: dict[str, Any] = {}
+    for block, text in zip((block for block in view["blocks"] if block["type"] == "input"), filled, strict=True):
+        element = block["element"]
+        if element["type"] == "static_select":
+            chosen = next((option for option in element["options"] if option["value"] == text), None)
+            state = {"type": "static_select", "selected_option": chosen}
+        else:
+            state = {"type": "plain_text_input", "value": text or None}
+        values[block["block_id"]] = {element["action_id"]: state}
     return {
         "type": "view_submission",
         "team": {"id": TEAM},

@@ -13,7 +13,10 @@ import pytest_asyncio
 
 from bot import slack_in
 from bot.slack_in import plain_letters, words_of
+from bot.slack_out import to_slack
 from commands.errors import Unavailable
+from commands.grammar import take_apart
+from commands.reply import Ask, Button, Reply
 from tests.bot.slack_stub import (
     BOT,
     MAYA,
@@ -434,6 +437,53 @@ async def test_an_empty_reason_is_asked_for_in_the_modal(b: Bench) -> None:
         _, answer = await b.interact(submission(b.slack.views[0], empty), ts="")
         assert answer == {"response_action": "errors", "errors": {"reason": "Please write something here."}}
     assert not b.ear.takes
+
+
+SEVERAL = (
+    Ask("incident", "Incident"),
+    Ask("rollback-plan", "Rollback plan", long=True),
+    Ask("risk", "Risk", required=False, choices=("low – as usual", "high")),
+)
+
+
+async def several(b: Bench) -> dict[str, Any]:
+    """The dialog that a button with several questions opened."""
+    button = Button("Fill in", "promote checkout stage→prod type:emergency", asks=SEVERAL)
+    (element,) = to_slack(Reply("Look.", buttons=(button,)))["blocks"][-1]["elements"]
+    body = click(element["value"], action_id=element["action_id"])
+    body["actions"][0] |= element
+    await b.interact(body)
+    await b.settled()
+    (view,) = b.slack.views
+    return view
+
+
+async def test_a_button_that_asks_for_several_things_opens_one_dialog_whose_answers_join_the_words(b: Bench) -> None:
+    view = await several(b)
+    assert view["title"]["text"] == "Fill in"
+    assert [block["label"]["text"] for block in view["blocks"][1:]] == ["Incident", "Rollback plan", "Risk"]
+    plan = 'Back to "3f2a"\nat once confirms:all'
+    assert await b.interact(submission(view, "INC-7 ", plan, "low – as usual")) == (200, None)
+    assert b.ear.only.words == (
+        'promote checkout stage→prod type:emergency incident:"INC-7"'
+        ' rollback-plan:"Back to \'3f2a\' at once confirms:all" risk:"low – as usual"'
+    )
+    assert take_apart(b.ear.only.words).keys == {
+        "type": "emergency",
+        "incident": "INC-7",
+        "rollback-plan": "Back to '3f2a' at once confirms:all",
+        "risk": "low – as usual",
+    }
+
+
+async def test_what_need_not_be_answered_is_left_out_and_the_rest_is_asked_for_field_by_field(b: Bench) -> None:
+    view = await several(b)
+    _, answer = await b.interact(submission(view, " \u200b", "", ""))
+    wanted = "Please write something here."
+    assert answer == {"response_action": "errors", "errors": {"incident": wanted, "rollback-plan": wanted}}
+    assert not b.ear.takes
+    await b.interact(submission(view, "INC-7", "back", ""))
+    assert b.ear.only.words.endswith('incident:"INC-7" rollback-plan:"back"')
 
 
 async def test_one_modal_sent_twice_is_one_request_and_a_corrected_one_is_another(b: Bench) -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,11 +19,12 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
+from bot.dialogs import ANSWER_MAX, Asking
 from bot.outbox import ShutOut
+from bot.sandbox.slack.block_kit import in_view
 from bot.slack_out import (
     BLOCKS_MAX,
     ActionId,
-    Asking,
     Busy,
     Late,
     SlackChat,
@@ -40,7 +42,8 @@ from bot.slack_out import (
     words_view,
 )
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
-from commands.reply import Bold, Button, Code, Confirm, Line, Link, Mark, Mention, Reply, Text, Tone, When
+from commands.grammar import WORDS_MAX
+from commands.reply import Ask, Bold, Button, Code, Confirm, Line, Link, Mark, Mention, Reply, Text, Tone, When
 from tests.bot.slack_stub import MAYA, Slack, error
 
 AT = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -290,21 +293,79 @@ def test_a_button_with_words_too_long_to_be_said_whole_is_left_out(caplog: pytes
     assert "left out" in caplog.text
 
 
-@given(foreign, foreign.filter(lambda t: len(t) < 1500))
-@settings(max_examples=50, deadline=None)
-def test_views_keep_within_their_limits(label: str, says: str) -> None:
-    asking = Asking(f"reject {says}", "reason", "C1", "1.1", "1.2")
+ask = st.builds(
+    Ask,
+    st.just("key"),
+    foreign,
+    foreign,
+    st.booleans(),
+    st.booleans(),
+    st.lists(foreign, max_size=4, unique=True).map(tuple),
+)
+asks = st.lists(ask, min_size=1, max_size=9).map(
+    lambda them: tuple(replace(ask, key=f"key-{'abcdefghi'[at]}") for at, ask in enumerate(them))
+)
+
+
+@given(foreign, foreign.filter(lambda t: len(t) < 1500), asks)
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+def test_views_keep_within_their_limits(label: str, says: str, asks: tuple[Ask, ...]) -> None:
+    asking = Asking(f"reject {says}", tuple((ask.key, ask.required) for ask in asks), "C1", "1.1", "1.2")
     try:
-        views = [asking_view(asking, label), words_view(asking, "status")]
+        views = [asking_view(asking, asks, label), words_view(asking, "status")]
     except (Rejected, UnicodeEncodeError):
         return
     for view in views:
         View(**view).validate_json()
+        assert in_view(view) == []
         walk(view["blocks"], 100)
-        assert size(view["private_metadata"]) <= 3000
         assert Asking.read(view["private_metadata"]) == asking
         for owner, key, found in texts(view):
             assert size(found["text"]) <= LIMITS.get((owner, key), 3000)
+    inputs = [block for block in views[0]["blocks"] if block["type"] == "input"]
+    assert [block["block_id"] for block in inputs] == [ask.key for ask in asks]
+    assert [not block.get("optional") for block in inputs] == [ask.required for ask in asks]
+    longest = {block["block_id"]: "x" * block["element"].get("max_length", 150) for block in inputs}
+    assert len(asking.words(longest)) <= WORDS_MAX, "however much is written, the words can still be read"
+
+
+@given(foreign, asks)
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_button_that_asks_for_several_things_carries_its_words_and_at_least_their_keys(
+    says: str, asks: tuple[Ask, ...]
+) -> None:
+    blocks = to_slack(Reply("Look.", buttons=(Button("Fill in", f"promote {says}", asks=asks),)))["blocks"]
+    walk(blocks)
+    for element in (element for block in blocks if block["type"] == "actions" for element in block["elements"]):
+        name = ActionId.read(element["action_id"])
+        assert name == ActionId("promote", "*")
+        words, carried = name.question(element["value"])
+        assert words == whole(f"promote {says}")
+        assert [(ask.key, ask.required, ask.long) for ask in carried] == [(a.key, a.required, a.long) for a in asks]
+
+
+def test_a_dialog_shows_one_line_several_lines_and_choices() -> None:
+    asks = (
+        Ask("incident", "Incident", "An emergency needs one"),
+        Ask("rollback-plan", "Rollback plan", long=True, required=False),
+        Ask("reason", "Reason", choices=("known flake", "x" * 100)),
+        Ask("risk", "Risk", "How bad?", choices=("low", "y" * 151)),
+    )
+    keys = tuple((ask.key, ask.required) for ask in asks)
+    _, incident, plan, reason, risk = asking_view(Asking("promote", keys), asks, "Emergency change")["blocks"]
+    assert incident["element"] == {
+        "type": "plain_text_input",
+        "action_id": "text",
+        "multiline": False,
+        "max_length": ANSWER_MAX,
+        "focus_on_load": True,
+    }
+    assert incident["hint"]["text"] == "An emergency needs one"
+    assert (plan["element"]["multiline"], plan["element"]["focus_on_load"], plan["optional"]) == (True, False, True)
+    assert [option["value"] for option in reason["element"]["options"]] == ["known flake", "x" * 100]
+    assert reason["element"]["options"][1]["text"]["text"] == "x" * 74 + "…"
+    assert risk["element"]["type"] == "plain_text_input", "a choice that Slack cannot carry whole is typed"
+    assert risk["hint"]["text"] == f"How bad? One of: low, {'y' * 151}"
 
 
 # The way there ------------------------------------------------------------------------------------------------------
