@@ -267,6 +267,9 @@ class RecordGate(Gate):
 
     kind: Literal["record"]
     fields: tuple[Key, ...] = Field(min_length=1, description="None of them is empty: `summary`, `rollback-plan`")
+    only_if: dict[Key, tuple[Text, ...]] = Field(
+        default={}, description="Only where each of these is one of its words: `{risk: [high]}`; unsaid, it is missing"
+    )
 
 
 class ChecklistGate(Gate):
