@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bot import cli_policy
 from commands.errors import ReleaseBotError
 
 Run = Callable[[argparse.Namespace], int]
@@ -63,7 +64,7 @@ def _policy(parser: argparse.ArgumentParser) -> None:
     check = commands.add_parser("check", help="is this file a policy?")
     check.add_argument("file", type=Path)
     check.add_argument("--json", action="store_true")
-    check.set_defaults(run=_check)
+    check.set_defaults(run=cli_policy.check)
     explain = commands.add_parser("explain", help="what would it say?")
     explain.add_argument("file", type=Path)
     explain.add_argument("--as", dest="person", metavar="PERSON")
@@ -134,23 +135,6 @@ def _readable(policy: Path) -> int:
         return _no(f"{policy} cannot be read: {error.strerror}.")
     for complaint in complaints:
         print(f"{policy}:{complaint.line}: {complaint.says}", file=sys.stderr)
-    return 1 if complaints else 0
-
-
-def _check(given: argparse.Namespace) -> int:
-    from bot.policy_file import check
-
-    try:
-        complaints = check(given.file.read_bytes())
-    except OSError as error:
-        return _no(f"{given.file} cannot be read: {error.strerror}.")
-    if given.json:
-        print(json.dumps({"ok": not complaints, "complaints": [{"line": c.line, "says": c.says} for c in complaints]}))
-        return 1 if complaints else 0
-    for complaint in complaints:
-        print(f"{given.file}:{complaint.line}: {complaint.says}")
-    if not complaints:
-        print(f"{given.file} is a policy.")
     return 1 if complaints else 0
 
 
