@@ -14,7 +14,7 @@ def seen(**found: Any) -> Applied:  # noqa: ANN401 (whatever the evidence holds)
     """This was found out: `seen(way_back=…)`."""
 
     def applied(facts: Facts) -> Facts:
-        return facts.seeing(**found)
+        return replace(facts, evidence=replace(facts.evidence, **found))
 
     return applied
 
