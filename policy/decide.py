@@ -106,7 +106,7 @@ def _notes(
         return
     path = policy.path(question.service, question.source or "", question.target)
     if path is not None:
-        count = votes.counted(facts, path, at)
+        count = votes.counted(case(question, facts, policy, at))
         if not isinstance(count, Unknown):
             for entry in count.ignored:
                 kind = "approval" if entry.vote.verdict is Verdict.APPROVE else "rejection"

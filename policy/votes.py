@@ -3,18 +3,188 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import combinations
+from types import MappingProxyType
+from typing import NamedTuple
 
 from policy import wording
-from policy.document import Path, Slot
-from policy.facts import Facts, Verdict, Vote
+from policy.applies import applies
+from policy.case import Case
+from policy.document import Agreement, Policy, Separation, Slot, Stance
+from policy.exceptions import waivers
+from policy.facts import EMERGENCY, Deed, Facts, Question, Verdict, Vote
+from policy.finding import Applied
+from policy.gates import Mode, SignoffGate
+from policy.kept import kept
 from policy.model import AccountKind, Human, Person, Unknown, short
+from policy.required import required
+
+# Who must agree -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Seat(NamedTuple):
+    """One place that one human fills."""
+
+    roles: tuple[str, ...]
+    """Holders of any of them can."""
+    gate: str = ""
+    """The sign-off that asks for it; empty: the agreement itself."""
+
+    @property
+    def called(self) -> str:
+        """`tech lead or devops lead`."""
+        return wording.listed(map(wording.role, self.roles), "or")
+
+
+class Terms(NamedTuple):
+    """Who must agree, and how."""
+
+    seats: tuple[Seat, ...]
+    """Those that must be filled come first."""
+    lasts: timedelta
+    """A vote counts for so long."""
+    reason: bool = False
+    """Whoever agrees must say why."""
+    optional: int = 0
+    """So many of the seats, the last ones, may stay empty: what asks for them only warns, or is waived."""
+
+
+_NOTHING_ASKED = Terms((), timedelta())
+
+
+class _Asked(NamedTuple):
+    """Who must agree to a question, whatever the facts."""
+
+    terms: Terms
+    signoffs: tuple[tuple[str, SignoffGate], ...] = ()
+
+
+def seats(slots: Iterable[Slot]) -> tuple[Seat, ...]:
+    """A place for each human that these ask for."""
+    return tuple(Seat(slot.roles) for slot in slots for _ in range(slot.count))
+
+
+def agreement(case: Case) -> Terms | Unknown:
+    """Who must agree in this case: whom the path and the change's type name, and one more for each sign-off."""
+    asked = _asked(case.policy, case.question)
+    if isinstance(asked, Unknown):
+        return asked
+    if case.question.deed is Deed.FREEZE and case.facts.wanted is None:
+        return _NOTHING_ASKED  # a freeze ends
+    if not asked.signoffs:
+        return asked.terms
+    must: list[Seat] = []
+    may: list[Seat] = []
+    for name, gate in asked.signoffs:
+        if applies(name, gate, case) is None:
+            lenient = gate.mode is not Mode.BLOCK or name in case.once(waivers)
+            (may if lenient else must).append(Seat((gate.role,), name))
+    return asked.terms._replace(seats=(*asked.terms.seats, *must, *may), optional=len(may))
+
+
+@kept
+def _asked(policy: Policy, question: Question) -> _Asked | Unknown:
+    match question.deed:
+        case Deed.PROMOTE:
+            return _to_promote(policy, question)
+        case Deed.EXCEPTION if question.kind:
+            kind = policy.exceptions.get(question.kind)
+            return Unknown(f"there is no kind of exception {question.kind}") if kind is None else _Asked(_terms(kind))
+        case Deed.FREEZE:
+            return _Asked(_terms(policy.freezes))
+    return _Asked(_NOTHING_ASKED)
+
+
+def _to_promote(policy: Policy, question: Question) -> _Asked | Unknown:
+    path = policy.path(question.service, question.source or "", question.target)
+    if path is None:
+        return Unknown("without a path it is not known who must agree")
+    gates, spared = required(policy, question)
+    signoffs = tuple((n, gate) for n, gate in gates.items() if isinstance(gate, SignoffGate) and n not in spared)
+    if question.change == EMERGENCY:
+        if policy.emergency is None:
+            return Unknown("the policy knows no emergencies, so not who must agree to one")
+        return _Asked(_terms(policy.emergency), signoffs)
+    change = policy.change_types.get(question.change)
+    if change is None and question.change:
+        return Unknown(f"there is no change type {question.change}, so it is not known who must agree")
+    slots = path.approvals
+    if change is not None:
+        slots = change.approvals if change.instead else (*slots, *change.approvals)
+    return _Asked(Terms(seats(slots), path.approval_lasts, path.reason), signoffs)
+
+
+def _terms(agreed: Agreement) -> Terms:
+    return Terms(seats(agreed.approvals), agreed.approval_lasts, agreed.reason)
+
+
+# Who had a hand in it -------------------------------------------------------------------------------------------------
+
+
+class Apart(NamedTuple):
+    """Whose agreement does not count, or not alone."""
+
+    out: Mapping[Human, str] = MappingProxyType({})
+    """Human → why: goes on after their name."""
+    alone: tuple[tuple[frozenset[Human], str], ...] = ()
+    """These, and what is missing where nobody else agrees."""
+
+
+_NOBODY = Apart()
+_WROTE = "wrote part of it, so cannot agree to it"
+_REVIEWED = "approved one of its pull requests, so cannot agree to it"
+_GRANTED = "granted an exception that this rests on, so cannot agree to it"
+
+
+def _apart(case: Case) -> Apart | Unknown:
+    """Whom separation of duties keeps out of this promotion besides whoever asked."""
+    if case.question.deed is not Deed.PROMOTE or case.path is None:
+        return _NOBODY
+    separation = case.path.separation or case.policy.separation
+    authors = _authors(separation, case.facts)
+    reviewers = frozenset[Human]() if separation.reviewers is Stance.MAY_AGREE else case.facts.reviewers
+    if isinstance(authors, Unknown):
+        return authors
+    if isinstance(reviewers, Unknown):
+        return Unknown(f"who approved its pull requests is not known: {reviewers.why}")
+    if not (authors or reviewers or case.barred):
+        return _NOBODY
+    out, alone = dict.fromkeys(case.barred, _GRANTED), []
+    for humans, stance, why, lacks in (
+        (reviewers, separation.reviewers, _REVIEWED, "one more who reviewed none of its pull requests"),
+        (authors, separation.authors, _WROTE, "one more who wrote none of it"),
+    ):
+        if stance is Stance.OUT:
+            out.update(dict.fromkeys(humans, why))
+        elif humans:
+            alone.append((humans, lacks))
+    return Apart(out, tuple(alone))
+
+
+def _authors(separation: Separation, facts: Facts) -> frozenset[Human] | Unknown:
+    """Who wrote it, as far as that matters; Unknown where it matters and is not known."""
+    if separation.authors is Stance.MAY_AGREE:
+        return frozenset()
+    ignoring = separation.unknown_authors == "ignore"
+    if isinstance(facts.authors, Unknown):
+        if ignoring:
+            return frozenset()
+        return Unknown(f"who wrote it is not known, so neither who may agree to it: {facts.authors.why}")
+    if facts.authors.unlinked and not ignoring:
+        names = sorted(facts.authors.unlinked)
+        are = "is" if len(names) == 1 else "are"
+        link = "link them under people, or say unknown_authors: ignore"
+        return Unknown(f"{wording.listed(names)} wrote part of it and {are} linked to nobody; {link}")
+    return facts.authors.humans
+
+
+# What the votes come to -----------------------------------------------------------------------------------------------
+
+
+class Ignored(NamedTuple):
     """A vote that does not count."""
 
     vote: Vote
@@ -22,110 +192,260 @@ class Ignored:
     """Goes on after the voter's name: `asked for it, so cannot agree to it`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Filled(NamedTuple):
+    """A seat and who fills it."""
+
+    seat: Seat
+    vote: Vote
+    role: str
+    """The role that they fill it with."""
+
+
+Able = Mapping[Human, tuple[int, ...]]
+"""Human → the seats, by their place, that they can fill."""
+
+
+class _Table(NamedTuple):
+    """Who may sit where."""
+
+    terms: Terms
+    apart: Apart
+    asked_by: Person
+    people: Mapping[Human, Person]
+    able: Able
+    """Those who agree, in the order in which they did."""
+    rejecting: frozenset[Human]
+
+    def order(self, able: Able, *, alone: bool = False) -> list[Human]:
+        """Who takes a seat before whom: those who agree before others.
+
+        First of all come those without whom the others would be alone, unless they may be.
+        """
+        known = [human for human in self.able if able[human]]
+        known += sorted(human for human, places in able.items() if places and human not in self.able)
+        if alone or not self.apart.alone:
+            return known
+        first = self._witnesses(known, able)
+        return [*first, *(human for human in known if human not in first)]
+
+    def _witnesses(self, humans: list[Human], able: Able) -> tuple[Human, ...]:
+        """The fewest who together had no hand in it in any way; none where there are no such."""
+        groups = [group for group, _ in self.apart.alone]
+        for human in humans:
+            if not any(human in group for group in groups):
+                return (human,)
+        for one, other in combinations(humans, 2):
+            room = len({*able[one], *able[other]}) > 1
+            if room and not any(one in group and other in group for group in groups):
+                return (one, other)
+        return ()
+
+    def lacking(self, seated: Collection[Human]) -> tuple[str, ...]:
+        """Who must still be among them; nothing where there is nobody at all."""
+        if not seated or not self.apart.alone:
+            return ()
+        return tuple(lacks for group, lacks in self.apart.alone if group.issuperset(seated))
+
+    def could(self, roles: Iterable[str]) -> list[Human]:
+        """Who may agree with any of these roles, and does not reject it."""
+        wanted, mine = frozenset(roles), self.asked_by
+        return sorted(
+            human
+            for human, person in self.people.items()
+            if not wanted.isdisjoint(person.roles)
+            and human not in self.apart.out
+            and human not in self.rejecting
+            and human != mine.human
+            and person.account != mine.account
+            and not _nobody(person)
+        )
+
+    def willing(self) -> Able:
+        """What everybody could fill who may agree, those who do with the roles that they agreed with."""
+        wanted = {role for seat in self.terms.seats for role in seat.roles}
+        could = {human: _places(self.terms.seats, self.people[human].roles) for human in self.could(wanted)}
+        return {**could, **self.able}
+
+
+class Count(NamedTuple):
     """What the votes come to at one instant."""
 
-    filled: tuple[tuple[str, Vote], ...]
-    """(role, the vote that fills one slot of it)."""
-    open: tuple[str, ...]
-    """A role for each slot that nobody fills."""
+    filled: tuple[Filled, ...]
+    open: tuple[Seat, ...]
     rejected: tuple[Vote, ...]
     """By humans who could have agreed; each of them blocks."""
     spare: tuple[Vote, ...]
-    """They agree and could fill a slot, but all of theirs are filled."""
+    """They agree and could fill a seat, but all of theirs are filled."""
+    heard: tuple[Vote, ...]
+    """They fill no seat, but may let a promotion through a freeze, and agree."""
     ignored: tuple[Ignored, ...]
-    helpers: tuple[Human, ...] = field(default=())
-    """Who could fill an open slot now, after separation of duties."""
-    reachable: int = 0
-    """So many slots would be filled if everybody agreed who may."""
+    lacking: tuple[str, ...]
+    """Who must be among those who agree, although every seat is filled."""
+    table: _Table
 
     @property
     def complete(self) -> bool:
-        return not self.open and not self.rejected
+        """Whether the agreement itself stands; each sign-off says of its own whether it does."""
+        return not self.rejected and not self.lacking and not any(not seat.gate for seat in self.open)
 
     @property
-    def slots(self) -> int:
-        return len(self.filled) + len(self.open)
+    def agreed(self) -> tuple[Vote, ...]:
+        """By everybody who can fill a seat, and agrees."""
+        return (*(one.vote for one in self.filled), *self.spare)
+
+    @property
+    def confirmed(self) -> frozenset[str]:
+        """What those who agree state besides."""
+        return _NOTHING.union(*(vote.confirms for vote in self.agreed))
+
+    def of(self, gate: str) -> tuple[tuple[Filled, ...], tuple[Seat, ...]]:
+        """The filled and the open seats of one sign-off, or of the agreement itself (empty)."""
+        return (
+            tuple([one for one in self.filled if one.seat.gate == gate]),
+            tuple([seat for seat in self.open if seat.gate == gate]),
+        )
+
+    def helpers(self, gate: str | None = None) -> tuple[Human, ...]:
+        """Who could fill an open seat now (of this sign-off), or end a lack, after separation of duties."""
+        table, willing = self.table, self.table.willing()
+        wanted = self._wanted(gate)
+        if not table.able:
+            return tuple(sorted(human for human, places in willing.items() if not wanted.isdisjoint(places)))
+        now = {human: _among(places, wanted) for human, places in table.able.items()}
+        much = self._worth(now)
+        silent = [human for human in sorted(willing) if human not in table.able]
+        return tuple(one for one in silent if self._worth({**now, one: _among(willing[one], wanted)}) > much)
+
+    def still(self, gate: str = "", reckoning: Collection[Vote] = ()) -> tuple[Human, ...] | None:
+        """Who, if they agreed too, would fill all that this sign-off asks for, or the agreement itself (empty).
+
+        Those who cast the votes of `reckoning` may change their minds. None: whoever agreed, it would not be filled.
+        """
+        table, wanted = self.table, self._wanted(gate)
+        if reckoning:
+            table = table._replace(rejecting=table.rejecting.difference(vote.voter.human for vote in reckoning))
+        able = {human: _among(places, wanted) for human, places in table.willing().items()}
+        seated = _matching(table.order(able, alone=bool(gate)), able, table.terms)
+        if len(seated) < len(wanted) or (not gate and table.lacking(seated.values())):
+            return None
+        return tuple(sorted(set(seated.values()).difference(table.able)))
+
+    def _wanted(self, gate: str | None) -> frozenset[int]:
+        """The places of the seats that are filled, and of those that this gate (any) asks for besides."""
+        filled = Counter(one.seat for one in self.filled)
+        wanted = set()
+        for place, seat in enumerate(self.table.terms.seats):
+            if filled[seat] > 0:
+                filled[seat] -= 1
+                wanted.add(place)
+            elif gate is None or seat.gate == gate:
+                wanted.add(place)
+        return frozenset(wanted)
+
+    def _worth(self, able: Able) -> tuple[int, int]:
+        seated = _matching(self.table.order(able), able, self.table.terms)
+        return len(seated), -len(self.table.lacking(seated.values()))
 
 
-def counted(facts: Facts, path: Path, at: datetime) -> Count | Unknown:
-    """What the votes on this very plan come to; Unknown where it is not known who holds which role now."""
-    if isinstance(facts.people, Unknown):
-        return facts.people
+_NOTHING = frozenset[str]()
+
+
+def counted(case: Case) -> Count | Unknown:
+    """What the votes on this very plan come to; Unknown where it is not known who may agree."""
+    terms, facts = agreement(case), case.facts
+    if isinstance(terms, Unknown):
+        return terms
+    people = facts.people
+    if isinstance(people, Unknown):
+        if terms.seats or facts.votes:
+            return people
+        people = {}
+    override = case.policy.freezes.override if case.question.deed is Deed.PROMOTE else ()
+    apart = _apart(case) if terms.seats or override else _NOBODY
+    if isinstance(apart, Unknown):
+        return apart
     return count(
         facts.votes,
-        slots=path.approvals,
+        terms=terms,
         plan=facts.plan,
         asked_by=facts.asked_by,
         asked_at=facts.asked_at,
-        lasts=path.approval_lasts,
-        people=facts.people,
-        at=at,
+        people=people,
+        at=case.at,
+        apart=apart,
+        heard=frozenset(role for slot in override for role in slot.roles) if override else frozenset(),
     )
 
 
 def count(
     votes: Iterable[Vote],
     *,
-    slots: Sequence[Slot],
+    terms: Terms,
     plan: str,
     asked_by: Person,
     asked_at: datetime,
-    lasts: timedelta,
     people: Mapping[Human, Person],
     at: datetime,
-    authors: frozenset[Human] = frozenset(),
+    apart: Apart = _NOBODY,
+    heard: frozenset[str] = frozenset(),
 ) -> Count:
     """Counts the votes as they stand at `at`. Their order does not matter.
 
     A vote is valid from `asked_at` on, while `vote.at <= at < vote.at + lasts`. Of one human's valid votes the last
     counts; of two at the same instant the rejection.
     """
-    roles = [slot.roles[0] for slot in slots for _ in range(slot.count)]
-    valid: dict[Human, list[Vote]] = {}
-    ignored = []
+    last: dict[Human, Vote] = {}
+    ignored: list[Ignored] = []
+    rejected: list[Vote] = []
+    besides: list[Vote] = []
+    agreeing: list[Vote] = []
     for vote in votes:
-        why = _why_not(vote, plan, asked_by, asked_at, lasts, people, at, authors)
-        if why or vote.voter.human is None:
+        human = vote.voter.human
+        why = _why_not(vote, plan, asked_by, asked_at, terms, people, at, apart.out)
+        if why or human is None:
             ignored.append(Ignored(vote, why))
+        elif human in last:
+            earlier, last[human] = sorted((last[human], vote), key=_order)
+            ignored.append(Ignored(earlier, "voted again later"))
         else:
-            valid.setdefault(vote.voter.human, []).append(vote)
-    agreeing: dict[Human, Vote] = {}
-    rejected = []
-    for human, theirs in valid.items():
-        *earlier, last = sorted(theirs, key=_order)
-        ignored += [Ignored(vote, "voted again later") for vote in earlier]
-        if not _common(last.voter, people[human]) & set(roles):
-            ignored.append(Ignored(last, _no_slot(last, people[human], roles)))
-        elif last.verdict is Verdict.REJECT:
-            rejected.append(last)
+            last[human] = vote
+    able: dict[Human, tuple[int, ...]] = {}
+    for human, vote in last.items():
+        roles = _common(vote.voter, people[human])
+        places = _places(terms.seats, roles)
+        if places and vote.verdict is Verdict.REJECT:
+            rejected.append(vote)
+        elif places:
+            able[human] = places
+            agreeing.append(vote)
+        elif vote.verdict is Verdict.APPROVE and vote.confirms and not heard.isdisjoint(roles):
+            besides.append(vote)
         else:
-            agreeing[human] = last
-    able = {human: _common(vote.voter, people[human]) for human, vote in agreeing.items()}
-    in_order = sorted(agreeing, key=lambda human: (agreeing[human].at, human))
-    seats = _matching(in_order, able, roles)
-    could = _could(people, roles, {asked_by.human, *authors}, asked_by.account)
-    willing = {**could, **able}
-    barred = {*agreeing, *(vote.voter.human for vote in rejected)}
+            ignored.append(Ignored(vote, _no_seat(vote, people[human], terms)))
+    if len(agreeing) > 1:
+        agreeing.sort(key=_order)
+        able = {vote.voter.human: able[vote.voter.human] for vote in agreeing if vote.voter.human is not None}
+    against = frozenset([vote.voter.human for vote in rejected if vote.voter.human is not None])
+    table = _Table(terms, apart, asked_by, people, able, against)
+    seated = _matching(table.order(able), able, terms) if able else {}
+    there = seated.values()
     return Count(
-        filled=tuple((roles[seat], agreeing[human]) for seat, human in sorted(seats.items())),
-        open=tuple(role for seat, role in enumerate(roles) if seat not in seats),
-        rejected=tuple(sorted(rejected, key=_order)),
-        spare=tuple(agreeing[human] for human in in_order if human not in seats.values()),
-        ignored=tuple(sorted(ignored, key=lambda entry: (*_order(entry.vote), entry.why))),
-        helpers=tuple(
-            human
-            for human in sorted(could)
-            if human not in barred
-            and len(_matching([*in_order, human], {**able, human: could[human]}, roles)) > len(seats)
+        filled=tuple(
+            [_filled(terms.seats[place], last[seated[place]], people[seated[place]]) for place in sorted(seated)]
         ),
-        reachable=len(_matching([*in_order, *sorted(set(willing) - set(in_order))], willing, roles)),
+        open=tuple([seat for place, seat in enumerate(terms.seats) if place not in seated]),
+        rejected=tuple(sorted(rejected, key=_order)),
+        spare=tuple([vote for vote in agreeing if vote.voter.human not in there]),
+        heard=tuple(sorted(besides, key=_order)),
+        ignored=tuple(sorted(ignored, key=lambda entry: (*_order(entry.vote), entry.why))),
+        lacking=table.lacking(there),
+        table=table,
     )
 
 
-def _order(vote: Vote) -> tuple[datetime, bool, str, list[str], str]:
-    return (vote.at, vote.verdict is Verdict.REJECT, vote.voter.account, sorted(vote.voter.roles), vote.reason)
+def _order(vote: Vote) -> tuple[object, ...]:
+    voter, rejects, more = vote.voter, vote.verdict is Verdict.REJECT, sorted(vote.confirms)
+    return (vote.at, rejects, voter.human or "", voter.account, sorted(voter.roles), vote.reason, len(more), more)
 
 
 def _why_not(
@@ -133,10 +453,10 @@ def _why_not(
     plan: str,
     asked_by: Person,
     asked_at: datetime,
-    lasts: timedelta,
+    terms: Terms,
     people: Mapping[Human, Person],
     at: datetime,
-    authors: frozenset[Human],
+    out: Mapping[Human, str],
 ) -> str:
     """Why the vote is not valid; empty: it is."""
     voter = vote.voter
@@ -148,8 +468,8 @@ def _why_not(
         return "is linked to nobody that the policy knows"
     if human == asked_by.human or voter.account == asked_by.account:
         return "asked for it, so cannot agree to it"
-    if human in authors:
-        return "wrote part of it, so cannot agree to it"
+    if human in out:
+        return out[human]
     if vote.plan != plan:
         return f"voted on plan {short(vote.plan)}, and the plan is {short(plan) or 'not known'}"
     if vote.at < asked_at:
@@ -158,8 +478,10 @@ def _why_not(
         return "has a vote from the future"
     if vote.withdrawn_at is not None and vote.withdrawn_at <= at:
         return "took the vote back"
-    if at >= vote.at + lasts:
-        return f"voted more than {wording.lasting(lasts)} ago"
+    if at >= vote.at + terms.lasts:
+        return f"voted more than {wording.lasting(terms.lasts)} ago"
+    if terms.reason and vote.verdict is Verdict.APPROVE and not vote.reason.strip():
+        return "gave no reason"
     now = people.get(human)
     if now is None:
         return "holds none of the roles any more"
@@ -169,13 +491,13 @@ def _why_not(
 def _nobody(person: Person) -> str:
     """Why that person can agree to nothing; empty: a human of ours."""
     match person.kind:
+        case AccountKind.HUMAN:
+            return "" if person.active else "is not active any more"
         case AccountKind.BOT:
             return "is a bot; only humans agree"
         case AccountKind.GUEST:
             return "is a guest"
-        case AccountKind.STRANGER:
-            return "is of another workspace"
-    return "" if person.active else "is not active any more"
+    return "is of another workspace"
 
 
 def _common(then: Person, now: Person) -> frozenset[str]:
@@ -183,10 +505,25 @@ def _common(then: Person, now: Person) -> frozenset[str]:
     return then.roles & now.roles
 
 
-def _no_slot(vote: Vote, now: Person, roles: Sequence[str]) -> str:
-    wanted = set(roles)
+def _places(seats: Sequence[Seat], roles: frozenset[str]) -> tuple[int, ...]:
+    return tuple([place for place, seat in enumerate(seats) if not roles.isdisjoint(seat.roles)])
+
+
+def _among(places: tuple[int, ...], wanted: frozenset[int]) -> tuple[int, ...]:
+    return tuple(place for place in places if place in wanted)
+
+
+def _filled(seat: Seat, vote: Vote, now: Person) -> Filled:
+    roles = _common(vote.voter, now)
+    return Filled(seat, vote, next(role for role in seat.roles if role in roles))
+
+
+def _no_seat(vote: Vote, now: Person, terms: Terms) -> str:
+    wanted = {role for seat in terms.seats for role in seat.roles}
     names = wording.listed(map(wording.role, sorted(wanted)), "or")
-    if vote.voter.roles & wanted:
+    if not wanted:
+        why = "was not asked: nobody must agree"
+    elif vote.voter.roles & wanted:
         why = f"is no {names} any more"
     elif now.roles & wanted:
         why = f"was no {names} when voting"
@@ -195,46 +532,98 @@ def _no_slot(vote: Vote, now: Person, roles: Sequence[str]) -> str:
     return f"{why}; the rejection is a comment" if vote.verdict is Verdict.REJECT else why
 
 
-def _could(
-    people: Mapping[Human, Person], roles: Sequence[str], barred: set[Human | None], account: str
-) -> dict[Human, frozenset[str]]:
-    """Who may agree, had they not said anything yet, and for which roles."""
-    return {
-        human: person.roles
-        for human, person in people.items()
-        if human not in barred and person.account != account and not _nobody(person) and person.roles & set(roles)
-    }
+def _matching(humans: Iterable[Human], able: Able, terms: Terms) -> dict[int, Human]:
+    """As many seats as can be filled, those that must be before others, each human filling one: seat → human.
 
+    Who comes earlier keeps a seat.
+    """
+    seated: dict[int, Human] = {}
 
-def _matching(humans: Iterable[Human], able: Mapping[Human, frozenset[str]], roles: Sequence[str]) -> dict[int, Human]:
-    """As many slots as can be filled, each human filling one: slot → human. Who comes earlier keeps a seat."""
-    seats: dict[int, Human] = {}
-
-    def seated(human: Human, tried: set[int]) -> bool:
-        for seat, role in enumerate(roles):
-            if role in able[human] and seat not in tried:
-                tried.add(seat)
-                if seat not in seats or seated(seats[seat], tried):
-                    seats[seat] = human
+    def sits(human: Human, limit: int, tried: set[int]) -> bool:
+        for place in able[human]:
+            if place < limit and place not in tried:
+                tried.add(place)
+                if place not in seated or sits(seated[place], limit, tried):
+                    seated[place] = human
                     return True
         return False
 
-    for human in humans:
-        seated(human, set())
-    return seats
+    everybody, all_seats = list(humans), len(terms.seats)
+    for human in everybody:
+        sits(human, all_seats - terms.optional, set())
+    if terms.optional:
+        for human in everybody:
+            if human not in seated.values():
+                sits(human, all_seats, set())
+    return seated
+
+
+# What would help ------------------------------------------------------------------------------------------------------
+
+
+def if_agreed(case: Case, gate: str = "") -> Applied:
+    """The facts, once nobody rejects it and everybody agreed who is still needed for that sign-off, or for the rest."""
+
+    def applied(facts: Facts) -> Facts:
+        now = counted(_with(case, facts))
+        if isinstance(now, Unknown):
+            return facts
+        if not gate:
+            against = now.rejected
+            facts = replace(facts, votes=tuple(_back(v, case.at) if v in against else v for v in facts.votes))
+            now = counted(_with(case, facts))
+        return facts if isinstance(now, Unknown) else agreed_by(facts, now.still(gate) or (), case.at)
+
+    return applied
+
+
+def if_confirmed(case: Case, *names: str) -> Applied:
+    """The facts, once somebody who agrees states all of these."""
+
+    def applied(facts: Facts) -> Facts:
+        now = counted(_with(case, facts))
+        if isinstance(now, Unknown):
+            return facts
+        if now.agreed:
+            vote = now.agreed[0]
+            again = replace(vote, at=case.at, confirms=vote.confirms.union(names))
+            return replace(facts, votes=(*facts.votes, again))
+        return agreed_by(facts, now.helpers()[:1], case.at, *names)
+
+    return applied
+
+
+def agreed_by(facts: Facts, humans: Iterable[Human], at: datetime, *confirming: str) -> Facts:
+    """The facts, once these agree as well, saying why."""
+    people = {} if isinstance(facts.people, Unknown) else facts.people
+    votes = (
+        Vote(people[human], Verdict.APPROVE, at, facts.plan, "agreed", confirms=frozenset(confirming))
+        for human in humans
+    )
+    return replace(facts, votes=(*facts.votes, *votes))
+
+
+def _with(case: Case, facts: Facts) -> Case:
+    return Case(case.question, facts, case.policy, case.at, case.barred)
+
+
+def _back(vote: Vote, at: datetime) -> Vote:
+    return replace(vote, withdrawn_at=at)
+
+
+# In words -------------------------------------------------------------------------------------------------------------
 
 
 def names(votes: Iterable[Vote]) -> str:
     return wording.listed(vote.voter.name for vote in votes)
 
 
-def missing(count: Count) -> str:
-    """`a release manager`, `2 tech leads and an on call`: the open slots in words."""
-    return wording.listed(
-        f"{how_many} {wording.role(role)}s" if how_many > 1 else _one(wording.role(role))
-        for role, how_many in Counter(count.open).items()
-    )
+def missing(seats: Iterable[Seat]) -> str:
+    """`a release manager`, `2 tech leads and an on call`: open seats in words."""
+    return wording.listed(_so_many(number, seat) for seat, number in Counter(seats).items())
 
 
-def _one(role: str) -> str:
-    return f"an {role}" if role[:1] in "aeiou" else f"a {role}"
+def _so_many(number: int, seat: Seat) -> str:
+    if number == 1:
+        return f"{'an' if seat.called[:1] in 'aeiou' else 'a'} {seat.called}"
+    return f"{number} {seat.called}s" if len(seat.roles) == 1 else f"{number} who are {seat.called}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from policy import votes, wording
 from policy.case import Case
 from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
 from policy.model import Unknown, short
+from policy.votes import Count, Filled, counted, if_agreed
 
 SECOND_PERSON = "second-person"
 APPROVALS = "approvals"
@@ -13,61 +16,99 @@ APPROVALS = "approvals"
 
 def second_person(case: Case) -> Finding:
     """Somebody who may agree did, and is not the human who asked."""
-    facts, at = case.facts, case.at
-    path = case.path
-    if path is None:
-        return unknown(SECOND_PERSON, "without a path it is not known who must agree")
-    if not path.approvals:
-        return not_applicable(SECOND_PERSON, f"{path.name} needs nobody's agreement")
-    if facts.asked_by.human is None:
-        return unknown(SECOND_PERSON, f"nobody can be told apart from {facts.asked_by.name}: who that is is not known")
-    count = votes.counted(facts, path, at)
+    count, asker = case.once(counted), case.facts.asked_by
     if isinstance(count, Unknown):
-        return unknown(SECOND_PERSON, count.why)
+        return unknown(SECOND_PERSON, "{}", count.why)
+    if not count.table.terms.seats:
+        return not_applicable(SECOND_PERSON, "{} needs nobody's agreement", _what(case))
+    if asker.human is None:
+        return unknown(SECOND_PERSON, "nobody can be told apart from {}: who that is is not known", asker.name)
     if count.filled:
-        return met(SECOND_PERSON, f"{_who(count)} agreed; {facts.asked_by.name} asked")
-    reason = f"somebody other than {facts.asked_by.name} must agree"
-    return unmet(SECOND_PERSON, reason, remedies=_help(count), waits_for_people=True)
+        return met(SECOND_PERSON, "{} agreed; {} asked", _Names(count.filled), asker.name)
+    says = "somebody other than {} must agree"
+    return unmet(SECOND_PERSON, says, asker.name, remedies=case.once(_agreeing), waits_for_people=True)
 
 
 def approved(case: Case) -> Finding:
-    """Every slot is filled by a vote on exactly this plan, and nobody who may agree rejects it."""
-    facts, at = case.facts, case.at
-    path = case.path
-    if path is None:
-        return unknown(APPROVALS, "without a path it is not known who must agree")
-    if not path.approvals:
-        return not_applicable(APPROVALS, f"{path.name} needs nobody's agreement")
-    if not facts.plan:
-        return unknown(APPROVALS, "there is no plan yet that anybody could agree to")
-    count = votes.counted(facts, path, at)
+    """Every seat is filled by a vote on exactly this plan, and nobody who may agree rejects it."""
+    count, plan = case.once(counted), case.facts.plan
     if isinstance(count, Unknown):
-        return unknown(APPROVALS, count.why)
-    plan = f"plan {short(facts.plan)}"
-    agreed = wording.listed(f"{vote.voter.name} as {wording.role(role)}" for role, vote in count.filled)
+        return unknown(APPROVALS, "{}", count.why)
+    if not count.table.terms.seats:
+        return not_applicable(APPROVALS, "{} needs nobody's agreement", _what(case))
+    if not plan:
+        return unknown(APPROVALS, "there is no plan yet that anybody could agree to")
     if count.complete:
-        return met(APPROVALS, f"{agreed} agreed to {plan}")
-    parts = [f"{agreed} agreed to {plan}"] if count.filled else []
-    if count.open:
-        parts.append(f"{votes.missing(count)} must {'still ' if parts else ''}agree to {plan}")
-        if count.reachable < count.slots:
-            who = "nobody else may" if not count.helpers else f"only {wording.listed(count.helpers)} could help"
-            parts.append(f"and that cannot come: {who}")
-    remedies = list(_help(count))
-    for vote in count.rejected:
-        parts.append(f"{vote.voter.name} rejected it" + (f": {vote.reason}" if vote.reason else ""))
-        voter = (vote.voter.human,) if vote.voter.human else ()
-        remedies.append(Remedy(RemedyKind.APPROVE, f"{vote.voter.name} withdraws the rejection", voter))
-    return unmet(APPROVALS, "; ".join(parts), remedies=tuple(remedies), waits_for_people=True)
+        return met(APPROVALS, "{} agreed to plan {}", _As(count.of("")[0]), short(plan))
+    return unmet(APPROVALS, "{}", _Short(count, plan), remedies=case.once(_agreeing), waits_for_people=True)
 
 
-def _who(count: votes.Count) -> str:
-    return votes.names(vote for _, vote in count.filled)
-
-
-def _help(count: votes.Count) -> tuple[Remedy, ...]:
-    """Who could fill an open slot now; nothing where nobody can."""
-    if not count.open or not count.helpers:
+def agreeing(case: Case, count: Count, gate: str = "") -> tuple[Remedy, ...]:
+    """Who would have to say what for this sign-off, or for the agreement itself, to stand; nothing where nobody can."""
+    against = () if gate else count.rejected
+    still = count.still(gate, reckoning=against)
+    if still is None:
         return ()
-    says = f"{wording.listed(count.helpers, 'or')} can agree"
-    return (Remedy(RemedyKind.APPROVE, says, count.helpers),)
+    steps, who = [], tuple(vote.voter.human for vote in against if vote.voter.human)
+    if against:
+        back = "withdraws the rejection" if len(against) == 1 else "withdraw their rejections"
+        steps.append(f"{votes.names(against)} {back}")
+    if still:
+        able = count.helpers(gate) or still
+        enough = len(able) == len(still)
+        more = "" if enough or len(still) == 1 else f", {len(still)} of them are needed"
+        steps.append(f"{wording.listed(able, 'and' if enough else 'or')} can agree{more}")
+        who = (*who, *able)
+    return (Remedy(RemedyKind.APPROVE, wording.listed(steps), who, applied=if_agreed(case, gate)),)
+
+
+def _agreeing(case: Case) -> tuple[Remedy, ...]:
+    count = case.once(counted)
+    return () if isinstance(count, Unknown) else agreeing(case, count)
+
+
+def _what(case: Case) -> str:
+    return case.path.name if case.path is not None else f"a {case.question.deed.value}"
+
+
+# In words -------------------------------------------------------------------------------------------------------------
+
+
+class _Names(NamedTuple):
+    """Who agreed."""
+
+    filled: tuple[Filled, ...]
+
+    def __str__(self) -> str:
+        return votes.names(one.vote for one in self.filled)
+
+
+class _As(NamedTuple):
+    """Who agreed, and with which role."""
+
+    filled: tuple[Filled, ...]
+
+    def __str__(self) -> str:
+        return wording.listed(f"{one.vote.voter.name} as {wording.role(one.role)}" for one in self.filled)
+
+
+class _Short(NamedTuple):
+    """What there is, and what it falls short of."""
+
+    agreed: Count
+    plan: str
+
+    def __str__(self) -> str:
+        filled, still_open = self.agreed.of("")
+        plan = f"plan {short(self.plan)}"
+        parts = [f"{_As(filled)} agreed to {plan}"] if filled else []
+        if still_open:
+            parts.append(f"{votes.missing(still_open)} must {'still ' if parts else ''}agree to {plan}")
+        parts += [f"it needs {lacks}" for lacks in self.agreed.lacking]
+        if (still_open or self.agreed.lacking) and self.agreed.still(reckoning=self.agreed.rejected) is None:
+            helpers = self.agreed.helpers("")
+            who = "nobody else may" if not helpers else f"only {wording.listed(helpers)} could help"
+            parts.append(f"and that cannot come: {who}")
+        for vote in self.agreed.rejected:
+            parts.append(f"{vote.voter.name} rejected it" + (f": {vote.reason}" if vote.reason else ""))
+        return "; ".join(parts)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from policy.document import ActivePolicy, Policy
+from policy.evidence import Authors
 from policy.facts import Candidate, Check, CheckState, Deed, Facts, KnownGood, Question, Serving, Verdict, Vote
 from policy.model import AccountKind, Digest, Human, Person, Sha
 
@@ -124,6 +125,7 @@ ALL_GOOD = Facts(
     known_good=(),
     votes=(vote(OMAR),),
     people=EVERYBODY,
+    authors=Authors(frozenset()),
 )
 """maya asked to promote checkout to prod, omar agreed, and nothing is in the way."""
 
