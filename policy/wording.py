@@ -79,3 +79,13 @@ class Roles(NamedTuple):
 
     def __str__(self) -> str:
         return listed(map(role, self.names), self.last)
+
+
+class Several(NamedTuple):
+    """So many of something: `1 commit`, `3 commits`."""
+
+    count: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.what}{'' if self.count == 1 else 's'}"

@@ -74,7 +74,7 @@ def _branch(environment: str, case: Case) -> str:
 def _commits(shas: tuple[str, ...]) -> str:
     named = ", ".join(map(short, shas[:SHOWN]))
     more = f" and {len(shas) - SHOWN} more" if len(shas) > SHOWN else ""
-    return f"{len(shas)} commit{'s' if len(shas) > 1 else ''} ({named}{more})"
+    return f"{wording.Several(len(shas), 'commit')} ({named}{more})"
 
 
 # Of the branches as their host holds them ---------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def _on_source(branches: Branches, case: Case) -> Iterator[str]:
     candidate = case.facts.candidate
     commit = None if isinstance(candidate, Unknown) else candidate.commit
     if commit in branches.not_on_source:
-        yield f"{_source(case)} does not hold the candidate {_commits((str(commit),))}"
+        yield f"{_source(case)} does not hold the candidate, {short(str(commit))}"
     others = tuple(sha for sha in branches.not_on_source if sha != commit)
     if others:
         yield f"{_target(case)} holds {_commits(others)} that {_source(case)} lacks"
@@ -107,12 +107,12 @@ def _on_source(branches: Branches, case: Case) -> Iterator[str]:
 
 def _cherry_picks_only(branches: Branches, _: Case) -> Iterator[str]:
     if branches.not_picked:
-        yield f"after the cut-off it took {_commits(branches.not_picked)} that were picked from nowhere"
+        yield f"taken after the cut-off without a cherry-pick: {_commits(branches.not_picked)}"
 
 
 def _no_late_features(branches: Branches, _: Case) -> Iterator[str]:
     if branches.late_features:
-        yield f"after the cut-off it took the features {wording.listed(branches.late_features)}"
+        yield f"features taken after the cut-off: {wording.listed(branches.late_features)}"
 
 
 def _cut_from_production(branches: Branches, _: Case) -> Iterator[str]:

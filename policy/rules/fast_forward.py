@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from policy import wording
 from policy.case import Case
 from policy.finding import Finding, met, unknown, unmet
 from policy.gates import FastForwardGate
@@ -18,7 +19,8 @@ def is_fast_forward(name: str, _: FastForwardGate, case: Case) -> Finding:
     place = case.policy.environments.get(case.question.target)
     target = place.branch if place and place.branch else case.question.target
     if lies.behind:
-        commits = f"{lies.behind} commit{'s' if lies.behind > 1 else ''}"
         says = "not a fast-forward: {} has {} that {} lacks; promote a commit that holds them"
-        return unmet(name, says, target, commits, candidate.called)
-    return met(name, "{} is {} ahead of {} and lacks nothing of it", candidate.called, lies.ahead, target)
+        return unmet(name, says, target, wording.Several(lies.behind, "commit"), candidate.called)
+    return met(
+        name, "{} is {} ahead of {} and lacks none", candidate.called, wording.Several(lies.ahead, "commit"), target
+    )

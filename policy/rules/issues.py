@@ -16,10 +16,9 @@ def few_open_issues(name: str, gate: IssuesGate, case: Case) -> Finding:
     if isinstance(issues, Unknown):
         return unknown(name, "{}", issues.why)
     open_ones = [issue for issue in issues if not issue.labels.isdisjoint(gate.labels)]
+    number, labelled = wording.Several(len(open_ones), "open issue"), wording.All(gate.labels, "or")
     if len(open_ones) <= gate.at_most:
-        return met(
-            name, "{} of at most {} open issues labelled {}", len(open_ones), gate.at_most, " or ".join(gate.labels)
-        )
+        return met(name, "{} labelled {}, and {} may be", number, labelled, gate.at_most)
     to_close = frozenset(issue.number for issue in open_ones[gate.at_most :])
 
     def closed(facts: Facts) -> Facts:
@@ -29,6 +28,5 @@ def few_open_issues(name: str, gate: IssuesGate, case: Case) -> Finding:
     numbers = [f"#{issue.number}" for issue in open_ones]
     which = wording.listed(numbers) if not gate.at_most else f"{len(to_close)} of {wording.listed(numbers)}"
     named = wording.listed(f"#{issue.number} {issue.title}" for issue in open_ones)
-    says = "{} open, at most {} may be: {}"
     remedy = Remedy(RemedyKind.EVIDENCE, f"close {which}", applied=closed)
-    return unmet(name, says, len(open_ones), gate.at_most, named, remedies=(remedy,))
+    return unmet(name, "{} labelled {}, and {} may be: {}", number, labelled, gate.at_most, named, remedies=(remedy,))

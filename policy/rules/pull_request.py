@@ -42,7 +42,7 @@ def pull_requests_say(name: str, gate: PullRequestGate, case: Case) -> Finding:
     if gate.of == "promotion" and evidence.promotion is None:
         says = "no pull request leads from {} to {}"
         return unmet(name, says, case.question.source, case.question.target, remedies=_remedies(gate, ()))
-    return met(name, "{} pull requests say what is asked of them", len(looked_at))
+    return met(name, "{} looked at, and nothing lacks", wording.Several(len(looked_at), "pull request"))
 
 
 def _troubles(pull_request: PullRequest, gate: PullRequestGate) -> Iterator[str]:
@@ -88,7 +88,7 @@ def _remedies(gate: PullRequestGate, looked_at: tuple[PullRequest, ...]) -> tupl
 
     asked = [*map(_spoken, gate.fields), *([f"one of {', '.join(gate.one_of)}"] if gate.one_of else [])]
     who = wording.listed(f"#{number}" for number in sorted(wrong)) if wrong else "the pull request of this promotion"
-    return (Remedy(RemedyKind.EVIDENCE, f"{who} says {wording.listed(asked)}", applied=said),)
+    return (Remedy(RemedyKind.EVIDENCE, f"write in {who}: {wording.listed(asked)}", applied=said),)
 
 
 def _off_pattern(pull_request: PullRequest, gate: PullRequestGate) -> bool:

@@ -30,7 +30,10 @@ def everything_reviewed(name: str, gate: ReviewsGate, case: Case) -> Finding:
     if not changes.complete:
         return unknown(name, CUT_SHORT)
     return met(
-        name, "{} pull requests reviewed, {} approvals or more on each", len(changes.pull_requests), gate.at_least
+        name,
+        "{}, each with {} or more",
+        wording.Several(len(changes.pull_requests), "pull request"),
+        wording.Several(gate.at_least, "approval"),
     )
 
 
