@@ -50,33 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--data", type=Path, default=Path(".sandbox"), help="data directory, begun anew (.sandbox)")
     demo = command("demo", "Play the story without a browser and print it; 0 only if it ends right.", _demo)
     demo.add_argument("--json", action="store_true", help="print what became of the world as JSON")
-    _policy(command("policy", "Check a policy, or ask it.", None))
+    cli_policy.add(command("policy", "Check a policy, or ask it.", None))
     _audit(command("audit", "Prove the audit trail.", None))
     database = command("db", "Care for the database.", None).add_subparsers(required=True, metavar="COMMAND")
     upgrade = database.add_parser("upgrade", help="bring the tables up to date")
     upgrade.add_argument("--json", action="store_true")
     upgrade.set_defaults(run=_upgrade)
     return parser
-
-
-def _policy(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check = commands.add_parser("check", help="is this file a policy?")
-    check.add_argument("file", type=Path)
-    check.add_argument("--json", action="store_true")
-    check.set_defaults(run=cli_policy.check)
-    explain = commands.add_parser("explain", help="what would it say?")
-    explain.add_argument("file", type=Path)
-    explain.add_argument("--as", dest="person", metavar="PERSON")
-    explain.add_argument("--at", metavar="INSTANT")
-    explain.add_argument("--facts", type=Path)
-    explain.add_argument("--json", action="store_true")
-    explain.add_argument("words")
-    explain.set_defaults(run=_not_built("policy explain"))
-    replay = commands.add_parser("replay", help="what would recorded decisions be under it?")
-    replay.add_argument("file", type=Path)
-    replay.add_argument("--json", action="store_true")
-    replay.set_defaults(run=_not_built("policy replay"))
 
 
 def _audit(parser: argparse.ArgumentParser) -> None:

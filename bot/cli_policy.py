@@ -4,37 +4,97 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-if TYPE_CHECKING:
+from commands.errors import Misunderstood
+
+if TYPE_CHECKING:  # a second of imports that `--help` can do without
     from bot.strict_yaml import Complaint
+    from policy.document import ActivePolicy, Policy
+    from policy.facts import Facts, Question
 
 
-def check(given: argparse.Namespace) -> int:
+class Misused(Exception):
+    """The command was given something that makes no sense: 2."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The commands below `policy`."""
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, does: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=does, description=does)
+        added.set_defaults(run=lambda given: _run(run, given))
+        added.add_argument("--json", action="store_true", help="print JSON")
+        return added
+
+    check = command("check", "Is FILE a policy, and does it decide the cases beside it as they say?", _check)
+    check.add_argument("file", type=Path, metavar="FILE")
+    explain = command("explain", "What would it say, and why? 0: allowed, 1: not.", _explain)
+    explain.add_argument("file", type=Path, metavar="FILE")
+    explain.add_argument("words", metavar="WORDS", help='as in the chat: "promote checkout stage→prod"')
+    explain.add_argument("--as", dest="person", metavar="PERSON", help="who asks: a name under `people`")
+    explain.add_argument("--at", metavar="INSTANT", help="2026-11-24T09:00Z, or local in the policy's zone (now)")
+    explain.add_argument("--zone", help="your own time zone (TZ, or else the policy's)")
+    explain.add_argument("--facts", type=Path, help="decide on these facts; otherwise all is taken to be well")
+    explain.add_argument("--given", metavar="YAML", help='what is not well: "{approved: omar, checks: {lint: failed}}"')
+    explain.add_argument(
+        "--group", action="append", default=[], metavar="GROUP=NAME,…", help="who is in a Slack group: S0ENG=maya,raj"
+    )
+    explain.add_argument("--save", type=Path, metavar="FILE", help="keep the decision with its facts, for `replay`")
+    replay = command("replay", "What would recorded decisions be under it? 0: the same, 1: not all.", _replay)
+    replay.add_argument("file", type=Path, metavar="FILE")
+    replay.add_argument("--ledger", metavar="DATABASE_URL", help="where they are recorded (DATABASE_URL, as for serve)")
+    replay.add_argument("--last", type=_count, metavar="N", help="only the newest N")
+    replay.add_argument("--facts", type=Path, metavar="DIR", help="files that `explain --save` wrote, instead")
+
+
+def _run(run: Callable[[argparse.Namespace], int], given: argparse.Namespace) -> int:
+    try:
+        return run(given)
+    except Misused as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename} cannot be read or written: {error.strerror}.", file=sys.stderr)
+        return 1
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of decisions")
+    return int(text)
+
+
+# Is it one? ---------------------------------------------------------------------------------------------------------
+
+
+def _check(given: argparse.Namespace) -> int:
     from bot import cases, policy_file
 
     file: Path = given.file
+    complaints = policy_file.check(file.read_bytes())
     table = cases.beside(file)
-    try:
-        complaints = policy_file.check(file.read_bytes())
-        told = table.read_bytes() if table.exists() and not complaints else None
-    except OSError as error:
-        return _no(f"{error.filename} cannot be read: {error.strerror}.")
-    result = cases.Result(0, ()) if told is None else cases.run(told, policy_file.read_policy(file))
-    ok = not complaints and not result.complaints
+    tried = cases.Result(0, ())
+    if not complaints and table.exists():
+        tried = cases.run(table.read_bytes(), policy_file.read_policy(file))
+    ok = not complaints and not tried.complaints
     if given.json:
-        listed = {"complaints": _listed(complaints), "cases": result.cases, "failed": _listed(result.complaints)}
-        print(json.dumps({"ok": ok, **listed}, ensure_ascii=False))
+        found = {"complaints": _listed(complaints), "cases": tried.cases, "failed": _listed(tried.complaints)}
+        print(json.dumps({"ok": ok, **found}, ensure_ascii=False))
         return 0 if ok else 1
-    for where, found in ((file, complaints), (table, result.complaints)):
-        for complaint in found:
-            print(f"{where}:{complaint.line}: {complaint.says}")
+    for path, wrong in ((file, complaints), (table, tried.complaints)):
+        for complaint in wrong:
+            print(f"{path}:{complaint.line}: {complaint.says}")
     if ok:
-        print(f"{file} is a policy{f', and decides {result.cases} cases as they say' if result.cases else ''}.")
+        print(f"{file} is a policy{f', and decides its {tried.cases} cases as they say' if tried.cases else ''}.")
     return 0 if ok else 1
 
 
@@ -42,6 +102,142 @@ def _listed(complaints: Iterable[Complaint]) -> list[dict[str, Any]]:
     return [asdict(complaint) for complaint in complaints]
 
 
-def _no(reason: str) -> int:
-    print(reason, file=sys.stderr)
-    return 1
+# What would it say? -------------------------------------------------------------------------------------------------
+
+
+def _explain(given: argparse.Namespace) -> int:
+    from bot import explain
+    from bot.policy_file import read_policy
+    from bot.replay import saved
+    from policy.decide import decide
+
+    active = read_policy(given.file)
+    policy = active.policy
+    at = _at(given.at, policy)
+    clocks = explain.Clocks(policy.zone(), _zone(given.zone, policy))
+    words, question, facts, supposing = _asked(given, active, at)
+    decision = decide(question, facts, active, at)
+    if given.save is not None:
+        given.save.write_text(saved(question, facts, decision), encoding="utf-8")
+    if given.json:
+        print(json.dumps(explain.as_plain(question, decision, active), ensure_ascii=False))
+    else:
+        print(explain.told(words, decision, active, clocks, supposing))
+    return 0 if decision.allowed else 1
+
+
+def _at(text: str | None, policy: Policy) -> datetime:
+    from bot.facts_json import Misfit
+    from bot.given import moment
+
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return moment(text, ("--at",), policy.zone())
+    except Misfit as error:
+        raise Misused(f"{error}.") from error
+
+
+def _zone(name: str | None, policy: Policy) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or os.environ.get("TZ") or policy.timezone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        if name is None:
+            return policy.zone()
+        raise Misused(f"--zone: {name!r} is no IANA time zone; write one like Europe/Berlin.") from error
+
+
+def _asked(given: argparse.Namespace, active: ActivePolicy, at: datetime) -> tuple[str, Question, Facts, str]:
+    """The words, what they ask, what is known, and what was only supposed."""
+    from bot.asked import asked
+    from bot.facts_json import Misfit, from_json
+
+    if given.facts is not None:
+        try:
+            question, facts = from_json(given.facts.read_text(encoding="utf-8"))
+        except (Misfit, UnicodeDecodeError) as error:
+            raise Misused(f"{given.facts}: {error}.") from error
+        try:
+            said = asked(given.words, facts.asked_by, active.policy, at).question
+        except Misunderstood as error:
+            raise Misused(str(error)) from error
+        if said != question or given.person not in {None, facts.asked_by.human, facts.asked_by.name}:
+            raise Misused(f"{given.facts} holds what {facts.asked_by.name} asked, and that was something else.")
+        return f"{facts.asked_by.name}: {given.words}", question, facts, ""
+    if given.person is None:
+        raise Misused("Say who asks: --as maya.")
+    return _supposed(given, active, at)
+
+
+def _supposed(given: argparse.Namespace, active: ActivePolicy, at: datetime) -> tuple[str, Question, Facts, str]:
+    from bot import cases
+    from bot.all_good import everybody
+    from bot.facts_json import Misfit
+
+    policy = active.policy
+    people = everybody(policy, _groups(given.group, given.file))
+    asker = cases.somebody(given.person, policy, people)
+    try:
+        question, facts = cases.supposed(given.words, asker, people, policy, at, _given(given.given))
+    except (Misunderstood, Misfit) as error:
+        raise Misused(str(error)) from error
+    supposing = (
+        "Supposing that all is well: every gate has fresh evidence that is fine, nothing is frozen, held or owed"
+    )
+    agreed = "" if facts.votes else "; nobody has agreed yet"
+    but = f". But for this: {given.given}" if given.given else ""
+    who = "" if asker.human else f" The policy knows nobody called {asker.name}."
+    return f"{given.person}: {given.words}", question, facts, f"{supposing}{agreed}{but}.{who}"
+
+
+def _groups(said: Sequence[str], file: Path) -> Mapping[str, Sequence[str]]:
+    """Who is in which Slack group: as was said, and as the table beside the policy says."""
+    from bot import cases
+
+    table = cases.beside(file)
+    groups = dict(cases.groups_of(table.read_bytes())) if table.exists() else {}
+    for each in said:
+        name, equals, members = each.partition("=")
+        if not equals:
+            raise Misused(f"--group: write S0ENG=maya,raj, not {each!r}.")
+        groups[name.removeprefix("slack:group/")] = tuple(members.split(","))
+    return groups
+
+
+def _given(text: str | None) -> Mapping[str, Any]:
+    from bot.strict_yaml import Document, Stop
+
+    if text is None:
+        return {}
+    try:
+        document = Document(text.encode())
+    except Stop as stop:
+        raise Misused(f"--given: {stop.complaint.says}.") from stop
+    if document.complaints or not isinstance(document.value, dict):
+        says = document.complaints[0].says if document.complaints else "write keys and values, like {approved: omar}"
+        raise Misused(f"--given: {says}.")
+    return document.value
+
+
+# What would it have said? -------------------------------------------------------------------------------------------
+
+
+def _replay(given: argparse.Namespace) -> int:
+    from bot import replay
+    from bot.policy_file import read_policy
+    from bot.settings import default_database
+
+    active = read_policy(given.file)
+    if given.facts is not None:
+        if given.ledger is not None:
+            raise Misused("Say either --ledger or --facts.")
+        books = replay.in_files(given.facts)
+        books = books if given.last is None else replace(books, decided=books.decided[-given.last :])
+    else:
+        books = replay.in_ledger(given.ledger or os.environ.get("DATABASE_URL") or default_database(), given.last)
+    replayed = replay.replay(books, active)
+    if given.json:
+        print(json.dumps(replay.as_plain(replayed), ensure_ascii=False))
+    else:
+        print("\n".join(replay.told(replayed)))
+    return 0 if replayed.same else 1

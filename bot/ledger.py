@@ -167,7 +167,7 @@ class Draft:
         if entry.target:
             body["target"] = dict(entry.target)
         if entry.decision is not None:
-            body["decision"] = _decided(entry.decision)
+            body["decision"] = decided(entry.decision)
         if entry.detail:
             body["detail"] = dict(entry.detail)
         if self.disclosures:
@@ -198,7 +198,7 @@ def _actor(person: Person) -> dict[str, Any]:
     }
 
 
-def _decided(decision: Decision) -> dict[str, Any]:
+def decided(decision: Decision) -> dict[str, Any]:
     return {
         "allow": decision.allowed,
         "at": decision.at.astimezone(UTC).isoformat(timespec="microseconds"),

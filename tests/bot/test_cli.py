@@ -97,8 +97,6 @@ def test_a_file_that_is_not_there_is_one_with_the_reason(capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     "words",
     [
-        ["policy", "explain", "p.yaml", "--as", "maya", "--at", "2026-11-24T09:00Z", "promote checkout stage→prod"],
-        ["policy", "replay", "p.yaml"],
         ["audit", "verify", "trail"],
         ["audit", "export"],
     ],

@@ -1,0 +1,148 @@
+"""How is a decision told on a terminal? Every rule with its reason, where it is written, and all that would help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+from textwrap import wrap
+from typing import Any, NamedTuple
+
+from bot.facts_json import plain
+from policy import wording
+from policy.document import ActivePolicy
+from policy.facts import Question
+from policy.finding import Decision, Finding, Remedy, Standing
+
+MARKS = {
+    Standing.MET: "✓",
+    Standing.UNMET: "✗",
+    Standing.UNKNOWN: "?",
+    Standing.WAIVED: "○",
+    Standing.WARNING: "!",
+    Standing.NOT_APPLICABLE: "–",
+}
+WIDTH = 100
+
+
+class Clocks(NamedTuple):
+    """The policy's zone, and the reader's."""
+
+    policy: tzinfo
+    reader: tzinfo
+
+    def both(self, at: datetime) -> str:
+        """`Tue 24 Nov 2026 10:00 CET`, and what the reader's clock shows then, where it shows something else."""
+        ours, theirs = wording.instant(at, self.policy), wording.instant(at, self.reader)
+        return ours if ours == theirs else f"{ours} = {theirs}"
+
+
+def told(words: str, decision: Decision, active: ActivePolicy, clocks: Clocks, supposing: str) -> str:
+    """The whole decision for people to read. `supposing`: what was taken for granted; empty where nothing was."""
+    lines = [
+        words,
+        f"  on {clocks.both(decision.at)}, under {active.source or 'the policy'}, sha256 {active.hash[:12]}",
+    ]
+    if supposing:
+        lines += wrap(supposing, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    lines += ["", _verdict(decision), ""]
+    for finding in decision.findings:
+        lines += _finding(finding, clocks)
+    lines += ["", *_after(decision, clocks)]
+    return "\n".join(lines).rstrip()
+
+
+def _verdict(decision: Decision) -> str:
+    if decision.allowed:
+        return "Allowed."
+    if not decision.findings:
+        return "Refused: no rule of the policy speaks of this."
+    missing = [finding.rule for finding in decision.blockers]
+    are = "is" if len(missing) == 1 else "are"
+    return f"Refused: {len(missing)} of {len(decision.findings)} rules {are} not met ({', '.join(missing)})."
+
+
+def _finding(finding: Finding, clocks: Clocks) -> Iterator[str]:
+    source = f"  [{finding.source}]" if finding.source else ""
+    says = f"{MARKS[finding.standing]} {finding.rule}: {reason(finding, clocks)}{source}"
+    yield from wrap(says, WIDTH, subsequent_indent="    ")
+    for remedy in finding.remedies:
+        yield from wrap(f"→ {_remedy(remedy, clocks)}", WIDTH, initial_indent="    ", subsequent_indent="      ")
+
+
+def reason(finding: Finding, clocks: Clocks) -> str:
+    """What the rule says, with every instant in both zones."""
+    says = finding.reason
+    for at in {str(at): at for at in _instants(finding.values)}.values():
+        says = says.replace(str(at), clocks.both(at.at))
+    return says
+
+
+def _instants(value: object) -> Iterator[wording.At]:
+    if isinstance(value, wording.At):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _instants(part)
+
+
+def _remedy(remedy: Remedy, clocks: Clocks) -> str:
+    if remedy.at is None:
+        return remedy.says
+    return remedy.says.replace(wording.instant(remedy.at, clocks.policy), clocks.both(remedy.at))
+
+
+def _after(decision: Decision, clocks: Clocks) -> Iterator[str]:
+    if decision.ways:
+        yield "Any of these would do:"
+        for number, way in enumerate(decision.ways, 1):
+            says = f"{number}. {'; and '.join(_remedy(remedy, clocks) for remedy in way)}"
+            yield from wrap(says, WIDTH, initial_indent="  ", subsequent_indent="     ")
+    if decision.earliest is not None:
+        yield f"Time opens it on {clocks.both(decision.earliest)}."
+    elif not decision.allowed:
+        yield "No opening is known that time alone would bring."
+    if decision.closes is not None:
+        yield f"What is open now closes on {clocks.both(decision.closes)}."
+    if not decision.allowed:
+        yield f"Who can help now: {wording.listed(helpers(decision))}."
+    for note in decision.notes:
+        yield from wrap(note, WIDTH, initial_indent="• ", subsequent_indent="  ")
+
+
+def helpers(decision: Decision) -> tuple[str, ...]:
+    """Whoever can do something about it, by name."""
+    return tuple(sorted({who for finding in decision.findings for remedy in finding.remedies for who in remedy.who}))
+
+
+def as_plain(question: Question, decision: Decision, active: ActivePolicy) -> dict[str, Any]:
+    """The whole decision for machines."""
+    return {
+        "allowed": decision.allowed,
+        "question": plain(Question, question),
+        "at": _iso(decision.at),
+        "policy": {"sha256": active.hash, "source": active.source},
+        "findings": [
+            {
+                "rule": finding.rule,
+                "standing": finding.standing.value,
+                "reason": finding.reason,
+                "source": finding.source,
+                "by": finding.by,
+                "remedies": [_remedy_plain(remedy) for remedy in finding.remedies],
+            }
+            for finding in decision.findings
+        ],
+        "earliest": _iso(decision.earliest),
+        "closes": _iso(decision.closes),
+        "ways": [[_remedy_plain(remedy) for remedy in way] for way in decision.ways],
+        "helpers": list(helpers(decision)),
+        "notes": list(decision.notes),
+    }
+
+
+def _remedy_plain(remedy: Remedy) -> dict[str, Any]:
+    return {"kind": remedy.kind.value, "says": remedy.says, "who": list(remedy.who), "at": _iso(remedy.at)}
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else str(plain(datetime, at))
