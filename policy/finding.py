@@ -88,22 +88,32 @@ class Finding(NamedTuple):
         return self.says.format(*self.values) if self.values else self.says
 
 
+_MET, _UNMET, _UNKNOWN, _NOT_APPLICABLE = Standing.MET, Standing.UNMET, Standing.UNKNOWN, Standing.NOT_APPLICABLE
+_made = tuple.__new__
+"""Of a finding's fields in their order: in half the time that its own constructor takes."""
+
+
 def met(rule: str, says: str, *values: object) -> Finding:
-    return Finding(rule, Standing.MET, says, values)
+    return _made(Finding, (rule, _MET, says, values, (), False, "", ""))
 
 
 def unmet(
     rule: str, says: str, *values: object, remedies: tuple[Remedy, ...] = (), waits_for_people: bool = False
 ) -> Finding:
-    return Finding(rule, Standing.UNMET, says, values, remedies, waits_for_people)
+    return _made(Finding, (rule, _UNMET, says, values, remedies, waits_for_people, "", ""))
 
 
 def unknown(rule: str, says: str, *values: object, remedies: tuple[Remedy, ...] = ()) -> Finding:
-    return Finding(rule, Standing.UNKNOWN, says, values, remedies)
+    return _made(Finding, (rule, _UNKNOWN, says, values, remedies, False, "", ""))
 
 
 def not_applicable(rule: str, says: str, *values: object) -> Finding:
-    return Finding(rule, Standing.NOT_APPLICABLE, says, values)
+    return _made(Finding, (rule, _NOT_APPLICABLE, says, values, (), False, "", ""))
+
+
+def written_at(source: str, finding: Finding) -> Finding:
+    """The finding, with the place where its rule is written."""
+    return _made(Finding, (*finding[:6], source, finding[7]))
 
 
 BLOCKING = frozenset({Standing.UNMET, Standing.UNKNOWN})

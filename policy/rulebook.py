@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from policy.applies import applies
 from policy.case import Case
 from policy.document import Policy
 from policy.facts import Deed, Question
@@ -78,34 +79,34 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[str, Kind] = {
-    "checks": Kind(checks.required_checks),
-    "workflow": Kind(workflow.workflow_succeeded),
-    "reviews": Kind(reviews.everything_reviewed),
-    "branch": Kind(branch.branches_in_order),
-    "pull_request": Kind(pull_request.pull_requests_say),
-    "fast_forward": Kind(fast_forward.is_fast_forward),
-    "same": Kind(same.same_thing),
-    "tag": Kind(tag.well_tagged),
-    "image": Kind(image.image_allowed),
-    "signature": Kind(signature.signatures_verified),
-    "evidence": Kind(evidence.documents_there),
+    "alerts": Kind(alerts.alerts),
     "attestation": Kind(attestation.attested),
+    "branch": Kind(branch.branches_in_order),
+    "checks": Kind(checks.required_checks),
+    "database": Kind(database.database, turns_with_time=True),
+    "evidence": Kind(evidence.documents_there),
+    "fast_forward": Kind(fast_forward.is_fast_forward),
+    "flags": Kind(flags.flags),
+    "image": Kind(image.image_allowed),
+    "issues": Kind(issues.few_open_issues),
     "lost_changes": Kind(lost_changes.nothing_lost),
     "manifest": Kind(manifest.one_tested_set),
-    "repository": Kind(repository.repository_in_order),
-    "issues": Kind(issues.few_open_issues),
-    "soak": Kind(soak.soaked, turns_with_time=True),
     "number": Kind(number.number),
-    "signal": Kind(signal.signal),
-    "alerts": Kind(alerts.alerts),
-    "probe": Kind(probe.probe),
-    "settings": Kind(settings.settings),
-    "parity": Kind(parity.parity),
-    "record": Kind(record.record),
-    "rollback_ready": Kind(rollback_ready.rollback_ready),
-    "database": Kind(database.database, turns_with_time=True),
-    "flags": Kind(flags.flags),
     "order": Kind(order.order),
+    "parity": Kind(parity.parity),
+    "probe": Kind(probe.probe),
+    "pull_request": Kind(pull_request.pull_requests_say),
+    "record": Kind(record.record),
+    "repository": Kind(repository.repository_in_order),
+    "reviews": Kind(reviews.everything_reviewed),
+    "rollback_ready": Kind(rollback_ready.rollback_ready),
+    "same": Kind(same.same_thing),
+    "settings": Kind(settings.settings),
+    "signal": Kind(signal.signal),
+    "signature": Kind(signature.signatures_verified),
+    "soak": Kind(soak.soaked, turns_with_time=True),
+    "tag": Kind(tag.well_tagged),
+    "workflow": Kind(workflow.workflow_succeeded),
 }
 """Every kind of gate (`policy/gates.py`), and the rule that judges it."""
 
@@ -183,8 +184,6 @@ def _spared(name: str, change: str) -> Judge:
 
 
 def _where_it_applies(name: str, gate: AnyGate, judge: Judge, case: Case) -> Finding:
-    from policy.applies import applies  # noqa: PLC0415
-
     return applies(name, gate, case) or judge(case)
 
 

@@ -7,18 +7,25 @@ the instant of the transition; one that exists twice counts both times.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import cache, lru_cache
+from functools import cache
 from itertools import pairwise
+from types import MappingProxyType
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from policy import wording
-from policy.document import Interval, MonthEnd, Weekday, Weekly, Window, WindowRule
+from policy.document import Policy
+from policy.kept import kept
+from policy.timetable import Calendar, Interval, MonthEnd, Weekday, Weekly, Window, WindowRule
 
 HORIZON = timedelta(days=400)
 """So far is looked for the next change."""
+
+SPELLS = 8
+"""So many times in which nothing changes are remembered for each window."""
 
 _DAY = 24 * 60
 _SHORTEST = timedelta(microseconds=1)
@@ -30,14 +37,34 @@ Minutes = tuple[tuple[int, int], ...]
 _WHOLE: Minutes = ((0, _DAY),)
 
 
-def is_open(window: Window, policy_zone: ZoneInfo, at: datetime) -> bool:
-    """Whether the window is open at that instant."""
-    return _compiled(window, policy_zone).open_at(at)
+Calendars = Mapping[str, Calendar]
+NO_CALENDARS: Calendars = MappingProxyType({})
 
 
-def next_change(window: Window, policy_zone: ZoneInfo, at: datetime, horizon: timedelta = HORIZON) -> datetime | None:
-    """The first instant after `at` at which the window opens or closes, UTC; None: not before `at` + horizon."""
-    return _compiled(window, policy_zone).change_after(at, horizon)
+@kept
+def named(policy: Policy, name: str) -> Schedule:
+    """The window of that name, made ready once for as long as the policy is there."""
+    return schedule(policy.windows[name], policy.zone(), policy.calendars)
+
+
+def schedule(window: Window, policy_zone: ZoneInfo, calendars: Calendars = NO_CALENDARS) -> Schedule:
+    """The window made ready to be asked; KeyError where it names a calendar that is not there."""
+    zone = ZoneInfo(window.timezone) if window.timezone else policy_zone
+    always = window.allow is None
+    allow, deny = window.allow or (), window.deny
+    denied = _by_weekday(deny)
+    allowed = tuple(_WHOLE for _ in _WEEKDAYS) if always else _by_weekday(allow)
+    open_spans, closed_spans = _spans(allow, zone), _spans(deny, zone)
+    return Schedule(
+        zone=zone,
+        allowed_days=_Days.of(allow, calendars),
+        denied_days=_Days.of(deny, calendars),
+        hours=tuple(_less(a, d) for a, d in zip(allowed, denied, strict=True)),
+        undenied=tuple(_less(_WHOLE, d) for d in denied),
+        open_spans=open_spans,
+        closed_spans=closed_spans,
+        edges=tuple(sorted({edge for span in (*open_spans, *closed_spans) for edge in span})),
+    )
 
 
 # Wall time ----------------------------------------------------------------------------------------------------------
@@ -84,19 +111,13 @@ def _last_before(wall: datetime, zone: tzinfo) -> datetime:
 # One window, made ready ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Hours:
-    """Which minutes of each weekday, whatever the date."""
-
-    by_weekday: tuple[Minutes, ...]
-
-    @classmethod
-    def of(cls, rules: tuple[WindowRule, ...]) -> _Hours:
-        spans: list[list[tuple[int, int]]] = [[] for _ in _WEEKDAYS]
-        for rule in rules:
-            if rule.weekly is not None:
-                _add(rule.weekly, spans)
-        return cls(tuple(_merged(day) for day in spans))
+def _by_weekday(rules: tuple[WindowRule, ...]) -> tuple[Minutes, ...]:
+    """Which minutes of each weekday the weekly rules name, whatever the date."""
+    spans: list[list[tuple[int, int]]] = [[] for _ in _WEEKDAYS]
+    for rule in rules:
+        if rule.weekly is not None:
+            _add(rule.weekly, spans)
+    return tuple(_merged(day) for day in spans)
 
 
 def _add(weekly: Weekly, spans: list[list[tuple[int, int]]]) -> None:
@@ -137,46 +158,74 @@ def _within(spans: Minutes, minute: int) -> bool:
     return any(start <= minute < end for start, end in spans)
 
 
+class _Turn(NamedTuple):
+    """Days at the turn of a month, and the days that are no business days."""
+
+    rule: MonthEnd
+    holidays: frozenset[date]
+
+    def days(self, year: int, month: int) -> frozenset[int]:
+        """Their numbers in that month."""
+        rule, first = self.rule, date(year, month, 1)
+        length = ((first.replace(day=28) + timedelta(days=4)).replace(day=1) - first).days if month < 12 else 31
+        days = [first.replace(day=number) for number in range(1, length + 1)]
+        found = {day.day for day in days if day.day > length - rule.last_days or day.day <= rule.first_days}
+        business = [day.day for day in days if day.weekday() < 5 and day not in self.holidays]
+        if rule.last_business_days:
+            opens = business[-rule.last_business_days] if len(business) >= rule.last_business_days else 1
+            found |= set(range(opens, length + 1))
+        if rule.first_business_days:
+            few = len(business) < rule.first_business_days
+            found |= set(range(1, (length if few else business[rule.first_business_days - 1]) + 1))
+        return frozenset(found)
+
+
 @dataclass(frozen=True, slots=True)
 class _Days:
     """Which whole local days."""
 
     dates: frozenset[date]
-    turns: tuple[MonthEnd, ...]
+    turns: tuple[_Turn, ...]
+    months: dict[tuple[int, int], frozenset[int]] = field(default_factory=dict)
+    """Of those that were asked for: the days at their turns."""
 
     @classmethod
-    def of(cls, rules: tuple[WindowRule, ...]) -> _Days:
-        dates = frozenset(day for rule in rules if rule.dates for day in rule.dates.days)
-        return cls(dates, tuple(rule.month_end for rule in rules if rule.month_end))
+    def of(cls, rules: tuple[WindowRule, ...], calendars: Calendars) -> _Days:
+        dates = {day for rule in rules if rule.dates for day in rule.dates.days}
+        dates |= {day for rule in rules if rule.holidays is not None for day in calendars[rule.holidays].days}
+        turns = (
+            _Turn(turn, frozenset((*turn.holidays, *(calendars[turn.calendar].days if turn.calendar else ()))))
+            for turn in (rule.month_end for rule in rules)
+            if turn is not None
+        )
+        return cls(frozenset(dates), tuple(turns))
 
     def has(self, day: date) -> bool:
         if day in self.dates:
             return True
-        return any(day.day in _turn_of_month(turn, day.year, day.month) for turn in self.turns)
-
-
-@lru_cache(maxsize=4096)
-def _turn_of_month(turn: MonthEnd, year: int, month: int) -> frozenset[int]:
-    """The days of that month that lie at its turn."""
-    first = date(year, month, 1)
-    length = ((first.replace(day=28) + timedelta(days=4)).replace(day=1) - first).days if month < 12 else 31
-    days = [first.replace(day=number) for number in range(1, length + 1)]
-    found = {day.day for day in days if day.day > length - turn.last_days or day.day <= turn.first_days}
-    business = [day.day for day in days if day.weekday() < 5 and day not in turn.holidays]
-    if turn.last_business_days:
-        opens = business[-turn.last_business_days] if len(business) >= turn.last_business_days else 1
-        found |= set(range(opens, length + 1))
-    if turn.first_business_days:
-        few = len(business) < turn.first_business_days
-        found |= set(range(1, (length if few else business[turn.first_business_days - 1]) + 1))
-    return frozenset(found)
+        if not self.turns:
+            return False
+        month = (day.year, day.month)
+        if month not in self.months:
+            self.months[month] = frozenset(number for turn in self.turns for number in turn.days(*month))
+        return day.day in self.months[month]
 
 
 Span = tuple[datetime, datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
+class _Spell(NamedTuple):
+    """A time in which nothing changes: from an instant that was asked about on."""
+
+    since: datetime
+    until: datetime
+    is_open: bool
+    changes: bool
+    """Whether it ends there; else no end was found before."""
+
+
+@dataclass(slots=True)
+class Schedule:
     """A window with everything worked out that does not depend on the instant."""
 
     zone: ZoneInfo
@@ -188,10 +237,37 @@ class _Compiled:
     """By weekday: not closed by them, for days and spans that are open in themselves."""
     open_spans: tuple[Span, ...]
     closed_spans: tuple[Span, ...]
-    edges: tuple[datetime, ...] = field(default=())
+    edges: tuple[datetime, ...]
     """Of all those spans, in order."""
+    spells: tuple[_Spell, ...] = ()
+    """Those found last: nearly every question is about now, or about the next opening."""
 
-    def open_at(self, at: datetime) -> bool:
+    def is_open(self, at: datetime) -> bool:
+        """Whether it is open at that instant."""
+        for spell in self.spells:
+            if spell.since <= at < spell.until:
+                return spell.is_open
+        return self._open_at(at)
+
+    def next_change(self, at: datetime, horizon: timedelta = HORIZON) -> datetime | None:
+        """The first instant after `at` at which it opens or closes, UTC; None: not before `at` + horizon."""
+        begin = at.astimezone(UTC)
+        limit, was, since = begin + horizon, None, begin
+        for spell in self.spells:
+            if spell.since <= begin < spell.until:
+                if spell.changes:
+                    return spell.until if spell.until <= limit else None
+                if limit <= spell.until:
+                    return None
+                begin, was, since = spell.until, spell.is_open, spell.since
+                break
+        is_open = self._open_at(begin) if was is None else was
+        change = self._change_after(begin, limit, was_open=is_open)
+        found = _Spell(since, limit if change is None else change, is_open, changes=change is not None)
+        self.spells = (found, *[spell for spell in self.spells if spell.since != since][: SPELLS - 1])
+        return change
+
+    def _open_at(self, at: datetime) -> bool:
         for start, end in self.closed_spans:
             if start <= at < end:
                 return False
@@ -207,13 +283,11 @@ class _Compiled:
             return self.undenied[day.weekday()]
         return self.hours[day.weekday()]
 
-    def change_after(self, at: datetime, horizon: timedelta) -> datetime | None:
-        at = at.astimezone(UTC)
-        limit, was = at + horizon, self.open_at(at)
+    def _change_after(self, at: datetime, limit: datetime, *, was_open: bool) -> datetime | None:
         for instant in self._where_it_may_change(at, limit):
             if instant > limit:
                 return None
-            if instant > at and self.open_at(instant) is not was:
+            if instant > at and self._open_at(instant) is not was_open:
                 return instant
         return None
 
@@ -251,26 +325,6 @@ def _flat(minutes: Minutes) -> bool:
     return minutes in ((), _WHOLE)
 
 
-@lru_cache(maxsize=512)
-def _compiled(window: Window, policy_zone: ZoneInfo) -> _Compiled:
-    zone = ZoneInfo(window.timezone) if window.timezone else policy_zone
-    always = window.allow is None
-    allow, deny = window.allow or (), window.deny
-    denied = _Hours.of(deny).by_weekday
-    allowed = tuple(_WHOLE for _ in _WEEKDAYS) if always else _Hours.of(allow).by_weekday
-    open_spans, closed_spans = _spans(allow, zone), _spans(deny, zone)
-    return _Compiled(
-        zone=zone,
-        allowed_days=_Days.of(allow),
-        denied_days=_Days.of(deny),
-        hours=tuple(_less(a, d) for a, d in zip(allowed, denied, strict=True)),
-        undenied=tuple(_less(_WHOLE, d) for d in denied),
-        open_spans=open_spans,
-        closed_spans=closed_spans,
-        edges=tuple(sorted({edge for span in (*open_spans, *closed_spans) for edge in span})),
-    )
-
-
 def _spans(rules: tuple[WindowRule, ...], zone: ZoneInfo) -> tuple[Span, ...]:
     found = []
     for rule in rules:
@@ -303,7 +357,7 @@ def _rule_says(rule: WindowRule) -> str:
             return turn.name or _turn_says(turn)
         case WindowRule(dates=dates) if dates is not None:
             return dates.name or ", ".join(day.isoformat() for day in dates.days)
-    return "nothing"
+    return f"holidays of {rule.holidays}"
 
 
 def _days_say(days: tuple[Weekday, ...]) -> str:
