@@ -1,0 +1,81 @@
+"""What whoever asks must say first."""
+
+from __future__ import annotations
+
+import pytest
+
+from policy.finding import RemedyKind
+from tests.policy.good import but
+from tests.policy.rules.judging import MET, NA, UNMET, gate, judged
+
+SUMMARY = gate("record", fields=["summary"])
+RELEASE = gate("record", fields=["summary", "notes", "rollback-plan", "sbom-ref", "known-issues"])
+FULL = {
+    "summary": "taxes",
+    "notes": "docs/releases/v1.4.2.md",
+    "rollback-plan": "shift back",
+    "sbom-ref": "s3://sbom",
+    "known-issues": "none",
+}
+WHY_RISKY = gate("record", fields=["rationale"], only_if={"risk": ["high"]})
+
+
+@pytest.mark.parametrize(
+    ("fields", "standing"),
+    [
+        ({"summary": "taxes are right again"}, MET),
+        ({"summary": "  x"}, MET),
+        ({"summary": ""}, UNMET),
+        ({"summary": " \t\n"}, UNMET),
+        ({"title": "taxes"}, UNMET),
+        ({}, UNMET),
+    ],
+)
+def test_a_blank_summary_is_none(fields: dict[str, str], standing: str) -> None:
+    assert judged(SUMMARY, but(fields=fields)).standing == standing
+
+
+@pytest.mark.requirement("S3-24", "S4-254", "S4-270")
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({}, "summary, notes, rollback-plan, sbom-ref and known-issues said"),
+        ({"sbom-ref": ""}, "missing: sbom-ref"),
+        ({"notes": ""}, "missing: notes"),
+        ({"rollback-plan": " "}, "missing: rollback-plan"),
+        ({"known-issues": ""}, "missing: known-issues"),
+        ({"summary": "", "known-issues": ""}, "missing: summary and known-issues"),
+    ],
+)
+def test_everything_that_is_missing_is_named_and_none_is_an_answer(changed: dict[str, str], reason: str) -> None:
+    finding = judged(RELEASE, but(fields={**FULL, **changed}))
+    assert finding.reason == reason
+    assert finding.standing == (UNMET if "missing" in reason else MET)
+
+
+def test_whoever_asked_can_say_it_in_one_go() -> None:
+    (remedy,) = judged(RELEASE, but(fields={"summary": "taxes", "notes": "x", "sbom-ref": "s3://sbom"})).remedies
+    assert (remedy.kind, remedy.says, remedy.who) == (RemedyKind.SAY, "say rollback-plan: and known-issues:", ("maya",))
+
+
+@pytest.mark.requirement("S4-284")
+@pytest.mark.parametrize(
+    ("fields", "standing", "reason"),
+    [
+        ({"risk": "high"}, UNMET, "missing: rationale"),
+        ({"risk": "High "}, UNMET, "missing: rationale"),
+        ({"risk": "high", "rationale": "a new ledger"}, MET, "rationale said"),
+        ({"risk": "low"}, NA, "only where risk is high"),
+        ({"rationale": "why not"}, UNMET, "missing: risk"),
+    ],
+)
+def test_a_high_risk_needs_its_reasons(fields: dict[str, str], standing: str, reason: str) -> None:
+    finding = judged(WHY_RISKY, but(fields=fields))
+    assert (finding.standing, finding.reason) == (standing, reason)
+
+
+@pytest.mark.requirement("S4-262")
+@pytest.mark.parametrize(("change", "standing"), [("contract", UNMET), ("expand", UNMET), ("none", NA)])
+def test_a_change_of_the_database_says_what_stands_against_a_rollback(change: str, standing: str) -> None:
+    constraints = gate("record", fields=["rollback-limits"], only_if={"db-change": ["expand", "migrate", "contract"]})
+    assert judged(constraints, but(fields={"db-change": change})).standing == standing

@@ -1,0 +1,47 @@
+"""The gate over configuration: every environment was looked at, nothing is wrong, and no value is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from policy.facts import Facts
+from policy.gates import Waivable
+from tests.policy.rules.judging import GONE, MET, UNKNOWN, UNMET, gate, judged, seeing
+
+BOTH = gate("settings", environments=["stage", "prod"])
+CLEAN = {"stage": {}, "prod": {}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "standing", "reason"),
+    [
+        (seeing(settings=CLEAN), MET, "nothing is wrong in stage and prod"),
+        (seeing(settings={"stage": {"web": ()}, "prod": {}}), MET, "nothing is wrong in stage and prod"),
+        (seeing(settings={**CLEAN, "dev": {"api": ("DEBUG: must be 0",)}}), MET, "nothing is wrong in stage and prod"),
+        (
+            seeing(settings={"stage": {"web": ("PUBLIC_URL: names a host that is forbidden here",)}, "prod": {}}),
+            UNMET,
+            "stage web.PUBLIC_URL: names a host that is forbidden here",
+        ),
+        (
+            seeing(settings={"stage": {}, "prod": {"api": ("APP_ENV: must be production", "B: is wrong")}}),
+            UNMET,
+            "prod api.APP_ENV: must be production and prod api.B: is wrong",
+        ),
+        (seeing(settings={"stage": {}}), UNKNOWN, "prod was not looked at"),
+        (
+            seeing(settings={"stage": {"api": ("B: is wrong",)}}),
+            UNMET,
+            "stage api.B: is wrong and prod was not looked at",
+        ),
+        (seeing(settings=GONE), UNKNOWN, "it does not answer"),
+        (seeing(), UNKNOWN, "nobody looked"),
+    ],
+)
+def test_every_service_of_both_environments(facts: Facts, standing: str, reason: str) -> None:
+    finding = judged(BOTH, facts)
+    assert (finding.standing, finding.reason) == (standing, reason)
+
+
+def test_no_exception_waives_it() -> None:
+    assert BOTH.waivable is Waivable.NEVER
