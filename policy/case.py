@@ -69,6 +69,10 @@ class Case:
             result = self._done[work] = work(self)
             return result
 
+    def on(self, facts: Facts) -> Case:
+        """The same question at the same instant, on other facts."""
+        return Case(self.question, facts, self.policy, self.at, self.barred)
+
     def finding(self, rule: str) -> Finding:
         """What another rule of the same rulebook finds here, waivers and all; unknown where there is none so called."""
         return unknown(rule, "nothing here judges {}", rule) if self._judge is None else self._judge(rule)

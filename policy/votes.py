@@ -532,7 +532,7 @@ def _no_seat(vote: Vote, now: Person, terms: Terms) -> str:
     return f"{why}; the rejection is a comment" if vote.verdict is Verdict.REJECT else why
 
 
-def _matching(humans: Iterable[Human], able: Able, terms: Terms) -> dict[int, Human]:
+def _matching(humans: Collection[Human], able: Able, terms: Terms) -> dict[int, Human]:
     """As many seats as can be filled, those that must be before others, each human filling one: seat → human.
 
     Who comes earlier keeps a seat.
@@ -548,14 +548,39 @@ def _matching(humans: Iterable[Human], able: Able, terms: Terms) -> dict[int, Hu
                     return True
         return False
 
-    everybody, all_seats = list(humans), len(terms.seats)
-    for human in everybody:
-        sits(human, all_seats - terms.optional, set())
+    everything = len(terms.seats)
+    for human in humans:
+        sits(human, everything - terms.optional, set())
     if terms.optional:
-        for human in everybody:
+        for human in humans:
             if human not in seated.values():
-                sits(human, all_seats, set())
+                sits(human, everything, set())
     return seated
+
+
+def who_could_fill(count: Count, slots: Iterable[Slot], favouring: Iterable[Human] = ()) -> tuple[Human, ...] | None:
+    """So few humans as it takes for these slots, these before others; None: there are not enough who may agree."""
+    table, terms = count.table, Terms(seats(slots), timedelta())
+    could = table.could(role for seat in terms.seats for role in seat.roles)
+    first = [human for human in favouring if human in could]
+    able = {human: _places(terms.seats, table.people[human].roles) for human in (*first, *could)}
+    seated = _matching(able, able, terms)
+    return tuple(sorted(seated.values())) if len(seated) == len(terms.seats) else None
+
+
+def filling(cast: Iterable[Vote], slots: Iterable[Slot], people: Mapping[Human, Person]) -> tuple[Filled, ...] | None:
+    """The seats for these slots with a vote in each; None where some stay empty."""
+    terms = Terms(seats(slots), timedelta())
+    votes = {vote.voter.human: vote for vote in cast if vote.voter.human in people}
+    able = {
+        human: _places(terms.seats, _common(vote.voter, people[human]))
+        for human, vote in votes.items()
+        if human is not None
+    }
+    seated = _matching(able, able, terms)
+    if len(seated) < len(terms.seats):
+        return None
+    return tuple(_filled(terms.seats[place], votes[seated[place]], people[seated[place]]) for place in sorted(seated))
 
 
 # What would help ------------------------------------------------------------------------------------------------------
@@ -565,13 +590,13 @@ def if_agreed(case: Case, gate: str = "") -> Applied:
     """The facts, once nobody rejects it and everybody agreed who is still needed for that sign-off, or for the rest."""
 
     def applied(facts: Facts) -> Facts:
-        now = counted(_with(case, facts))
+        now = counted(case.on(facts))
         if isinstance(now, Unknown):
             return facts
         if not gate:
             against = now.rejected
             facts = replace(facts, votes=tuple(_back(v, case.at) if v in against else v for v in facts.votes))
-            now = counted(_with(case, facts))
+            now = counted(case.on(facts))
         return facts if isinstance(now, Unknown) else agreed_by(facts, now.still(gate) or (), case.at)
 
     return applied
@@ -581,14 +606,11 @@ def if_confirmed(case: Case, *names: str) -> Applied:
     """The facts, once somebody who agrees states all of these."""
 
     def applied(facts: Facts) -> Facts:
-        now = counted(_with(case, facts))
+        now = counted(case.on(facts))
         if isinstance(now, Unknown):
             return facts
-        if now.agreed:
-            vote = now.agreed[0]
-            again = replace(vote, at=case.at, confirms=vote.confirms.union(names))
-            return replace(facts, votes=(*facts.votes, again))
-        return agreed_by(facts, now.helpers()[:1], case.at, *names)
+        who = tuple(now.table.able) or now.helpers()
+        return agreed_by(facts, who[:1], case.at, *names)
 
     return applied
 
@@ -596,15 +618,14 @@ def if_confirmed(case: Case, *names: str) -> Applied:
 def agreed_by(facts: Facts, humans: Iterable[Human], at: datetime, *confirming: str) -> Facts:
     """The facts, once these agree as well, saying why."""
     people = {} if isinstance(facts.people, Unknown) else facts.people
-    votes = (
-        Vote(people[human], Verdict.APPROVE, at, facts.plan, "agreed", confirms=frozenset(confirming))
-        for human in humans
-    )
+    stated = frozenset(confirming)
+
+    def all_of(human: Human) -> frozenset[str]:
+        theirs = (v for v in facts.votes if v.voter.human == human and v.verdict is Verdict.APPROVE)
+        return stated.union(*(vote.confirms for vote in theirs if vote.plan == facts.plan))
+
+    votes = (Vote(people[human], Verdict.APPROVE, at, facts.plan, "agreed", confirms=all_of(human)) for human in humans)
     return replace(facts, votes=(*facts.votes, *votes))
-
-
-def _with(case: Case, facts: Facts) -> Case:
-    return Case(case.question, facts, case.policy, case.at, case.barred)
 
 
 def _back(vote: Vote, at: datetime) -> Vote:
