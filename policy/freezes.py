@@ -1,0 +1,154 @@
+"""What freezes a place at an instant: what people declared, and what comes round by the calendar?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+from policy import windows, wording
+from policy.case import Case
+from policy.document import CalendarFreeze, Policy
+from policy.facts import Facts, Freeze, Question
+from policy.kept import kept
+from policy.model import Place, Unknown
+from policy.windows import HORIZON, Schedule
+
+TRIES = 1000
+"""So many freezes that follow upon each other are looked at; more than any calendar has in its horizon."""
+
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a freeze ends of which no end is known."""
+
+_MOMENT = timedelta(microseconds=1)
+
+
+class Recurring(NamedTuple):
+    """A freeze by the calendar, made ready to be asked."""
+
+    says: CalendarFreeze
+    schedule: Schedule
+
+    def now(self, environment: str, at: datetime) -> Freeze | None:
+        """The freeze that it is at that instant, named and dated: `month-end-2026-03`; None: it does not hold."""
+        if not self.schedule.is_open(at):
+            return None
+        starts_at = self._began(at)
+        monthly = all(rule.month_end is not None for rule in self.says.when)
+        day = starts_at.astimezone(self.schedule.zone).strftime("%Y-%m" if monthly else "%Y-%m-%d")
+        return Freeze(
+            id=f"{self.says.name}-{day}",
+            environment=environment,
+            service=None,
+            starts_at=starts_at,
+            ends_at=self.schedule.next_change(at) or FOREVER,
+            reason=self.says.reason,
+            owner="",
+        )
+
+    def _began(self, at: datetime) -> datetime:
+        """When it began to hold, or what is known of that within the horizon."""
+        local = at.astimezone(self.schedule.zone)
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        limit = at - HORIZON
+        while midnight > limit and self.schedule.is_open(midnight.astimezone(UTC) - _MOMENT):
+            midnight -= timedelta(days=1)
+        began = midnight.astimezone(UTC)
+        if not self.schedule.is_open(began):
+            began = self.schedule.next_change(began) or at
+        while (ends := self.schedule.next_change(began)) is not None and ends <= at:
+            began = self.schedule.next_change(ends) or at
+        return began
+
+
+@kept
+def recurring(policy: Policy, place: Place) -> tuple[Recurring, ...]:
+    """Those that ever hold there, in the order of the policy."""
+    return tuple(
+        Recurring(freeze, windows.schedule(policy.calendar_freeze(index), policy.zone()))
+        for index, freeze in enumerate(policy.freezes.calendar)
+        if place.environment in freeze.environments and (freeze.services is None or place.service in freeze.services)
+    )
+
+
+def in_scope(freezes: Iterable[Freeze], question: Question) -> list[Freeze]:
+    """Those that people declared for the question's place at some time, by start."""
+    mine = (f for f in freezes if f.environment == question.target and f.service in {None, question.service})
+    return sorted(mine, key=lambda freeze: (freeze.starts_at, freeze.ends_at, freeze.id))
+
+
+def holding(case: Case) -> tuple[Freeze, ...] | Unknown:
+    """All that hold at the case's instant, people's first; Unknown where it is not known what people declared."""
+    return case.once(_holding)
+
+
+def _holding(case: Case) -> tuple[Freeze, ...] | Unknown:
+    declared = case.facts.freezes
+    if isinstance(declared, Unknown):
+        return declared
+    return _holding_at(case, declared, case.at)
+
+
+def _holding_at(case: Case, declared: tuple[Freeze, ...], at: datetime) -> tuple[Freeze, ...]:
+    question = case.question
+    found = [freeze for freeze in declared if freeze.holds(at)]
+    if found:
+        found = in_scope(found, question)
+    for each in recurring(case.policy, question.place):
+        freeze = each.now(question.target, at)
+        if freeze is not None:
+            found.append(freeze)
+    return tuple(found)
+
+
+def by_the_calendar(freeze: Freeze) -> bool:
+    """Whether nobody declared it, so nobody can end it."""
+    return not freeze.owner
+
+
+def thaws(case: Case, besides: Iterable[Freeze] = ()) -> datetime | None:
+    """The first instant from the case's on at which none holds but these; None: no such is known."""
+    let_by = {freeze.id for freeze in besides}
+    declared = () if isinstance(case.facts.freezes, Unknown) else case.facts.freezes
+    at = case.at
+    for _ in range(TRIES):
+        ends = [freeze.over_at for freeze in _holding_at(case, declared, at) if freeze.id not in let_by]
+        if not ends:
+            return at
+        at = max(ends)
+        if at == FOREVER:
+            return None
+    return None
+
+
+def unsaid(freeze: Freeze, policy: Policy) -> tuple[str, ...]:
+    """What must still be said of it before it can come into force, in the order of the policy; blank says nothing."""
+    said = {**freeze.fields, "reason": freeze.reason}
+    if freeze.exit_criteria:
+        said["exit"] = freeze.exit_criteria
+    return tuple(field for field in ("reason", *policy.freezes.fields) if not said.get(field, "").strip())
+
+
+def who_may_end(facts: Facts, policy: Policy) -> tuple[str, ...]:
+    """By name, as far as is known."""
+    people = {} if isinstance(facts.people, Unknown) else facts.people
+    roles = frozenset(policy.may.freeze)
+    return tuple(sorted(human for human, person in people.items() if person.active and person.roles & roles))
+
+
+class Says(NamedTuple):
+    """A freeze in words: whose, where, until when, why, and its id."""
+
+    freeze: Freeze
+    question: Question
+    zone: tzinfo
+
+    def __str__(self) -> str:
+        freeze, target = self.freeze, self.question.target
+        where = f"{freeze.service} in {target}" if freeze.service else target
+        until = "for good" if freeze.over_at == FOREVER else f"until {wording.instant(freeze.over_at, self.zone)}"
+        if by_the_calendar(freeze):
+            return f"{freeze.id} freezes {where} {until}: {freeze.reason}"
+        ends = f", or {freeze.exit_criteria}" if freeze.exit_criteria else ""
+        waits = "" if freeze.approved else "; nobody agreed to it yet"
+        return f"{freeze.owner} froze {where} {until}{ends}: {freeze.reason} ({freeze.id}{waits})"
