@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from policy.facts import Facts
@@ -9,7 +11,7 @@ from policy.gates import Waivable
 from tests.policy.rules.judging import GONE, MET, UNKNOWN, UNMET, gate, judged, seeing
 
 BOTH = gate("settings", environments=["stage", "prod"])
-CLEAN = {"stage": {}, "prod": {}}
+CLEAN: dict[str, Any] = {"stage": {}, "prod": {}}
 
 
 @pytest.mark.parametrize(
