@@ -60,6 +60,16 @@ _SCALARS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
+_MEANS = {
+    "'\\t'": "a tab stands here; indent with spaces",
+    "expected <block end>": "the indentation does not fit what stands above",
+    "mapping values are not allowed": "a colon too many, or too much indentation; put text with colons in quotes",
+    "expected ',' or ']'": "a list that begins with [ has no end; write ]",
+    "expected ',' or '}'": "what begins with { has no end; write }",
+}
+"""What the parser says of the most common mistakes, and what people would say."""
+
+
 class Stop(Exception):
     """The document is not worth reading on."""
 
@@ -139,7 +149,8 @@ def _composed(data: bytes) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
-        raise Stop(Complaint(mark.line + 1 if mark else 1, f"this is not YAML: {what}")) from error
+        means = next((says for sign, says in _MEANS.items() if sign in what), what)
+        raise Stop(Complaint(mark.line + 1 if mark else 1, f"this is not YAML: {means}")) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise Stop(Complaint(line, "here is a character that YAML does not allow; remove it")) from error

@@ -92,24 +92,6 @@ class ChangeType(Part):
     source: str = Field(default="", description="Where it is written")
 
 
-class ExceptionKind(Agreement):
-    """What an exception of this kind may waive, what must be said for it, and who grants it."""
-
-    approvals: tuple[Slot, ...] = Field(min_length=1, description="Who must grant it, none of them the asker")
-    waives: tuple[RuleName, ...] = Field(
-        min_length=1, description="Rules that it may waive: gates, `window`, `no-freeze`"
-    )
-    fields: tuple[Key, ...] = Field(default=("reason",), description="What must be said: `reason`, `risk`, `controls`")
-    reasons: tuple[Text, ...] = Field(default=(), description="`reason:` is one of these; default: free text")
-    longest: Lasting | None = Field(
-        default=timedelta(days=30), description="It lasts no longer; `null`: may be permanent"
-    )
-    uses: int | None = Field(default=None, ge=1, description="So many promotions may rest on it")
-    emergency: bool = Field(default=False, description="It may waive what only an emergency may")
-    owes: tuple[Duty, ...] = Field(default=(), description="What is owed once it is granted")
-    source: str = Field(default="", description="Where it is written")
-
-
 class Duty(Part):
     """Something that becomes owed."""
 
@@ -128,6 +110,24 @@ class Duty(Part):
             message = "a duty is due either after business_days or within a time span"
             raise ValueError(message)
         return self
+
+
+class ExceptionKind(Agreement):
+    """What an exception of this kind may waive, what must be said for it, and who grants it."""
+
+    approvals: tuple[Slot, ...] = Field(min_length=1, description="Who must grant it, none of them the asker")
+    waives: tuple[RuleName, ...] = Field(
+        min_length=1, description="Rules that it may waive: gates, `window`, `no-freeze`"
+    )
+    fields: tuple[Key, ...] = Field(default=("reason",), description="What must be said: `reason`, `risk`, `controls`")
+    reasons: tuple[Text, ...] = Field(default=(), description="`reason:` is one of these; default: free text")
+    longest: Lasting | None = Field(
+        default=timedelta(days=30), description="It lasts no longer; `null`: may be permanent"
+    )
+    uses: int | None = Field(default=None, ge=1, description="So many promotions may rest on it")
+    emergency: bool = Field(default=False, description="It may waive what only an emergency may")
+    owes: tuple[Duty, ...] = Field(default=(), description="What is owed once it is granted")
+    source: str = Field(default="", description="Where it is written")
 
 
 class Emergency(Agreement):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -138,6 +139,14 @@ class Policy(Document):
             if entry.github is not None and entry.github.casefold() == login.casefold():
                 return Human(name)
         return None
+
+    @property
+    def effective_at(self) -> datetime | None:
+        """From when on its newest version decides, UTC; None: it says nothing of that, and decides at once."""
+        if not self.changes:
+            return None
+        local = datetime.fromisoformat(self.changes[-1].effective)
+        return local.replace(tzinfo=self.zone()).astimezone(UTC)
 
     def deprecation(self, word: str) -> Deprecation | None:
         """What is said of a word that goes, by the newest version that says something; None: it stays."""

@@ -9,9 +9,9 @@ from functools import cache
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from policy.duration import span
+from policy.duration import SPELLING, span
 
 
 @cache
@@ -29,7 +29,8 @@ def _zone(name: str) -> str:
 def _wall(text: object) -> object:
     if isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", text):
         return text
-    message = 'write a quoted wall-clock time like "09:00"; "24:00" ends a day'
+    near = f'; did you mean "0{text}"?' if isinstance(text, str) and re.fullmatch(r"\d:[0-5]\d", text) else ""
+    message = f'write a quoted wall-clock time like "09:00"; "24:00" ends a day{near}'
     raise ValueError(message)
 
 
@@ -102,14 +103,26 @@ class To:
     """What it names, in the words of a complaint: `no window 'nights'`."""
 
 
-Span = Annotated[timedelta, BeforeValidator(span)]
-Lasting = Annotated[Span, Field(gt=timedelta(0))]
-Day = Annotated[date, BeforeValidator(_day)]
-LocalTime = Annotated[str, BeforeValidator(_local)]
-Effective = Annotated[str, BeforeValidator(_effective)]
+def _lasting(time: timedelta) -> timedelta:
+    if not time:
+        message = "write a time span that is longer than nothing"
+        raise ValueError(message)
+    return time
+
+
+def _looks(pattern: str) -> WithJsonSchema:
+    """What editors are told; whether it really is one, only the validator knows."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+Span = Annotated[timedelta, BeforeValidator(span), _looks(rf"^{SPELLING}$")]
+Lasting = Annotated[Span, AfterValidator(_lasting)]
+Day = Annotated[date, BeforeValidator(_day), _looks(r"^\d{4}-\d{2}-\d{2}$")]
+LocalTime = Annotated[str, BeforeValidator(_local), _looks(r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}$")]
+Effective = Annotated[str, BeforeValidator(_effective), _looks(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2})?$")]
 """A local day, from its midnight on, or a local date and time."""
 Zone = Annotated[str, AfterValidator(_zone)]
-Wall = Annotated[str, BeforeValidator(_wall)]
+Wall = Annotated[str, BeforeValidator(_wall), _looks(r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 WallStart = Annotated[Wall, AfterValidator(_no_end)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,30}$")]
@@ -131,7 +144,7 @@ ProbesName = Annotated[Name, To("set of probes")]
 ChecklistName = Annotated[Name, To("checklist")]
 ChangeName = Annotated[Name, To("change type")]
 """`emergency` too, where the policy knows emergencies."""
-PathName = Annotated[str, BeforeValidator(_arrow), To("path")]
+PathName = Annotated[str, BeforeValidator(_arrow), To("path"), _looks("(→|->)")]
 """`stage→prod`."""
 
 

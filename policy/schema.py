@@ -231,17 +231,6 @@ class Path(Part):
 # The whole ----------------------------------------------------------------------------------------------------------
 
 
-class Change(Part):
-    """One version of this file, for people who live by it."""
-
-    version: Text = Field(description="Which")
-    effective: Effective = Field(description="From when on it decides, in the policy's zone")
-    summary: Text = Field(description="What changed")
-    rationale: Text = Field(description="Why")
-    migration: str = Field(default="", description="What people must do")
-    deprecates: tuple[Deprecation, ...] = Field(default=(), description="What goes")
-
-
 class Deprecation(Part):
     """Something that goes: people who still use it are told."""
 
@@ -256,6 +245,17 @@ class Deprecation(Part):
             message = "works_until comes before adopt_until"
             raise ValueError(message)
         return self
+
+
+class Change(Part):
+    """One version of this file, for people who live by it."""
+
+    version: Text = Field(description="Which")
+    effective: Effective = Field(description="From when on it decides, in the policy's zone")
+    summary: Text = Field(description="What changed")
+    rationale: Text = Field(description="Why")
+    migration: str = Field(default="", description="What people must do")
+    deprecates: tuple[Deprecation, ...] = Field(default=(), description="What goes")
 
 
 class Convention(Part):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
 
 from policy.part import CalendarName, Day, LocalTime, Part, Wall, WallStart, Zone
 
@@ -72,6 +74,23 @@ class MonthEnd(Part):
         return self
 
 
+_BESIDE = re.compile(r"(?!.*(?:^|/)\.\.(?:/|$))[\w.][\w./-]*")
+"""A way down from a folder, never up."""
+
+
+def _misplaced(key: str, says: str) -> PydanticCustomError:
+    return PydanticCustomError("misplaced", "{key}: {says}", {"key": key, "says": says})
+
+
+class Unreadable(Exception):
+    """The file of a calendar is not there, or not the one that is meant."""
+
+    def __init__(self, key: str, says: str) -> None:
+        super().__init__(says)
+        self.key = key
+        """Of `Calendar`: where the mistake is."""
+
+
 class Calendar(Part):
     """Holidays, written out and reviewed; never worked out at the time of a decision."""
 
@@ -80,6 +99,39 @@ class Calendar(Part):
         default=None, pattern=r"^[0-9a-f]{64}$", description="Of that file's bytes, so that this file names them"
     )
     days: dict[Day, str] = Field(default={}, description="Local days and what they are called; or else `file`")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, said: object, info: ValidationInfo) -> object:
+        """With the days of its file, where whoever reads the policy said how to read one.
+
+        `context["calendar"](file, sha256)` answers with its days, or raises `Unreadable`.
+        """
+        if not isinstance(said, dict) or "file" not in said:
+            return said
+        file, sha256 = said["file"], said.get("sha256")
+        if "days" in said:
+            raise _misplaced("days", "the days stand in its file; give either file and sha256, or days")
+        if not isinstance(file, str) or file.startswith("/") or not _BESIDE.fullmatch(file):
+            raise _misplaced("file", f"write the name of a file beside the policy or below, not {file!r}")
+        if not isinstance(sha256, str):
+            raise _misplaced("sha256", "is missing; whoever reviews the file writes its SHA-256 here")
+        read = (info.context or {}).get("calendar")
+        if read is None:
+            raise _misplaced("file", "cannot be looked at here; only the days that stand in the policy itself can")
+        try:
+            return {**said, "days": read(file, sha256)}
+        except Unreadable as error:
+            raise _misplaced(error.key, str(error)) from error
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.file is None and self.sha256 is not None:
+            raise _misplaced("sha256", "is of a file; name it under file")
+        if not self.days:
+            message = "it has no days; give days, or file and sha256"
+            raise ValueError(message)
+        return self
 
     def dates(self, name: str) -> Dates:
         """All of its days as one rule with that name."""
