@@ -12,6 +12,7 @@ from policy.evidence import Changes
 from policy.finding import Finding, not_applicable, unknown
 from policy.gates import Gate, When
 from policy.glob import first_like, like
+from policy.kept import kept
 from policy.model import Unknown
 
 SEVERITY = "severity"
@@ -37,7 +38,7 @@ def _where(name: str, when: When, case: Case) -> Finding | None:
     if when.labels or when.files or when.branches:
         if isinstance(changes, Unknown):
             doubt = changes.why
-        elif _true_of(when, changes):
+        elif _true_of(changes, when):
             return None
         else:
             doubt = doubt or _unseen(when, changes)
@@ -48,13 +49,14 @@ def _where(name: str, when: When, case: Case) -> Finding | None:
     return not_applicable(name, "it applies to changes with {}", _Sought(when))
 
 
-def _true_of(when: When, changes: Changes) -> bool:
+@kept
+def _true_of(changes: Changes, when: When) -> bool:
     if when.labels:
         wanted = _folded(when.labels)
         for pull_request in changes.pull_requests:
             if pull_request.labels and not wanted.isdisjoint(_folded(pull_request.labels)):
                 return True
-    if when.files and _any_like(changes.files, when.files):
+    if first_like(changes.files, when.files) is not None:
         return True
     return bool(when.branches and changes.branch) and like(changes.branch, when.branches)
 
@@ -79,11 +81,6 @@ class _Sought(NamedTuple):
             ("a branch like", self.when.branches),
         )
         return ", or ".join(f"{kind} {wording.listed(words, 'or')}" for kind, words in kinds if words)
-
-
-@lru_cache(maxsize=512)
-def _any_like(files: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
-    return first_like(files, patterns) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -92,7 +92,7 @@ class Commit:
     """Its signature was verified by the host."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Changes:
     """Everything between what serves and the candidate."""
 

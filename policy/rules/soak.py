@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from policy import wording
 from policy.case import Case
@@ -20,13 +22,28 @@ def soaked(name: str, gate: SoakGate, case: Case) -> Finding:
     since = _since(name, gate, case)
     if isinstance(since, Finding):
         return since
-    what = "{} has served it for {}" if gate.measure == "candidate" else "nothing changed in {} for {}"
-    ends, served, wanted = since + gate.lasts, wording.For(case.at - since), wording.For(gate.lasts)
-    began = wording.At(since, case.zone)
+    ends = since + gate.lasts
     if case.at >= ends:
-        return met(name, what + " since {}; {} are required", gate.environment, served, began, wanted)
+        return met(name, "{}", _Lasted(gate, since, case.at, case.zone))
     remedy = Remedy(RemedyKind.WAIT, f"wait until {wording.instant(ends, case.zone)}", at=ends)
-    return unmet(name, what + " of {}, since {}", gate.environment, served, wanted, began, remedies=(remedy,))
+    return unmet(name, "{}", _Lasted(gate, since, case.at, case.zone), remedies=(remedy,))
+
+
+class _Lasted(NamedTuple):
+    """For how long, of how long: `stage has served it for 23 h 59 min of 24 h, since Sun 1 Mar 2026 10:00 CET`."""
+
+    gate: SoakGate
+    since: datetime
+    at: datetime
+    zone: ZoneInfo
+
+    def __str__(self) -> str:
+        place, wanted = self.gate.environment, wording.lasting(self.gate.lasts)
+        what = f"{place} has served it" if self.gate.measure == "candidate" else f"nothing changed in {place}"
+        lasted, since = wording.lasting(self.at - self.since), wording.instant(self.since, self.zone)
+        if self.at - self.since >= self.gate.lasts:
+            return f"{what} for {lasted} since {since}; {wanted} are required"
+        return f"{what} for {lasted} of {wanted}, since {since}"
 
 
 def _since(name: str, gate: SoakGate, case: Case) -> datetime | Finding:

@@ -76,6 +76,9 @@ def test_a_scanner_that_did_not_answer_is_named_and_blocks() -> None:
     assert seen(finding) == (UNKNOWN, "no answer from snyk")
     (remedy,) = finding.remedies
     assert remedy.says == "snyk answers, and no more are open than may be"
+    both = judged(NO_HIGH, seeing(alerts={}, alerts_at=NOW))
+    assert both.reason == "no answer from dependabot and snyk"
+    assert [remedy.says for remedy in both.remedies] == ["dependabot and snyk answer, and no more are open than may be"]
     assert seen(judged(NO_HIGH, seeing(alerts=GONE))) == (UNKNOWN, "it does not answer")
     assert seen(judged(NO_HIGH, seeing())) == (UNKNOWN, "nobody looked")
 
@@ -97,6 +100,9 @@ def test_a_stale_list_is_mended_only_by_one_that_knows_of_nothing_too_much() -> 
     assert remedy.says == "alerts are listed again, and no more are open than may be"
 
 
-def test_of_many_findings_the_first_eight_are_named() -> None:
-    finding = judged(NO_HIGH, found({"high": tuple(f"G{each}" for each in range(11))}, {}))
-    assert finding.reason == "11 high open, 0 allowed: G0, G1, G2, G3, G4, G5, G6, G7 and 3 more"
+@pytest.mark.parametrize(
+    ("number", "names"), [(8, "G0, G1, G2, G3, G4, G5, G6 and G7"), (11, "G0, G1, G2, G3, G4, G5, G6, G7 and 3 more")]
+)
+def test_of_many_findings_the_first_eight_are_named(number: int, names: str) -> None:
+    finding = judged(NO_HIGH, found({"high": tuple(f"G{each}" for each in range(number))}, {}))
+    assert finding.reason == f"{number} high open, 0 allowed: {names}"
