@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from policy import windows, wording
+from policy import freezes, windows, wording
 from policy.case import Case
 from policy.document import ExceptionKind
 from policy.exceptions import doubted, waivers
@@ -18,7 +18,7 @@ from policy.judge import Judging, judge
 from policy.model import AccountKind, Human, Person, Unknown
 from policy.rulebook import Rule
 from policy.rules.approval import APPROVALS
-from policy.rules.freeze import NO_FREEZE, in_scope
+from policy.rules.freeze import NO_FREEZE
 from policy.rules.window import WINDOW
 from policy.votes import Count, agreement, counted
 
@@ -377,28 +377,36 @@ def _closes(judging: Judging) -> tuple[datetime, str] | None:
 
 
 def _closing(judging: Judging) -> Iterator[tuple[datetime, str]]:
-    case = judging.case
-    facts, at = case.facts, case.at
-    standing = {rule.requires: judging.finding(place) for place, rule in enumerate(judging.rules)}
-    met = {rule for rule, finding in standing.items() if finding.standing is Standing.MET}
+    """All that is open and will close, whatever comes first."""
+    case, findings = judging.case, judging.findings()
+    met = {finding.rule for finding in findings if finding.standing is Standing.MET}
     if WINDOW in met and case.path is not None and case.path.gates.window is not None:
-        change = windows.named(case.policy, case.path.gates.window).next_change(at)
+        change = windows.named(case.policy, case.path.gates.window).next_change(case.at)
         if change is not None:
             yield change, "the window closes"
-    if NO_FREEZE in met and not isinstance(facts.freezes, Unknown):
-        for freeze in in_scope(facts.freezes, case.question):
-            if freeze.starts_at > at and freeze.holds(freeze.starts_at):
-                yield freeze.starts_at, f"a freeze by {freeze.owner} begins"
-    for rule, finding in standing.items():
-        waiver = case.once(waivers).get(rule) if finding.standing is Standing.WAIVED else None
+    if NO_FREEZE in met:
+        yield from _freezing(case)
+    for finding in findings:
+        waiver = case.once(waivers).get(finding.rule) if finding.standing is Standing.WAIVED else None
         if waiver is not None and waiver.ends_at is not None:
             yield waiver.ends_at, f"{waiver.by} ends"
-    if APPROVALS in met:
-        lapse = _lapse(case)
-        if lapse is not None:
-            yield lapse, "the approvals lapse"
-    if facts.expires_at is not None:
-        yield facts.expires_at, "the request expires"
+    lapse = _lapse(case) if APPROVALS in met else None
+    if lapse is not None:
+        yield lapse, "the approvals lapse"
+    if case.facts.expires_at is not None:
+        yield case.facts.expires_at, "the request expires"
+
+
+def _freezing(case: Case) -> Iterator[tuple[datetime, str]]:
+    """Freezes that are coming."""
+    declared = () if isinstance(case.facts.freezes, Unknown) else case.facts.freezes
+    for freeze in freezes.in_scope(declared, case.question):
+        if freeze.starts_at > case.at and freeze.holds(freeze.starts_at):
+            yield freeze.starts_at, f"a freeze by {freeze.owner} begins"
+    for recurring in freezes.recurring(case.policy, case.question.place):
+        begins = None if recurring.schedule.is_open(case.at) else recurring.schedule.next_change(case.at)
+        if begins is not None:
+            yield begins, f"the freeze {recurring.says.name} begins"
 
 
 def _lapse(case: Case) -> datetime | None:

@@ -7,19 +7,18 @@ the instant of the transition; one that exists twice counts both times.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from itertools import pairwise
-from types import MappingProxyType
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from policy import wording
 from policy.document import Policy
 from policy.kept import kept
-from policy.timetable import Calendar, Interval, MonthEnd, Weekday, Weekly, Window, WindowRule
+from policy.timetable import Interval, MonthEnd, Weekday, Weekly, Window, WindowRule
 
 HORIZON = timedelta(days=400)
 """So far is looked for the next change."""
@@ -37,28 +36,27 @@ Minutes = tuple[tuple[int, int], ...]
 _WHOLE: Minutes = ((0, _DAY),)
 
 
-Calendars = Mapping[str, Calendar]
-NO_CALENDARS: Calendars = MappingProxyType({})
-
-
 @kept
 def named(policy: Policy, name: str) -> Schedule:
     """The window of that name, made ready once for as long as the policy is there."""
-    return schedule(policy.windows[name], policy.zone(), policy.calendars)
+    return schedule(policy.window(name), policy.zone())
 
 
-def schedule(window: Window, policy_zone: ZoneInfo, calendars: Calendars = NO_CALENDARS) -> Schedule:
-    """The window made ready to be asked; KeyError where it names a calendar that is not there."""
+def schedule(window: Window, policy_zone: ZoneInfo) -> Schedule:
+    """The window made ready to be asked; ValueError where its calendars are not written out (`with_calendars`)."""
     zone = ZoneInfo(window.timezone) if window.timezone else policy_zone
     always = window.allow is None
     allow, deny = window.allow or (), window.deny
+    if any(rule.holidays or (rule.month_end and rule.month_end.calendar) for rule in (*allow, *deny)):
+        message = "a calendar is not written out, so it is not known which days it closes"
+        raise ValueError(message)
     denied = _by_weekday(deny)
     allowed = tuple(_WHOLE for _ in _WEEKDAYS) if always else _by_weekday(allow)
     open_spans, closed_spans = _spans(allow, zone), _spans(deny, zone)
     return Schedule(
         zone=zone,
-        allowed_days=_Days.of(allow, calendars),
-        denied_days=_Days.of(deny, calendars),
+        allowed_days=_Days.of(allow),
+        denied_days=_Days.of(deny),
         hours=tuple(_less(a, d) for a, d in zip(allowed, denied, strict=True)),
         undenied=tuple(_less(_WHOLE, d) for d in denied),
         open_spans=open_spans,
@@ -190,14 +188,9 @@ class _Days:
     """Of those that were asked for: the days at their turns."""
 
     @classmethod
-    def of(cls, rules: tuple[WindowRule, ...], calendars: Calendars) -> _Days:
+    def of(cls, rules: tuple[WindowRule, ...]) -> _Days:
         dates = {day for rule in rules if rule.dates for day in rule.dates.days}
-        dates |= {day for rule in rules if rule.holidays is not None for day in calendars[rule.holidays].days}
-        turns = (
-            _Turn(turn, frozenset((*turn.holidays, *(calendars[turn.calendar].days if turn.calendar else ()))))
-            for turn in (rule.month_end for rule in rules)
-            if turn is not None
-        )
+        turns = (_Turn(rule.month_end, frozenset(rule.month_end.holidays)) for rule in rules if rule.month_end)
         return cls(frozenset(dates), tuple(turns))
 
     def has(self, day: date) -> bool:
@@ -357,7 +350,7 @@ def _rule_says(rule: WindowRule) -> str:
             return turn.name or _turn_says(turn)
         case WindowRule(dates=dates) if dates is not None:
             return dates.name or ", ".join(day.isoformat() for day in dates.days)
-    return f"holidays of {rule.holidays}"
+    return "nothing"
 
 
 def _days_say(days: tuple[Weekday, ...]) -> str:

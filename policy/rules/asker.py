@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from policy import wording
 from policy.case import Case
-from policy.facts import Facts
+from policy.facts import EMERGENCY, Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unmet
-from policy.model import AccountKind, Unknown
+from policy.model import AccountKind, Human, Unknown
+from policy.rules.expiry import asked_anew
+from policy.wording import Roles
 
 MAY_ASK = "may-ask"
 
@@ -19,29 +23,60 @@ _NOT_ONE_OF_US = {
 
 def may_ask(case: Case) -> Finding:
     """A human of ours, active, with a role that may ask for this deed."""
-    question, facts, policy = case.question, case.facts, case.policy
-    who, roles = facts.asked_by, getattr(policy.may, question.deed.value)
+    who, roles = case.facts.asked_by, _roles(case)
     if who.kind is not AccountKind.HUMAN:
-        return unmet(MAY_ASK, f"{who.name} {_NOT_ONE_OF_US[who.kind]}")
+        return unmet(MAY_ASK, "{} {}", who.name, _NOT_ONE_OF_US[who.kind], remedies=_others(case, roles))
     if who.human is None:
-        remedy = Remedy(RemedyKind.ROLE, "link the account to a human under people in the policy")
-        return unmet(MAY_ASK, f"{who.name}'s account is linked to nobody that the policy knows", remedies=(remedy,))
+        says = "{}'s account is linked to nobody that the policy knows"
+        return unmet(MAY_ASK, says, who.name, remedies=(*_linked(case, roles), *_others(case, roles)))
     if not who.active:
-        return unmet(MAY_ASK, f"{who.name} is not active any more")
-    held = sorted(who.roles & set(roles))
-    if held:
-        return met(MAY_ASK, f"{who.name} is {wording.listed(map(wording.role, held))}")
-    wanted = wording.listed(map(wording.role, roles), "or")
-    reason = f"{who.name} is no {wanted}" if roles else f"nobody may {question.deed.value}: the policy names no role"
-    return unmet(MAY_ASK, reason, remedies=_others(facts, roles))
+        return unmet(MAY_ASK, "{} is not active any more", who.name, remedies=_others(case, roles))
+    if not who.roles.isdisjoint(roles):
+        held = tuple([role for role in roles if role in who.roles])
+        return met(MAY_ASK, "{} is {}", who.name, Roles(held, "and"))
+    if not roles:
+        deed = "ask for an emergency" if case.question.change == EMERGENCY else case.question.deed
+        return unmet(MAY_ASK, "nobody may {}: the policy names no role", deed)
+    return unmet(MAY_ASK, "{} is no {}", who.name, Roles(roles), remedies=_others(case, roles))
 
 
-def _others(facts: Facts, roles: tuple[str, ...]) -> tuple[Remedy, ...]:
-    """Who could ask instead, as far as is known."""
+def _roles(case: Case) -> tuple[str, ...]:
+    """Those that may ask for it."""
+    may, question = case.policy.may, case.question
+    roles: tuple[str, ...] = may.emergency if question.change == EMERGENCY else getattr(may, question.deed)
+    return roles
+
+
+def _linked(case: Case, roles: tuple[str, ...]) -> tuple[Remedy, ...]:
+    """The account is made known as that of somebody who may."""
     if not roles:
         return ()
-    people = {} if isinstance(facts.people, Unknown) else facts.people
-    able = tuple(sorted(human for human, person in people.items() if person.active and person.roles & set(roles)))
     wanted = wording.listed(map(wording.role, roles), "or")
-    says = f"somebody who is {wanted} asks" + (f": {wording.listed(able, 'or')}" if able else "")
-    return (Remedy(RemedyKind.ROLE, says, able),)
+    says = f"link the account to a human under people in the policy who is {wanted}"
+
+    def applied(facts: Facts) -> Facts:
+        known = replace(facts.asked_by, human=Human(facts.asked_by.account), roles=frozenset(roles))
+        return asked_anew(case)(replace(facts, asked_by=known))
+
+    return (Remedy(RemedyKind.ROLE, says, applied=applied),)
+
+
+def _others(case: Case, roles: tuple[str, ...]) -> tuple[Remedy, ...]:
+    """Who could ask instead; nothing where there is nobody, or nobody knows."""
+    people = {} if isinstance(case.facts.people, Unknown) else case.facts.people
+    able = tuple(
+        human
+        for human, person in sorted(people.items())
+        if person.active and person.kind is AccountKind.HUMAN and not person.roles.isdisjoint(roles)
+    )
+    if not able:
+        return ()
+    wanted = wording.listed(map(wording.role, roles), "or")
+
+    def applied(facts: Facts) -> Facts:
+        agreed = {vote.voter.human for vote in facts.votes}
+        asks = next((human for human in able if human not in agreed), able[0])
+        return asked_anew(case)(replace(facts, asked_by=people[asks]))
+
+    says = f"somebody who is {wanted} asks: {wording.listed(able, 'or')}"
+    return (Remedy(RemedyKind.ROLE, says, able, applied=applied),)

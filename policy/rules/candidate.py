@@ -2,50 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from policy.case import Case
+from policy.facts import Candidate, Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
-from policy.model import Unknown, short
+from policy.model import Sha, Unknown, short
+from policy.rules.expiry import asked_anew
 
 SAME_DIGEST = "same-digest"
 SOMETHING_TO_PROMOTE = "something-to-promote"
 COMMIT_KNOWN = "commit-known"
 
+SOME_COMMIT = Sha("0" * 40)
+"""Stands for one that is not known yet, where a remedy is tried."""
+
 
 def same_digest(case: Case) -> Finding:
     """The source environment serves the candidate's digest right now: nothing was built anew, nothing slipped in."""
-    question, facts = case.question, case.facts
-    if isinstance(facts.candidate, Unknown):
-        return unknown(SAME_DIGEST, facts.candidate.why)
-    if isinstance(facts.source_serving, Unknown):
-        return unknown(SAME_DIGEST, facts.source_serving.why)
-    wanted, serves = facts.candidate.digest, facts.source_serving.digest
-    if wanted == serves:
-        return met(SAME_DIGEST, f"{question.source} serves {short(serves)}")
-    remedy = Remedy(RemedyKind.EVIDENCE, f"ask again for what {question.source} serves")
-    return unmet(
-        SAME_DIGEST, f"{short(wanted)} is not what {question.source} serves ({short(serves)})", remedies=(remedy,)
-    )
+    source, candidate, serving = case.question.source, case.facts.candidate, case.facts.source_serving
+    if isinstance(candidate, Unknown):
+        return unknown(SAME_DIGEST, "{}", candidate.why)
+    if isinstance(serving, Unknown):
+        return unknown(SAME_DIGEST, "{}", serving.why)
+    if candidate.digest == serving.digest:
+        return met(SAME_DIGEST, "{} serves {}", source, short(serving.digest))
+    served = Candidate(serving.digest, serving.commit or SOME_COMMIT)
+
+    def applied(facts: Facts) -> Facts:
+        return asked_anew(case)(replace(facts, candidate=served))
+
+    remedy = Remedy(RemedyKind.EVIDENCE, f"ask again for what {source} serves", applied=applied)
+    says, digests = "{} is not what {} serves ({})", (short(candidate.digest), source, short(serving.digest))
+    return unmet(SAME_DIGEST, says, *digests, remedies=(remedy,))
 
 
 def something_to_promote(case: Case) -> Finding:
     """The target environment serves something else."""
-    question, facts = case.question, case.facts
-    if isinstance(facts.candidate, Unknown):
-        return unknown(SOMETHING_TO_PROMOTE, facts.candidate.why)
-    if isinstance(facts.target_serving, Unknown):
-        return unknown(SOMETHING_TO_PROMOTE, facts.target_serving.why)
-    serves = facts.target_serving.digest
-    if facts.candidate.digest == serves:
-        return unmet(SOMETHING_TO_PROMOTE, f"{question.target} already serves {short(serves)}")
-    return met(SOMETHING_TO_PROMOTE, f"{question.target} serves {short(serves)}")
+    target, candidate, serving = case.question.target, case.facts.candidate, case.facts.target_serving
+    if isinstance(candidate, Unknown):
+        return unknown(SOMETHING_TO_PROMOTE, "{}", candidate.why)
+    if isinstance(serving, Unknown):
+        return unknown(SOMETHING_TO_PROMOTE, "{}", serving.why)
+    if candidate.digest == serving.digest:
+        return unmet(SOMETHING_TO_PROMOTE, "{} already serves {}", target, short(serving.digest))
+    return met(SOMETHING_TO_PROMOTE, "{} serves {}", target, short(serving.digest))
 
 
 def commit_known(case: Case) -> Finding:
     """It is recorded which commit the digest was built from."""
-    facts = case.facts
-    if isinstance(facts.candidate, Unknown):
-        return unknown(COMMIT_KNOWN, facts.candidate.why)
-    if isinstance(facts.candidate.commit, Unknown):
-        remedy = Remedy(RemedyKind.EVIDENCE, f"record which commit {short(facts.candidate.digest)} was built from")
-        return unknown(COMMIT_KNOWN, facts.candidate.commit.why, remedies=(remedy,))
-    return met(COMMIT_KNOWN, f"{short(facts.candidate.digest)} was built from {short(facts.candidate.commit)}")
+    candidate = case.facts.candidate
+    if isinstance(candidate, Unknown):
+        return unknown(COMMIT_KNOWN, "{}", candidate.why)
+    digest, commit = candidate.digest, candidate.commit
+    if isinstance(commit, Unknown):
+
+        def applied(facts: Facts) -> Facts:
+            return replace(facts, candidate=Candidate(digest, SOME_COMMIT))
+
+        says = f"record which commit {short(digest)} was built from"
+        remedy = Remedy(RemedyKind.EVIDENCE, says, applied=applied)
+        return unknown(COMMIT_KNOWN, "{}", commit.why, remedies=(remedy,))
+    return met(COMMIT_KNOWN, "{} was built from {}", short(digest), short(commit))

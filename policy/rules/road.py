@@ -5,27 +5,31 @@ from __future__ import annotations
 from policy import wording
 from policy.case import Case
 from policy.finding import Finding, met, unmet
+from policy.wording import All
 
 ALLOWED_PATH = "allowed-path"
 
 
 def allowed_path(case: Case) -> Finding:
     """There is a path for this service from there to here, and it has a place at both ends."""
-    question, policy = case.question, case.policy
+    question, policy, path = case.question, case.policy, case.path
     service = policy.services.get(question.service)
     if service is None:
-        known = wording.listed(policy.services)
-        return unmet(ALLOWED_PATH, f"no service {question.service}; there are {known}")
-    name = f"{question.source or 'nowhere'}→{question.target}"
-    path = case.path
+        return unmet(ALLOWED_PATH, "no service {}; there are {}", question.service, All(tuple(policy.services)))
     if path is None:
-        same = [other for other in policy.paths if other.name == name]
-        if same:
-            others = wording.listed(word for other in same for word in other.services or ())
-            return unmet(ALLOWED_PATH, f"{name} is not for {question.service}; it is for {others}")
-        onwards = [p.target for p in policy.paths if p.source == question.source and p.serves(question.service)]
-        return unmet(ALLOWED_PATH, f"no path {name}; allowed from {question.source}: {', '.join(onwards) or 'none'}")
+        return unmet(ALLOWED_PATH, "{}", _no_path(case))
     homeless = [end for end in (path.source, path.target) if end not in service.cloud_run]
     if homeless:
-        return unmet(ALLOWED_PATH, f"{question.service} has no Cloud Run service in {wording.listed(homeless)}")
-    return met(ALLOWED_PATH, f"{name} is a path for {question.service}")
+        return unmet(ALLOWED_PATH, "{} has no Cloud Run service in {}", question.service, All(tuple(homeless)))
+    return met(ALLOWED_PATH, "{} is a path for {}", path.name, question.service)
+
+
+def _no_path(case: Case) -> str:
+    question, policy = case.question, case.policy
+    name = f"{question.source or 'nowhere'}→{question.target}"
+    same = [other for other in policy.paths if other.name == name]
+    if same:
+        others = wording.listed(word for other in same for word in other.services or ())
+        return f"{name} is not for {question.service}; it is for {others}"
+    onwards = [p.target for p in policy.paths if p.source == question.source and p.serves(question.service)]
+    return f"no path {name}; allowed from {question.source}: {', '.join(onwards) or 'none'}"

@@ -20,7 +20,7 @@ class _Hours(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return windows.says(self.policy.windows[self.name], self.policy.zone())
+        return windows.says(self.policy.window(self.name), self.policy.zone())
 
 
 def within_window(case: Case) -> Finding:

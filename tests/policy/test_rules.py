@@ -290,12 +290,11 @@ def test_a_path_that_asks_for_little_says_what_it_does_not_ask_for() -> None:
     decision = judged(but(freezes=(freeze(-HOUR, HOUR),), votes=()), to_stage, at=NOW + timedelta(days=5))
     standings = {finding.rule: finding.reason for finding in decision.findings if finding.standing is NA}
     assert standings == {
-        "required-checks": "dev→stage requires no checks",
-        "soak": "dev→stage requires no soak",
         "window": "dev→stage may start at any time",
         "second-person": "dev→stage needs nobody's agreement",
         "approvals": "dev→stage needs nobody's agreement",
     }
+    assert {finding.rule for finding in decision.findings}.isdisjoint({"required-checks", "soak"})
     assert blockers(decision) == ["not-expired"]
 
 
@@ -342,10 +341,8 @@ def test_those_who_can_agree_are_named() -> None:
 
 def test_a_rejection_says_who_can_take_it_back() -> None:
     finding = found("approvals", judged(but(votes=(vote(OMAR, Verdict.REJECT, reason="no"),))))
-    assert remedies(finding) == [
-        (RemedyKind.APPROVE, "olga can agree", ("olga",)),
-        (RemedyKind.APPROVE, "omar withdraws the rejection", ("omar",)),
-    ]
+    says = "omar withdraws the rejection and olga can agree"
+    assert remedies(finding) == [(RemedyKind.APPROVE, says, ("omar", "olga"))]
 
 
 def test_too_few_people_for_the_slots_is_said_before_anybody_waits() -> None:

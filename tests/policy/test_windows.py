@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.timetable import Calendar, Window
+from policy.timetable import Calendar, Window, with_calendars
 from policy.windows import Schedule, named, says, schedule
 from tests.policy.good import POLICY
 
@@ -260,7 +260,7 @@ HOLIDAYS = {"DE-BE": Calendar.model_validate({"days": {"2026-12-24": "Christmas 
 
 
 def test_the_days_of_a_calendar_are_whole_local_days() -> None:
-    it = schedule(window("Europe/Berlin", None, [{"holidays": "DE-BE"}]), ELSEWHERE, HOLIDAYS)
+    it = ready(with_calendars(window("Europe/Berlin", None, [{"holidays": "DE-BE"}]), HOLIDAYS))
     tick = timedelta(microseconds=1)
     begins, over = moment("2026-12-23T23:00:00Z"), moment("2026-12-24T23:00:00Z")
     assert [it.is_open(at) for at in (begins - tick, begins, over - tick, over)] == [True, False, False, True]
@@ -270,13 +270,14 @@ def test_the_days_of_a_calendar_are_whole_local_days() -> None:
 @pytest.mark.parametrize(("calendar", "closes"), [("DE-BE", "2026-12-28T23:00:00Z"), (None, "2026-12-29T23:00:00Z")])
 def test_business_days_at_the_turn_of_a_month_leave_a_calendars_days_out(calendar: str | None, closes: str) -> None:
     turn = {"month_end": {"last_business_days": 2, "calendar": calendar}}
-    it = schedule(window("Europe/Berlin", None, [turn]), ELSEWHERE, HOLIDAYS)
+    it = ready(with_calendars(window("Europe/Berlin", None, [turn]), HOLIDAYS))
     assert it.next_change(moment("2026-12-10T00:00:00Z")) == moment(closes)
 
 
-def test_a_calendar_that_is_not_there_is_no_calendar_without_days() -> None:
-    with pytest.raises(KeyError):
-        schedule(window("UTC", None, [{"holidays": "FR"}]), ELSEWHERE, HOLIDAYS)
+@pytest.mark.parametrize("rule", [{"holidays": "FR"}, {"month_end": {"last_business_days": 1, "calendar": "FR"}}])
+def test_a_calendar_that_nobody_wrote_out_is_no_calendar_without_days(rule: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not written out"):
+        ready(window("UTC", None, [rule]))
 
 
 def test_a_policys_window_is_made_ready_once_for_each_policy() -> None:
@@ -304,7 +305,10 @@ def test_a_window_without_a_zone_uses_the_policys() -> None:
             "move, 2026-02-01 00:00 to 2026-02-02 00:00 (UTC)",
         ),
         (window("UTC", None, [{"dates": {"days": ["2026-12-24"]}}]), "always, but not 2026-12-24 (UTC)"),
-        (window("UTC", None, [{"holidays": "DE-BE"}]), "always, but not holidays of DE-BE (UTC)"),
+        (
+            with_calendars(window("UTC", None, [{"holidays": "DE-BE"}]), HOLIDAYS),
+            "always, but not holidays (DE-BE) (UTC)",
+        ),
     ],
 )
 def test_a_window_says_in_words_when_it_is_open(it: Window, expected: str) -> None:
