@@ -257,7 +257,7 @@ class _Table(NamedTuple):
             and human not in self.rejecting
             and human != mine.human
             and person.account != mine.account
-            and not _nobody(person)
+            and not not_ours(person)
         )
 
     def willing(self) -> Able:
@@ -460,7 +460,7 @@ def _why_not(
 ) -> str:
     """Why the vote is not valid; empty: it is."""
     voter = vote.voter
-    not_a_voter = _nobody(voter)
+    not_a_voter = not_ours(voter)
     if not_a_voter:
         return not_a_voter
     human = voter.human
@@ -485,11 +485,11 @@ def _why_not(
     now = people.get(human)
     if now is None:
         return "holds none of the roles any more"
-    return _nobody(now)
+    return not_ours(now)
 
 
-def _nobody(person: Person) -> str:
-    """Why that person can agree to nothing; empty: a human of ours."""
+def not_ours(person: Person) -> str:
+    """Why that person can agree to nothing, after their name; empty: an active human of ours."""
     match person.kind:
         case AccountKind.HUMAN:
             return "" if person.active else "is not active any more"

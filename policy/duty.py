@@ -1,0 +1,104 @@
+"""What is owed after the fact, by when, and who may settle it?"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+
+from policy import wording
+from policy.document import Duty, Policy
+from policy.facts import ExceptionRecord, Obligation
+from policy.model import Human, Person, Place
+from policy.votes import not_ours
+
+SATURDAY = 5
+
+
+def due_at(duty: Duty, at: datetime, policy: Policy) -> datetime:
+    """By when it is due if it begins at `at`: so long after, or at that hour of a later business day, UTC.
+
+    Business days are Monday to Friday but for every day of the policy's calendars. The first that counts is the day
+    after; with none to wait for it is due on the same day, or on the next business day where that is no such day or its
+    hour has passed.
+    """
+    if duty.within is not None:
+        return at + duty.within
+    zone = policy.zone()
+    holidays = frozenset(day for calendar in policy.calendars.values() for day in calendar.days)
+    hours, minutes = map(int, duty.by.split(":"))
+
+    def works(day: date) -> bool:
+        return day.weekday() < SATURDAY and day not in holidays
+
+    def hour_of(day: date) -> datetime:
+        midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+        return (midnight + timedelta(hours=hours, minutes=minutes)).astimezone(UTC)
+
+    day, left = at.astimezone(zone).date(), duty.business_days or 0
+    while left or not works(day) or hour_of(day) <= at:
+        day += timedelta(days=1)
+        left -= 1 if left and works(day) else 0
+    return hour_of(day)
+
+
+def of_exception(record: ExceptionRecord, policy: Policy) -> tuple[Obligation, ...]:
+    """What becomes owed once it is granted; whoever asked for it or granted it took part."""
+    kind = policy.exceptions.get(record.kind)
+    if kind is None or record.granted_at is None:
+        return ()
+    place = Place(record.service or "", record.environment)
+    takers = (person.human for person in (record.asked_by, *record.granted_by))
+    return _owed(kind.owes, record.id, place, record.granted_at, takers, policy)
+
+
+def of_emergency(
+    id: str, place: Place, began_at: datetime, takers: Iterable[Person], policy: Policy
+) -> tuple[Obligation, ...]:
+    """What becomes owed once a change begins under that emergency."""
+    duties = () if policy.emergency is None else policy.emergency.owes
+    return _owed(duties, id, place, began_at, (person.human for person in takers), policy)
+
+
+def _owed(
+    duties: Iterable[Duty],
+    about: str,
+    place: Place,
+    began_at: datetime,
+    takers: Iterable[Human | None],
+    policy: Policy,
+) -> tuple[Obligation, ...]:
+    """The same each time it is worked out, ids too."""
+    took_part = frozenset(human for human in takers if human is not None)
+    return tuple(
+        Obligation(
+            id=f"O-{hashlib.sha256(f'{about} {number} {duty.kind}'.encode()).hexdigest()[:8]}",
+            kind=duty.kind,
+            about=about,
+            service=place.service or None,
+            environment=place.environment,
+            owner=duty.owner,
+            due_at=due_at(duty, began_at, policy),
+            says=duty.says,
+            takers=took_part if duty.by_others else frozenset(),
+            blocks=duty.blocks,
+        )
+        for number, duty in enumerate(duties)
+    )
+
+
+def overdue(obligation: Obligation, at: datetime) -> bool:
+    """Whether its last instant has come and nobody settled it."""
+    return at >= obligation.due_at and (obligation.settled_at is None or at < obligation.settled_at)
+
+
+def why_not(obligation: Obligation, person: Person) -> str:
+    """Why that person cannot settle it, after their name; empty: they can."""
+    nobody = not_ours(person)
+    if nobody or person.human is None:
+        return nobody or "is linked to nobody that the policy knows"
+    if person.human in obligation.takers:
+        return "took part, so cannot settle it"
+    if obligation.owner in person.roles or obligation.owner == person.human:
+        return ""
+    return f"is no {wording.role(obligation.owner)}"

@@ -1,0 +1,69 @@
+"""Is every item of the list done?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from policy import wording
+from policy.case import Case
+from policy.finding import BLOCKING, Finding, Standing, met, unknown
+from policy.gates import ChecklistGate, Item
+from policy.model import Unknown
+from policy.rules.attest import APPROVER, REQUESTER, stating
+from policy.votes import counted
+
+GATE, EITHER = "gate", "either"
+
+
+def all_done(name: str, gate: ChecklistGate, case: Case) -> Finding:
+    """Each item is ticked: by the gate that it names, as that stands in this very case, or by the people it names.
+
+    People tick `CHECKLIST.ITEM`. What a gate ticks, people cannot.
+    """
+    items = case.policy.checklists[gate.checklist]
+    count = case.once(counted) if any(item.by in {APPROVER, EITHER} for item in items) else None
+    agreed = frozenset[str]() if count is None or isinstance(count, Unknown) else count.confirmed
+    undone: list[_Undone] = []
+    for item in items:
+        tick = f"{gate.checklist}.{item.id}"
+        if item.by == GATE:
+            finding = case.finding(item.gate or "")
+            if finding.standing in BLOCKING:
+                undone.append(_Undone(item, tick, finding))
+        elif not _ticked(item, tick, case.facts.confirmed, agreed):
+            if isinstance(count, Unknown) and item.by == APPROVER:
+                return unknown(name, "{}", count.why)
+            undone.append(_Undone(item, tick))
+    if not undone:
+        return met(name, "all {} items are done", len(items))
+    people = [one for one in undone if one.finding is None]
+    unsure = all(one.finding is not None and one.finding.standing is Standing.UNKNOWN for one in undone)
+    asked = tuple(one.tick for one in people if one.item.by != APPROVER)
+    by_them = tuple(one.tick for one in people if one.item.by == APPROVER)
+    what = wording.listed(one.item.text for one in people)
+    remedies = stating(case, asked, by_them, f"that this is done: {what}") if people else ()
+    says = "{} of {} items are not done: " + "; ".join(["{}"] * len(undone))
+    standing = Standing.UNKNOWN if unsure else Standing.UNMET
+    waits = bool(remedies) and not asked and len(people) == len(undone)
+    return Finding(name, standing, says, (len(undone), len(items), *undone), remedies, waits)
+
+
+def _ticked(item: Item, tick: str, stated: frozenset[str], agreed: frozenset[str]) -> bool:
+    return (tick in stated and item.by != APPROVER) or (tick in agreed and item.by != REQUESTER)
+
+
+class _Undone(NamedTuple):
+    """An item that is not done, and why or who ticks it."""
+
+    item: Item
+    tick: str
+    finding: Finding | None = None
+    """What its gate found."""
+
+    def __str__(self) -> str:
+        if self.finding is not None:
+            return f"{self.item.text} ({self.finding.rule}: {self.finding.reason})"
+        whose = {REQUESTER: "whoever asked", APPROVER: "somebody who agrees"}
+        return (
+            f"{self.item.text} ({whose.get(self.item.by, 'whoever asked, or somebody who agrees,')} states {self.tick})"
+        )
