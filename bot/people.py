@@ -21,6 +21,9 @@ from policy.model import AccountKind, Human, Person
 USER_LASTS = timedelta(seconds=30)
 GROUP_LASTS = timedelta(seconds=60)
 """Ours. usergroups.users.list may be asked 20 times a minute (tier 2).  https://docs.slack.dev/apis/web-api/rate-limits"""
+MANY = 25
+"""Ours: more people than that are looked up in the list of everybody (tier 2, by the page), not one by one (tier 4)."""
+PAGE = 1000  # https://docs.slack.dev/reference/methods/users.list#arguments
 ANSWER_SECONDS = 5.0
 
 _ACCOUNT = re.compile(r"slack:(?P<team>[TE][A-Z0-9]+)/(?P<user>[A-Z0-9]+)")
@@ -81,6 +84,8 @@ class SlackPeople:
         self._policies = policies
         self._users = _Remembered(self._fetch_user, USER_LASTS, clock)
         self._groups = _Remembered(self._fetch_group, GROUP_LASTS, clock)
+        self._linked = _Remembered(self._fetch_linked, USER_LASTS, clock)
+        """Under the workspace: everybody whom the policy knows."""
 
     async def person(self, account: str) -> Person:
         """Who that is now. `Rejected`: Slack knows no such account. `Unavailable`: it cannot be told now."""
@@ -95,26 +100,27 @@ class SlackPeople:
     async def holders(self, roles: Sequence[str]) -> Mapping[Human, Person]:
         """Everybody with a Slack account who holds one of these roles now: active people of this workspace."""
         policy = self._policies.current().policy
-        members = [member for role in roles if role in policy.roles for member in policy.roles[role].members]
-        users = {entry.slack for name, entry in policy.people.items() if name in members and entry.slack}
-        groups = [member.removeprefix(_GROUP) for member in members if member.startswith(_GROUP)]
-        for group in await asyncio.gather(*map(self._groups.get, dict.fromkeys(groups))):
-            users |= {user for user in group if policy.human_with_slack(user) is not None}
-        people = await asyncio.gather(*(self._holder(user, policy) for user in sorted(users)))
+        wanted = {member for role in roles if role in policy.roles for member in policy.roles[role].members}
+        slack = {entry.slack: name for name, entry in policy.people.items() if entry.slack}
+        members = await self._members(policy)
+        users = {user for user, name in slack.items() if name in wanted}
+        users |= {user for group in wanted & members.keys() for user in members[group] if user in slack}
+        told = await self._linked.get(policy.workspace) if len(users) > MANY else {}
+        people = await asyncio.gather(*(self._holder(user, told.get(user), policy) for user in sorted(users)))
         return {
             person.human: person
             for person in people
             if person is not None and person.human is not None and person.roles & set(roles)
         }
 
-    async def _holder(self, user: str, policy: Policy) -> Person | None:
+    async def _holder(self, user: str, told: dict[str, Any] | None, policy: Policy) -> Person | None:
         try:
-            return await self._person(f"slack:{policy.workspace}/{user}", user, policy)
+            return await self._person(f"slack:{policy.workspace}/{user}", user, policy, told)
         except Rejected:
             return None  # the policy names an account that Slack does not know any more
 
-    async def _person(self, account: str, user: str, policy: Policy) -> Person:
-        told = await self._users.get(user)
+    async def _person(self, account: str, user: str, policy: Policy, told: dict[str, Any] | None = None) -> Person:
+        told = told or await self._users.get(user)
         kind = _kind(user, told, policy.workspace)
         active = told.get("deleted") is False and not told.get("is_invited_user")
         human = policy.human_with_slack(user) if kind is AccountKind.HUMAN else None
@@ -122,19 +128,21 @@ class SlackPeople:
         return Person(account, human, _name(user, told), kind, active, roles)
 
     async def _roles(self, user: str, human: Human | None, policy: Policy) -> frozenset[str]:
-        wanted = {
-            m.removeprefix(_GROUP) for role in policy.roles.values() for m in role.members if m.startswith(_GROUP)
-        }
-        names = sorted(wanted)
-        lists = await asyncio.gather(*map(self._groups.get, names))
-        mine = {f"{_GROUP}{name}" for name, users in zip(names, lists, strict=True) if user in users}
+        mine = {group for group, users in (await self._members(policy)).items() if user in users}
         if human is not None:
             mine.add(human)
-        return frozenset(name for name, role in policy.roles.items() if mine & set(role.members))
+        return frozenset(name for name, role in policy.roles.items() if not mine.isdisjoint(role.members))
+
+    async def _members(self, policy: Policy) -> Mapping[str, frozenset[str]]:
+        """Who is in each user group that a role names."""
+        groups = sorted({m for role in policy.roles.values() for m in role.members if m.startswith(_GROUP)})
+        lists = await asyncio.gather(*(self._groups.get(group.removeprefix(_GROUP)) for group in groups))
+        return dict(zip(groups, lists, strict=True))
 
     def forget_user(self, user: str) -> None:
         """Slack told us that this account changed."""
         self._users.forget(user)
+        self._linked.forget(self._policies.current().policy.workspace)
 
     def forget_group(self, group: str) -> None:
         """Slack told us that this group changed."""
@@ -154,6 +162,24 @@ class SlackPeople:
         if not isinstance(told, dict) or told.get("id") != user:
             raise Unavailable("Slack did not say who that is.")
         return told
+
+    async def _fetch_linked(self, _workspace: str) -> dict[str, dict[str, Any]]:
+        """What Slack says of each account that the policy links to somebody."""
+        linked = {entry.slack for entry in self._policies.current().policy.people.values()}
+        found: dict[str, dict[str, Any]] = {}
+        cursor = ""
+        try:
+            while True:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    answer = await self._client.users_list(limit=PAGE, cursor=cursor or None)
+                found |= {told["id"]: told for told in answer["members"] if told["id"] in linked}
+                cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+                if not cursor:
+                    return found
+        except SlackApiError as error:
+            _closed(error, "who people are")
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
+            _closed(error, "who people are")
 
     async def _fetch_group(self, group: str) -> frozenset[str]:
         try:

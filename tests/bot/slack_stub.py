@@ -198,6 +198,13 @@ class Slack:
         found = self.users.get(given["user"])
         return {"user": found} if found else {"error": "user_not_found"}
 
+    def users_list(self, given: dict[str, Any]) -> dict[str, Any]:
+        """A hundred on each page, whatever was asked for."""
+        begin = int(given.get("cursor") or 0)
+        everybody = list(self.users.values())
+        more = str(begin + 100) if begin + 100 < len(everybody) else ""
+        return {"members": everybody[begin : begin + 100], "response_metadata": {"next_cursor": more}}
+
     def usergroups_users_list(self, given: dict[str, Any]) -> dict[str, Any]:
         found = self.groups.get(given["usergroup"])
         return {"users": found} if found is not None else {"error": "no_such_subteam"}
@@ -374,7 +381,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(**installed: str) -> AsyncIterator[Bench]:
+async def bench(policy: Policy = POLICY, **installed: str) -> AsyncIterator[Bench]:
     slack = Slack(
         users={
             "U0MAYA": user("U0MAYA", profile={"display_name": "maya"}),
@@ -396,7 +403,7 @@ async def bench(**installed: str) -> AsyncIterator[Bench]:
         slack.address = str(server.make_url("/"))
         client = slack_client("xoxb-made-up", session, slack.address + "api/")
         chat = SlackChat(client)
-        people = SlackPeople(client, InForce(), clock)
+        people = SlackPeople(client, InForce(policy), clock)
         slack_in = SlackIn(
             ear=ear,
             chat=chat,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 import pytest_asyncio
 
 from commands.errors import Rejected, Unavailable
+from policy.document import Policy
 from policy.model import AccountKind, Human
-from tests.bot.slack_stub import MAYA, TEAM, Bench, bench, error, user
+from tests.bot.slack_stub import MAYA, POLICY, TEAM, Bench, bench, error, user
 
 
 @pytest_asyncio.fixture
@@ -75,6 +77,53 @@ async def test_an_account_that_is_linked_to_nobody_stands_for_no_human(b: Bench)
 async def test_holders_are_the_named_and_the_members_of_groups(b: Bench) -> None:
     assert set(await b.people.holders(["release_manager", "tech_lead"])) == {"omar", "raj"}
     assert not await b.people.holders(["no such role"])
+
+
+CROWD = [f"p{n}" for n in range(250)]
+
+
+@asynccontextmanager
+async def crowded() -> AsyncIterator[Bench]:
+    """A policy under which 250 people may approve."""
+    policy = POLICY.model_dump(by_alias=True)
+    policy["people"] |= {name: {"slack": f"U0{name.upper()}"} for name in CROWD}
+    policy["roles"]["approver"] = {"members": CROWD}
+    async with bench(Policy.model_validate(policy)) as made:
+        made.slack.users |= {f"U0{name.upper()}": user(f"U0{name.upper()}") for name in CROWD}
+        yield made
+
+
+async def test_many_holders_are_looked_up_in_the_list_of_everybody_and_not_one_by_one() -> None:
+    async with crowded() as b:
+        b.slack.users["U0P7"]["deleted"] = True
+        b.slack.users["U0P8"]["is_restricted"] = True
+        found = await b.people.holders(["approver", "tech_lead"])
+        assert found.keys() == {*CROWD, "raj", "omar"} - {"p7", "p8"}
+        assert all("approver" in found[Human(name)].roles for name in set(CROWD) - {"p7", "p8"})
+        assert "users.info" not in b.slack.calls
+        assert b.slack.calls.count("users.list") == 3, "one for each page"
+        await asyncio.gather(*(b.people.holders(["approver"]) for _ in range(20)))
+        assert b.slack.calls.count("users.list") == 3
+
+
+async def test_who_is_gone_is_gone_from_the_list_as_soon_as_slack_says_so_or_half_a_minute_later() -> None:
+    async with crowded() as b:
+        assert "p7" in await b.people.holders(["approver"])
+        b.slack.users["U0P7"]["deleted"] = b.slack.users["U0P8"]["deleted"] = True
+        b.people.forget_user("U0P7")
+        assert not {"p7", "p8"} & (await b.people.holders(["approver"])).keys()
+        b.slack.users["U0P9"]["deleted"] = True
+        b.clock.at += timedelta(seconds=29)
+        assert "p9" in await b.people.holders(["approver"])
+        b.clock.at += timedelta(seconds=1)
+        assert "p9" not in await b.people.holders(["approver"])
+
+
+async def test_a_list_that_cannot_be_had_is_no_list_of_nobody() -> None:
+    async with crowded() as b:
+        b.slack.faults["users.list"] = [error("missing_scope"), error("missing_scope")]
+        with pytest.raises(Unavailable):
+            await b.people.holders(["approver"])
 
 
 async def test_a_group_that_is_switched_off_or_empty_means_nobody(b: Bench) -> None:
