@@ -91,6 +91,11 @@ def test_approving_one_difference_approves_no_other() -> None:
     assert judged(parity(("api.min_instances",)), differs).reason == "stage and prod differ: api memory 512Mi≠1Gi"
 
 
+def test_where_services_are_not_compared_what_one_of_them_lacks_is_named() -> None:
+    lacking = shapes(stage={"services": "api", "web.memory": None})
+    assert judged(parity(compared=["memory"]), lacking).reason == "stage and prod differ: web memory none≠256Mi"
+
+
 @pytest.mark.parametrize(
     ("wanted", "facts", "reason"),
     [

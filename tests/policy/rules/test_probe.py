@@ -64,6 +64,11 @@ def test_probes_that_ran_elsewhere_or_not_at_all_are_no_pass(facts: Facts, reaso
     assert (finding.standing, finding.reason) == (UNKNOWN, reason)
 
 
+@pytest.mark.parametrize(("total", "standing"), [(0, UNKNOWN), (1, MET)])
+def test_of_a_set_that_is_not_in_the_policy_at_least_one_ran(total: int, standing: str) -> None:
+    assert judged(SMOKE, probed(total=total)).standing == standing
+
+
 def test_where_they_must_run_once_more_it_is_said() -> None:
     for facts in (probed("/health 500"), probed(digest=OLD), probed(total=2)):
         assert [remedy.says for remedy in found(facts).remedies] == ["smoke passes in stage on aaaaaaaaaaaa"]
