@@ -55,6 +55,13 @@ def shapes(stage: dict[str, Any] | None = None, prod: dict[str, Any] | None = No
         (shapes(stage={"api.env_keys": "PORT LOG_LEVEL"}), MET, None),
         (shapes(prod={"api.memory": "1Gi"}), UNMET, "stage and prod differ: api memory 512Mi≠1Gi"),
         (shapes(stage={"api.memory": None}), UNMET, "stage and prod differ: api memory none≠512Mi"),
+        (shapes(prod={"api.memory": None}), UNMET, "stage and prod differ: api memory 512Mi≠none"),
+        (shapes(stage={"web.env_keys": None}), UNMET, "stage and prod differ: web env key PORT only in prod"),
+        (
+            shapes(prod={"api.env_keys": None}),
+            UNMET,
+            "stage and prod differ: api env keys LOG_LEVEL and PORT only in stage",
+        ),
         (
             shapes(stage={"services": "api", **{key: None for key in SHAPE if key.startswith("web.")}}),
             UNMET,

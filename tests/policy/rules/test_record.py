@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from policy.finding import RemedyKind
@@ -56,6 +58,12 @@ def test_everything_that_is_missing_is_named_and_none_is_an_answer(changed: dict
 def test_whoever_asked_can_say_it_in_one_go() -> None:
     (remedy,) = judged(RELEASE, but(fields={"summary": "taxes", "notes": "x", "sbom-ref": "s3://sbom"})).remedies
     assert (remedy.kind, remedy.says, remedy.who) == (RemedyKind.SAY, "say rollback-plan: and known-issues:", ("maya",))
+
+
+def test_who_could_say_it_is_named_only_where_that_is_known() -> None:
+    stranger = replace(but().asked_by, human=None)
+    (remedy,) = judged(SUMMARY, but(asked_by=stranger)).remedies
+    assert remedy.who == ()
 
 
 @pytest.mark.requirement("S4-284")
