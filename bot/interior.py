@@ -20,7 +20,8 @@ from bot.github import AppKey, GitHub, Pace, PersonalToken
 from bot.monitoring import Monitoring
 from bot.outbox import Outbox
 from bot.people import SlackPeople
-from bot.policy_file import PolicyFile
+from bot.policy_file import Drafts, PolicyFile
+from bot.policy_watch import PolicyWatch
 from bot.probes import HttpProbes
 from bot.settings import Settings
 from bot.slack_in import Installed, SlackIn
@@ -50,7 +51,8 @@ class Interior:
     world: World
     worker: Worker
     controller: Controller
-    reload: Callable[[], None]
+    reload: Callable[[], object]
+    """Read the policy again."""
 
     @property
     def failed(self) -> int:
@@ -76,7 +78,8 @@ async def behind(
 ) -> AsyncIterator[Interior]:
     """It all works while this is entered."""
     async with AsyncExitStack() as stack:
-        policies = await asyncio.to_thread(PolicyFile, Path(settings.RELEASE_POLICY))
+        drafts = Drafts.WELCOME if settings.local else Drafts.REFUSED
+        policies = await asyncio.to_thread(PolicyFile, Path(settings.RELEASE_POLICY), clock.now, drafts)
         people = SlackPeople(client, policies, clock)
         slack.at_home(Installed(policies.current().policy.workspace), people)
         others = await stack.enter_async_context(
@@ -96,26 +99,20 @@ async def behind(
             store=store,
             policies=policies,
         )
-        await _note(store, "start", "started", policies)
-        worker = Worker(store, world)
         poll = 0.25 if settings.local else 5.0  # the sandbox's clock may be moved at any time
+        await _note_start(store, policies)
+        watch = PolicyWatch(store, policies, clock, poll=poll)
+        await watch.begin()
+        worker = Worker(store, world)
         controller = Controller(store, _advance(world), poll=poll)
         outbox = Outbox(store, chat, gap=0.0 if settings.local else 1.0)
-        for name, work in (("worker", worker.run), ("outbox", outbox.run), ("controller", controller.run)):
+        never_ending = {"worker": worker.run, "outbox": outbox.run, "controller": controller.run, "policy": watch.run}
+        for name, work in never_ending.items():
             stack.push_async_callback(_ended, asyncio.create_task(_loud(name, work), name=name))
         stack.push_async_callback(controller.stop)
         if app_token := settings.SLACK_APP_TOKEN:
             await stack.enter_async_context(SocketMode(app_token, slack, session, settings.SLACK_API_URL))
-        reloading: set[asyncio.Task[None]] = set()
-
-        def reload() -> None:
-            if policies.reload():
-                return
-            task = asyncio.create_task(_note(store, "policy", "reloaded", policies))
-            reloading.add(task)
-            task.add_done_callback(reloading.discard)
-
-        yield Interior(world, worker, controller, reload)
+        yield Interior(world, worker, controller, policies.reload)
 
 
 def _github(settings: Settings, session: aiohttp.ClientSession, clock: SystemClock | MovableClock) -> GitHub:
@@ -133,11 +130,13 @@ def _advance(world: World) -> Advance:
     return step
 
 
-async def _note(store: Store, kind: str, what: str, policies: PolicyFile) -> None:
+async def _note_start(store: Store, policies: PolicyFile) -> None:
     """The ledger says under which policy this process goes on."""
     active = policies.current()
-    entry = Entry(kind, EntryPhase.CONFIG, what, BOT, target={"policy": active.hash}, detail={"source": active.source})
-    await store.commit(Writes(entries=(entry,)))
+    target, detail = {"policy": active.hash}, {"source": active.source}
+    await store.commit(
+        Writes(entries=(Entry("start", EntryPhase.CONFIG, "started", BOT, target=target, detail=detail),))
+    )
 
 
 async def _loud(name: str, work: Callable[[], Awaitable[None]]) -> None:

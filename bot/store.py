@@ -593,6 +593,13 @@ class Store:
             " AND later.phase = 'outcome' AND later.seq > entries.seq) ORDER BY seq"
         )
 
+    async def last_policy(self) -> str:
+        """Hash of the policy that decided when the ledger last spoke of one; empty: it never did."""
+        row = await self._one(
+            "SELECT body FROM entries WHERE phase = 'config' AND kind = 'policy' ORDER BY seq DESC LIMIT 1"
+        )
+        return "" if row is None else str(json.loads(row[0])["target"]["policy"])
+
     async def permalink(self, operation: str) -> tuple[str, str]:
         """Channel and ts of its root message; empty strings while it is unsent."""
         row = await self._one("SELECT channel, ts FROM threads WHERE operation = :id", {"id": operation})

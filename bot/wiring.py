@@ -51,7 +51,7 @@ class Bot:
     port: int
     nudge: Callable[[], None]
     """Look again now at what may be due."""
-    reload: Callable[[], None]
+    reload: Callable[[], object]
     """Read the policy again; an unreadable one leaves the old one in force."""
 
 
