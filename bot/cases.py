@@ -26,6 +26,7 @@ from policy.model import Human, Person
 from policy.part import Name, Part, Text
 
 BEGINS = "cases:"
+ENDING = ".cases.yaml"
 _LISTED = {
     "unmet": Standing.UNMET,
     "unknown": Standing.UNKNOWN,
@@ -87,7 +88,7 @@ class Table(Part):
 
 def beside(policy: Path) -> Path:
     """Where the cases of that policy stand, if it has any."""
-    return policy.with_suffix(".cases.yaml")
+    return policy.with_suffix(ENDING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def _readable(policy: Path) -> int:
     from bot.policy_file import check
 
     try:
-        complaints = check(policy.read_bytes())
+        complaints = check(policy.read_bytes(), policy.parent)
     except OSError as error:
         return _no(f"{policy} cannot be read: {error.strerror}.")
     for complaint in complaints:

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from commands.errors import Misunderstood
 
 if TYPE_CHECKING:  # a second of imports that `--help` can do without
+    from bot.cases import Result
+    from bot.lints import Remark
     from bot.strict_yaml import Complaint
     from policy.document import ActivePolicy, Policy
     from policy.facts import Facts, Question
@@ -37,6 +39,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
     check = command("check", "Is FILE a policy, and does it decide the cases beside it as they say?", _check)
     check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("--strict", action="store_true", help="warnings are a no")
+    check.add_argument("--against", type=Path, metavar="FILE", help="the policy before (what git holds of this file)")
+    check.add_argument("--at", metavar="INSTANT", help="look at calendars and windows as of then (now)")
     explain = command("explain", "What would it say, and why? 0: allowed, 1: not.", _explain)
     explain.add_argument("file", type=Path, metavar="FILE")
     explain.add_argument("words", metavar="WORDS", help='as in the chat: "promote checkout stage→prod"')
@@ -77,29 +82,48 @@ def _count(text: str) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
-    from bot import cases, policy_file
+    from bot import cases, lints
+    from bot.policy_file import policy_in, read_policy
 
     file: Path = given.file
-    complaints = policy_file.check(file.read_bytes())
-    table = cases.beside(file)
-    tried = cases.Result(0, ())
-    if not complaints and table.exists():
-        tried = cases.run(table.read_bytes(), policy_file.read_policy(file))
-    ok = not complaints and not tried.complaints
+    if file.name.endswith(cases.ENDING):
+        raise Misused(f"{file} holds cases; check the policy beside it, and they are tried as well.")
+    policy, complaints, document = policy_in(file.read_bytes(), file.parent)
+    table, tried = cases.beside(file), cases.Result(0, ())
+    remarks: tuple[Remark, ...] = ()
+    if policy is not None and document is not None:
+        remarks = lints.remarks(file, policy, document, _at(given.at, policy), given.against)
+        if table.exists():
+            tried = cases.run(table.read_bytes(), read_policy(file))
+    warned = given.strict and any(remark.weight == "warning" for remark in remarks)
+    ok = not complaints and not tried.complaints and not warned
     if given.json:
-        found = {"complaints": _listed(complaints), "cases": tried.cases, "failed": _listed(tried.complaints)}
-        print(json.dumps({"ok": ok, **found}, ensure_ascii=False))
+        found: dict[str, Any] = {"ok": ok, "complaints": _listed(complaints), "lints": _listed(remarks)}
+        found |= {"cases": tried.cases, "failed": _listed(tried.complaints)}
+        print(json.dumps(found, ensure_ascii=False))
         return 0 if ok else 1
-    for path, wrong in ((file, complaints), (table, tried.complaints)):
-        for complaint in wrong:
-            print(f"{path}:{complaint.line}: {complaint.says}")
-    if ok:
-        print(f"{file} is a policy{f', and decides its {tried.cases} cases as they say' if tried.cases else ''}.")
+    for complaint in complaints:
+        print(f"{file}:{complaint.line}: {complaint.says}")
+    for remark in remarks:
+        print(f"{file}:{remark.line}: {remark.weight}: {remark.says} [{remark.name}]")
+    for complaint in tried.complaints:
+        print(f"{table}:{complaint.line}: {complaint.says}")
+    if policy is not None:
+        print(_checked(file, tried, remarks))
     return 0 if ok else 1
 
 
-def _listed(complaints: Iterable[Complaint]) -> list[dict[str, Any]]:
-    return [asdict(complaint) for complaint in complaints]
+def _checked(file: Path, tried: Result, remarks: Sequence[Remark]) -> str:
+    failed, warnings = len(tried.complaints), sum(remark.weight == "warning" for remark in remarks)
+    decides = f"; {failed} of its {tried.cases} cases come out otherwise" if failed else ""
+    if tried.cases and not failed:
+        decides = f", and decides its {tried.cases} cases as they say"
+    look = f"; {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
+    return f"{file} is a policy{decides}{look}."
+
+
+def _listed(found: Iterable[Complaint | Remark]) -> list[dict[str, Any]]:
+    return [asdict(each) for each in found]
 
 
 # What would it say? -------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def check(data: bytes, folder: Path | None = None) -> list[Complaint]:
 
     `folder`: where they stand, and the files of their calendars; without it such files count as mistakes.
     """
-    return _judged(data, folder)[1]
+    return policy_in(data, folder)[1]
 
 
 # What stays in force ------------------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ def _read(path: Path, drafts: Drafts) -> tuple[ActivePolicy, Document]:
     except OSError as error:
         why = error.strerror or "it cannot be read"
         raise NoPolicy(path, [Complaint(1, f"the file cannot be read: {why}")]) from error
-    policy, complaints, document = _judged(data, path.parent)
+    policy, complaints, document = policy_in(data, path.parent)
     if policy is None or document is None:
         raise NoPolicy(path, complaints)
     commit = _commit_with(path, data)
@@ -214,7 +214,9 @@ def _read(path: Path, drafts: Drafts) -> tuple[ActivePolicy, Document]:
     return ActivePolicy(policy=policy, hash=hashlib.sha256(data).hexdigest(), source=source), document
 
 
-def _judged(data: bytes, folder: Path | None) -> tuple[Policy | None, list[Complaint], Document | None]:
+def policy_in(data: bytes, folder: Path | None) -> tuple[Policy | None, list[Complaint], Document | None]:
+    """The policy that these bytes say, or each mistake in them; and the document, for its lines."""
+
     def calendar(file: str, sha256: str) -> Mapping[str, str]:
         if folder is None:
             raise Unreadable("file", "cannot be looked at here; only the days that stand in the policy itself can")

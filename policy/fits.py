@@ -75,7 +75,7 @@ def _found(document: Document) -> Iterator[Complaint]:
 def _nowhere(document: Document) -> Iterator[Complaint]:
     """Words that name nothing, and lists that name it twice."""
     known = _known(document)
-    for where, word, what in _pointers(document, Document, (), ()):
+    for where, word, what in pointers(document):
         if word in known[what]:
             continue
         if what == "rule" and word in NEVER_WAIVED:
@@ -130,6 +130,11 @@ def _in_short(document: Document) -> list[str]:
 
 def _asks_in_short(path: Path, name: str) -> bool:
     return bool(path.gates.checks) if name == "required-checks" else path.gates.soak is not None
+
+
+def pointers(document: Document) -> Iterator[tuple[Where, str, str]]:
+    """(place, word, what it names) of every word that names something elsewhere in the file."""
+    return _pointers(document, Document, (), ())
 
 
 def _pointers(
@@ -208,7 +213,7 @@ def _twice(document: Document) -> Iterator[Complaint]:
     for name in _repeated(freeze.name for freeze in document.freezes.calendar):
         yield ("freezes", "calendar"), f"the name {name!r} stands twice"
     lists: dict[Where, list[str]] = {}
-    for where, word, _ in _pointers(document, Document, (), ()):
+    for where, word, _ in pointers(document):
         if isinstance(where[-1], int):
             lists.setdefault(where[:-1], []).append(word)
     for where, words in lists.items():

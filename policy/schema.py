@@ -284,6 +284,8 @@ class Unenforced(Part):
     rule: Text = Field(description="What it says")
     why: Text = Field(description="Why nothing here enforces it")
     instead: Text = Field(description="What is done instead, and by whom")
+    verified: Day | None = Field(default=None, description="The last day on which somebody saw that it is done")
+    every: Lasting | None = Field(default=None, description="After so long somebody must look again")
     source: str = Field(default="", description="Where it is written")
 
 
