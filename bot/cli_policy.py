@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -59,6 +60,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     replay.add_argument("--ledger", metavar="DATABASE_URL", help="where they are recorded (DATABASE_URL, as for serve)")
     replay.add_argument("--last", type=_count, metavar="N", help="only the newest N")
     replay.add_argument("--facts", type=Path, metavar="DIR", help="files that `explain --save` wrote, instead")
+    holidays = command("holidays", "Write a calendar's holidays into a file, for people to review and pin.", _holidays)
+    holidays.add_argument("calendar", metavar="NAME", help="DE, DE-BE, US-NY, or an exchange: NYSE")
+    holidays.add_argument("--years", type=_years, required=True, metavar="A-B", help="2026-2028")
+    holidays.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to: holidays/DE-BE.yaml")
+    added = "a day that is missing, and its name"
+    holidays.add_argument("--add", type=_named_day, action="append", default=[], metavar="DAY=NAME", help=added)
+    holidays.add_argument("--remove", type=_day, action="append", default=[], metavar="DAY", help="a day that is none")
+    command("schema", "Print the JSON Schema of the policy file, for editors.", _schema)
 
 
 def _run(run: Callable[[argparse.Namespace], int], given: argparse.Namespace) -> int:
@@ -76,6 +85,27 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of decisions")
     return int(text)
+
+
+def _years(text: str) -> range:
+    found = re.fullmatch(r"([0-9]{4})(?:-([0-9]{4}))?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"write years like 2026-2028, not {text!r}")
+    return range(int(found[1]), int(found[2] or found[1]) + 1)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"write a day like 2026-12-24, not {text!r}") from error
+
+
+def _named_day(text: str) -> tuple[date, str]:
+    day, equals, name = text.partition("=")
+    if not equals or not name.strip():
+        raise argparse.ArgumentTypeError(f"write a day and its name like 2026-12-24=Christmas Eve, not {text!r}")
+    return _day(day), name.strip()
 
 
 # Is it one? ---------------------------------------------------------------------------------------------------------
@@ -265,3 +295,25 @@ def _replay(given: argparse.Namespace) -> int:
     else:
         print("\n".join(replay.told(replayed)))
     return 0 if replayed.same else 1
+
+
+# What goes with it --------------------------------------------------------------------------------------------------
+
+
+def _holidays(given: argparse.Namespace) -> int:
+    from bot.holiday_file import write
+
+    pinned = write(given.calendar, given.years, given.out, add=dict(given.add), remove=given.remove)
+    if given.json:
+        print(json.dumps({"file": str(given.out), "sha256": pinned}))
+    else:
+        print(f"{given.out} is written. Have it reviewed, and pin it under calendars:")
+        print(f"  {given.calendar}: {{file: {given.out}, sha256: {pinned}}}")
+    return 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from bot.policy_schema import written
+
+    print(written(), end="")
+    return 0
