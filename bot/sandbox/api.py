@@ -71,8 +71,10 @@ class Cast:
 
     roles: Mapping[str, Sequence[str]]
     """Person (`maya`) → roles in the policy."""
-    environments: Mapping[str, str]
-    """Cloud project (`acme-prod`) → environment (`prod`)."""
+    places: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Site (`acme-prod/europe-west1/checkout`) → (service, environment) that it is."""
+    environments: Sequence[str] = ()
+    """In the order in which the page shows them."""
     channel: str = "releases"
     """Where the page opens."""
     suggestions: Sequence[str] = ()
@@ -261,6 +263,7 @@ class _Sandbox:
         shown = {"people": people, "channels": channels, "groups": groups, "shortcuts": shortcuts}
         shown |= {"team": team.name, "bot": team.bot_name, "command": team.command}
         shown |= {"channel": self._story.channel, "suggestions": list(self._story.suggestions)}
+        shown |= {"environments": list(self._story.environments)}
         return web.json_response(shown | {"commands": [list(pair) for pair in self._story.commands]})
 
     async def say(self, request: web.Request) -> web.Response:
@@ -325,9 +328,9 @@ class _Sandbox:
     async def _services(self) -> dict[str, Json]:
         services: dict[str, Json] = {}
         for site, seen in (await _awaited(self._google.snapshot())).items():
-            project, _, service = site.partition("/")
-            environment = self._story.environments.get(project, project)
-            services.setdefault(service.rpartition("/")[2], {})[environment] = seen
+            project, _, name = site.split("/")
+            service, environment = self._story.places.get(site, (name, project))
+            services.setdefault(service, {})[environment] = seen
         return services
 
     def _now(self) -> str:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.policy_file import read_policy
-from bot.sandbox.api import Cast, FaultyWorld
+from bot.sandbox.api import Cast
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.google.engine import Behaviour
 from bot.sandbox.google.world import GoogleWorld
+from bot.sandbox.scene import BEGINS_AT, REGISTRY, Scene, roles_of
+from bot.sandbox.slack.world import SlackWorld, acme
 from commands.catalogue import CATALOGUE
+from commands.ports import Clock
 from policy.document import Policy
 
-BEGINS_AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-"""A Tuesday in office hours, wherever the sandbox is started."""
 POLICY = Path(__file__).parents[2] / "deploy" / "policies" / "story.yaml"
-REGISTRY = "europe-docker.pkg.dev"
 CHECKS = ("build", "unit-tests")
-ENVIRONMENTS = {"acme-stage": "stage", "acme-prod": "prod"}
+ENVIRONMENTS = ("stage", "prod")
 BAD = Behaviour(fail_every=4)
 """Answers 500 to every fourth request that is not /healthz: a smoke test passes, real traffic does not."""
 SUGGESTIONS = (
@@ -87,8 +86,36 @@ def image_of(service: str, build: Build) -> str:
     return f"{REGISTRY}/acme/{service}/app@{digest_of(service, build)}"
 
 
-def sites(environment: str) -> list[str]:
-    return [f"acme-{environment}/europe-west1/{tale.service}" for tale in TALES]
+def site_of(service: str, environment: str) -> str:
+    return f"acme-{environment}/europe-west1/{service}"
+
+
+def fits(policy: Policy) -> bool:
+    """Whether the story can be told of that policy: its people, and its services where they run."""
+    sites = {site for service in policy.services.values() for site in service.cloud_run.values()}
+    told = {site_of(tale.service, environment) for tale in TALES for environment in ENVIRONMENTS}
+    return told <= sites and {"maya", "omar", "ines"} <= policy.people.keys()
+
+
+def scene(policy: Policy) -> Scene:
+    """The story, among the people of that policy."""
+
+    def slack(clock: Clock, signing_secret: str, bot_token: str) -> SlackWorld:
+        return acme(clock, signing_secret=signing_secret, bot_token=bot_token)
+
+    cast = Cast(
+        roles={name: roles_of(policy, name, GROUPS) for name in policy.people},
+        places={
+            site_of(tale.service, environment): (tale.service, environment)
+            for tale in TALES
+            for environment in ENVIRONMENTS
+        },
+        environments=ENVIRONMENTS,
+        suggestions=SUGGESTIONS,
+        commands=[(command.example, command.does) for command in CATALOGUE if not command.behind_a_button],
+    )
+    called = [site_of(tale.service, "prod") for tale in TALES]
+    return Scene(slack, tell, called, cast, "You are Maya. Try: /release promote checkout stage→prod")
 
 
 async def tell(google: GoogleWorld, github: GitHubWorld) -> None:
@@ -103,7 +130,7 @@ async def tell(google: GoogleWorld, github: GitHubWorld) -> None:
             google.declare(digest, build.behaviour)
             revision = f"{tale.service}-r-{digest[7:19]}"
             google.add_revision(
-                f"acme-stage/europe-west1/{tale.service}",
+                site_of(tale.service, "stage"),
                 image_of(tale.service, build),
                 revision=revision,
                 created_at=at,
@@ -121,7 +148,7 @@ async def tell(google: GoogleWorld, github: GitHubWorld) -> None:
                 continue
             shipped = at + 2 * DAY
             google.add_revision(
-                f"acme-prod/europe-west1/{tale.service}",
+                site_of(tale.service, "prod"),
                 image_of(tale.service, build),
                 revision=revision,
                 created_at=shipped,
@@ -161,30 +188,10 @@ async def _commits(github: GitHubWorld, repository: str, service: str, build: Bu
     return commit
 
 
-def cast(faulty: dict[str, FaultyWorld], policy_file: Path = POLICY) -> Cast:
-    """What the page and the API are told about the story."""
-    policy = read_policy(policy_file).policy
-    return Cast(
-        roles={name: roles_of(policy, name) for name in policy.people},
-        environments=ENVIRONMENTS,
-        suggestions=SUGGESTIONS,
-        commands=[(command.example, command.does) for command in CATALOGUE if not command.behind_a_button],
-        faulty=faulty,
-    )
-
-
 GROUPS = {
-    "slack:group/S0ENG": {"maya", "raj", "dan", "lea", "tom", "omar"},
-    "slack:group/S0RELMGR": {"omar"},
-    "slack:group/S0TECHLEAD": {"raj"},
-    "slack:group/S0INCIDENT": {"ines"},
-    "slack:group/S0ONCALL": {"dan"},
+    "slack:group/S0ENG": ("maya", "raj", "dan", "lea", "tom", "omar"),
+    "slack:group/S0RELMGR": ("omar",),
+    "slack:group/S0TECHLEAD": ("raj",),
+    "slack:group/S0INCIDENT": ("ines",),
+    "slack:group/S0ONCALL": ("dan",),
 }
-
-
-def roles_of(policy: Policy, name: str) -> list[str]:
-    return [
-        role
-        for role, entry in policy.roles.items()
-        if name in entry.members or any(name in GROUPS.get(member, ()) for member in entry.members)
-    ]

@@ -22,14 +22,17 @@ import aiohttp
 from aiohttp import web
 
 from bot.clock import MovableClock
-from bot.sandbox import story
+from bot.policy_file import read_policy
+from bot.sandbox import scene, story
 from bot.sandbox.api import sandbox_app
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.google.traffic import TrafficSource
 from bot.sandbox.google.world import GoogleWorld
-from bot.sandbox.slack.world import SlackWorld, acme
+from bot.sandbox.scene import Scene
+from bot.sandbox.slack.world import SlackWorld
 
-RATE = 20.0  # requests a second to each production service
+RATE = 20.0  # requests a second to each service that people call
+RATE_IN_ALL = 60.0  # and no more than this to all of them together: one machine plays everything
 STARTS_WITHIN = 30.0  # seconds
 BOT_TOKEN = "xoxb-sandbox"
 
@@ -43,27 +46,35 @@ class Worlds:
     google: GoogleWorld
     github: GitHubWorld
     signing_secret: str
+    scene: Scene
+
+
+def scene_of(policy: Path) -> Scene:
+    """The story, where it can be told of that policy; else one that was made up for it."""
+    read = read_policy(policy).policy
+    return story.scene(read) if story.fits(read) else scene.scene(read)
 
 
 @asynccontextmanager
-async def worlds(data: Path, *, rate: float = RATE) -> AsyncIterator[Worlds]:
-    """The local worlds, with the story told and people calling the services."""
+async def worlds(data: Path, policy: Path = story.POLICY, *, rate: float = RATE) -> AsyncIterator[Worlds]:
+    """The local worlds, with all that has happened in them and people calling the services."""
     async with AsyncExitStack() as stack:
+        there = scene_of(policy)
         clock = MovableClock(data / "clock")
-        clock.set(story.BEGINS_AT)
+        clock.set(scene.BEGINS_AT)
         signing_secret = secrets.token_hex(16)
-        slack = acme(clock, signing_secret=signing_secret, bot_token=BOT_TOKEN)
+        slack = there.slack(clock, signing_secret, BOT_TOKEN)
         google = GoogleWorld(clock)
         github = GitHubWorld(data / "github", clock)
         for world in (slack, google, github):
             await world.start()
             stack.push_async_callback(world.stop)
-        await story.tell(google, github)
-        if rate:
-            source = TrafficSource(google, story.sites("prod"), rate)
+        await there.tell(google, github)
+        if rate and there.called:
+            source = TrafficSource(google, there.called, min(rate, RATE_IN_ALL / len(there.called)))
             await source.start()
             stack.push_async_callback(source.stop)
-        yield Worlds(clock, slack, google, github, signing_secret)
+        yield Worlds(clock, slack, google, github, signing_secret, there)
 
 
 def environment(there: Worlds, data: Path, port: int, policy: Path) -> dict[str, str]:
@@ -196,7 +207,7 @@ async def sandbox(data: Path, port: int = 3000, policy: Path = story.POLICY) -> 
     for left in (*data.glob("release-bot.*"), data / "clock", data / "bot.pid"):
         left.unlink(missing_ok=True)
     async with AsyncExitStack() as stack:
-        there = await stack.enter_async_context(worlds(data))
+        there = await stack.enter_async_context(worlds(data, policy))
         bot = Process(environment(there, data, free_port(), policy), data)
         there.slack.bind(bot.url)
         running = asyncio.create_task(bot.run())
@@ -207,7 +218,7 @@ async def sandbox(data: Path, port: int = 3000, policy: Path = story.POLICY) -> 
             there.google,
             there.github,
             there.clock,
-            story.cast({"database": Database(data / "release-bot.db")}, policy),
+            dataclasses.replace(there.scene.cast, faulty={"database": Database(data / "release-bot.db")}),
             on_clock=lambda _: bot.nudge(),
         )
         app.router.add_get("/api/writes", _writes(there.google))
@@ -253,5 +264,5 @@ async def play(data: Path, port: int, policy: Path) -> None:
         loop.add_signal_handler(name, stop.set)
     async with sandbox(data, port, policy) as running:
         print(f"The sandbox is open: {running.url}", flush=True)
-        print("You are Maya. Try: /release promote checkout stage→prod   (Ctrl-C ends it)", flush=True)
+        print(f"{running.worlds.scene.first}   (Ctrl-C ends it)", flush=True)
         await stop.wait()

@@ -597,6 +597,7 @@ class Engine:
         created_at: datetime,
         annotations: dict[str, str],
         commit: str,
+        container: str = "",
         *,
         serves: bool,
     ) -> str:
@@ -609,7 +610,7 @@ class Engine:
         service = record.service
         template = service.template
         if not template.containers:
-            template.containers.add()
+            template.containers.add(name=container)
         template.containers[0].image = image
         template.annotations.clear()
         template.annotations.update(annotations)

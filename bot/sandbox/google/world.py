@@ -103,6 +103,7 @@ class GoogleWorld:
         created_at: datetime | None = None,
         commit: str = "",
         annotations: dict[str, str] | None = None,
+        container: str = "",
         serves: bool = True,
     ) -> str:
         """One more ready revision, as if deployed on some day in the past: oldest first. Its short name.
@@ -110,7 +111,7 @@ class GoogleWorld:
         It takes all the traffic, or with `serves=False` none.
         """
         at = created_at or self._clock.now()
-        return self.engine.seed(site, image, revision, at, annotations or {}, commit, serves=serves)
+        return self.engine.seed(site, image, revision, at, annotations or {}, commit, container, serves=serves)
 
     def delete_revision(self, site: str, revision: str) -> None:
         """It is gone, as old ones are when there are too many."""

@@ -19,6 +19,7 @@ function h(name, properties = {}, ...children) {
 
 const state = {
   people: [], channels: [], groups: [], shortcuts: [], bot: 'release-bot', command: '/release', suggestions: [], commands: [],
+  environments: [],     // in the order of promotion
   me: '', place: '', thread: null,
   messages: new Map(),   // channel id → messages as `me` sees them
   read: new Map(),       // person and channel → ts of the last message read
@@ -713,7 +714,7 @@ function drawServices(services) {
   });
   $('services').replaceChildren(...cards);
 }
-const rank = (environment) => (['dev', 'stage', 'prod'].indexOf(environment) + 1) || 9;
+const rank = (environment) => (state.environments.indexOf(environment) + 1) || 99;
 
 function drawSite(service, environment, site) {
   const lines = new Map();

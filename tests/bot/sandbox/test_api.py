@@ -86,7 +86,8 @@ async def place() -> AsyncIterator[Place]:
     clock = SetClock()
     async with workspace(clock) as (slack, bot, client):
         here = Place(slack, bot, client, clock, "")
-        cast = Cast(roles=ROLES, environments={"acme-prod": "prod", "acme-stage": "stage"})
+        places = {f"acme-{where}/europe-west1/checkout": ("checkout", where) for where in ("stage", "prod")}
+        cast = Cast(roles=ROLES, places=places)
         app = sandbox_app(slack, here.cloud, Hub(), clock, cast, on_clock=here.moved.append)
         async with serving(app) as here.url, aiohttp.ClientSession() as here.session:
             yield here

@@ -166,7 +166,8 @@ async def stage(chromium: str) -> AsyncIterator[Stage]:
         Bot(slack, standin, client)
         cast = Cast(
             roles={},
-            environments={"acme-prod": "prod", "acme-stage": "stage"},
+            places={name: (name.rpartition("/")[2], name.split("/")[0].removeprefix("acme-")) for name in cloud.sites},
+            environments=("stage", "prod"),
             suggestions=("/release help", "/release promote checkout stage→prod"),
             commands=(("promote checkout stage→prod", "Serve in prod what stage serves."), ("help", "Everything.")),
         )
