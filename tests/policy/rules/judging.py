@@ -39,7 +39,9 @@ def judged(
     """What the gate's rule finds; and each remedy that can be tried was seen to help."""
     finding: Finding = KINDS[wanted.kind].judge(NAME, wanted, case(question, facts, policy, at))
     assert finding.rule == NAME
-    assert "{}" not in finding.reason
+    assert finding.says.count("{}") == len(finding.values), "one place for each value"
+    assert "{" not in finding.says.replace("{}", ""), "what comes from outside is a value"
+    assert finding.reason
     assert not finding.reason.endswith(".")
     for remedy in finding.remedies:
         assert (remedy.kind is RemedyKind.WAIT) == (remedy.applied is None)
