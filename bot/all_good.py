@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.example import fitting, like
 from policy.document import Emergency, Policy
 from policy.evidence import (
     Ahead,
@@ -53,10 +54,12 @@ from policy.gates import (
     AnyGate,
     AttestationGate,
     AttestGate,
+    BranchGate,
     ChecklistGate,
     ChecksGate,
     DatabaseGate,
     EvidenceGate,
+    ImageGate,
     LostChangesGate,
     NumberGate,
     OrderGate,
@@ -64,6 +67,7 @@ from policy.gates import (
     ProbeGate,
     PullRequestGate,
     RecordGate,
+    RepositoryGate,
     ReviewsGate,
     SettingsGate,
     SignalGate,
@@ -186,7 +190,7 @@ def _must_say(
 ) -> Iterator[str]:
     for gate in gates:
         if isinstance(gate, RecordGate):
-            yield from gate.fields
+            yield from (*gate.only_if, *gate.fields)
     if question.change in policy.change_types:
         yield from policy.change_types[question.change].fields
     if emergency is not None:
@@ -268,24 +272,68 @@ def _evidence(
             gate.environment: (Reached(CANDIDATE, "verified", since),) for gate in gates if isinstance(gate, OrderGate)
         },
         repository=Repository(),
+        promotion=_pull_request(
+            2, gates, "promotion", _branch_of(policy, question.source or ""), _branch_of(policy, question.target)
+        ),
+        image=_image(gates, question.service),
     )
+
+
+def _branch_of(policy: Policy, environment: str) -> str:
+    place = policy.environments.get(environment)
+    return (place.branch if place else None) or environment
 
 
 def _changes(gates: Iterable[AnyGate]) -> Changes:
-    """One pull request by somebody else, reviewed and filled in."""
-    sections = {name: SAID for gate in gates if isinstance(gate, PullRequestGate) for name in gate.fields}
+    """One pull request by somebody else, reviewed and filled in, called and labelled as it must be."""
+    gates = tuple(gates)
+    names = [name for gate in gates if isinstance(gate, BranchGate) for name in gate.names]
+    touched = [like(glob, "a") for gate in gates if isinstance(gate, RepositoryGate) for glob in gate.touched]
+    commit = Commit(COMMIT, "A change", frozenset({"author"}), pull_request=1, verified=True)
+    reviewed = _pull_request(1, gates, "range", *_road(names))
+    return Changes((commit,), (reviewed,), ("src/a.py", *touched), branch=_branch(names))
+
+
+def _branch(names: Iterable[str]) -> str:
+    """What the candidate's branch is called."""
+    names = [name for name in names if "→" not in name]
+    if not names or any(re.fullmatch(name, "main") for name in names):
+        return "main"
+    return fitting(names[0]) or "main"
+
+
+def _road(names: Iterable[str]) -> tuple[str, str]:
+    """The branch that a pull request came from, and the one that it went to."""
+    for name in names:
+        head, arrow, base = (fitting(name) or "").partition("→")
+        if arrow:
+            return head, base
+    head = next((found for found in map(fitting, names) if found and found != "main"), None)
+    return head or "feature/ABC-1-a-change", "main"
+
+
+def _pull_request(number: int, gates: Iterable[AnyGate], of: str, head: str, base: str) -> PullRequest:
+    asking = [gate for gate in gates if isinstance(gate, PullRequestGate) and gate.of == of]
     reviews = max((gate.at_least for gate in gates if isinstance(gate, ReviewsGate)), default=0)
-    reviewed = PullRequest(
-        1,
-        "A change",
-        fields=sections,
+    titles = [fitting(gate.title) for gate in asking if gate.title is not None]
+    return PullRequest(
+        number,
+        (titles[0] if titles else None) or "A change",
+        labels=frozenset(gate.one_of[0] for gate in asking if gate.one_of and not gate.labelled),
+        fields={
+            **{name: SAID for gate in asking for name in gate.fields},
+            **{name: fitting(pattern) or SAID for gate in asking for name, pattern in gate.matches.items()},
+        },
         authors=frozenset({"author"}),
         approved_by=frozenset(f"reviewer-{number}" for number in range(1, max(reviews, 1) + 1)),
-        head="feature/ABC-1-a-change",
-        base="main",
+        head=head,
+        base=base,
     )
-    commit = Commit(COMMIT, "A change", frozenset({"author"}), pull_request=1)
-    return Changes((commit,), (reviewed,), ("src/a.py",), branch="main")
+
+
+def _image(gates: Iterable[AnyGate], service: str) -> str:
+    names = next((gate.names for gate in gates if isinstance(gate, ImageGate)), ("*",))
+    return like(names[0], f"{service}@{CANDIDATE}")
 
 
 _Compared = NumberGate | SignalGate
@@ -319,11 +367,12 @@ def _shape(gates: Iterable[AnyGate], policy: Policy) -> dict[str, str]:
 def _tag(gates: Iterable[AnyGate]) -> Tag | Unknown | None:
     for gate in gates:
         if isinstance(gate, TagGate):
-            name = next((each for each in _TAGS if re.search(gate.pattern, each)), None)
+            usual = (each for each in _TAGS if re.search(gate.pattern, each))
+            name = next(usual, None) or fitting(gate.pattern)
             if name is None:
-                return Unknown(f"no example of a tag like {gate.pattern} is known; write one in the case")
+                return Unknown(f"no example of a tag like {gate.pattern} was thought of; write one in the case")
             maker = gate.created_by[0] if gate.created_by else "github:app/release-ci"
-            return Tag(name, COMMIT, True, True, "", maker, COMMIT, "")  # noqa: FBT003 (annotated and verified)
+            return Tag(name, COMMIT, annotated=True, verified=True, made_by=maker, first_commit=COMMIT)
     return None
 
 
