@@ -415,7 +415,7 @@ def _asked(ask: Ask, longest: int, *, first: bool) -> dict[str, Any]:
     elif choices:
         hint = f"{hint} One of: {', '.join(choices)}"
     if hint.strip():
-        block["hint"] = _plain(hint, LABEL_MAX)
+        block["hint"] = _plain(hint.replace("`", ""), LABEL_MAX)  # it is shown as plain text
     if not ask.required:
         block["optional"] = True
     return block

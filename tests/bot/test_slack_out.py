@@ -346,7 +346,7 @@ def test_a_button_that_asks_for_several_things_carries_its_words_and_at_least_th
 
 def test_a_dialog_shows_one_line_several_lines_and_choices() -> None:
     asks = (
-        Ask("incident", "Incident", "An emergency needs one"),
+        Ask("incident", "Incident", "An `emergency` needs one"),
         Ask("rollback-plan", "Rollback plan", long=True, required=False),
         Ask("reason", "Reason", choices=("known flake", "x" * 100)),
         Ask("risk", "Risk", "How bad?", choices=("low", "y" * 151)),
@@ -360,7 +360,7 @@ def test_a_dialog_shows_one_line_several_lines_and_choices() -> None:
         "max_length": ANSWER_MAX,
         "focus_on_load": True,
     }
-    assert incident["hint"]["text"] == "An emergency needs one"
+    assert incident["hint"]["text"] == "An emergency needs one", "hints are plain text"
     assert (plan["element"]["multiline"], plan["element"]["focus_on_load"], plan["optional"]) == (True, False, True)
     assert [option["value"] for option in reason["element"]["options"]] == ["known flake", "x" * 100]
     assert reason["element"]["options"][1]["text"]["text"] == "x" * 74 + "…"
