@@ -21,8 +21,6 @@ def no_freeze(case: Case) -> Finding:
 
     At its end a freeze is over.
     """
-    if case.change is not None and case.change.freeze == "any":
-        return not_applicable(NO_FREEZE, "{} changes wait for no freeze", case.question.change)
     active = freezes.holding(case)
     if isinstance(active, Unknown):
         return unknown(NO_FREEZE, "{}", active.why)
