@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from policy.applies import applies
 from policy.case import Case
 from policy.document import Policy
-from policy.facts import Deed, Question
+from policy.facts import EMERGENCY, Deed, Question
 from policy.finding import Finding, not_applicable, unknown
 from policy.gates import AnyGate, Mode, Waivable
 from policy.kept import kept
@@ -18,12 +18,17 @@ from policy.rules import (
     alerts,
     approval,
     asker,
+    attest,
     attestation,
     branch,
     candidate,
+    change,
+    checklist,
     checks,
     database,
+    emergency,
     evidence,
+    exception,
     expiry,
     fast_forward,
     flags,
@@ -35,6 +40,7 @@ from policy.rules import (
     lost_changes,
     manifest,
     number,
+    obligation,
     order,
     parity,
     probe,
@@ -48,6 +54,7 @@ from policy.rules import (
     settings,
     signal,
     signature,
+    signoff,
     soak,
     tag,
     window,
@@ -80,8 +87,10 @@ class Kind(NamedTuple):
 
 KINDS: Mapping[str, Kind] = {
     "alerts": Kind(alerts.alerts),
+    "attest": Kind(attest.attested),
     "attestation": Kind(attestation.attested),
     "branch": Kind(branch.branches_in_order),
+    "checklist": Kind(checklist.all_done),
     "checks": Kind(checks.required_checks),
     "database": Kind(database.database, turns_with_time=True),
     "evidence": Kind(evidence.documents_there),
@@ -104,6 +113,7 @@ KINDS: Mapping[str, Kind] = {
     "settings": Kind(settings.settings),
     "signal": Kind(signal.signal),
     "signature": Kind(signature.signatures_verified),
+    "signoff": Kind(signoff.signed_off),
     "soak": Kind(soak.soaked, turns_with_time=True),
     "tag": Kind(tag.well_tagged),
     "workflow": Kind(workflow.workflow_succeeded),
@@ -111,19 +121,22 @@ KINDS: Mapping[str, Kind] = {
 """Every kind of gate (`policy/gates.py`), and the rule that judges it."""
 
 MAY_ASK = Rule(asker.MAY_ASK, asker.may_ask)
-
-FIRST = (
-    MAY_ASK,
-    Rule(road.ALLOWED_PATH, road.allowed_path),
+ALLOWED_PATH = Rule(road.ALLOWED_PATH, road.allowed_path)
+CHANGE_TYPE = Rule(change.CHANGE_TYPE, change.change_type)
+EMERGENCY_RECORD = Rule(emergency.EMERGENCY_RECORD, emergency.emergency_record)
+CANDIDATE = (
     Rule(candidate.SAME_DIGEST, candidate.same_digest),
     Rule(candidate.SOMETHING_TO_PROMOTE, candidate.something_to_promote),
     Rule(candidate.COMMIT_KNOWN, candidate.commit_known),
 )
-WINDOW = Rule(window.WINDOW, window.within_window, turns_with_time=True, waivable=Waivable.EXCEPTION)
-NO_FREEZE = Rule(freeze.NO_FREEZE, freeze.no_freeze, turns_with_time=True, waivable=Waivable.EXCEPTION)
-LAST = (
-    Rule(hold.NO_HOLD, hold.no_hold),
-    Rule(expiry.NOT_EXPIRED, expiry.not_expired),
+TIMES = (
+    Rule(window.WINDOW, window.within_window, turns_with_time=True, waivable=Waivable.EXCEPTION),
+    Rule(freeze.NO_FREEZE, freeze.no_freeze, turns_with_time=True, waivable=Waivable.EXCEPTION),
+)
+NO_HOLD = Rule(hold.NO_HOLD, hold.no_hold)
+NOTHING_OVERDUE = Rule(obligation.NOTHING_OVERDUE, obligation.nothing_overdue, waivable=Waivable.EXCEPTION)
+NOT_EXPIRED = Rule(expiry.NOT_EXPIRED, expiry.not_expired)
+AGREED = (
     Rule(approval.SECOND_PERSON, approval.second_person),
     Rule(approval.APPROVALS, approval.approved),
 )
@@ -134,7 +147,13 @@ OTHERS: Mapping[Deed, tuple[Rule, ...]] = {
         Rule(window.WINDOW, window.rollback_waits_for_no_window),
         Rule(freeze.NO_FREEZE, freeze.rollback_waits_for_no_freeze),
     ),
-    Deed.FREEZE: (MAY_ASK,),
+    Deed.FREEZE: (MAY_ASK, Rule(freeze.FREEZE_COMPLETE, freeze.freeze_complete), *AGREED),
+    Deed.EXCEPTION: (
+        MAY_ASK,
+        Rule(exception.EXCEPTION_COMPLETE, exception.exception_complete),
+        Rule(exception.EXCEPTION_ALLOWED, exception.exception_allowed),
+        *AGREED,
+    ),
     Deed.LIFT: (MAY_ASK,),
 }
 
@@ -142,9 +161,27 @@ OTHERS: Mapping[Deed, tuple[Rule, ...]] = {
 @kept
 def rules_for(policy: Policy, question: Question) -> tuple[Rule, ...]:
     """All that judge this question, in reading order; none: nothing of the kind is ever allowed."""
-    if question.deed is not Deed.PROMOTE:
-        return OTHERS.get(question.deed, ())
-    return (*FIRST, *_gates(policy, question), *_times(policy, question), *LAST)
+    if question.deed is Deed.PROMOTE:
+        return tuple(_of_a_promotion(policy, question))
+    return OTHERS.get(question.deed, ())
+
+
+def _of_a_promotion(policy: Policy, question: Question) -> Iterator[Rule]:
+    path = policy.path(question.service, question.source or "", question.target)
+    yield MAY_ASK
+    yield ALLOWED_PATH
+    if question.change or (path is not None and path.types is not None):
+        yield CHANGE_TYPE
+    if question.change == EMERGENCY:
+        yield EMERGENCY_RECORD
+    yield from CANDIDATE
+    yield from _gates(policy, question)
+    yield from TIMES
+    yield NO_HOLD
+    if policy.emergency is not None or any(kind.owes for kind in policy.exceptions.values()):
+        yield NOTHING_OVERDUE
+    yield NOT_EXPIRED
+    yield from AGREED
 
 
 def _gates(policy: Policy, question: Question) -> Iterator[Rule]:
@@ -156,19 +193,6 @@ def _gates(policy: Policy, question: Question) -> Iterator[Rule]:
             yield rule._replace(judge=_spared(name, question.change), turns_with_time=False)
         elif gate.when is not None or gate.applies_to:
             yield rule._replace(judge=partial(_where_it_applies, name, gate, rule.judge))
-        else:
-            yield rule
-
-
-def _times(policy: Policy, question: Question) -> Iterator[Rule]:
-    """The window and the freezes, unless changes of this type wait for none."""
-    change = policy.change_types.get(question.change)
-    for rule, waits in (
-        (WINDOW, change.window if change else "path"),
-        (NO_FREEZE, change.freeze if change else "path"),
-    ):
-        if waits == "any":
-            yield rule._replace(judge=_spared(rule.requires, question.change), turns_with_time=False)
         else:
             yield rule
 
