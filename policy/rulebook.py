@@ -129,10 +129,8 @@ CANDIDATE = (
     Rule(candidate.SOMETHING_TO_PROMOTE, candidate.something_to_promote),
     Rule(candidate.COMMIT_KNOWN, candidate.commit_known),
 )
-TIMES = (
-    Rule(window.WINDOW, window.within_window, turns_with_time=True, waivable=Waivable.EXCEPTION),
-    Rule(freeze.NO_FREEZE, freeze.no_freeze, turns_with_time=True, waivable=Waivable.EXCEPTION),
-)
+WINDOW = Rule(window.WINDOW, window.within_window, turns_with_time=True, waivable=Waivable.EXCEPTION)
+NO_FREEZE = Rule(freeze.NO_FREEZE, freeze.no_freeze, turns_with_time=True, waivable=Waivable.EXCEPTION)
 NO_HOLD = Rule(hold.NO_HOLD, hold.no_hold)
 NOTHING_OVERDUE = Rule(obligation.NOTHING_OVERDUE, obligation.nothing_overdue, waivable=Waivable.EXCEPTION)
 NOT_EXPIRED = Rule(expiry.NOT_EXPIRED, expiry.not_expired)
@@ -176,7 +174,7 @@ def _of_a_promotion(policy: Policy, question: Question) -> Iterator[Rule]:
         yield EMERGENCY_RECORD
     yield from CANDIDATE
     yield from _gates(policy, question)
-    yield from TIMES
+    yield from _times(policy, question)
     yield NO_HOLD
     if policy.emergency is not None or any(kind.owes for kind in policy.exceptions.values()):
         yield NOTHING_OVERDUE
@@ -193,6 +191,16 @@ def _gates(policy: Policy, question: Question) -> Iterator[Rule]:
             yield rule._replace(judge=_spared(name, question.change), turns_with_time=False)
         elif gate.when is not None or gate.applies_to:
             yield rule._replace(judge=partial(_where_it_applies, name, gate, rule.judge))
+        else:
+            yield rule
+
+
+def _times(policy: Policy, question: Question) -> Iterator[Rule]:
+    """The window and the freezes, unless changes of this type wait for none."""
+    kind = policy.change_types.get(question.change)
+    for rule, waits in ((WINDOW, kind and kind.window), (NO_FREEZE, kind and kind.freeze)):
+        if waits == "any":
+            yield rule._replace(judge=_spared(rule.requires, question.change), turns_with_time=False)
         else:
             yield rule
 

@@ -24,10 +24,8 @@ class _Hours(NamedTuple):
 
 
 def within_window(case: Case) -> Finding:
-    """The path's window is open, or it has none, or changes of this type wait for none."""
+    """The path's window is open, or it has none."""
     path, at = case.path, case.at
-    if case.change is not None and case.change.window == "any":
-        return not_applicable(WINDOW, "{} changes wait for no window", case.question.change)
     if path is None:
         return unknown(WINDOW, "without a path it is not known which window applies")
     name = path.gates.window
