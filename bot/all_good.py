@@ -76,6 +76,7 @@ from policy.gates import (
     TagGate,
     WorkflowGate,
 )
+from policy.glob import like as is_like
 from policy.model import Digest, Human, Person, Sha, Unknown
 from policy.required import required
 
@@ -223,7 +224,7 @@ def _evidence(
             for gate in gates
             if isinstance(gate, WorkflowGate)
         },
-        changes=_changes(gates),
+        changes=_changes(gates, policy),
         branches=Branches(),
         ahead=Ahead(1, 0),
         built={
@@ -284,13 +285,13 @@ def _branch_of(policy: Policy, environment: str) -> str:
     return (place.branch if place else None) or environment
 
 
-def _changes(gates: Iterable[AnyGate]) -> Changes:
+def _changes(gates: Iterable[AnyGate], policy: Policy) -> Changes:
     """One pull request by somebody else, reviewed and filled in, called and labelled as it must be."""
     gates = tuple(gates)
     names = [name for gate in gates if isinstance(gate, BranchGate) for name in gate.names]
     touched = [like(glob, "a") for gate in gates if isinstance(gate, RepositoryGate) for glob in gate.touched]
     commit = Commit(COMMIT, "A change", frozenset({"author"}), pull_request=1, verified=True)
-    reviewed = _pull_request(1, gates, "range", *_road(names))
+    reviewed = _pull_request(1, gates, "range", *_road(gates, policy))
     return Changes((commit,), (reviewed,), ("src/a.py", *touched), branch=_branch(names))
 
 
@@ -302,14 +303,17 @@ def _branch(names: Iterable[str]) -> str:
     return fitting(names[0]) or "main"
 
 
-def _road(names: Iterable[str]) -> tuple[str, str]:
+def _road(gates: Iterable[AnyGate], policy: Policy) -> tuple[str, str]:
     """The branch that a pull request came from, and the one that it went to."""
-    for name in names:
-        head, arrow, base = (fitting(name) or "").partition("→")
-        if arrow:
-            return head, base
-    head = next((found for found in map(fitting, names) if found and found != "main"), None)
-    return head or "feature/ABC-1-a-change", "main"
+    branches = [gate for gate in gates if isinstance(gate, BranchGate)]
+    names = [fitting(name) or "" for gate in branches for name in gate.names]
+    bases = ["main", *(place.branch for place in policy.environments.values() if place.branch is not None)]
+    heads = [name for name in names if "→" not in name and name not in {"", *bases}]
+    roads = [name for name in names if "→" in name]
+    roads += [f"{head}→{base}" for head in (*heads, "feature/ABC-1-a-change") for base in bases]
+    forbidden = tuple(glob for gate in branches for glob in gate.forbid)
+    head, _, base = next((road for road in roads if not is_like(road, forbidden)), roads[0]).partition("→")
+    return head, base
 
 
 def _pull_request(number: int, gates: Iterable[AnyGate], of: str, head: str, base: str) -> PullRequest:
