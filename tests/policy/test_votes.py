@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import permutations
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 
 from policy.case import case
 from policy.document import Slot
-from policy.facts import Verdict, Vote
+from policy.evidence import Authors
+from policy.facts import Facts, Verdict, Vote
 from policy.model import AccountKind, Human, Person, Unknown
-from policy.votes import Apart, Count, Terms, count, counted, seats
+from policy.votes import Apart, Count, Terms, count, counted, missing, seats
 from tests.policy.good import (
     ALL_GOOD,
     EVERYBODY,
@@ -32,6 +34,7 @@ from tests.policy.good import (
     SECOND,
     but,
     person,
+    policy_with,
     vote,
 )
 
@@ -250,3 +253,214 @@ def test_who_holds_which_role_must_be_known() -> None:
 def test_nobody_outside_the_roles_is_asked_for_help() -> None:
     assert RAJ.human not in counting().helpers()
     assert INES.human not in counting().helpers()
+
+
+# One of several roles, and a seat that only its own role fills ------------------------------------------------------
+
+LEADS = (Slot(any_of=("tech_lead", "incident_commander")),)
+
+
+@pytest.mark.requirement("S3-22")
+@pytest.mark.parametrize(
+    ("voter", "asker", "role"),
+    [(RAJ, MAYA, "tech_lead"), (INES, MAYA, "incident_commander"), (OMAR, MAYA, None), (RAJ, RAJ, None)],
+)
+def test_any_one_of_several_roles_fills_the_seat(voter: Person, asker: Person, role: str | None) -> None:
+    result = counting(vote(voter), slots=LEADS, asked_by=asker)
+    assert [each.role for each in result.filled] == ([role] if role else [])
+    assert result.complete is (role is not None)
+
+
+def test_an_open_seat_names_every_role_that_fills_it() -> None:
+    assert missing(counting(slots=LEADS).open) == "a tech lead or incident commander"
+    assert missing(counting(slots=(Slot(any_of=("tech_lead", "engineer"), count=2),)).open) == (
+        "2 who are tech lead or engineer"
+    )
+    assert missing(counting(slots=TWO).open) == "2 release managers"
+
+
+# Reasons --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("S4-121")
+@pytest.mark.parametrize(("reason", "counts"), [("", False), ("  ", False), ("looks right", True)])
+def test_where_a_reason_is_asked_an_approval_without_one_does_not_count(reason: str, counts: bool) -> None:
+    result = counting(vote(OMAR, reason=reason), reason=True)
+    assert result.complete is counts
+    assert [entry.why for entry in result.ignored] == ([] if counts else ["gave no reason"])
+
+
+def test_a_rejection_needs_no_reason_to_count() -> None:
+    assert [each.voter.name for each in counting(vote(OMAR, Verdict.REJECT), reason=True).rejected] == ["omar"]
+
+
+# Who wrote it, and who reviewed it ------------------------------------------------------------------------------------
+
+
+def count_of(facts: Facts, separation: dict[str, str] | None = None, **path: Any) -> Count | Unknown:
+    active = policy_with(**({"separation": separation} if separation else {}), **path)
+    return counted(case(PROMOTION, facts, active.policy, NOW))
+
+
+def complete(facts: Facts, separation: dict[str, str] | None = None, **path: Any) -> bool:
+    result = count_of(facts, separation, **path)
+    assert isinstance(result, Count)
+    return result.complete
+
+
+OMAR_WROTE = Authors(frozenset({Human("omar")}))
+OMAR_REVIEWED = frozenset({Human("omar")})
+BOTH = (vote(OMAR), vote(OLGA))
+
+
+@pytest.mark.requirement("S4-122", "S4-126", "S4-172", "S4-255", "S4-217", "D-03")
+def test_who_wrote_part_of_it_does_not_count_unless_the_policy_says_so() -> None:
+    facts = but(authors=OMAR_WROTE)
+    out = count_of(facts)
+    assert isinstance(out, Count)
+    assert [entry.why for entry in out.ignored] == ["wrote part of it, so cannot agree to it"]
+    assert out.helpers() == ("olga",)
+    assert complete(but(facts, votes=BOTH))
+    assert not complete(facts, {"authors": "not_alone"})
+    assert complete(but(facts, votes=BOTH), {"authors": "not_alone"})
+    assert complete(facts, {"authors": "may_agree"})
+
+
+@pytest.mark.requirement("S4-123", "S4-124")
+def test_who_reviewed_its_pull_requests_is_not_the_only_one_who_agrees() -> None:
+    facts = but(reviewers=OMAR_REVIEWED)
+    assert complete(facts)
+    alone = count_of(facts, {"reviewers": "not_alone"})
+    assert isinstance(alone, Count)
+    assert not alone.open
+    assert alone.lacking == ("one more who reviewed none of its pull requests",)
+    assert alone.helpers() == ("olga",)
+    beside = count_of(but(facts, votes=BOTH), {"reviewers": "not_alone"})
+    assert isinstance(beside, Count)
+    assert beside.complete
+    assert [each.vote.voter.name for each in beside.filled] == ["olga"], "who reviewed nothing takes the seat"
+    assert [each.voter.name for each in beside.spare] == ["omar"]
+    assert not complete(facts, {"reviewers": "out"})
+
+
+@pytest.mark.requirement("S4-124")
+def test_who_reviewed_and_asked_needs_somebody_independent() -> None:
+    asked = but(asked_by=OMAR, reviewers=OMAR_REVIEWED, votes=(vote(OMAR),))
+    assert not complete(asked, {"reviewers": "not_alone"})
+    assert complete(but(asked, votes=(vote(OLGA),)), {"reviewers": "not_alone"})
+
+
+def test_one_who_wrote_none_and_one_who_reviewed_none_are_enough_together() -> None:
+    two = {"approvals": [{"role": "release_manager", "count": 2}]}
+    apart = {"authors": "not_alone", "reviewers": "not_alone"}
+    facts = but(authors=OMAR_WROTE, reviewers=frozenset({Human("olga")}), votes=BOTH)
+    assert complete(facts, apart, **two)
+    assert not complete(but(facts, votes=(vote(OMAR),)), apart)
+    assert not complete(but(facts, votes=(vote(OLGA),)), apart)
+    assert not complete(but(facts, votes=BOTH), apart), "one seat seats one of them, and neither is free of both"
+
+
+STRANGERS = Authors(frozenset(), frozenset({"jdoe", "Ann Other"}))
+
+
+@pytest.mark.parametrize(
+    ("authors", "why"),
+    [
+        (Unknown("GitHub does not answer"), "who wrote it is not known, so neither who may agree to it: GitHub"),
+        (STRANGERS, "Ann Other and jdoe wrote part of it and are linked to nobody; link them under people, or say"),
+        (Authors(frozenset(), frozenset({"jdoe"})), "jdoe wrote part of it and is linked to nobody; link them"),
+    ],
+)
+def test_an_author_whom_nobody_knows_blocks_unless_the_policy_ignores_them(authors: Any, why: str) -> None:
+    facts = but(authors=authors)
+    blocked = count_of(facts)
+    assert isinstance(blocked, Unknown)
+    assert blocked.why.startswith(why)
+    assert complete(facts, {"unknown_authors": "ignore"})
+    assert complete(facts, {"authors": "may_agree"})
+    assert isinstance(count_of(facts, {"authors": "not_alone"}), Unknown)
+
+
+def test_reviewers_whom_nobody_knows_block_only_where_they_matter() -> None:
+    facts = but(reviewers=Unknown("GitHub does not answer"))
+    assert complete(facts)
+    for stance in ("not_alone", "out"):
+        blocked = count_of(facts, {"reviewers": stance})
+        assert isinstance(blocked, Unknown)
+        assert blocked.why == "who approved its pull requests is not known: GitHub does not answer"
+
+
+def test_who_wrote_it_does_not_matter_where_nobody_must_agree() -> None:
+    to_stage = replace(PROMOTION, source="dev", target="stage")
+    count_there = counted(case(to_stage, but(authors=Unknown("no"), votes=()), POLICY, NOW))
+    assert isinstance(count_there, Count)
+    assert count_there.complete
+
+
+@pytest.mark.parametrize("stances", list(product(("may_agree", "not_alone", "out"), repeat=2)), ids="-".join)
+def test_of_all_ways_to_seat_people_one_is_found_that_will_do(stances: tuple[str, str]) -> None:
+    """Against every assignment of people to seats, for all small worlds."""
+    authors, reviewers = stances
+    roles = ("release_manager", "tech_lead")
+    kinds = [frozenset(some) for some in ((roles[0],), (roles[1],), roles)]
+    tried = 0
+    for slots in ((roles[0],), (roles[0], roles[0]), roles, (roles[0], *roles)):
+        for holding in product(kinds, repeat=3):
+            crowd = [person(f"p{number}", *held) for number, held in enumerate(holding)]
+            people = {each.human: each for each in crowd if each.human}
+            for hands in product((0, 1, 2, 3), repeat=3):
+                wrote, reviewed = (
+                    frozenset(human for human, hand in zip(people, hands, strict=True) if hand & bit) for bit in (1, 2)
+                )
+                facts = but(votes=tuple(map(vote, crowd)), people=people, authors=Authors(wrote), reviewers=reviewed)
+                active = SEATED[authors, reviewers, slots]
+                result = counted(case(PROMOTION, facts, active.policy, NOW))
+                assert isinstance(result, Count)
+                out = (wrote if authors == "out" else frozenset()) | (reviewed if reviewers == "out" else frozenset())
+                alone = [group for group, stance in ((wrote, authors), (reviewed, reviewers)) if stance == "not_alone"]
+                assert result.complete is will_do(slots, people, out, alone), (slots, holding, hands)
+                tried += 1
+    assert tried == 4 * 27 * 64
+
+
+def will_do(
+    slots: tuple[str, ...], people: dict[Human, Person], out: frozenset[Human], alone: list[frozenset[Human]]
+) -> bool:
+    """Whether any way of seating people fills every seat and leaves nobody alone."""
+    return any(
+        all(role in people[human].roles for role, human in zip(slots, seated, strict=True))
+        and not any(group and group.issuperset(seated) for group in alone)
+        for seated in permutations([human for human in people if human not in out], len(slots))
+    )
+
+
+SEATED = {
+    (authors, reviewers, slots): policy_with(
+        separation={"authors": authors, "reviewers": reviewers}, approvals=[{"role": role} for role in slots]
+    )
+    for authors, reviewers in product(("may_agree", "not_alone", "out"), repeat=2)
+    for slots in (
+        ("release_manager",),
+        ("release_manager", "release_manager"),
+        ("release_manager", "tech_lead"),
+        ("release_manager", "release_manager", "tech_lead"),
+    )
+}
+
+
+# What they state besides ----------------------------------------------------------------------------------------------
+
+
+def test_what_those_state_counts_who_can_agree_and_do() -> None:
+    said = {"omar": "omar", "olga": "olga", "ines": "ines", "raj": "raj"}
+    votes = [replace(vote(EVERYBODY[Human(name)]), confirms=frozenset({word})) for name, word in said.items()]
+    votes[3] = replace(vote(RAJ, Verdict.REJECT), confirms=frozenset({"raj"}))
+    assert counting(*votes, slots=MIXED).confirmed == {"omar", "olga"}, "a spare vote states, a rejection does not"
+
+
+@pytest.mark.requirement("S4-129")
+def test_somebody_who_may_agree_and_rejects_it_stops_it_and_says_why() -> None:
+    result = counting(vote(OMAR, Verdict.REJECT, reason="latency"), vote(OLGA))
+    assert result.filled
+    assert not result.complete
+    assert [(each.voter.name, each.reason) for each in result.rejected] == [("omar", "latency")]
