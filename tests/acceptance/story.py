@@ -14,21 +14,9 @@ import subprocess
 import sys
 import time
 
-from tests.acceptance.client import (
-    Checks,
-    Json,
-    NotInTime,
-    Sandbox,
-    all_of,
-    operation_in,
-    percent,
-    reads,
-    whole,
-)
+from tests.acceptance.client import Json, NotInTime, all_of, operation_in, percent, reads, whole
+from tests.acceptance.play import ROLLOUT_WITHIN, Play
 
-CHANNELS = ("releases", "checkout", "payments", "search")
-ROLLOUT_WITHIN = 240.0
-"""Seconds for a whole rollout of the story, on a busy machine."""
 SATURDAY_NIGHT = "2026-11-28T23:30:00Z"
 """No window is open then."""
 
@@ -37,86 +25,16 @@ def short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:12]
 
 
-class Story:
+class Story(Play):
     """One play."""
 
     def __init__(self, url: str) -> None:
-        self.box = Sandbox(url.rstrip("/"))
-        self.checks = Checks()
-        self.see = self.checks.see
+        super().__init__(url)
         self.first = self.box.world()
         self.good = {name: str(whole(self.first, name, "prod")) for name in self.first["services"]}
         self.next = {name: str(whole(self.first, name, "stage")) for name in self.first["services"]}
 
-    # Asking ---------------------------------------------------------------------------------------------------------
-
-    def asks(self, who: str, channel: str, words: str) -> Json:
-        """Somebody types a command; the root message that it led to, wherever it stands."""
-        before = {message["ts"] for name in CHANNELS for message in self.box.messages(name)}
-        said = self.box.say(who, channel, words)
-        self.see(f"`{words}` is acknowledged in time", said["ok"] and said["ack_ms"] < 3000, said)
-
-        def root() -> Json | None:
-            for name in CHANNELS:
-                for message in self.box.messages(name):
-                    mine = message["ts"] not in before and message["from"] == "bot" and not message.get("ephemeral_to")
-                    if mine and message.get("thread") in (None, message["ts"]):
-                        return message | {"channel": name}
-            return None
-
-        try:
-            return self.box.until(f"a root message for {words}", root, within=20)
-        except NotInTime as error:
-            seen = self.box.messages(channel, who=who)
-            heard = all_of([one for one in seen if one.get("ephemeral_to") == who and one["ts"] not in before])
-            raise NotInTime(f"{error}; {who} heard instead: {heard or 'nothing'}") from error
-
-    def hears(self, who: str, channel: str, words: str) -> str:
-        """Somebody types a command; what the bot answers, to them alone or to all."""
-        known = {one["ts"] for one in self.box.messages(channel, who=who)}
-        said = self.box.say(who, channel, words)
-        self.see(f"`{words}` is acknowledged in time", said["ok"] and said["ack_ms"] < 3000, said)
-
-        def answer() -> str:
-            seen = self.box.messages(channel, who=who)
-            return all_of([one for one in seen if one["from"] == "bot" and one["ts"] not in known])
-
-        return self.box.until(f"an answer to {words}", answer, within=20)
-
-    def presses(self, who: str, root: Json, button: str) -> str:
-        """Somebody presses a button of a request; what only they are told, "" where nothing comes."""
-        where = self.offering(root, button)
-        known = self._private(who, root["channel"])
-        pressed = self.box.press(who, where["ts"], button)
-        self.see(f"{who}'s click on {button} is answered in time", pressed["ok"] and pressed["ack_ms"] < 3000, pressed)
-        if pressed.get("reply"):
-            return str(pressed["reply"])
-        try:
-            return self.box.until("an answer", lambda: self._since(who, root["channel"], known), within=5)
-        except NotInTime:
-            return ""
-
-    def _private(self, who: str, channel: str) -> set[str]:
-        return {one["ts"] for one in self.box.messages(channel, who=who) if one.get("ephemeral_to")}
-
-    def _since(self, who: str, channel: str, known: set[str]) -> str:
-        seen = self.box.messages(channel, who=who)
-        return all_of([one for one in seen if one.get("ephemeral_to") == who and one["ts"] not in known])
-
     # Looking --------------------------------------------------------------------------------------------------------
-
-    def thread(self, root: Json) -> list[Json]:
-        """The root as it stands now, and its answers, without what only one person sees."""
-        seen = self.box.messages(root["channel"], thread=root["ts"])
-        return [message for message in seen if not message.get("ephemeral_to")]
-
-    def offering(self, root: Json, button: str) -> Json:
-        """The message of the thread that has this button, the root first."""
-        return self.box.until(
-            f"a button {button}",
-            lambda: next((one for one in self.thread(root) if button in one["buttons"]), None),
-            within=20,
-        )
 
     def follows(self, service: str, digest: str, over: object) -> list[int]:
         """The shares that the digest really had in prod, in order, until it has `over` for good."""
@@ -130,13 +48,6 @@ class Story:
                 raise NotInTime(f"{service} did not come to {over} %; it went {seen}")
             time.sleep(0.05)
         return seen
-
-    def settles(self, root: Json, word: str) -> str:
-        """The whole thread, once its root says this."""
-        self.box.until(
-            f"the root says {word!r}", lambda: word in reads(self.thread(root)[0]).lower(), within=ROLLOUT_WITHIN
-        )
-        return all_of(self.thread(root))
 
     # The seven points -----------------------------------------------------------------------------------------------
 
