@@ -71,7 +71,10 @@ def _loose(where: Where, says: str) -> Lint:
 def _path(old: Policy, new: Policy, index: int, path: Path, at: datetime) -> Iterator[Lint]:
     here: Where = ("paths", index)
     services = [service for service in new.services if path.serves(service)]
-    before = {service: old.path(service, path.source, path.target) for service in services}
+    before = {
+        service: old.path(service, path.source, path.target) if service in old.services else None
+        for service in services
+    }
     ways = [service for service in services if before[service] is None]
     if ways:
         yield _loose(here, f"{path.name} is a new way into production for {wording.listed(ways)}")
