@@ -256,9 +256,8 @@ def _change_types(old: Policy, new: Policy) -> Iterator[Lint]:
             spared = [*change.waives, *(key for key in ("window", "freeze") if getattr(change, key) == "any")]
             if spared or change.instead:
                 says = f"a new type that need not meet {wording.listed(spared)}" if spared else "a new type"
-                yield _loose(
-                    here, f"{says}{', with approvals of its own instead of the path' if change.instead else ''}"
-                )
+                own = ", with approvals of its own instead of the path's" if change.instead else ""
+                yield _loose(here, says + own)
             continue
         for key in ("window", "freeze"):
             if (getattr(before, key), getattr(change, key)) == ("path", "any"):
@@ -335,9 +334,9 @@ def _freezes(old: Policy, new: Policy, at: datetime) -> Iterator[Lint]:
             continue
         index, after = now[before.name]
         here: Where = ("freezes", "calendar", index)
-        yield from _gained(
-            (*here, "environments"), after.environments, before.environments, "{} is not frozen any more"
-        )
+        production = [name for name, place in new.environments.items() if place.production]
+        frozen = [name for name in before.environments if name in production]
+        yield from _gained((*here, "environments"), after.environments, frozen, "{} is not frozen any more")
         if after.services is not None:
             before_all = before.services if before.services is not None else tuple(new.services)
             yield from _gained((*here, "services"), after.services, before_all, "{} is not frozen any more")
