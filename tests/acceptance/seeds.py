@@ -8,11 +8,12 @@ Wants a sandbox that has just opened on that policy. Ends with 1 where anything 
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.acceptance.client import all_of
+from tests.acceptance.client import Json, all_of
 from tests.acceptance.play import Play
 
 SATURDAY = "2026-11-28T10:00:00Z"
@@ -41,6 +42,14 @@ class Seed(Play):
         """What the rules say of that promotion, were it asked for now."""
         return self.hears(who, "releases", f"/release why {service} {road} {more}".strip())
 
+    def request(self, who: str) -> Json:
+        """The newest message that can be approved."""
+        return self.told(who, "Approve") | {"channel": "releases", "thread": None}
+
+    def until_it_says(self, words: str) -> str:
+        """All that is said in public, once these words are among it."""
+        return self.box.until(words, lambda: _if(all_of(self.box.messages("releases")), words), within=30)
+
     def refused_for(self, text: str, *rules: str) -> None:
         """The text says that exactly these rules are not met."""
         found = re.search(r"rules? not met \(([^)]*)\)", text)
@@ -48,9 +57,7 @@ class Seed(Play):
         self.see(f"what is missing is {', '.join(rules)}", sorted(named) == sorted(rules), named or text)
 
     def waits_for(self, text: str, rule: str, until: str) -> None:
-        line = _line(text, rule)
-        advice = text[text.find(line) :].split("\n")[1:2] if line else []
-        self.see(f"{rule} says when it opens: {until}", until in line + str(advice), text)
+        self.see(f"{rule} says when it opens: {until}", until in _after(text, rule), text)
 
 
 def _line(text: str, rule: str) -> str:
@@ -63,6 +70,82 @@ def _mark(text: str, rule: str) -> str:
 
 
 # The stories --------------------------------------------------------------------------------------------------------
+
+
+def seed000(play: Seed) -> None:
+    """A freeze holds main, and what the release owner lets through it is an exception on record."""
+    road = "stage→prod"
+    play.opening(
+        "web",
+        {
+            "dev→stage": ("pull_requests", "up_to_date", "backend", "frontend", "static"),
+            road: ("stage_deploy", "stage_smoke", "same_tree", "parity", "notes", "separation", "way_back"),
+        },
+    )
+    with play.checks.point("What can be looked up, and what cannot yet"):
+        said = play.hears("maya", "releases", f"/release promote web {road} release-notes:soon rollback-plan:revert")
+        play.see("what CI found is known", {"backend", "frontend", "static", "notes"} <= _met(said), said)
+        play.see("what nobody can look up blocks", _mark(said, "same_tree") == "?", said)
+        play.see("and a merge of branches is nothing that is begun", "branch merge is nothing" in said, said)
+    with play.checks.point("A freeze"):
+        play.hears("omar", "releases", "/release freeze start prod until:6h reason:stocktaking")
+        frozen = play.why("web", road)
+        play.see("it holds main", "stocktaking" in _line(frozen, "no-freeze"), frozen)
+        play.see("and says what would help: an exception", "freeze_merge" in _after(frozen, "no-freeze"), frozen)
+        play.see("a freeze of prod does not hold stage", _mark(play.why("web", "dev→stage"), "no-freeze") == "✓")
+    with play.checks.point("What may be let through, and by whom"):
+        no = play.hears("raj", "releases", "/release exception request web prod waive:way_back,no-freeze until:4h")
+        play.see("a way back is never waived", re.search(r"way_back.*never waived", no), no)
+        ask = play.told("raj", "Fill in")
+        values = {"waive": "no-freeze", "reference": "INC-7", "freeze": "F-1"}
+        sent = play.fills_in("raj", ask, "Fill in", **values, reason="incident", rollback_target="5bcf3c83")
+        play.see("what is missing is asked for in a dialog, with reasons to choose from", sent["ok"], sent)
+        for who, why in (("raj", "asked for it"), ("gus", "guest"), ("maya", "release owner")):
+            play.see(f"{who} cannot grant it", why in play.presses(who, play.request("raj"), "Approve"))
+        play.see("and it still holds", _mark(play.why("web", road), "no-freeze") == "✗")
+        play.presses("omar", play.request("raj"), "Approve")
+        play.until_it_says("is in force")
+        through = play.why("web", road)
+        play.see("granted, it lets that rule through, and says so", _mark(through, "no-freeze") == "○", through)
+        play.see("by its name", re.search(r"X-[0-9a-f]+", _line(through, "no-freeze")), through)
+        play.see("other services it does not help", _mark(play.why("api", road), "no-freeze") == "✗")
+        owed = play.hears("omar", "releases", "/release exception list")
+        play.see("and something is owed for it", re.search(r"O-[0-9a-f]+", owed), owed)
+    with play.checks.point("It ends"):
+        play.box.advance_clock("PT4H")
+        play.see("by itself, to the second", _mark(play.why("web", road), "no-freeze") == "✗")
+
+
+def seed001(play: Seed) -> None:
+    """Main is staging, release moves forward to what staging was tested with; an operator agrees."""
+    road = "staging→prod"
+    play.opening(
+        "api",
+        {
+            road: (
+                *("same_commit", "fast_forward", "release_is_main", "promotion_gate", "staging_probes", "evidence"),
+                *("settings", "no_cognition_change", "no_new_storage", "log_entry", "way_back"),
+            )
+        },
+    )
+    with play.checks.point("What people state"):
+        bare = play.why("api", road)
+        play.see("what serves in staging is the very commit", _mark(bare, "same_commit") == "✓", bare)
+        play.see("what must be said is named", "rollout-notes and rollback-plan" in _line(bare, "log_entry"), bare)
+        said = play.why("api", road, "rollout-notes:none rollback-plan:revert confirms:no_new_storage")
+        play.see("and is met once it is said", _mark(said, "log_entry") == "✓", said)
+        play.see("the asker's word is half of it", _line(said, "no_new_storage").count("somebody who agrees"), said)
+        play.see("the other statement lacks both", "maya and somebody" in _line(said, "no_cognition_change"), said)
+        play.see("any of the operators could agree", "dan, ines or omar" in _after(said, "approvals"), said)
+        play.see("moving a branch is nothing that is begun", "fast forward is nothing" in said, said)
+    with play.checks.point("Going back is an operator's word"):
+        no = play.hears("maya", "releases", "/release rollback api reason:errors")
+        play.see("maya may not", "maya is no operator" in no, no)
+        before = play.box.world()["services"]["api"]["prod"]["traffic"][0]["digest"]
+        play.asks("omar", "releases", "/release rollback api reason:errors")
+        play.until_it_says("serves again")
+        now = play.box.world()["services"]["api"]["prod"]["traffic"][0]["digest"]
+        play.see("omar may, and what was good before serves", now != before, now)
 
 
 def seed002(play: Seed) -> None:
@@ -123,9 +206,7 @@ def seed003(play: Seed) -> None:
             "maya", asked, "Fill in", reason='the "cart" is empty', notes="fixes the cart\nand no more"
         )
         play.see("what a dialog asks for becomes words", sent["ok"], sent)
-        said = play.box.until(
-            "the request", lambda: _if(all_of(play.box.messages("releases")), "blocked for now"), within=20
-        )
+        said = play.until_it_says("blocked for now")
         play.see(
             "and a request that says them", "the 'cart' is empty" in said and "fixes the cart and no" in said, said
         )
@@ -148,9 +229,9 @@ def seed003(play: Seed) -> None:
 
 def _after(text: str, rule: str) -> str:
     """That rule's line and the advice below it."""
-    line = _line(text, rule)
-    at = text.find(line)
-    return line + "\n" + "\n".join(text[at:].split("\n")[1:3]) if line else ""
+    lines = text.splitlines()
+    at = next((n for n, line in enumerate(lines) if line and line == _line(text, rule)), len(lines))
+    return "\n".join([*lines[at : at + 1], *itertools.takewhile(lambda line: line.startswith("• "), lines[at + 1 :])])
 
 
 def _met(text: str) -> set[str]:
@@ -163,6 +244,8 @@ def _if(text: str, pattern: str) -> str:
 
 
 STORIES: dict[str, Callable[[Seed], None]] = {
+    "seed000": seed000,
+    "seed001": seed001,
     "seed002": seed002,
     "seed003": seed003,
 }
