@@ -165,8 +165,7 @@ def _of_time(record: ExceptionRecord, kind: ExceptionKind) -> Iterator[str]:
     elif record.ends_at <= max(record.starts_at, record.asked_at):
         yield "it ends before it begins"
     elif longest is not None and record.ends_at - record.starts_at > longest:
-        lasts = wording.lasting(record.ends_at - record.starts_at)
-        yield f"it would last {lasts}, and may last {wording.lasting(longest)}"
+        yield f"it may last {wording.lasting(longest)}, and would last longer"
     if kind.uses is not None and (record.uses is None or record.uses > kind.uses):
         yield f"at most {kind.uses} {'promotion' if kind.uses == 1 else 'promotions'} may rest on it"
 

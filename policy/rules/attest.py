@@ -30,7 +30,7 @@ def attested(name: str, gate: AttestGate, case: Case) -> Finding:
         [*([facts.asked_by.name] if by_asker else []), *(["somebody who agrees"] if by_approver else [])]
     )
     asked, agreed = ((name,) if by_asker else (), (name,) if by_approver else ())
-    remedies = stating(case, asked, agreed, f"that {gate.statement}")
+    remedies = stating(case, asked, agreed, gate.statement)
     waits = not by_asker and bool(remedies)
     return unmet(name, "{} must state: {}", who, gate.statement, remedies=remedies, waits_for_people=waits)
 
@@ -40,14 +40,14 @@ def stating(case: Case, asked: tuple[str, ...], agreed: tuple[str, ...], what: s
     facts, steps = case.facts, []
     who: tuple[str, ...] = (facts.asked_by.human,) if asked and facts.asked_by.human else ()
     if asked:
-        steps.append(f"{facts.asked_by.name} states {what}")
+        steps.append(f"{facts.asked_by.name} states: {what}")
     if agreed:
         count = case.once(counted)
         able = () if isinstance(count, Unknown) else _able(count)
         if not able:
             return ()
         who = (*who, *able)
-        steps.append(f"{wording.listed(able, 'or')} agrees and states {what}")
+        steps.append(f"{wording.listed(able, 'or')} agrees and states: {what}")
 
     def applied(facts: Facts) -> Facts:
         facts = replace(facts, confirmed=facts.confirmed.union(asked))

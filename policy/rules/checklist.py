@@ -41,7 +41,7 @@ def all_done(name: str, gate: ChecklistGate, case: Case) -> Finding:
     asked = tuple(one.tick for one in people if one.item.by != APPROVER)
     by_them = tuple(one.tick for one in people if one.item.by == APPROVER)
     what = wording.listed(one.item.text for one in people)
-    remedies = stating(case, asked, by_them, f"that this is done: {what}") if people else ()
+    remedies = stating(case, asked, by_them, f"this is done: {what}") if people else ()
     says = "{} of {} items are not done: " + "; ".join(["{}"] * len(undone))
     standing = Standing.UNKNOWN if unsure else Standing.UNMET
     waits = bool(remedies) and not asked and len(people) == len(undone)

@@ -13,7 +13,7 @@ from policy.document import ActivePolicy, Policy
 from policy.facts import EMERGENCY, Deed, EmergencyRecord, ExceptionRecord, Facts, Freeze, Question
 from policy.finding import Decision, Finding
 from policy.model import Person
-from tests.policy.good import ALL_GOOD, DOCUMENT, HOUR, MAYA, NOW, OMAR, PROMOTION, but, person
+from tests.policy.good import ALL_GOOD, DOCUMENT, HOUR, MAYA, NOW, OMAR, PROMOTION, person
 
 DAY = 24 * HOUR
 TICK = timedelta(microseconds=1)
@@ -123,6 +123,9 @@ def policy(path: dict[str, Any] | None = None, **changes: Any) -> ActivePolicy:
 
 
 ACTIVE = policy()
+MAY_NOT = {deed: roles for deed, roles in PEOPLE["may"].items() if deed != "emergency"}
+CALM = policy(emergency=None, may=MAY_NOT)
+"""The same without emergencies."""
 
 FINE: Facts = replace(ALL_GOOD, people=EVERYBODY, exceptions=(), obligations=())
 """maya asked, omar agreed, and everybody is there."""
@@ -191,30 +194,3 @@ def freeze(**changes: Any) -> Freeze:
     """A freeze of prod by ines, from an hour ago for three hours."""
     record = Freeze("F-7", "prod", None, NOW - HOUR, NOW + 2 * HOUR, "month end", "ines", "the books are closed")
     return replace(record, **changes)
-
-
-__all__ = [
-    "ACTIVE",
-    "ASKING",
-    "DANA",
-    "DAY",
-    "EVERYBODY",
-    "FINE",
-    "FREEZING",
-    "LEA",
-    "PEOPLE",
-    "QUINN",
-    "SAID",
-    "SAM",
-    "TICK",
-    "URGENT",
-    "at",
-    "but",
-    "decided",
-    "emergency",
-    "exception",
-    "found",
-    "freeze",
-    "policy",
-    "wanted",
-]
