@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from policy.document import ActivePolicy
@@ -9,18 +10,18 @@ from policy.explain import explain, opening
 from policy.facts import Facts, Question
 from policy.finding import Decision
 from policy.judge import judge
-from policy.rulebook import Rule, rules_for
+from policy.rulebook import Rule, Rulebook, rules_for
 
 
 def decide(
-    question: Question, facts: Facts, active: ActivePolicy, at: datetime, rules: tuple[Rule, ...] | None = None
+    question: Question, facts: Facts, active: ActivePolicy, at: datetime, rules: Iterable[Rule] | None = None
 ) -> Decision:
     """All that the rules of this deed find at that instant, with advice that was tried, and what else there is to know.
 
     Nothing is left out and nothing raises; a deed without rules is not allowed.
     """
-    rules = rules_for(active.policy, question) if rules is None else rules
-    judging = judge(rules, question, facts, active.policy, at)
+    book = rules_for(active.policy, question) if rules is None else Rulebook(rules)
+    judging = judge(book, question, facts, active.policy, at)
     findings = judging.findings()
     try:
         explained = explain(judging)
@@ -40,11 +41,11 @@ def decide(
 
 
 def decide_again(
-    question: Question, facts: Facts, active: ActivePolicy, at: datetime, rules: tuple[Rule, ...] | None = None
+    question: Question, facts: Facts, active: ActivePolicy, at: datetime, rules: Iterable[Rule] | None = None
 ) -> Decision:
     """The same findings and the same opening, for a moment when nobody asks for advice: none was tried."""
-    rules = rules_for(active.policy, question) if rules is None else rules
-    judging = judge(rules, question, facts, active.policy, at)
+    book = rules_for(active.policy, question) if rules is None else Rulebook(rules)
+    judging = judge(book, question, facts, active.policy, at)
     findings = judging.findings()
     try:
         earliest = opening(judging)

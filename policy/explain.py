@@ -12,7 +12,7 @@ from policy.case import Case
 from policy.document import ExceptionKind
 from policy.exceptions import doubted, waivers
 from policy.facts import Deed, ExceptionRecord, Facts, Question, Verdict
-from policy.finding import BLOCKING, Applied, Finding, Remedy, RemedyKind, Standing
+from policy.finding import BLOCKING, Applied, Finding, Remedy, RemedyKind, Standing, written_at
 from policy.gates import Waivable
 from policy.judge import Judging, judge
 from policy.model import AccountKind, Human, Person, Unknown
@@ -59,8 +59,9 @@ def explain(judging: Judging) -> Explanation:
 
 
 def _advised(now: _State, wait: Remedy | None, later: _State | None) -> tuple[Finding, ...]:
-    """The findings with the advice that stood the trial, and no other; to wait comes first."""
-    findings = list(now.judging.findings())
+    """The findings, each with where its rule is written, and the advice that stood the trial; to wait comes first."""
+    rules = now.judging.rules
+    findings = [written_at(rule.source, finding) for rule, finding in zip(rules, now.judging.findings(), strict=True)]
     for place in now.judging.blockers:
         shown = now.shown(place)
         if wait is not None and later is not None and place not in later.judging.blockers:
@@ -78,10 +79,9 @@ def opening(judging: Judging) -> datetime | None:
 
     Each says not before when it would be met; before the latest of these no instant can do, so it is judged next.
     """
-    rules, began = judging.rules, judging.case.at
-    turning = [place for place, rule in enumerate(rules) if rule.turns_with_time]
+    began = judging.case.at
     for _ in range(TRIES):
-        findings = (judging.finding(place) for place in turning)
+        findings = (judging.finding(place) for place in judging.rules.turning)
         blocking = [finding for finding in findings if finding.standing in BLOCKING]
         instant = judging.case.at
         if not blocking:

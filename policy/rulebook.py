@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from policy.applies import applies
 from policy.case import Case
@@ -75,6 +75,21 @@ class Rule(NamedTuple):
     waivable: Waivable = Waivable.NEVER
     mode: Mode = Mode.BLOCK
     source: str = ""
+
+
+class Rulebook(tuple[Rule, ...]):  # noqa: SLOT001 (a tuple has no room for slots)
+    """The rules of one question, in the order people read them."""
+
+    places: Mapping[str, int]
+    """Name → where it stands; of two with one name the first."""
+    turning: tuple[int, ...]
+    """Where those stand that turn with time."""
+
+    def __new__(cls, rules: Iterable[Rule]) -> Self:
+        book = super().__new__(cls, rules)
+        book.places = {rule.requires: place for place, rule in reversed(tuple(enumerate(book)))}
+        book.turning = tuple(place for place, rule in enumerate(book) if rule.turns_with_time)
+        return book
 
 
 class Kind(NamedTuple):
@@ -157,11 +172,11 @@ OTHERS: Mapping[Deed, tuple[Rule, ...]] = {
 
 
 @kept
-def rules_for(policy: Policy, question: Question) -> tuple[Rule, ...]:
+def rules_for(policy: Policy, question: Question) -> Rulebook:
     """All that judge this question, in reading order; none: nothing of the kind is ever allowed."""
     if question.deed is Deed.PROMOTE:
-        return tuple(_of_a_promotion(policy, question))
-    return OTHERS.get(question.deed, ())
+        return Rulebook(_of_a_promotion(policy, question))
+    return Rulebook(OTHERS.get(question.deed, ()))
 
 
 def _of_a_promotion(policy: Policy, question: Question) -> Iterator[Rule]:
