@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from textwrap import wrap
@@ -35,6 +36,23 @@ class Clocks(NamedTuple):
         ours, theirs = wording.instant(at, self.policy), wording.instant(at, self.reader)
         return ours if ours == theirs else f"{ours} = {theirs}"
 
+    def in_text(self, text: str) -> str:
+        """The text, with the same after every instant in it that is told in the policy's zone."""
+        return _INSTANT.sub(lambda found: self._found(found[0]), text)
+
+    def _found(self, told: str) -> str:
+        words = told.rpartition(" ")[0]
+        wall = datetime.strptime(words, "%a %d %b %Y %H:%M:%S" if words.count(":") > 1 else "%a %d %b %Y %H:%M")  # noqa: DTZ007 (the zone comes next)
+        for fold in (0, 1):
+            at = wall.replace(tzinfo=self.policy, fold=fold)
+            if wording.instant(at, self.policy) == told:
+                return self.both(at)
+        return told
+
+
+_INSTANT = re.compile(r"\b[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)? (?:[A-Z]{2,5}|[+-]\d{2,4})\b")
+"""As `wording.instant` writes one."""
+
 
 def told(words: str, decision: Decision, active: ActivePolicy, clocks: Clocks, supposing: str) -> str:
     """The whole decision for people to read. `supposing`: what was taken for granted; empty where nothing was."""
@@ -63,50 +81,28 @@ def _verdict(decision: Decision) -> str:
 
 def _finding(finding: Finding, clocks: Clocks) -> Iterator[str]:
     source = f"  [{finding.source}]" if finding.source else ""
-    says = f"{MARKS[finding.standing]} {finding.rule}: {reason(finding, clocks)}{source}"
+    says = f"{MARKS[finding.standing]} {finding.rule}: {clocks.in_text(finding.reason)}{source}"
     yield from wrap(says, WIDTH, subsequent_indent="    ")
     for remedy in finding.remedies:
-        yield from wrap(f"→ {_remedy(remedy, clocks)}", WIDTH, initial_indent="    ", subsequent_indent="      ")
-
-
-def reason(finding: Finding, clocks: Clocks) -> str:
-    """What the rule says, with every instant in both zones."""
-    says = finding.reason
-    for at in {str(at): at for at in _instants(finding.values)}.values():
-        says = says.replace(str(at), clocks.both(at.at))
-    return says
-
-
-def _instants(value: object) -> Iterator[wording.At]:
-    if isinstance(value, wording.At):
-        yield value
-    elif isinstance(value, tuple):
-        for part in value:
-            yield from _instants(part)
-
-
-def _remedy(remedy: Remedy, clocks: Clocks) -> str:
-    if remedy.at is None:
-        return remedy.says
-    return remedy.says.replace(wording.instant(remedy.at, clocks.policy), clocks.both(remedy.at))
+        says = f"→ {clocks.in_text(remedy.says)}"
+        yield from wrap(says, WIDTH, initial_indent="    ", subsequent_indent="      ")
 
 
 def _after(decision: Decision, clocks: Clocks) -> Iterator[str]:
     if decision.ways:
-        yield "Any of these would do:"
+        yield "Any of these would do:" if len(decision.ways) > 1 else "This would do:"
         for number, way in enumerate(decision.ways, 1):
-            says = f"{number}. {'; and '.join(_remedy(remedy, clocks) for remedy in way)}"
+            says = f"{number}. {'; and '.join(clocks.in_text(remedy.says) for remedy in way)}"
             yield from wrap(says, WIDTH, initial_indent="  ", subsequent_indent="     ")
     if decision.earliest is not None:
         yield f"Time opens it on {clocks.both(decision.earliest)}."
     elif not decision.allowed:
         yield "No opening is known that time alone would bring."
-    if decision.closes is not None:
-        yield f"What is open now closes on {clocks.both(decision.closes)}."
     if not decision.allowed:
-        yield f"Who can help now: {wording.listed(helpers(decision))}."
+        able = helpers(decision)
+        yield f"Who can help now: {wording.listed(able)}." if able else "Nobody can help now."
     for note in decision.notes:
-        yield from wrap(note, WIDTH, initial_indent="• ", subsequent_indent="  ")
+        yield from wrap(clocks.in_text(note), WIDTH, initial_indent="• ", subsequent_indent="  ")
 
 
 def helpers(decision: Decision) -> tuple[str, ...]:

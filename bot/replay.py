@@ -16,6 +16,7 @@ from bot.facts_json import Misfit, from_json, read, to_json
 from bot.ledger import FACTS, Disclosure, decided
 from bot.migrations import sqlite_path
 from commands.errors import Rejected
+from policy import wording
 from policy.decide import decide
 from policy.document import ActivePolicy
 from policy.facts import Facts, Question
@@ -198,12 +199,10 @@ def told(replayed: Replayed) -> Iterator[str]:
         yield from _told(each)
     for says in books.lost:
         yield f"not decided again, {says}"
-    turned = sum(each.turned for each in differences)
     under = f"under {replayed.active.source or 'it'} (sha256 {replayed.active.hash[:12]})"
-    yield (
-        f"{len(books.decided)} decisions taken again {under}: {len(differences) or 'none'} would differ, "
-        f"{turned or 'none'} of them in yes or no."
-    )
+    turned = sum(each.turned for each in differences) or "none"
+    would = f"{len(differences)} would differ, {turned} of them in yes or no" if differences else "none would differ"
+    yield f"{wording.Several(len(books.decided), 'decision')} taken again {under}: {would}."
 
 
 def _told(each: Difference) -> Iterator[str]:
