@@ -22,7 +22,6 @@ BUILT_IN: Mapping[str, Waivable] = MappingProxyType(
         SOAK: Waivable.EXCEPTION,
         "window": Waivable.EXCEPTION,
         "no-freeze": Waivable.EXCEPTION,
-        "nothing-overdue": Waivable.EXCEPTION,
     }
 )
 """Rules that no gate stands for, and what may waive them. Whatever else is no gate is never waived."""

@@ -12,12 +12,13 @@ from policy.decide import decide
 from policy.document import ActivePolicy
 from policy.evidence import NOTHING, Tag
 from policy.exceptions import BUILT_IN, missing, objections, title, waivers
-from policy.facts import Check, CheckState, ExceptionRecord, Facts, Serving
+from policy.facts import Check, CheckState, Deed, ExceptionRecord, Facts, Question, Serving
 from policy.finding import RemedyKind, Standing
+from policy.fits import NEVER_WAIVED
 from policy.gates import Waivable
 from policy.model import Human, Unknown
 from policy.rulebook import rules_for
-from tests.policy.good import COMMIT, HOUR, MAYA, NEW, NOW, OLD, OLGA, OMAR, PLAN, PROMOTION, RAJ, but, vote
+from tests.policy.good import COMMIT, HOUR, MAYA, NEW, NOW, OLD, OLGA, OMAR, PLAN, PROMOTION, RAJ, ROLLBACK, but, vote
 from tests.policy.people import (
     ACTIVE,
     ASKING,
@@ -25,6 +26,7 @@ from tests.policy.people import (
     DAY,
     EVERYBODY,
     FINE,
+    FREEZING,
     MAY_NOT,
     TICK,
     URGENT,
@@ -185,10 +187,12 @@ def test_what_is_never_waived_is_not_waived_whatever_the_record_says() -> None:
     assert {"may-ask", "second-person", "approvals", "same-digest"} <= {each.rule for each in decision.blockers}
 
 
-def test_which_rules_are_waivable_is_said_in_one_place() -> None:
-    rules = rules_for(ACTIVE.policy, PROMOTION)
-    told = {rule.requires: rule.waivable for rule in rules if rule.requires not in ACTIVE.policy.gates}
-    assert {name: how for name, how in told.items() if how is not Waivable.NEVER} == BUILT_IN
+def test_of_the_rules_that_are_no_gates_it_is_known_which_may_be_waived() -> None:
+    questions = (PROMOTION, URGENT, ASKING, FREEZING, ROLLBACK, Question(Deed.LIFT, "checkout", "prod"))
+    rules = {rule for question in questions for rule in rules_for(ACTIVE.policy, question)}
+    able = {rule.requires for rule in rules if rule.waivable is not Waivable.NEVER}
+    assert able == set(BUILT_IN)
+    assert {rule.requires for rule in rules} - able == set(NEVER_WAIVED)
 
 
 # Emergencies ----------------------------------------------------------------------------------------------------------
@@ -256,9 +260,10 @@ OBJECTIONS: list[tuple[dict[str, Any], str]] = [
     ({"waives": frozenset({"second-person"})}, "second-person is never waived"),
     ({"waives": frozenset({"nothing"})}, "nothing is never waived"),
     ({"waives": frozenset({"sast"})}, "sast needs an emergency exception (outage)"),
+    ({"waives": frozenset({"nothing-overdue"})}, "nothing-overdue is never waived"),
     (
-        {"waives": frozenset({"nothing-overdue"})},
-        "temporary does not reach nothing-overdue; temporary may waive unit, soak, window and no-freeze",
+        {"waives": frozenset({"required-checks"})},
+        "temporary does not reach required-checks; temporary may waive unit, soak, window and no-freeze",
     ),
     ({"environment": ""}, "it must say for which environment it is; there are dev, stage and prod"),
     ({"service": "shop"}, "there is no service shop; there are checkout and search"),
