@@ -74,6 +74,9 @@ def keep(books: Transaction, step: Ready) -> None:
     writes, voters = step.writes, iter(step.voters)
     for id, vote in writes.votes:
         _cast(books, "votes", "operation", id, vote, next(voters))
+    for id, seen in writes.votes_seen:
+        if votes(books.run(RECORD_VOTES, {"id": id})) != seen:
+            raise Taken(id)
     for id, vote in writes.record_votes:
         _cast(books, "record_votes", "record", id, vote, next(voters))
     for freeze in writes.freezes:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from commands import freeze, promote, rollback, status, steer, vote
+from commands import exception, freeze, grant, owed, promote, rollback, status, steer, vote
 from commands.asking import Asking, whisper
 from commands.catalogue import understand
 from commands.errors import Misunderstood, Rejected, ReleaseBotError
 from commands.help import help_about
 from commands.intent import (
     Approve,
+    DryRun,
     EndFreeze,
     Help,
     Intent,
+    ListExceptions,
     ListFreezes,
     Log,
     Promote,
     Reject,
+    RequestException,
+    RevokeException,
     Rollback,
+    Settle,
     StartFreeze,
     Status,
     Steer,
@@ -65,22 +70,40 @@ async def _act(intent: Intent, asking: Asking) -> Writes:
             return await freeze.start(intent, asking)
         case EndFreeze():
             return await freeze.end(intent, asking)
-        case Approve():
-            return await vote.approve(intent, asking)
-        case Reject():
-            return await vote.reject(intent, asking)
-        case Withdraw():
-            return await vote.withdraw(intent, asking)
+        case RequestException():
+            return await exception.request(intent, asking)
+        case RevokeException():
+            return await exception.revoke(intent, asking)
+        case Settle():
+            return await owed.settle(intent, asking)
+        case Approve() | Reject() | Withdraw():
+            return await _votes(intent, asking)
         case Steer():
             return await steer.steer(intent, asking)
-        case ListFreezes() | Status() | Why() | Log() | Help():
+        case DryRun() | ListFreezes() | ListExceptions() | Status() | Why() | Log() | Help():
             return asking.privately(await _look(intent, asking))
 
 
-async def _look(intent: ListFreezes | Status | Why | Log | Help, asking: Asking) -> Reply:
+async def _votes(intent: Approve | Reject | Withdraw, asking: Asking) -> Writes:
+    """On a freeze or an exception, or else on a request."""
+    on_record = grant.is_record(intent.operation)
     match intent:
+        case Approve():
+            return await (grant.approve if on_record else vote.approve)(intent, asking)
+        case Reject():
+            return await (grant.reject if on_record else vote.reject)(intent, asking)
+        case Withdraw():
+            return await (grant.withdraw if on_record else vote.withdraw)(intent, asking)
+
+
+async def _look(intent: DryRun | ListFreezes | ListExceptions | Status | Why | Log | Help, asking: Asking) -> Reply:
+    match intent:
+        case DryRun():
+            return await promote.dry_run(intent.promote, asking)
         case ListFreezes():
             return await status.freezes(asking)
+        case ListExceptions():
+            return await status.exceptions(asking)
         case Status():
             return await status.status(intent, asking)
         case Why():

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from commands.judged import Decided
+from commands.places import known
 from commands.ports import Entry, EntryPhase, Message, Request, World, Writes
 from commands.reply import Reply
+from policy.case import Case
+from policy.decide import decide
 from policy.document import ActivePolicy
-from policy.finding import Decision
+from policy.facts import Deed, Facts, Question
 from policy.model import Person
+from policy.rulebook import MAY_ASK
 
 
 def whisper(request: Request, reply: Reply) -> Message:
@@ -37,8 +42,28 @@ class Asking:
         return Writes(messages=(self.whisper(reply),))
 
     def refused(
-        self, kind: str, target: Mapping[str, str], reply: Reply, decision: Decision | None = None, operation: str = ""
+        self, kind: str, target: Mapping[str, str], reply: Reply, decided: Decided | None = None, operation: str = ""
     ) -> Writes:
         """No, privately, and on the record."""
-        entry = Entry(kind, EntryPhase.RECORD, "refused", self.person, operation, "", target, decision)
+        entry = Entry(kind, EntryPhase.RECORD, "refused", self.person, operation, "", target)
+        if decided is not None:
+            entry = replace(entry, decision=decided.decision, question=decided.question, facts=decided.facts)
         return Writes(entries=(entry,), messages=(self.whisper(reply),))
+
+    async def may(self, deed: Deed, service: str | None, environment: str) -> Decided:
+        """Whether this person may do such a thing there at all, and who else may."""
+        now, policy = self.world.clock.now(), self.active.policy
+        question = Question(deed, service or "", environment)
+        people = await known("who holds which role", self.world.people.holders(tuple(policy.roles)))
+        facts = Facts(self.person, now, people=people)
+        return Decided(Case(question, facts, policy, now), decide(question, facts, self.active, now, (MAY_ASK,)))
+
+    async def touched(self, environment: str, service: str | None) -> tuple[str, ...]:
+        """Open requests for that place, or for every service there: something may open or close the way for them."""
+        return tuple(
+            operation.id
+            for operation in await self.world.store.open_operations()
+            if not operation.moving
+            and operation.question.target == environment
+            and service in {None, operation.question.service}
+        )

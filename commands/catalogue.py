@@ -40,8 +40,8 @@ def _steering(word: str, does: str) -> Command:
 CATALOGUE = (
     Command(
         ("promote",),
-        "promote [service] <from>→<to> [version] [reason:…]",
-        "Serve in <to> what <from> serves now, once somebody else has agreed.",
+        "promote [service] <from>→<to> [version] [reason:…] [type:…] [confirms:…] [--plan]",
+        "Serve in <to> what <from> serves now, once somebody else has agreed. --plan only says what would be done.",
         "promote checkout stage→prod",
         read.promote,
     ),
@@ -74,6 +74,35 @@ CATALOGUE = (
         read.list_freezes,
     ),
     Command(
+        ("exception", "request"),
+        "exception request [service] <environment> waive:<rule,rule> until:… reason:… [kind:…]",
+        "Ask that rules be waived there until then, for a reason.",
+        "exception request checkout prod waive:soak until:18:00 reason:the fix cannot wait",
+        read.request_exception,
+    ),
+    Command(
+        ("exception", "list"),
+        "exception list",
+        "What is waived or asked to be, and what is owed, by whom, until when.",
+        "exception list",
+        read.list_exceptions,
+    ),
+    Command(
+        ("exception", "revoke"),
+        "exception revoke <exception> reason:…",
+        "End a waiver at once.",
+        "exception revoke X-1a2b3c reason:the fix is out",
+        read.revoke_exception,
+    ),
+    Command(
+        ("exception", "settle"),
+        "exception settle <owed> note:…",
+        "Say that what was owed is done.",
+        "exception settle O-1a2b3c note:reviewed, see INC-7",
+        read.settle,
+        behind_a_button=True,
+    ),
+    Command(
         ("status",),
         "status [service]",
         "What serves where, what is under way and what is frozen.",
@@ -91,8 +120,8 @@ CATALOGUE = (
     Command(("help",), "help [command]", "This list.", "help promote", read.ask_for_help),
     Command(
         ("approve",),
-        "approve <request> plan:<hash>",
-        "Agree to exactly that plan.",
+        "approve <request> plan:<hash> [confirms:…] [reason:…]",
+        "Agree to exactly that plan; also to an exception or a freeze.",
         "approve op_1a2b3c4d5e plan:3f2a91cc",
         read.approve,
         behind_a_button=True,

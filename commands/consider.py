@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commands import gather, tell
+from commands import explain, gather, owed, tell
 from commands.gather import Gathered
+from commands.judged import Judged, judge
 from commands.operation import Operation, Phase, Wish, road
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Message, World, Writes
 from commands.record import BOT, target_of
 from commands.reply import Reply
-from policy.decide import decide
 from policy.document import ActivePolicy
-from policy.facts import Deed, Facts, Vote
+from policy.facts import Deed, ExceptionRecord, Vote
 from policy.finding import Decision, Standing
-from policy.model import Unknown
+from policy.model import Person, Unknown
 from policy.votes import counted
 
 LOOK_AGAIN = timedelta(minutes=5)
@@ -31,26 +31,24 @@ async def gather_for(operation: Operation, world: World, active: ActivePolicy, v
     """The facts that this operation turns on, as they are now."""
     if operation.question.deed is Deed.ROLLBACK:
         to = operation.plan.revision if operation.plan is not None else ""
-        return await gather.rollback(
-            world,
-            active,
-            operation.question,
-            asked_by=operation.asked_by,
-            asked_at=operation.asked_at,
-            expires_at=operation.expires_at,
-            to=to,
-        )
-    gathered = await gather.promotion(
-        world,
-        active,
-        operation.question,
-        asked_by=await world.people.person(operation.asked_by.account),  # roles must hold now, too
-        asked_at=operation.asked_at,
-        expires_at=operation.expires_at,
-        version=operation.version,
-        votes=votes,
-    )
-    return remembering(gathered, operation.plan)
+        return await gather.rollback(world, active, replace(gather.asked(operation, operation.asked_by), version=to))
+    by = await world.people.person(operation.asked_by.account)  # roles must hold now, too
+    stated, cast = _by_the_asker(operation, votes)
+    gathered = remembering(await gather.promotion(world, active, gather.asked(operation, by, cast)), operation.plan)
+    facts = gathered.facts
+    return replace(gathered, facts=replace(facts, confirmed=facts.confirmed.union(stated)))
+
+
+def _by_the_asker(operation: Operation, votes: tuple[Vote, ...]) -> tuple[frozenset[str], tuple[Vote, ...]]:
+    """What whoever asked stated since, of this very plan; and the votes, which theirs are none of."""
+    plan = operation.plan.hash if operation.plan else ""
+    theirs = [vote for vote in votes if vote.confirms and same_human(vote.voter, operation.asked_by)]
+    stated = [vote.confirms for vote in theirs if vote.withdrawn_at is None and vote.plan == plan]
+    return frozenset[str]().union(*stated), tuple(vote for vote in votes if vote not in theirs)
+
+
+def same_human(one: Person, other: Person) -> bool:
+    return one.account == other.account or (one.human is not None and one.human == other.human)
 
 
 async def who_wanted(operation: Operation, world: World) -> str:
@@ -83,28 +81,28 @@ async def consider(operation: Operation, world: World) -> Writes:
             return _behind(operation, others)
     active = world.policies.current()
     votes = await world.store.votes(operation.id)
-    gathered = await gather_for(operation, world, active, votes)
-    decision = decide(operation.question, gathered.facts, active, now)
-    rejection = rejected(operation, gathered.facts, active, now)
+    judged = judge(operation.question, await gather_for(operation, world, active, votes), active, now)
+    gathered, decision = judged.gathered, judged.decision
+    rejection = rejected(judged)
     if rejection is not None:
-        return end(operation, Phase.REJECTED, rejection, now)
+        return end(operation, Phase.REJECTED, rejection, now, judged)
     considered, told = replanned(operation, gathered)
     if decision.allowed and considered.plan is not None:
-        return await _begin(considered, considered.plan, decision, gathered, world)
+        return await _begin(considered, considered.plan, judged, world)
     if considered.question.deed is Deed.ROLLBACK:
         serving = gathered.facts.target_serving
         if not isinstance(serving, Unknown) and operation.plan and serving.revision == operation.plan.revision:
             note = f"{serving.revision} has all the traffic already: what was under way has let go of it."
-            return end(operation, Phase.CANCELLED, note, now, decision)
-        return end(considered, Phase.FAILED, tell.missing(decision.blockers), now, decision)
+            return end(operation, Phase.CANCELLED, note, now, judged)
+        return end(considered, Phase.FAILED, explain.missing(decision.blockers), now, judged)
     considered = replace(considered, phase=phase_for(decision), attempts=0)
     decided = summary(decision, votes)
     changed = considered != operation or operation.seen.get("decided") != decided
     considered = replace(considered, seen={**considered.seen, "decided": decided})
     return Writes(
         operation=considered,
-        messages=(*told, *standing(considered, decision, gathered)) if changed else (),
-        entries=(_entry(considered, "decided again", decision),) if changed else (),
+        messages=(*told, *standing(considered, judged)) if changed else (),
+        entries=(entry_of(considered, "decided again", judged),) if changed else (),
         due=wait(considered, decision, now),
     )
 
@@ -141,23 +139,18 @@ def difference(old: Plan, new: Plan) -> str:
     return ", ".join(name.replace("_", " ") for name in before if before[name] != after[name])
 
 
-def standing(operation: Operation, decision: Decision, gathered: Gathered) -> tuple[Message, ...]:
+def standing(operation: Operation, judged: Judged) -> tuple[Message, ...]:
     """The root message and the plan in its thread, as they stand."""
     return (
-        Message(operation.channel, tell.root(operation, decision), operation=operation.id, slot="root"),
-        Message(
-            operation.channel, tell.plan(operation, decision, gathered.comparison), operation=operation.id, slot="plan"
-        ),
+        Message(operation.channel, tell.root(operation, judged), operation=operation.id, slot="root"),
+        Message(operation.channel, tell.plan(operation, judged), operation=operation.id, slot="plan"),
     )
 
 
-def rejected(operation: Operation, facts: Facts, active: ActivePolicy, at: datetime) -> str | None:
+def rejected(judged: Judged) -> str | None:
     """Who rejected it and why, where somebody who may did."""
-    path = active.policy.path(operation.question.service, operation.question.source or "", operation.question.target)
-    if path is None or operation.question.deed is not Deed.PROMOTE:
-        return None
-    votes = counted(facts, path, at)
-    for vote in () if isinstance(votes, Unknown) else votes.rejected:
+    count = judged.case.once(counted)
+    for vote in () if isinstance(count, Unknown) else count.rejected:
         return f"{vote.voter.name} rejected it: {vote.reason or 'no reason given'}"
     return None
 
@@ -190,37 +183,57 @@ def _behind(operation: Operation, others: list[Operation]) -> Writes:
     )
 
 
-async def _begin(operation: Operation, plan: Plan, decision: Decision, gathered: Gathered, world: World) -> Writes:
-    """It begins: the decision, the intent and the right to change the place are written together."""
+async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World) -> Writes:
+    """It begins: the decision, the intent and the right to change the place are written together, and with them what
+    it rests on and what it owes."""
     others = await _changing(operation, world)
     if others:
         waits = replace(operation, phase=Phase.WAITING, note=f"It begins when {others[0].id} is over.")
         changed = waits != operation
-        return Writes(
-            operation=waits, messages=standing(waits, decision, gathered) if changed else (), due=AFTER_ANOTHER
-        )
+        return Writes(operation=waits, messages=standing(waits, judged) if changed else (), due=AFTER_ANOTHER)
     now = world.clock.now()
     begun = operation.begun(now, road(plan)[0])
-    verified = gathered.serving_was_verified
+    verified = judged.gathered.serving_was_verified
+    rests_on, owes = _rests_on(judged), owed.by_operation(begun, judged, now)
+    began = entry_of(begun, "began", judged, EntryPhase.INTENT)
     return Writes(
         operation=begun,
-        entries=(_entry(begun, "began", decision, EntryPhase.INTENT),),
+        entries=(
+            replace(began, detail={"exceptions": [record.id for record in rests_on]}) if rests_on else began,
+            *(_used(begun, record) for record in rests_on),
+            *(owed.entry(each, begun.id) for each in owes),
+        ),
         messages=(
             Message(begun.channel, tell.root(begun), operation=begun.id, slot="root"),
-            Message(begun.channel, tell.plan(begun, decision, gathered.comparison), operation=begun.id, slot="plan"),
+            Message(begun.channel, tell.plan(begun, judged), operation=begun.id, slot="plan"),
+            *owed.told(begun.channel, begun.id, owes),
         ),
+        exceptions=tuple(replace(record, used=(*record.used, begun.id)) for record in rests_on),
+        obligations=owes,
         takes=begun.place,
         good=((begun.place, verified),) if verified is not None else (),
         due=timedelta(0),
     )
 
 
-def end(operation: Operation, phase: Phase, note: str, now: datetime, decision: Decision | None = None) -> Writes:
+def _rests_on(judged: Judged) -> list[ExceptionRecord]:
+    """The exceptions without which it would not begin."""
+    named = {finding.by for finding in judged.decision.findings if finding.standing is Standing.WAIVED}
+    known = judged.facts.exceptions
+    return [record for record in (() if isinstance(known, Unknown) else known) if record.id in named]
+
+
+def _used(operation: Operation, record: ExceptionRecord) -> Entry:
+    target = {**target_of(operation), "exception": record.id}
+    return Entry("exception", EntryPhase.RECORD, "used", BOT, operation.id, "", target)
+
+
+def end(operation: Operation, phase: Phase, note: str, now: datetime, judged: Judged | None = None) -> Writes:
     """It ends before it began."""
     ended = operation.ended(phase, note)
     return Writes(
         operation=ended,
-        entries=(_entry(ended, phase.value, decision),),
+        entries=(entry_of(ended, phase.value, judged),),
         messages=(
             Message(ended.channel, tell.root(ended), operation=ended.id, slot="root"),
             Message(ended.channel, tell.closed(ended), operation=ended.id, slot="plan"),
@@ -230,8 +243,18 @@ def end(operation: Operation, phase: Phase, note: str, now: datetime, decision: 
     )
 
 
-def _entry(operation: Operation, what: str, decision: Decision | None, phase: EntryPhase = EntryPhase.RECORD) -> Entry:
-    return Entry("operation", phase, what, BOT, operation.id, "", target_of(operation), decision)
+def entry_of(
+    operation: Operation,
+    what: str,
+    judged: Judged | None,
+    phase: EntryPhase = EntryPhase.RECORD,
+    actor: Person = BOT,
+) -> Entry:
+    """What became of it, with all that it was decided on: so it can be decided again, years later."""
+    entry = Entry("operation", phase, what, actor, operation.id, "", target_of(operation))
+    if judged is None:
+        return entry
+    return replace(entry, decision=judged.decision, question=judged.question, facts=judged.facts)
 
 
 def summary(decision: Decision, votes: tuple[Vote, ...] = ()) -> list[list[str]]:

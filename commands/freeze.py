@@ -2,176 +2,186 @@
 
 from __future__ import annotations
 
-from commands import tell
+from dataclasses import replace
+from datetime import datetime
+
+from commands import explain, fields, grant, tell
 from commands.asking import Asking
-from commands.errors import Rejected
-from commands.grammar import known
+from commands.errors import Misunderstood, Rejected
+from commands.explain import texts
+from commands.fields import Gap
+from commands.frozen import described, scope, target_of
+from commands.grammar import instant, known
 from commands.intent import EndFreeze, StartFreeze
 from commands.ports import Entry, EntryPhase, Message, Writes
-from commands.record import freeze_id
-from commands.reply import Bold, Line, Mark, Reply, Text, When
-from policy.decide import decide
-from policy.facts import Deed, Facts, Freeze, Hold, Question
-from policy.finding import Decision
+from commands.record import freeze_id, hash_of
+from commands.reply import Reply, Text, When
+from policy.document import Policy
+from policy.facts import Deed, Freeze, Hold, Verdict, Vote
 from policy.model import short
 
 
 async def start(intent: StartFreeze, asking: Asking) -> Writes:
-    """The freeze stands, the channel reads who, why and until when, and open requests are looked at again."""
-    world, person = asking.world, asking.person
-    now = world.clock.now()
+    """The freeze stands, the channel reads who, why and until when, and open requests are looked at again.
+
+    Where somebody must agree to it first, it stands for so long as the policy lets it, and the channel is asked.
+    """
+    person, now = asking.person, asking.world.clock.now()
     target = {"environment": intent.environment, **({"service": intent.service} if intent.service else {})}
-    decision = _may(Deed.FREEZE, intent.service or "", intent.environment, asking)
-    if not decision.allowed:
-        reply = tell.refused(f"You may not freeze {intent.environment}.", decision)
-        return asking.refused("freeze", target, reply, decision)
-    freeze = Freeze(
-        id=freeze_id(asking.request.id),
-        environment=intent.environment,
-        service=intent.service,
-        starts_at=intent.starts_at or now,
-        ends_at=intent.ends_at,
-        reason=intent.reason,
-        owner=person.name,
-        exit_criteria=intent.exit_criteria,
-    )
+    allowed = await asking.may(Deed.FREEZE, intent.service, intent.environment)
+    if not allowed.decision.allowed:
+        reply = explain.refused(f"You may not freeze {intent.environment}.", allowed.decision)
+        return asking.refused("freeze", target, reply, allowed)
+    freeze, gaps = _from(intent, asking)
+    if gaps or freeze is None:
+        words = ("freeze", "start", intent.service or "", intent.environment)
+        says = f"A freeze of {intent.environment} needs a little more."
+        return asking.privately(fields.ask_for(says, gaps, words, intent.said))
+    private = {"reason": freeze.reason, **({"exit": freeze.exit_criteria} if freeze.exit_criteria else {})}
     entry = Entry(
         "freeze",
         EntryPhase.RECORD,
-        "start",
+        "start" if freeze.approved else "asked",
         person,
         target={**target, "freeze": freeze.id},
-        decision=decision,
+        decision=allowed.decision,
         detail={"from": freeze.starts_at.isoformat(), "until": freeze.ends_at.isoformat()},
-        private={"reason": freeze.reason, **({"exit": freeze.exit_criteria} if freeze.exit_criteria else {})},
+        private={**private, **freeze.fields},
+        question=allowed.question,
+        facts=allowed.facts,
     )
-    said = Reply(
-        tell.texts(
-            f"❄ {scope(freeze)} is frozen until ",
-            (When(freeze.ends_at),),
-            " by ",
-            (tell.who(person),),
-            f": {freeze.reason}",
-        ),
-        lines=described(freeze),
-        footer=f"{freeze.id} · promotions are blocked, rollbacks are not · freeze end {freeze.id}",
-    )
-    return Writes(
-        entries=(entry,),
-        freezes=(freeze,),
-        messages=(Message(asking.request.channel, said, thread=asking.request.thread, request=asking.request.id),),
-        wakes=await _touched(freeze.environment, freeze.service, asking),
-    )
+    writes = Writes(entries=(entry,), freezes=(freeze,), wakes=await asking.touched(freeze.environment, freeze.service))
+    request = asking.request
+    if freeze.approved:
+        said = Reply(
+            texts(f"❄ {scope(freeze)} is frozen until ", (When(freeze.ends_at),), " by ", *_by(asking, freeze)),
+            lines=described(freeze),
+            footer=f"{freeze.id} · promotions are blocked, rollbacks are not · freeze end {freeze.id}",
+        )
+        return replace(writes, messages=(Message(request.channel, said, thread=request.thread, request=request.id),))
+    # whoever declares it agrees to it, first of all; that counts for nothing, but says who it was
+    first = Vote(person, Verdict.APPROVE, now, hash_of(freeze), freeze.reason)
+    card = grant.card(freeze, await grant.decide_on(freeze, (first,), asking), asking)
+    message = Message(request.channel, card, operation=freeze.id, slot="root", request=request.id)
+    return replace(writes, record_votes=((freeze.id, first),), messages=(message,))
+
+
+def _by(asking: Asking, freeze: Freeze) -> tuple[Text, ...]:
+    return ((tell.who(asking.person),), f": {freeze.reason}")
+
+
+def _from(intent: StartFreeze, asking: Asking) -> tuple[Freeze | None, list[Gap]]:
+    """The freeze that these words mean, or what is missing before they mean one."""
+    policy, now, said = asking.active.policy, asking.world.clock.now(), intent.said
+    gaps: list[Gap] = []
+    starts_at = _time("from", said.get("from", ""), now, policy, gaps) if said.get("from") else now
+    ends_at = _time("until", said.get("until", ""), now, policy, gaps)
+    if starts_at is not None and ends_at is not None and ends_at <= starts_at:
+        gaps.append(Gap("until", "that freeze would end before it starts"))
+    gaps += fields.unsaid(("reason",), said, "everybody will ask why, for example black friday")
+    gaps += fields.unsaid(policy.freezes.fields, said, "a freeze needs it here")
+    if gaps or starts_at is None or ends_at is None:
+        return None, list({gap.key: gap for gap in reversed(gaps)}.values())[::-1]
+    must_agree = bool(policy.freezes.approvals)
+    provisional = policy.freezes.provisional
+    return Freeze(
+        id=freeze_id(asking.request.id),
+        environment=intent.environment,
+        service=intent.service,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        reason=said["reason"],
+        owner=asking.person.name,
+        exit_criteria=said.get("exit", ""),
+        approved=not must_agree,
+        lapses_at=max(now, starts_at) + provisional if must_agree and provisional is not None else None,
+        fields={key: said[key] for key in policy.freezes.fields if key not in {"reason", "exit"}},
+    ), gaps
+
+
+def _time(key: str, text: str, now: datetime, policy: Policy, gaps: list[Gap]) -> datetime | None:
+    """The instant that is meant; else a gap more."""
+    if not text:
+        gaps.append(Gap(key, "say when it ends, for example `18:00`, `2h` or `tomorrow 09:00`"))
+        return None
+    try:
+        return instant(text, now, policy.zone())
+    except Misunderstood as error:
+        gaps.append(Gap(key, str(error)))
+        return None
 
 
 async def end(intent: EndFreeze, asking: Asking) -> Writes:
     """The freeze or hold is over, everybody reads by whom, and open requests are looked at again."""
     world = asking.world
     now = world.clock.now()
-    freezes, holds = await world.store.freezes(now), await world.store.holds()
-    found = _named(intent.which, freezes, holds, asking)
+    declared, holds = await world.store.freezes(now), await world.store.holds()
+    found = _named(intent.which, declared, holds, asking)
     if isinstance(found, Hold):
         return await _lift(found, intent, asking)
-    decision = _may(Deed.FREEZE, found.service or "", found.environment, asking)
-    target = {
-        "environment": found.environment,
-        "freeze": found.id,
-        **({"service": found.service} if found.service else {}),
-    }
-    if not decision.allowed:
-        return asking.refused("freeze", target, tell.refused(f"You may not end {found.id}.", decision), decision)
+    allowed = await asking.may(Deed.FREEZE, found.service, found.environment)
+    target = target_of(found)
+    if not allowed.decision.allowed:
+        reply = explain.refused(f"You may not end {found.id}.", allowed.decision)
+        return asking.refused("freeze", target, reply, allowed)
     private = {"reason": intent.reason} if intent.reason else {}
-    entry = Entry("freeze", EntryPhase.RECORD, "end", asking.person, target=target, decision=decision, private=private)
+    entry = Entry(
+        "freeze", EntryPhase.RECORD, "end", asking.person, target=target, decision=allowed.decision, private=private
+    )
     because = f": {intent.reason}" if intent.reason else "."
     said = Reply(
-        tell.texts(f"{scope(found)} is open again: ", (tell.who(asking.person),), f" ended freeze {found.id}{because}")
+        texts(f"{scope(found)} is open again: ", (tell.who(asking.person),), f" ended freeze {found.id}{because}")
     )
     return Writes(
-        entries=(entry,),
+        entries=(replace(entry, question=allowed.question, facts=allowed.facts),),
         ended_freezes=((found.id, now),),
         messages=(Message(asking.request.channel, said, thread=asking.request.thread),),
-        wakes=await _touched(found.environment, found.service, asking),
+        wakes=await asking.touched(found.environment, found.service),
     )
 
 
 async def _lift(hold: Hold, intent: EndFreeze, asking: Asking) -> Writes:
-    decision = _may(Deed.LIFT, hold.place.service, hold.place.environment, asking)
+    allowed = await asking.may(Deed.LIFT, hold.place.service, hold.place.environment)
     target = {
         "service": hold.place.service,
         "environment": hold.place.environment,
         "hold": hold.id,
         "digest": hold.digest,
     }
-    if not decision.allowed:
-        return asking.refused("hold", target, tell.refused(f"You may not lift {hold.id}.", decision), decision)
+    if not allowed.decision.allowed:
+        reply = explain.refused(f"You may not lift {hold.id}.", allowed.decision)
+        return asking.refused("hold", target, reply, allowed)
     private = {"reason": intent.reason} if intent.reason else {}
-    entry = Entry("hold", EntryPhase.RECORD, "lifted", asking.person, target=target, decision=decision, private=private)
+    entry = Entry(
+        "hold", EntryPhase.RECORD, "lifted", asking.person, target=target, decision=allowed.decision, private=private
+    )
     because = f": {intent.reason}" if intent.reason else "."
-    said = tell.texts(
+    said = texts(
         (tell.who(asking.person),), f" lifted the hold {hold.id} on {hold.place.service} {short(hold.digest)}{because}"
     )
     return Writes(
-        entries=(entry,),
+        entries=(replace(entry, question=allowed.question, facts=allowed.facts),),
         lifted_holds=((hold.id, asking.world.clock.now()),),
         messages=(Message(asking.request.channel, Reply(said), thread=asking.request.thread),),
-        wakes=await _touched(hold.place.environment, hold.place.service, asking),
+        wakes=await asking.touched(hold.place.environment, hold.place.service),
     )
 
 
-def _named(which: str, freezes: tuple[Freeze, ...], holds: tuple[Hold, ...], asking: Asking) -> Freeze | Hold:
+def _named(which: str, declared: tuple[Freeze, ...], holds: tuple[Hold, ...], asking: Asking) -> Freeze | Hold:
     """The one that is meant; `Rejected`, with all there are, where that cannot be told."""
     if not which:
-        if len(freezes) == 1:
-            return freezes[0]
-        if not freezes:
+        if len(declared) == 1:
+            return declared[0]
+        if not declared:
             raise Rejected("Nothing is frozen.")
-        raise Rejected(f"Which one? There are {known(freeze.id for freeze in freezes)}.")
-    every: tuple[Freeze | Hold, ...] = (*freezes, *holds)
+        raise Rejected(f"Which one? There are {known(freeze.id for freeze in declared)}.")
+    every: tuple[Freeze | Hold, ...] = (*declared, *holds)
     for candidate in every:
         if candidate.id.casefold() == which.casefold():
             return candidate
     environment = asking.active.policy.environment_called(which)
-    there = [freeze for freeze in freezes if environment is not None and freeze.environment == environment]
+    there = [freeze for freeze in declared if environment is not None and freeze.environment == environment]
     if len(there) == 1:
         return there[0]
     ids = [candidate.id for candidate in every]
     raise Rejected(f"I know no freeze or hold `{which[:40]}`; there {'are ' + known(ids) if ids else 'is none'}.")
-
-
-def _may(deed: Deed, service: str, environment: str, asking: Asking) -> Decision:
-    now = asking.world.clock.now()
-    return decide(Question(deed, service, environment), Facts(asking.person, now), asking.active, now)
-
-
-async def _touched(environment: str, service: str | None, asking: Asking) -> tuple[str, ...]:
-    """Open requests that this may open or close the way for."""
-    return tuple(
-        operation.id
-        for operation in await asking.world.store.open_operations()
-        if not operation.moving
-        and operation.question.target == environment
-        and service in {None, operation.question.service}
-    )
-
-
-def scope(freeze: Freeze) -> str:
-    return f"{freeze.service} in {freeze.environment}" if freeze.service else freeze.environment
-
-
-def described(freeze: Freeze) -> tuple[Line, ...]:
-    lines = [
-        Line(
-            Mark.NOTE,
-            tell.texts((Bold(freeze.id),), " from ", (When(freeze.starts_at),), " until ", (When(freeze.ends_at),)),
-        )
-    ]
-    if freeze.exit_criteria:
-        lines.append(Line(Mark.NOTE, f"It can end when {freeze.exit_criteria}"))
-    return tuple(lines)
-
-
-def held(hold: Hold) -> Text:
-    return tell.texts(
-        (Bold(hold.id),),
-        f" {hold.place.service} {short(hold.digest)} stays out of {hold.place.environment}: {hold.reason}",
-    )

@@ -3,24 +3,60 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
 
-from commands.errors import ReleaseBotError
+from commands import way_back
+from commands.evidence import UNSEEN, YET, authors, evidence, places
+from commands.operation import Operation
+from commands.places import Seen, known, seen, site_of
 from commands.plan import Plan, PlannedHealth, PlannedProbe, PlannedStep
-from commands.ports import Comparison, Deployment, Revision, Running, Site, World
+from commands.ports import Comparison, Running, Site, World
 from policy.document import ActivePolicy, Path, Policy, Rollout
-from policy.facts import Candidate, Check, Facts, KnownGood, Question, Serving, Vote
+from policy.facts import Candidate, EmergencyRecord, Facts, KnownGood, Question, Serving, Vote
 from policy.model import Digest, Person, Sha, Unknown, short
-
-Fact = TypeVar("Fact")
+from policy.required import required
 
 ATTEMPTS = 9
 """So many revisions of one digest may have failed to come up before a new one takes the last name."""
-MIN_VERSION = 7
-"""Fewer letters of a digest or commit could name a neighbour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody asks for, as far as the facts turn on it."""
+
+    question: Question
+    by: Person
+    at: datetime
+    expires_at: datetime
+    version: str = ""
+    """The candidate that was named; empty: what the source environment serves."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What was said for it, its reason too."""
+    confirmed: frozenset[str] = frozenset()
+    emergency: EmergencyRecord | None = None
+    votes: tuple[Vote, ...] = ()
+
+
+def asked(operation: Operation, by: Person, votes: tuple[Vote, ...] = ()) -> Asked:
+    """What the operation was asked for. Who asked may have lost roles since, so `by` is them as they are now."""
+    return Asked(
+        operation.question,
+        by,
+        operation.asked_at,
+        operation.expires_at,
+        operation.version,
+        said(operation.fields, operation.reason),
+        operation.confirmed,
+        operation.emergency,
+        votes,
+    )
+
+
+def said(fields: Mapping[str, str], reason: str) -> dict[str, str]:
+    """Everything that was said, by key."""
+    return {**fields, **({"reason": reason} if reason else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,70 +71,6 @@ class Gathered:
     """What serves the target, where its deployment is recorded as a success: the way back, if GitHub is away."""
 
 
-async def known(what: str, reading: Awaitable[Fact]) -> Fact | Unknown:
-    """What the reading gave, or why it could not be had."""
-    try:
-        return await reading
-    except ReleaseBotError as error:
-        return Unknown(f"{what} could not be read: {error}")
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """What one place serves, with all that its platform says of it."""
-
-    running: Running
-    revision: Revision
-
-
-async def _at(world: World, site: Site) -> At | Unknown:
-    """What serves there; Unknown while the traffic is split or being changed."""
-    running = await world.runs.running(site)
-    if running.whole is None:
-        split = ", ".join(f"{share.revision} {share.percent} %" for share in running.serving if share.percent)
-        return Unknown(f"its traffic is split: {split or 'nothing serves'}")
-    revision = await world.runs.revision(site, running.whole)
-    return Unknown(f"{running.whole} serves but cannot be found") if revision is None else At(running, revision)
-
-
-def site_of(policy: Policy, service: str, environment: str) -> Site | Unknown:
-    found = policy.services[service].cloud_run.get(environment) if service in policy.services else None
-    return Site(found) if found else Unknown(f"the policy names no Cloud Run service for {service} in {environment}")
-
-
-async def _serving(world: World, policy: Policy, service: str, environment: str) -> At | Unknown:
-    site = site_of(policy, service, environment)
-    if isinstance(site, Unknown):
-        return site
-    found = await known(f"{service} in {environment}", _at(world, site))
-    return Unknown(f"{service} in {environment}: {found.why}") if isinstance(found, Unknown) else found
-
-
-def _commit(revision: Revision, deployments: Sequence[Deployment] | Unknown, environment: str) -> Sha | Unknown:
-    """The commit that the digest was built from, by the deployment record of the environment it comes from."""
-    if isinstance(deployments, Unknown):
-        return deployments
-    records = [record for record in deployments if record.digest == revision.digest]
-    if not records:
-        return Unknown(f"GitHub has no deployment of {short(revision.digest)} to {environment}")
-    newest = records[0]
-    if newest.state != "success":
-        return Unknown(
-            f"the newest deployment of {short(revision.digest)} to {environment} is {newest.state or 'unfinished'}"
-        )
-    if revision.commit is not None and revision.commit != newest.commit:
-        return Unknown(f"two records disagree on its commit: {short(revision.commit)} and {short(newest.commit)}")
-    return newest.commit
-
-
-def _since(at: At, deployments: Sequence[Deployment] | Unknown) -> datetime:
-    """Since when it has served at the latest: its creation, or a deployment that succeeded after that."""
-    times = [at.revision.created_at]
-    if not isinstance(deployments, Unknown):
-        times += [d.updated_at for d in deployments if d.digest == at.revision.digest and d.state == "success"][:1]
-    return max(times)
-
-
 async def _nothing(why: Unknown) -> Unknown:
     return why
 
@@ -111,113 +83,79 @@ async def _comparison(world: World, repository: str, base: Sha | None, head: Sha
     return await known("the difference", world.code.compare(repository, base, head))
 
 
-async def promotion(
-    world: World,
-    active: ActivePolicy,
-    question: Question,
-    *,
-    asked_by: Person,
-    asked_at: datetime,
-    expires_at: datetime,
-    version: str = "",
-    votes: tuple[Vote, ...] = (),
-) -> Gathered:
-    """All that a promotion turns on, and the plan, if one can be made. `version`: the candidate that was named."""
-    policy = active.policy
-    source = question.source or ""
+async def promotion(world: World, active: ActivePolicy, asks: Asked) -> Gathered:
+    """All that a promotion turns on, and the plan, if one can be made."""
+    policy, question = active.policy, asks.question
+    source, target = question.source or "", question.target
+    facts = Facts(
+        asked_by=asks.by,
+        asked_at=asks.at,
+        expires_at=asks.expires_at,
+        votes=asks.votes,
+        fields=asks.fields,
+        confirmed=asks.confirmed,
+        emergency=asks.emergency,
+        reviewers=YET,
+        evidence=UNSEEN,
+    )
     if question.service not in policy.services:  # the policy may have changed since it was asked
         gone = Unknown(f"the policy knows no service {question.service}")
-        return Gathered(Facts(asked_by, asked_at, expires_at=expires_at, votes=votes), gone, None)
-    service, path = policy.services[question.service], policy.path(question.service, source, question.target)
+        return Gathered(facts, gone, None)
+    service, path = policy.services[question.service], policy.path(question.service, source, target)
+    gates = required(policy, question).gates
     now = world.clock.now()
-    may = policy.may
-    roles = (
-        sorted({*(role for slot in path.approvals for role in slot.roles), *may.promote, *may.freeze, *may.lift})
-        if path
-        else []
-    )
     async with asyncio.TaskGroup() as reading:
-        source_read = reading.create_task(_serving(world, policy, question.service, source))
-        target_read = reading.create_task(_serving(world, policy, question.service, question.target))
-        records = "GitHub's deployments"
-        from_source_read = reading.create_task(known(records, world.code.deployments(service.repository, source)))
-        from_target_read = reading.create_task(
-            known(records, world.code.deployments(service.repository, question.target))
-        )
-        freezes_read = reading.create_task(known("the freezes", world.store.freezes(now)))
-        holds_read = reading.create_task(known("the holds", world.store.holds(question.service)))
-        people_read = reading.create_task(known("who holds which role", world.people.holders(roles)))
-    at_source, at_target = source_read.result(), target_read.result()
-    from_source, from_target = from_source_read.result(), from_target_read.result()
-    candidate: Candidate | Unknown
-    checks: Mapping[str, Check] | Unknown
-    comparison: Comparison | Unknown
-    if isinstance(at_source, Unknown):
-        candidate, checks, comparison = at_source, at_source, at_source
-    else:
-        candidate = _candidate(at_source, from_source, source, version)
-        commit = candidate if isinstance(candidate, Unknown) else candidate.commit
-        base = _known_commit(at_target, from_target)
-        checks, comparison = await asyncio.gather(
-            _nothing(commit)
-            if isinstance(commit, Unknown)
-            else known("the checks", world.code.checks(service.repository, commit)),
-            _comparison(world, service.repository, base, commit),
-        )
-    facts = Facts(
-        asked_by=asked_by,
-        asked_at=asked_at,
-        expires_at=expires_at,
+        looks = {
+            environment: reading.create_task(seen(world, policy, question.service, environment))
+            for environment in {source, target, *places(gates)}
+        }
+        freezes = reading.create_task(known("the freezes", world.store.freezes(now)))
+        holds = reading.create_task(known("the holds", world.store.holds(question.service)))
+        exceptions = reading.create_task(known("the exceptions", world.store.exceptions(now)))
+        owed = reading.create_task(known("what is owed", world.store.obligations(question.service)))
+        people = reading.create_task(known("who holds which role", world.people.holders(tuple(policy.roles))))
+    at = {environment: look.result() for environment, look in looks.items()}
+    candidate = _candidate(at[source], asks.version)
+    commit = candidate if isinstance(candidate, Unknown) else candidate.commit
+    checks, comparison, found, name = await asyncio.gather(
+        _nothing(commit)
+        if isinstance(commit, Unknown)
+        else known("the checks", world.code.checks(service.repository, commit)),
+        _comparison(world, service.repository, at[target].commit, commit),
+        evidence(world, policy, question, gates, candidate, at),
+        _free_name(world, policy, question, candidate),
+    )
+    facts = replace(
+        facts,
         candidate=candidate,
-        source_serving=at_source if isinstance(at_source, Unknown) else _as_serving(at_source, from_source),
-        target_serving=at_target if isinstance(at_target, Unknown) else _as_serving(at_target, from_target),
+        source_serving=at[source].serving,
+        target_serving=at[target].serving,
         checks=checks,
-        freezes=freezes_read.result(),
-        holds=holds_read.result(),
-        votes=votes,
-        people=people_read.result(),
+        freezes=freezes.result(),
+        holds=holds.result(),
+        exceptions=exceptions.result(),
+        obligations=owed.result(),
+        people=people.result(),
+        authors=authors(policy, comparison),
+        evidence=found,
     )
-    name = await _free_name(world, policy, question, candidate)
-    plan = _promotion_plan(
-        active, question, path, candidate, at_source, at_target, _known_commit(at_target, from_target), name
-    )
-    return Gathered(_with_plan(facts, plan), plan, comparison, _verified(at_target, from_target))
+    plan = _promotion_plan(active, asks, path, candidate, at[source], at[target], name)
+    return Gathered(_with_plan(facts, plan), plan, comparison, at[target].verified)
 
 
-def _verified(at: At | Unknown, records: Sequence[Deployment] | Unknown) -> KnownGood | None:
-    if isinstance(at, Unknown) or isinstance(records, Unknown):
-        return None
-    for record in records:
-        if record.digest == at.revision.digest and record.state == "success":
-            source = f"GitHub deployment {record.id}"
-            return KnownGood(at.revision.name, at.revision.digest, record.updated_at, source, record.commit)
-    return None
-
-
-def _candidate(at: At, records: Sequence[Deployment] | Unknown, source: str, version: str) -> Candidate | Unknown:
-    commit = _commit(at.revision, records, source)
-    found = Candidate(at.revision.digest, commit)
+def _candidate(source: Seen, version: str) -> Candidate | Unknown:
+    if isinstance(source.at, Unknown):
+        return source.at
+    serves, commit = source.at.revision.digest, source.built_from()
+    found = Candidate(serves, commit)
     wanted = version.lower().removeprefix("sha256:")
     if not wanted:
         return found
-    names = [at.revision.digest.removeprefix("sha256:"), *([] if isinstance(commit, Unknown) else [commit])]
-    if len(wanted) >= MIN_VERSION and any(name.startswith(wanted) for name in names):
+    names = [serves.removeprefix("sha256:"), *([] if isinstance(commit, Unknown) else [commit])]
+    if len(wanted) >= way_back.MIN_VERSION and any(name.startswith(wanted) for name in names):
         return found
-    return Unknown(f"{source} serves {short(at.revision.digest)}, not {version}; only what it serves can be promoted")
-
-
-def _known_commit(at: At | Unknown, records: Sequence[Deployment] | Unknown) -> Sha | None:
-    if isinstance(at, Unknown):
-        return None
-    if at.revision.commit is not None:
-        return at.revision.commit
-    if isinstance(records, Unknown):
-        return None
-    return next((record.commit for record in records if record.digest == at.revision.digest), None)
-
-
-def _as_serving(at: At, records: Sequence[Deployment] | Unknown) -> Serving:
-    return Serving(at.revision.name, at.revision.digest, _since(at, records), _known_commit(at, records))
+    where = source.environment
+    return Unknown(f"{where} serves {short(serves)}, not {version}; only what it serves can be promoted")
 
 
 def _with_plan(facts: Facts, plan: Plan | Unknown) -> Facts:
@@ -226,22 +164,22 @@ def _with_plan(facts: Facts, plan: Plan | Unknown) -> Facts:
 
 def _promotion_plan(
     active: ActivePolicy,
-    question: Question,
+    asks: Asked,
     path: Path | None,
     candidate: Candidate | Unknown,
-    at_source: At | Unknown,
-    at_target: At | Unknown,
-    from_commit: Sha | None,
+    source: Seen,
+    target: Seen,
     name: str,
 ) -> Plan | Unknown:
+    question = asks.question
     if path is None:
         return Unknown("there is no such path")
-    if isinstance(at_source, Unknown):
-        return at_source
+    if isinstance(source.at, Unknown):
+        return source.at
     if isinstance(candidate, Unknown):
         return candidate
-    if isinstance(at_target, Unknown):
-        return at_target
+    if isinstance(target.at, Unknown):
+        return target.at
     service = active.policy.services[question.service]
     return Plan(
         deed="promote",
@@ -249,12 +187,12 @@ def _promotion_plan(
         source=question.source,
         target=question.target,
         digest=candidate.digest,
-        image=at_source.revision.image,
+        image=source.at.revision.image,
         commit=None if isinstance(candidate.commit, Unknown) else candidate.commit,
         revision=name,
-        from_digest=at_target.revision.digest,
-        from_revision=at_target.revision.name,
-        from_commit=from_commit,
+        from_digest=target.at.revision.digest,
+        from_revision=target.at.revision.name,
+        from_commit=target.commit,
         repository=service.repository,
         policy_hash=active.hash,
         site=service.cloud_run[question.target],
@@ -267,6 +205,11 @@ def _promotion_plan(
         ),
         health=planned_health(path.rollout, active.policy),
         deploy_within_seconds=int(path.rollout.deploy_within.total_seconds()),
+        model=path.model.value,
+        change=question.change,
+        emergency="" if asks.emergency is None else asks.emergency.id,
+        fields=dict(asks.fields),
+        confirmed=tuple(sorted(asks.confirmed)),
     )
 
 
@@ -300,26 +243,17 @@ def planned_health(rollout: Rollout, policy: Policy) -> PlannedHealth:
     )
 
 
-async def rollback(
-    world: World,
-    active: ActivePolicy,
-    question: Question,
-    *,
-    asked_by: Person,
-    asked_at: datetime,
-    expires_at: datetime,
-    to: str = "",
-    under_way: Plan | None = None,
-) -> Gathered:
-    """All that a rollback turns on: as little as possible, for it is wanted in an outage.
+async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: Plan | None = None) -> Gathered:
+    """All that a rollback turns on: as little as possible, for it is wanted in an outage. `version`: what to go to.
 
     `under_way`: the promotion that is changing the place right now; what it brings is what people want rid of, even
     where none of the traffic has moved yet. Otherwise they would be taken behind what serves well.
     """
-    site = site_of(active.policy, question.service, question.target)
+    policy, question = active.policy, asks.question
+    facts = Facts(asks.by, asks.at, expires_at=asks.expires_at)
+    site = site_of(policy, question.service, question.target)
     if isinstance(site, Unknown):
-        facts = Facts(asked_by, asked_at, expires_at=expires_at, target_serving=site, rollback_to=site)
-        return Gathered(facts, site, None)
+        return Gathered(replace(facts, target_serving=site, rollback_to=site), site, None)
     running, good, holds = await asyncio.gather(
         known(f"{question.service} in {question.target}", world.runs.running(site)),
         known("what was verified before", world.store.known_good(question.place)),
@@ -331,23 +265,18 @@ async def rollback(
         leaving, target = running, Unknown("what serves is not known")
     else:
         leaving = (
-            Serving(under_way.revision, under_way.digest, asked_at, under_way.commit)
+            Serving(under_way.revision, under_way.digest, asks.at, under_way.commit)
             if under_way is not None
             else await _leaving(world, site, running, good)
         )
-        target = good if isinstance(good, Unknown) else await _choose(world, site, good, leaving, to)
-        if isinstance(target, Unknown) and not isinstance(good, Unknown):
-            good = await _with_theirs(world, active.policy, question, good)
-            target = await _choose(world, site, good, leaving, to)
-    facts = Facts(
-        asked_by,
-        asked_at,
-        expires_at=expires_at,
-        target_serving=leaving,
-        known_good=good,
-        holds=holds,
-        rollback_to=target,
-    )
+        bad = None if isinstance(leaving, Unknown) else leaving.digest
+        target = good if isinstance(good, Unknown) else await way_back.choose(world, site, good, bad, asks.version)
+        if isinstance(target, Unknown) and not isinstance(good, Unknown):  # our own books do not help
+            repository = policy.services[question.service].repository
+            records = await known("GitHub's deployments", world.code.deployments(repository, question.target))
+            good = way_back.with_theirs(good, records)
+            target = await way_back.choose(world, site, good, bad, asks.version)
+    facts = replace(facts, target_serving=leaving, known_good=good, holds=holds, rollback_to=target)
     if isinstance(target, Unknown):
         return Gathered(facts, target, None)
     if isinstance(leaving, Unknown):
@@ -362,10 +291,10 @@ async def rollback(
         from_digest=leaving.digest,
         from_revision=leaving.revision,
         from_commit=leaving.commit,
-        repository=active.policy.services[question.service].repository,
+        repository=policy.services[question.service].repository,
         policy_hash=active.hash,
         site=site,
-        production=active.policy.environments[question.target].production,
+        production=policy.environments[question.target].production,
         steps=(PlannedStep(100, 0),),
     )
     return Gathered(_with_plan(facts, plan), plan, None)
@@ -388,54 +317,3 @@ def _newcomer(running: Running, good: Sequence[KnownGood] | Unknown) -> str:
     new = [share for share in takers if share.revision not in verified]
     chosen = max(new or takers, key=lambda share: share.percent, default=None)
     return chosen.revision if chosen else ""
-
-
-async def _with_theirs(
-    world: World, policy: Policy, question: Question, own: tuple[KnownGood, ...]
-) -> tuple[KnownGood, ...]:
-    """What was verified before, newest first, by our own books and by GitHub's: asked where our own do not help."""
-    repository = policy.services[question.service].repository
-    records = await known("GitHub's deployments", world.code.deployments(repository, question.target))
-    if isinstance(records, Unknown):
-        return own
-    named = {entry.revision for entry in own}
-    theirs = (
-        KnownGood(record.revision, record.digest, record.updated_at, f"GitHub deployment {record.id}", record.commit)
-        for record in records
-        if record.state in {"success", "inactive"}
-        and record.digest
-        and record.revision
-        and record.revision not in named
-    )
-    return tuple(sorted((*own, *theirs), key=lambda entry: entry.verified_at, reverse=True))
-
-
-def _named(entry: KnownGood, wanted: str) -> bool:
-    """True for its revision, or for so much of its digest or commit that it names no neighbour."""
-    names = (entry.digest.removeprefix("sha256:"), entry.commit or "")
-    return wanted == entry.revision.lower() or (
-        len(wanted) >= MIN_VERSION and any(name.startswith(wanted) for name in names)
-    )
-
-
-async def _choose(
-    world: World, site: Site, good: Sequence[KnownGood], leaving: Serving | Unknown, to: str
-) -> KnownGood | Unknown:
-    """The newest verified one that still exists, is not what is being left, and is what was named, if anything was."""
-    bad = None if isinstance(leaving, Unknown) else leaving.digest
-    held = {hold.digest for hold in await world.store.holds()}
-    wanted = to.lower().removeprefix("sha256:")
-    if wanted and len({entry.digest for entry in good if _named(entry, wanted)}) > 1:
-        return Unknown(f"{to} names more than one of those that were verified here")
-    for entry in good:
-        if wanted and not _named(entry, wanted):
-            continue
-        if entry.digest == bad or (entry.digest in held and not wanted):
-            continue
-        found = await known(entry.revision, world.runs.revision(site, entry.revision))
-        if isinstance(found, Revision) and found.digest == entry.digest and found.ready is not False:
-            return entry
-    listed = ", ".join(list(dict.fromkeys(f"{entry.revision} ({short(entry.digest)})" for entry in good))[:5])
-    if wanted:
-        return Unknown(f"{to} was never verified here, or is gone; verified were {listed or 'none'}")
-    return Unknown(f"no other verified revision is left; verified were {listed or 'none'}")

@@ -12,12 +12,18 @@ from commands.errors import Misunderstood
 from policy.duration import span
 
 ARROW = "→"
-WORDS_MAX = 2000
-"""Letters; Slack itself allows more, nobody needs them here."""
+WORDS_MAX = 12_000
+"""Letters: an exception with all that a strict policy wants said for it, and as much again."""
+ONLY_PLAN = "--plan"
+"""Do nothing, say what would be done."""
 
 _ARROWS = re.compile(r"\s*(?:→|⇒|➡️?|(?:-|=|–|—)(?:>|&gt;)|(?<=\s)[–—](?=\s))\s*")
-_TOKEN = re.compile(r'(?P<key>[a-z][a-z-]*):(?:"(?P<quoted>[^"]*)"|(?P<bare>\S*))|"(?P<string>[^"]*)"|(?P<word>\S+)')
-_KEY = re.compile(r"(?<!\S)(?!sha256:)[a-z][a-z-]*:")
+_TOKEN = re.compile(
+    r'(?P<key>[a-z][a-z-]*):(?!//)(?:"(?P<quoted>[^"]*)"|(?P<bare>\S*))|"(?P<string>[^"]*)"|(?P<word>\S+)'
+)
+_KEY = re.compile(r"(?<!\S)(?!sha256:)[a-z][a-z-]*:(?!//)")
+_BARE = re.compile(r'(?!//)[^\s"]+')
+_ONLY_PLAN = re.compile(r"(?:--|—|–)plan")  # keyboards make a dash of two
 _DIGEST = re.compile(r"sha256:[0-9a-f]{6,64}")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _SHORT_SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?")
@@ -38,11 +44,13 @@ class Said:
         """Itself, where no other keys were used."""
         for key in self.keys:
             if key not in keys:
-                raise Misunderstood(
-                    f"I do not know `{key}:` here"
-                    + (f"; I know {known(keys)}." if keys else "; nothing takes a key here.")
-                )
+                others = f". {nearest(key, keys)}" if keys else "; nothing takes a key here."
+                raise Misunderstood(f"I do not know `{key}:` here{others}")
         return self
+
+    def without(self, *words: str) -> Said:
+        """The same, less those words."""
+        return Said(tuple(word for word in self.words if word not in words), self.keys)
 
 
 def take_apart(text: str) -> Said:
@@ -63,11 +71,24 @@ def take_apart(text: str) -> Said:
                 raise Misunderstood(f"`{key}:` stands there twice.")
             keys[key] = found["quoted"] if found["quoted"] is not None else found["bare"]
             open_key = None if found["quoted"] is not None else key
+        elif found["word"] and _ONLY_PLAN.fullmatch(found["word"]):
+            words.append(ONLY_PLAN)
         elif open_key is not None:
             keys[open_key] = f"{keys[open_key]} {found['string'] or found[0]}".strip()
         else:
             words.append(found["string"] if found["string"] is not None else found[0])
     return Said(tuple(words), keys)
+
+
+def spoken(*words: str, **keys: str) -> str:
+    """These words, and keys with their values, as somebody would type them."""
+    said = (f"{key}:{value if _BARE.fullmatch(value) else _quoted(value)}" for key, value in keys.items())
+    return " ".join([*(word for word in words if word), *said])
+
+
+def _quoted(text: str) -> str:
+    inner = text.replace('"', "'")
+    return f'"{inner}"'
 
 
 def known(words: Iterable[str], last: str = "and") -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,18 @@ class Promote:
     version: str = ""
     """Digest or commit, whole or its beginning; empty: what the source environment serves."""
     reason: str = ""
+    change: str = ""
+    """A type under `change_types`, or `emergency`; empty: an ordinary one."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What else was said, by key."""
+    confirms: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What would be done, were this asked for?"""
+
+    promote: Promote
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +42,8 @@ class Rollback:
 class StartFreeze:
     environment: str
     service: str | None
-    starts_at: datetime | None
-    ends_at: datetime
-    reason: str
-    exit_criteria: str = ""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """By key, as it was said: what is missing or makes no sense is asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +59,40 @@ class ListFreezes:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestException:
+    environment: str
+    service: str | None
+    said: Mapping[str, str] = field(default_factory=dict)
+    """As with a freeze."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListExceptions:
+    """And what is owed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeException:
+    which: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """What was owed is done."""
+
+    obligation: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Approve:
     operation: str
+    """Or a freeze or an exception."""
     plan: str
     """Beginning of the hash of the plan that was looked at."""
+    confirms: frozenset[str] = frozenset()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +140,15 @@ class Help:
 
 Intent = (
     Promote
+    | DryRun
     | Rollback
     | StartFreeze
     | EndFreeze
     | ListFreezes
+    | RequestException
+    | ListExceptions
+    | RevokeException
+    | Settle
     | Approve
     | Reject
     | Withdraw

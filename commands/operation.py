@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from commands.plan import Plan
-from policy.facts import Deed, Question
+from policy.facts import Deed, EmergencyRecord, Question
 from policy.model import Person, Place
 
 
@@ -118,6 +118,12 @@ class Operation:
     """The digest or commit that was asked for by name; empty: whatever the source environment serves."""
     reason: str = ""
     """Why it was asked for, in the asker's words."""
+    fields: dict[str, str] = field(default_factory=dict)
+    """What else was said for it: `summary`, `ticket`, `risk`."""
+    confirmed: frozenset[str] = frozenset()
+    """What whoever asked stated with it."""
+    emergency: EmergencyRecord | None = None
+    """With the change type `emergency`: its record. Good for this operation only."""
     note: str = ""
     """Why it stands where it stands, one sentence."""
     seen: dict[str, Any] = field(default_factory=dict)

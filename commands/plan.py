@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from policy.model import Digest, Place, Sha
@@ -74,6 +74,16 @@ class Plan:
     smoke: tuple[PlannedProbe, ...] = ()
     health: PlannedHealth | None = None
     deploy_within_seconds: int = 600
+    model: str = "artifact"
+    """How the candidate goes along the path."""
+    change: str = ""
+    """The change's type; empty: an ordinary one."""
+    emergency: str = ""
+    """Id of the emergency it is done under: `E-…`."""
+    fields: dict[str, str] = field(default_factory=dict)
+    """What was said for it, so that nobody agrees to other words than they read."""
+    confirmed: tuple[str, ...] = ()
+    """What whoever asked stated with it, in order."""
 
     @property
     def place(self) -> Place:

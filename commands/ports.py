@@ -215,6 +215,10 @@ class Change:
     title: str
     author: str
     """GitHub login, or the name in the commit where there is no account."""
+    others: tuple[str, ...] = ()
+    """Who else had a hand in it, the same way: co-authors, and the committer where that is not GitHub itself."""
+    strangers: frozenset[str] = frozenset()
+    """Those of them that are only names in the commit: whoever wrote it could call themselves so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +398,8 @@ class Writes:
     """The same: new ones, and those that were settled."""
     record_votes: tuple[tuple[str, Vote], ...] = ()
     """(freeze or exception, vote)."""
+    votes_seen: tuple[tuple[str, tuple[Vote, ...]], ...] = ()
+    """(freeze or exception, the votes on it that were looked at): `Taken` where there are others by now."""
     good: tuple[tuple[Place, KnownGood], ...] = ()
     answers: str = ""
     """Id of the request that this answers: it is done with, and if it was already, nothing at all is written."""

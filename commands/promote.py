@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from commands import gather, tell
+from commands import explain, fields, gather, tell
 from commands.asking import Asking
-from commands.consider import phase_for, standing, summary, wait
+from commands.consider import entry_of, phase_for, same_human, standing, summary, wait
+from commands.explain import texts
+from commands.gather import Asked
+from commands.grammar import ARROW
 from commands.intent import Promote
+from commands.judged import Judged, judge
 from commands.operation import Operation
-from commands.ports import Entry, EntryPhase, Writes
-from commands.record import operation_id, target_of
-from commands.reply import Reply
-from policy.decide import decide
-from policy.facts import Deed, Question
+from commands.plan import Plan
+from commands.ports import Entry, EntryPhase, Message, Writes
+from commands.record import emergency_id, operation_id, target_of
+from commands.reply import Line, Mark, Reply
+from policy.agreement import Emergency
+from policy.document import Model
+from policy.facts import EMERGENCY, Deed, EmergencyRecord, Question, Verdict, Vote
 from policy.model import Unknown, short
 
 UNPROMISING = frozenset({"may-ask", "allowed-path", "something-to-promote"})
@@ -24,65 +30,170 @@ DEFAULT_REQUEST_LASTS = timedelta(hours=24)
 
 async def ask(intent: Promote, asking: Asking) -> Writes:
     """A request with its plan stands in the channel, or why it cannot was said privately."""
-    world, policy, request = asking.world, asking.active.policy, asking.request
-    question = Question(Deed.PROMOTE, intent.service, intent.target, intent.source)
-    path = policy.path(intent.service, intent.source, intent.target)
-    now = world.clock.now()
-    expires_at = now + (path.request_lasts if path else DEFAULT_REQUEST_LASTS)
-    gathered = await gather.promotion(
-        world,
-        asking.active,
-        question,
-        asked_by=asking.person,
-        asked_at=now,
-        expires_at=expires_at,
-        version=intent.version,
-    )
-    decision = decide(question, gathered.facts, asking.active, now)
-    what = f"{intent.service} {intent.source}→{intent.target}"
+    asks = asked(intent, asking)
+    judged = await look(asks, asking)
+    decision, plan = judged.decision, judged.gathered.plan
+    what = _what(intent)
     target = {"service": intent.service, "environment": intent.target, "from": intent.source}
-    if any(finding.rule in UNPROMISING for finding in decision.blockers) or isinstance(gathered.plan, Unknown):
-        why = f" {gathered.plan.why}." if isinstance(gathered.plan, Unknown) and not decision.blockers else ""
-        reply = tell.refused(f"{what} cannot be promoted: {tell.verdict(decision)}.{why}", decision)
-        return asking.refused("operation", target, reply, decision)
-    for other in await world.store.open_operations(question.place):
-        if other.plan is not None and (other.plan.deed, other.plan.digest) == ("promote", gathered.plan.digest):
-            before = f"{other.asked_by.name} asked for {what} of {short(other.plan.digest)} already"
-            says = f"{before}: {other.id} is {tell.doing(other)}."
-            refused = asking.refused("operation", target, Reply(says), operation=other.id)
-            _, ts = await world.store.permalink(other.id)
-            again = () if ts else standing(other, decision, gathered)  # it could not be posted before
-            return replace(refused, messages=(*again, *refused.messages))
+    if any(finding.rule in UNPROMISING for finding in decision.blockers) or isinstance(plan, Unknown):
+        why = f" {plan.why}." if isinstance(plan, Unknown) and not decision.blockers else ""
+        reply = explain.refused(f"{what} cannot be promoted: {explain.verdict(decision)}.{why}", decision)
+        return asking.refused("operation", target, reply, judged)
+    if (no := cannot_yet(judged)) is not None:
+        return asking.refused("operation", target, Reply(f"{what}: {no}", lines=explain.findings(decision)), judged)
+    already = await _already(plan, judged, intent, asking)
+    if already is not None:
+        return already
+    gaps = fields.of_change(judged.case, decision)
+    if gaps:
+        return asking.privately(fields.ask_for(f"{what} needs a little more.", gaps, _words(intent), _said(intent)))
     operation = Operation(
-        id=operation_id(request.id),
-        question=question,
-        asked_by=asking.person,
-        asked_at=now,
-        expires_at=expires_at,
+        id=operation_id(asking.request.id),
+        question=asks.question,
+        asked_by=asks.by,
+        asked_at=asks.at,
+        expires_at=asks.expires_at,
         channel=asking.channel_of(intent.service),
-        plan=gathered.plan,
+        plan=plan,
         phase=phase_for(decision),
         version=intent.version,
         reason=intent.reason,
+        fields=dict(intent.fields),
+        confirmed=intent.confirms,
+        emergency=asks.emergency,
         seen={"decided": summary(decision)},
     )
-    asked = Entry(
-        "operation",
-        EntryPhase.RECORD,
-        "asked",
-        asking.person,
-        operation.id,
-        "",
-        target_of(operation),
-        decision,
-        private={"reason": intent.reason} if intent.reason else {},
-    )
+    private = gather.said(intent.fields, intent.reason)
+    entry = entry_of(operation, "asked", judged, actor=asks.by)
     return Writes(
         operation=operation,
         creates=True,
-        entries=(asked,),
+        entries=(replace(entry, private=private, detail=_stated(operation)),),
         messages=tuple(
-            replace(message, request=request.id) for message in standing(operation, decision, gathered)
+            replace(message, request=asking.request.id) for message in standing(operation, judged)
         ),  # should the channel be closed to us, the asker hears of it
-        due=timedelta(0) if decision.allowed else wait(operation, decision, now),
+        due=timedelta(0) if decision.allowed else wait(operation, decision, asks.at),
     )
+
+
+def asked(intent: Promote, asking: Asking) -> Asked:
+    """What these words ask for, from now on, and until it is too late."""
+    policy, now = asking.active.policy, asking.world.clock.now()
+    path = policy.path(intent.service, intent.source, intent.target)
+    expires_at = now + (path.request_lasts if path else DEFAULT_REQUEST_LASTS)
+    said = gather.said(intent.fields, intent.reason)
+    record = None
+    if intent.change == EMERGENCY and policy.emergency is not None:
+        record = _emergency(policy.emergency, said, now, asking)
+        expires_at = min(expires_at, record.ends_at)
+    return Asked(
+        Question(Deed.PROMOTE, intent.service, intent.target, intent.source, intent.change),
+        asking.person,
+        now,
+        expires_at,
+        intent.version,
+        said,
+        intent.confirms,
+        record,
+    )
+
+
+def _emergency(rules: Emergency, said: dict[str, str], now: datetime, asking: Asking) -> EmergencyRecord:
+    return EmergencyRecord(emergency_id(asking.request.id), said, now + rules.lasts)
+
+
+async def look(asks: Asked, asking: Asking) -> Judged:
+    """What would be decided on it now. Nothing is written."""
+    gathered = await gather.promotion(asking.world, asking.active, asks)
+    return judge(asks.question, gathered, asking.active, asks.at)
+
+
+def cannot_yet(judged: Judged) -> str | None:
+    """Why this bot cannot carry it out, however it is decided; None: it can."""
+    path = judged.case.path
+    if path is None or path.model is Model.ARTIFACT:
+        return None
+    return f"it is decided here, but {path.model.value.replace('_', ' ')} is nothing that I can carry out yet."
+
+
+async def _already(plan: Plan, judged: Judged, intent: Promote, asking: Asking) -> Writes | None:
+    """What is written where the same was asked for and is open: no second request; what is stated besides is noted."""
+    what = _what(intent)
+    for other in await asking.world.store.open_operations(judged.question.place):
+        same = other.plan is not None and (other.plan.deed, other.plan.digest) == ("promote", plan.digest)
+        if not same or other.question.change != intent.change:
+            continue
+        if same_human(other.asked_by, asking.person) and not other.moving and intent.confirms - other.confirmed:
+            return await _states(other, intent, asking)
+        before = f"{other.asked_by.name} asked for {what} of {short(plan.digest)} already"
+        says = f"{before}: {other.id} is {tell.doing(other)}."
+        target = {"service": intent.service, "environment": intent.target, "from": intent.source}
+        refused = asking.refused("operation", target, Reply(says), operation=other.id)
+        _, ts = await asking.world.store.permalink(other.id)
+        again = () if ts else standing(other, judged)  # it could not be posted before
+        return replace(refused, messages=(*again, *refused.messages))
+    return None
+
+
+async def _states(operation: Operation, intent: Promote, asking: Asking) -> Writes | None:
+    """Whoever asked states more of their own request; it counts for exactly this plan."""
+    plan = operation.plan.hash if operation.plan else ""
+    mine = [vote for vote in await asking.world.store.votes(operation.id) if same_human(vote.voter, asking.person)]
+    stated = frozenset[str]().union(*(vote.confirms for vote in mine if vote.plan == plan))
+    if intent.confirms <= stated | operation.confirmed:
+        return asking.privately(Reply(f"You have stated that already: {operation.id} is {tell.doing(operation)}."))
+    confirms = intent.confirms | stated
+    vote = Vote(asking.person, Verdict.APPROVE, asking.world.clock.now(), plan, confirms=confirms)
+    names = ", ".join(sorted(intent.confirms - stated))
+    entry = Entry("vote", EntryPhase.RECORD, "state", asking.person, operation.id, "", target_of(operation))
+    said = texts((tell.who(asking.person),), f" states {names} for {tell.title(operation)}. Checking everything again.")
+    return Writes(
+        entries=(replace(entry, detail={"confirms": sorted(confirms), "shown": short(plan)}),),
+        messages=(Message(operation.channel, Reply(said), operation=operation.id),),
+        votes=((operation.id, vote),),
+    )
+
+
+async def dry_run(intent: Promote, asking: Asking) -> Reply:
+    """Every rule, and everything that would be done, call by call. Nothing is done and nothing is kept."""
+    judged = await look(asked(intent, asking), asking)
+    plan, no = judged.gathered.plan, cannot_yet(judged)
+    steps = tell.steps(plan, asking.active.policy) if isinstance(plan, Plan) else ()
+    would = [Line(Mark.NOTE, f"{number}. {step}") for number, step in enumerate(steps, 1)]
+    missing = [Line(Mark.NO, f"{gap.key}: {gap.why}") for gap in fields.of_change(judged.case, judged.decision)]
+    cannot = [Line(Mark.NO, f"{plan.why}.")] if isinstance(plan, Unknown) else []
+    return Reply(
+        f"Dry run of {_what(intent)}: {explain.verdict(judged.decision)}. Nothing was done.",
+        fields=tell.described(plan) if isinstance(plan, Plan) else (),
+        lines=(
+            *explain.findings(judged.decision, whole=True),
+            *missing,
+            *cannot,
+            *([Line(Mark.NOTE, "This is what would be done, in this order:")] if would else []),
+            *would,
+            *([Line(Mark.NO, f"{no[:1].upper()}{no[1:]}")] if no else []),
+            *tell.changes(judged.gathered.comparison),
+        ),
+    )
+
+
+def _what(intent: Promote) -> str:
+    return f"{intent.service} {intent.source}{ARROW}{intent.target}"
+
+
+def _words(intent: Promote) -> tuple[str, ...]:
+    return ("promote", intent.service, f"{intent.source}{ARROW}{intent.target}", intent.version)
+
+
+def _said(intent: Promote) -> dict[str, str]:
+    """The keys that were said, as they would be said again."""
+    return {
+        **({"type": intent.change} if intent.change else {}),
+        **gather.said(intent.fields, intent.reason),
+        **({"confirms": ",".join(sorted(intent.confirms))} if intent.confirms else {}),
+    }
+
+
+def _stated(operation: Operation) -> dict[str, object]:
+    emergency = {"emergency": operation.emergency.id} if operation.emergency else {}
+    return {**emergency, **({"confirms": sorted(operation.confirmed)} if operation.confirmed else {})}

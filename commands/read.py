@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from commands import fields
 from commands.errors import Misunderstood
-from commands.grammar import ARROW, Said, instant
+from commands.grammar import ARROW, ONLY_PLAN, Said
 from commands.intent import (
     Approve,
+    DryRun,
     EndFreeze,
     Help,
+    ListExceptions,
     ListFreezes,
     Log,
     Promote,
     Reject,
+    RequestException,
+    RevokeException,
     Rollback,
+    Settle,
     StartFreeze,
     Status,
     Steer,
@@ -22,11 +28,17 @@ from commands.intent import (
 from commands.resolve import Setting
 
 LOG_MAX = 100
+_OF_ITS_OWN = frozenset({"reason", "type", "confirms"})
+"""Keys of a promotion that are not for its record."""
 _SHOWN_LENGTH = 8
 
 
-def promote(said: Said, setting: Setting) -> Promote:
-    said.only("reason")
+def promote(said: Said, setting: Setting) -> Promote | DryRun:
+    asked = _promotion(said.without(ONLY_PLAN), setting)
+    return DryRun(asked) if ONLY_PLAN in said.words else asked
+
+
+def _promotion(said: Said, setting: Setting) -> Promote:
     arrow = next((n for n, word in enumerate(said.words) if word == ARROW), None)
     if arrow is None:
         arrow = next((n for n, word in enumerate(said.words) if n > 0 and word.lower() == "to"), None)
@@ -35,13 +47,24 @@ def promote(said: Said, setting: Setting) -> Promote:
     before, after = said.words[: arrow - 1], said.words[arrow + 2 :]
     if len(before) > 1 or len(after) > 1:
         raise Misunderstood(f"I cannot place `{(before[1:] or after[1:])[0]}`; say `promote checkout stage→prod`.")
+    service = setting.service(before[0] if before else None)
+    source, target = setting.environment(said.words[arrow - 1]), setting.environment(said.words[arrow + 1])
+    said.only(*fields.of_promotion(setting.policy, service, source, target))
     return Promote(
-        service=setting.service(before[0] if before else None),
-        source=setting.environment(said.words[arrow - 1]),
-        target=setting.environment(said.words[arrow + 1]),
+        service=service,
+        source=source,
+        target=target,
         version=after[0] if after else "",
         reason=said.keys.get("reason", ""),
+        change=setting.change(said.keys.get("type", "")),
+        fields={key: value for key, value in said.keys.items() if key not in _OF_ITS_OWN and value},
+        confirms=_names(said.keys.get("confirms", "")),
     )
+
+
+def _names(text: str) -> frozenset[str]:
+    """`a,b` and `a b` alike."""
+    return frozenset(text.replace(",", " ").split())
 
 
 def rollback(said: Said, setting: Setting) -> Rollback:
@@ -70,20 +93,17 @@ def rollback(said: Said, setting: Setting) -> Rollback:
 
 
 def start_freeze(said: Said, setting: Setting) -> StartFreeze:
-    said.only("from", "until", "reason", "exit")
+    said.only(*fields.of_freeze(setting.policy))
+    service, environment = _where(said, setting, "Say what to freeze: `freeze start prod until:18:00 reason:…`.")
+    return StartFreeze(environment, service, said.keys)
+
+
+def _where(said: Said, setting: Setting, otherwise: str) -> tuple[str | None, str]:
+    """The service, if one was named, and the environment."""
     if not said.words or len(said.words) > 2:
-        raise Misunderstood("Say what to freeze: `freeze start prod until:18:00 reason:…`.")
+        raise Misunderstood(otherwise)
     service = setting.service(said.words[0]) if len(said.words) > 1 else None
-    environment = setting.environment(said.words[-1])
-    for key, example in (("until", "until:18:00"), ("reason", "reason:black friday")):
-        if not said.keys.get(key):
-            raise Misunderstood(f"A freeze needs `{key}:`, for example `{example}`.")
-    zone = setting.policy.zone()
-    starts_at = instant(said.keys["from"], setting.now, zone) if "from" in said.keys else None
-    ends_at = instant(said.keys["until"], setting.now, zone)
-    if ends_at <= (starts_at or setting.now):
-        raise Misunderstood("That freeze would end before it starts.")
-    return StartFreeze(environment, service, starts_at, ends_at, said.keys["reason"], said.keys.get("exit", ""))
+    return service, setting.environment(said.words[-1])
 
 
 def end_freeze(said: Said, _setting: Setting) -> EndFreeze:
@@ -98,6 +118,36 @@ def list_freezes(said: Said, _setting: Setting) -> ListFreezes:
     return ListFreezes()
 
 
+def request_exception(said: Said, setting: Setting) -> RequestException:
+    said.only(*fields.of_exception(setting.policy))
+    otherwise = "Say where: `exception request checkout prod waive:soak until:18:00 reason:…`."
+    service, environment = _where(said, setting, otherwise)
+    return RequestException(environment, service, said.keys)
+
+
+def list_exceptions(said: Said, _setting: Setting) -> ListExceptions:
+    said.only()
+    return ListExceptions()
+
+
+def revoke_exception(said: Said, _setting: Setting) -> RevokeException:
+    said.only("reason")
+    if len(said.words) != 1:
+        raise Misunderstood("Name one exception: `exception revoke X-1a2b3c reason:…`.")
+    if not said.keys.get("reason"):
+        raise Misunderstood("Say why: `exception revoke X-1a2b3c reason:…`.")
+    return RevokeException(said.words[0], said.keys["reason"])
+
+
+def settle(said: Said, _setting: Setting) -> Settle:
+    said.only("note")
+    if len(said.words) != 1:
+        raise Misunderstood("Name one thing that is owed: `exception settle O-1a2b3c note:…`.")
+    if not said.keys.get("note"):
+        raise Misunderstood("Say what was done: `exception settle O-1a2b3c note:…`.")
+    return Settle(said.words[0], said.keys["note"])
+
+
 def _operation(said: Said, word: str) -> str:
     if len(said.words) != 1:
         raise Misunderstood(f"Say which request: `{word} op_1a2b3c4d5e`; the buttons in its thread do that for you.")
@@ -105,11 +155,11 @@ def _operation(said: Said, word: str) -> str:
 
 
 def approve(said: Said, _setting: Setting) -> Approve:
-    said.only("plan")
+    said.only("plan", "confirms", "reason")
     operation = _operation(said, "approve")
     if len(said.keys.get("plan", "")) < _SHOWN_LENGTH:
         raise Misunderstood("An approval names the plan that you looked at: `approve op_1a2b3c4d5e plan:3f2a91cc`.")
-    return Approve(operation, said.keys["plan"])
+    return Approve(operation, said.keys["plan"], _names(said.keys.get("confirms", "")), said.keys.get("reason", ""))
 
 
 def reject(said: Said, _setting: Setting) -> Reject:
@@ -141,7 +191,7 @@ def why(said: Said, setting: Setting) -> Why:
     if len(said.words) == 1 and said.words[0].startswith("op_"):
         said.only()
         return Why(operation=said.words[0])
-    return Why(promote=promote(said, setting))
+    return Why(promote=_promotion(said, setting))
 
 
 def log(said: Said, setting: Setting) -> Log:

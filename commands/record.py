@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import asdict
+from datetime import datetime
 
 from commands.operation import Operation
+from policy.facts import ExceptionRecord, Freeze
 from policy.model import AccountKind, Person
 
 BOT = Person(account="bot:release-bot", human=None, name="release-bot", kind=AccountKind.BOT)
@@ -24,6 +28,14 @@ def freeze_id(request: str) -> str:
     return f"F-{_short_hash(request, 6)}"
 
 
+def exception_id(request: str) -> str:
+    return f"X-{_short_hash(request, 6)}"
+
+
+def emergency_id(request: str) -> str:
+    return f"E-{_short_hash(request, 6)}"
+
+
 def hold_id(operation: str) -> str:
     return f"H-{_short_hash(operation, 6)}"
 
@@ -41,3 +53,21 @@ def target_of(operation: Operation) -> dict[str, str]:
             "policy": operation.plan.policy_hash,
         }
     return target
+
+
+def hash_of(record: ExceptionRecord | Freeze) -> str:
+    """SHA-256 of what was asked for, hex: votes bind to it, so it leaves out what becomes of it later."""
+    asked = asdict(record)
+    for later in ("used", "granted_by", "granted_at", "revoked_at", "plan", "approved", "lapses_at"):
+        asked.pop(later, None)
+    if isinstance(record, ExceptionRecord):
+        asked |= {"asked_by": record.asked_by.human or record.asked_by.account, "waives": sorted(record.waives)}
+    said = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    message = f"{type(value).__name__} in a record"
+    raise TypeError(message)

@@ -62,6 +62,7 @@ class Mark(StrEnum):
     UNKNOWN = "?"
     NOT_APPLICABLE = "–"
     WAIVED = "○"
+    WARNING = "!"
     NOTE = "•"
 
 

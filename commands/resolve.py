@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from commands.errors import Misunderstood
 from commands.grammar import known, nearest
+from policy.facts import EMERGENCY
 
 if TYPE_CHECKING:  # see commands/ports.py
     from policy.document import Policy
@@ -41,6 +42,15 @@ class Setting:
         if found is None:
             raise Misunderstood(f"I know no environment `{word[:40]}`. {nearest(word, self.policy.environments)}")
         return found
+
+    def change(self, word: str) -> str:
+        """The change type called so; empty for an ordinary change."""
+        types = [*self.policy.change_types, *([EMERGENCY] if self.policy.emergency else [])]
+        found = next((name for name in types if name.casefold() == word.casefold()), None)
+        if word and found is None:
+            known = nearest(word, types) if types else "This policy has none."
+            raise Misunderstood(f"I know no type of change `{word[:40]}`. {known}")
+        return found or ""
 
     def production(self) -> str:
         """The one production environment, for words that leave it out."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from commands import gather, tell
+from commands import explain, gather, tell
 from commands.asking import Asking
+from commands.consider import entry_of
+from commands.gather import Asked
 from commands.intent import Rollback
+from commands.judged import judge
 from commands.operation import Operation, Phase, Wish
-from commands.ports import Entry, EntryPhase, Message, Writes
-from commands.record import operation_id, target_of
+from commands.places import known
+from commands.ports import Message, Writes
+from commands.record import operation_id
 from commands.reply import Reply
-from policy.decide import decide
 from policy.facts import Deed, Question
 from policy.model import Unknown
 
@@ -31,21 +35,18 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
             says = f"{other.asked_by.name} is rolling {question.place} back already: {other.id} is {tell.doing(other)}."
             return asking.refused("operation", target, Reply(says), operation=other.id)
     under_way = next((other for other in open_operations if other.moving), None)
-    gathered = await gather.rollback(
-        world,
-        asking.active,
-        question,
-        asked_by=asking.person,
-        asked_at=now,
-        expires_at=now + LASTS,
-        to=intent.to,
-        under_way=None if under_way is None else under_way.plan,
-    )
-    decision = decide(question, gathered.facts, asking.active, now)
+    asks = Asked(question, asking.person, now, now + LASTS, intent.to)
+    gathered = await gather.rollback(world, asking.active, asks, None if under_way is None else under_way.plan)
+    judged = judge(question, gathered, asking.active, now)
+    decision = judged.decision
     if not decision.allowed or isinstance(gathered.plan, Unknown):
+        people = await known("who holds which role", world.people.holders(tuple(asking.active.policy.roles)))
+        facts = replace(gathered.facts, people=people)  # looked up only now: to say who may, if somebody may not
+        judged = judge(question, replace(gathered, facts=facts), asking.active, now)
+        decision = judged.decision
         why = f" {gathered.plan.why}." if isinstance(gathered.plan, Unknown) else ""
-        reply = tell.refused(f"{question.place} cannot be rolled back: {tell.verdict(decision)}.{why}", decision)
-        return asking.refused("operation", target, reply, decision)
+        reply = explain.refused(f"{question.place} cannot be rolled back: {explain.verdict(decision)}.{why}", decision)
+        return asking.refused("operation", target, reply, judged)
     operation = Operation(
         id=operation_id(request.id),
         question=question,
@@ -58,15 +59,10 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         reason=intent.reason,
         seen={} if under_way is None else {"after": under_way.id},
     )
-    asked = Entry(
-        "operation",
-        EntryPhase.RECORD,
-        "asked",
-        asking.person,
-        operation.id,
-        "",
-        {**target_of(operation), **({"incident": intent.incident} if intent.incident else {})},
-        decision,
+    asked = entry_of(operation, "asked", judged, actor=asking.person)
+    asked = replace(
+        asked,
+        target={**asked.target, **({"incident": intent.incident} if intent.incident else {})},
         private={"reason": intent.reason} if intent.reason else {},
     )
     return Writes(
@@ -75,7 +71,7 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         entries=(asked,),
         messages=(
             Message(operation.channel, tell.root(operation), operation=operation.id, slot="root", request=request.id),
-            Message(operation.channel, tell.plan(operation, decision), operation=operation.id, slot="plan"),
+            Message(operation.channel, tell.plan(operation, judged), operation=operation.id, slot="plan"),
         ),
         wishes=tuple((other.id, Wish.YIELD) for other in open_operations if other.moving),
         due=timedelta(0),

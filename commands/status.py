@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from commands import gather, tell
+from commands import explain, grant, owed, promote, tell
 from commands.asking import Asking
 from commands.consider import gather_for
-from commands.freeze import described, held, scope
+from commands.explain import texts
+from commands.frozen import by_calendar, described, held, scope
 from commands.intent import Log, Status, Why
+from commands.judged import judge
 from commands.operation import Operation
+from commands.places import known, site_of
 from commands.ports import Recorded, World
 from commands.reply import Bold, Code, Line, Mark, Piece, Reply, Text, When
 from commands.vote import find
-from policy.decide import decide
+from policy import duty
 from policy.document import Policy
-from policy.facts import Deed, Question
 from policy.model import Unknown, short
 
 
@@ -35,9 +37,7 @@ async def status(intent: Status, asking: Asking) -> Reply:
     lines += [
         Line(
             Mark.NO,
-            tell.texts(
-                "❄ ", (Bold(scope(f)),), " frozen until ", (When(f.ends_at),), f" by {f.owner}: {f.reason} ({f.id})"
-            ),
+            texts("❄ ", (Bold(scope(f)),), " frozen until ", (When(f.ends_at),), f" by {f.owner}: {f.reason} ({f.id})"),
         )
         for f in freezes
         if f.starts_at <= now
@@ -51,16 +51,14 @@ async def status(intent: Status, asking: Asking) -> Reply:
 
 async def _serving(world: World, policy: Policy, service: str, environment: str) -> Text:
     name: tuple[Piece, ...] = (Bold(f"{service} in {environment}"), ": ")
-    site = gather.site_of(policy, service, environment)
+    site = site_of(policy, service, environment)
     if isinstance(site, Unknown):
         return (*name, "not deployed there")
-    running = await gather.known("it", world.runs.running(site))
+    running = await known("it", world.runs.running(site))
     if isinstance(running, Unknown):
         return (*name, f"unknown: {running.why}")
     shares = [share for share in running.serving if share.percent]
-    revisions = await asyncio.gather(
-        *(gather.known("it", world.runs.revision(site, share.revision)) for share in shares)
-    )
+    revisions = await asyncio.gather(*(known("it", world.runs.revision(site, share.revision)) for share in shares))
     parts = [
         f"{share.percent} % {share.revision}"
         + ("" if found is None or isinstance(found, Unknown) else f" ({short(found.digest)})")
@@ -72,7 +70,7 @@ async def _serving(world: World, policy: Policy, service: str, environment: str)
 
 
 def _under_way(operation: Operation) -> Text:
-    return tell.texts(
+    return texts(
         (Code(operation.id),), f" {tell.title(operation)}: {tell.doing(operation)}, asked by {operation.asked_by.name}"
     )
 
@@ -87,11 +85,25 @@ async def freezes(asking: Asking) -> Reply:
         for line in (Line(Mark.NO, f"{scope(freeze)}, by {freeze.owner}: {freeze.reason}"), *described(freeze))
     ]
     lines += [Line(Mark.NO, held(hold)) for hold in holds]
+    lines += by_calendar(asking.active.policy, now)
     return Reply(
         f"I know of {tell.count(len(found), 'freeze')} and {tell.count(len(holds), 'hold')}."
         if lines
         else "Nothing is frozen or held.",
         lines=tuple(lines),
+    )
+
+
+async def exceptions(asking: Asking) -> Reply:
+    """Everything that is waived or asked to be, and everything that is owed, overdue first."""
+    store, now = asking.world.store, asking.world.clock.now()
+    records, owes = await store.exceptions(now), owed.in_order(await store.obligations(), now)
+    late = sum(1 for one in owes if duty.overdue(one, now))
+    counted = f"I know of {tell.count(len(records), 'exception')} and of {tell.count(len(owes), 'thing')} owed"
+    return Reply(
+        f"{counted}{f', {late} of them overdue' if late else ''}." if records or owes else "Nothing is waived or owed.",
+        lines=(*owed.lines(owes, now), *(grant.line(record, now) for record in records)),
+        buttons=tuple(owed.done(one) for one in owes),
     )
 
 
@@ -108,25 +120,23 @@ async def why(intent: Why, asking: Asking) -> Reply:
             )
         votes = await world.store.votes(operation.id)
         gathered = await gather_for(operation, world, asking.active, votes)
-        decision = decide(operation.question, gathered.facts, asking.active, now)
-        return Reply(f"{tell.title(operation)}: {tell.verdict(decision)}.", lines=tell.findings(decision))
+        judged = judge(operation.question, gathered, asking.active, now)
+        title = f"{tell.title(operation)}: {explain.verdict(judged.decision)}."
+        return Reply(title, lines=(*explain.findings(judged.decision, whole=True), *tell.emergency(judged)))
     asked = intent.promote
     if asked is None:
         return Reply("Say which promotion: `why checkout stage→prod`.")
-    question = Question(Deed.PROMOTE, asked.service, asked.target, asked.source)
-    path = asking.active.policy.path(asked.service, asked.source, asked.target)
-    gathered = await gather.promotion(
-        world,
-        asking.active,
-        question,
-        asked_by=asking.person,
-        asked_at=now,
-        expires_at=now + path.request_lasts if path else now,
-        version=asked.version,
+    judged = await promote.look(promote.asked(asked, asking), asking)
+    no = promote.cannot_yet(judged)
+    return Reply(
+        f"{asked.service} {asked.source}→{asked.target}: {explain.verdict(judged.decision)}.",
+        lines=(
+            *explain.findings(judged.decision, whole=True),
+            *tell.emergency(judged),
+            *([Line(Mark.NOTE, f"{no[:1].upper()}{no[1:]}")] if no else []),
+            *tell.changes(judged.gathered.comparison),
+        ),
     )
-    decision = decide(question, gathered.facts, asking.active, now)
-    title = f"{asked.service} {asked.source}→{asked.target}: {tell.verdict(decision)}."
-    return Reply(title, lines=(*tell.findings(decision), *tell.changes(gathered.comparison)))
 
 
 async def log(intent: Log, asking: Asking) -> Reply:
@@ -151,6 +161,6 @@ def _told(row: Recorded) -> Text:
     about += [row.target[key] for key in ("freeze", "hold") if key in row.target]
     if reason := row.private.get("reason"):
         about.append(f"“{reason}”")
-    return tell.texts(
+    return texts(
         f"#{row.seq} ", (When(row.at),), f" {row.actor_name}: {row.kind} {row.what} {' '.join(about)}".rstrip()
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from commands import tell
 from commands.asking import Asking
+from commands.explain import texts
 from commands.intent import Steer
 from commands.operation import Operation, Phase, Wish
 from commands.ports import Entry, EntryPhase, Message, Writes
@@ -40,7 +41,7 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
     reason = f": {intent.reason}" if intent.reason else "."
     told = Message(
         operation.channel,
-        Reply(tell.texts((tell.who(asking.person),), f" {says}{reason}")),
+        Reply(texts((tell.who(asking.person),), f" {says}{reason}")),
         operation=operation.id,
     )
     if intent.word == "resume" and not operation.moving:

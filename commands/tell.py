@@ -5,36 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from commands import confirm, explain
+from commands.explain import texts
+from commands.judged import Judged
 from commands.operation import Operation, Phase, Step, Wish
-from commands.plan import Plan
+from commands.plan import Plan, PlannedStep
 from commands.ports import Comparison
-from commands.reply import Bold, Button, Code, Confirm, Line, Mark, Mention, Piece, Reply, Text, Tone, When
-from policy.facts import Deed, Verdict, Vote
-from policy.finding import Decision, Finding, Remedy, RemedyKind, Standing
+from commands.reply import Button, Code, Confirm, Line, Mark, Mention, Reply, Text, Tone, When
+from policy.document import Model, Policy
+from policy.facts import EMERGENCY, Deed, Verdict, Vote
+from policy.finding import Standing
 from policy.model import Person, Unknown, short
 
-MARKS = {
-    Standing.MET: Mark.YES,
-    Standing.UNMET: Mark.NO,
-    Standing.UNKNOWN: Mark.UNKNOWN,
-    Standing.WAIVED: Mark.WAIVED,
-    Standing.NOT_APPLICABLE: Mark.NOT_APPLICABLE,
-}
 CHANGES_SHOWN = 8
-PLAN_SHOWN = 8
-"""Hex digits of a plan's hash that a button carries: enough to tell any two plans of one request apart."""
 
 
 def who(person: Person) -> Mention:
     return Mention(person.account, person.name)
-
-
-def texts(*pieces: Text) -> Text:
-    """One text from several."""
-    out: list[Piece] = []
-    for piece in pieces:
-        out += [piece] if isinstance(piece, str) else piece
-    return tuple(out)
 
 
 def span(length: timedelta) -> str:
@@ -45,30 +32,6 @@ def span(length: timedelta) -> str:
     parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s")]
     shown = [f"{count} {unit}" for count, unit in parts if count][:2]
     return " ".join(shown)
-
-
-def findings(decision: Decision) -> tuple[Line, ...]:
-    """One line for each rule, and under an unmet one what would help."""
-    lines: list[Line] = []
-    for finding in decision.findings:
-        lines.append(Line(MARKS[finding.standing], texts((Bold(finding.rule),), f": {finding.reason}")))
-        lines += [Line(Mark.NOTE, _remedy(remedy)) for remedy in finding.remedies]
-    lines += [Line(Mark.NOTE, note) for note in decision.notes]
-    if decision.earliest is not None:
-        waits = [any(r.kind is RemedyKind.WAIT for r in finding.remedies) for finding in decision.blockers]
-        says = (
-            "Waiting alone would do: possible from "
-            if all(waits)
-            else "Time opens it, the rest is still to do: not before "
-        )
-        lines.append(Line(Mark.NOTE, (says, When(decision.earliest), ".")))
-    return tuple(lines)
-
-
-def _remedy(remedy: Remedy) -> Text:
-    if remedy.kind is RemedyKind.WAIT and remedy.at is not None:
-        return (f"{remedy.says}: ", When(remedy.at))
-    return remedy.says
 
 
 def title(operation: Operation) -> str:
@@ -109,30 +72,62 @@ def state(operation: Operation) -> str:
         says = {Phase.DONE: "serves again", Phase.WAITING: "is about to begin"}.get(operation.phase, says)
     if operation.phase is Phase.RUNNING:
         says = _WISHES.get(operation.wish, says)
-    return f"{title(operation)} {says}."
+    urgent = "EMERGENCY: " if operation.question.change == EMERGENCY else ""
+    return f"{urgent}{title(operation)} {says}."
 
 
-def root(operation: Operation, decision: Decision | None = None) -> Reply:
+def root(operation: Operation, judged: Judged | None = None) -> Reply:
     """The one message of a request that stands in the channel."""
-    plan = operation.plan
-    fields: list[tuple[str, Text]] = [("Asked by", (who(operation.asked_by),)), ("Service", operation.question.service)]
+    plan, question = operation.plan, operation.question
+    fields: list[tuple[str, Text]] = [("Asked by", (who(operation.asked_by),)), ("Service", question.service)]
     if plan is not None:
         fields.append(("From → to", _from_to(operation)))
         fields.append(("Digest", (Code(short(plan.digest)),)))
+    if question.change:
+        fields.append(("Type", question.change))
     if operation.reason:
         fields.append(("Reason", operation.reason))
+    fields += [(name(key), value) for key, value in operation.fields.items()]
     lines = [] if not operation.note else [Line(Mark.NOTE, operation.note)]
-    if decision is not None and operation.phase is Phase.BLOCKED:
-        lines += [line for line in findings(decision) if line.mark in {Mark.NO, Mark.UNKNOWN}]
+    if judged is not None:
+        lines += emergency(judged)
+        if operation.phase is Phase.BLOCKED:
+            blocking = explain.findings(judged.decision)
+            lines += [line for line in blocking if line.mark in {Mark.NO, Mark.UNKNOWN}]
+            lines += [line for line in explain.way_on(judged.decision) if line not in lines]
     if operation.moving or operation.over:
         lines += list(progress(operation))
     return Reply(
         title=state(operation),
         fields=tuple(fields),
         lines=tuple(lines),
-        buttons=buttons(operation),
+        buttons=buttons(operation, judged),
         footer=(f"{operation.id} · asked ", When(operation.asked_at)),
     )
+
+
+def name(key: str) -> str:
+    """A key as people read it: `Rollback plan`."""
+    return key.replace("-", " ").capitalize()
+
+
+def emergency(judged: Judged) -> tuple[Line, ...]:
+    """What it lets through, and what waiting would mean, so that people can weigh the two."""
+    if judged.otherwise is None:
+        return ()
+    record = judged.facts.emergency
+    through = [f for f in judged.decision.findings if f.standing is Standing.WAIVED and record and f.by == record.id]
+    waiting: Text = "It could not wait for anything: no opening is known."
+    if judged.otherwise.earliest is not None:
+        left = span(judged.otherwise.earliest - judged.case.at)
+        waiting = (
+            f"Without the emergency it could wait: the next opening is in {left}, ",
+            When(judged.otherwise.earliest),
+        )
+    elif not through:
+        waiting = "It goes through nothing that is closed: an ordinary promotion would do."
+    ends = (Line(Mark.NOTE, (f"{record.id} lets nothing through after ", When(record.ends_at))),) if record else ()
+    return (*map(explain.found, through), Line(Mark.NOTE, waiting), *ends)
 
 
 def _from_to(operation: Operation) -> Text:
@@ -140,10 +135,11 @@ def _from_to(operation: Operation) -> Text:
     return f"{question.source} → {question.target}" if question.source else f"back in {question.target}"
 
 
-def buttons(operation: Operation) -> tuple[Button, ...]:
+def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button, ...]:
     """What can be pressed in this state; in an end, nothing."""
     plan, id = operation.plan, operation.id
     name = title(operation)
+    cancel = Button("Cancel", f"cancel {id}", meant_for=f"Cancel {name}")
     abort = Button(
         "Abort",
         f"abort {id}",
@@ -153,30 +149,11 @@ def buttons(operation: Operation) -> tuple[Button, ...]:
     )
     match operation.phase:
         case Phase.WAITING if plan is not None and plan.deed == "promote":
-            approve = Button(
-                "Approve",
-                f"approve {id} plan:{plan.hash[:PLAN_SHOWN]}",
-                Tone.PRIMARY,
-                Confirm(
-                    "Ship this?",
-                    f"{plan.service} {short(plan.digest)} goes to {plan.target}: {_steps(plan)}.",
-                    "Approve",
-                ),
-                meant_for=f"Approve {name}",
-            )
-            reject = Button(
-                "Reject",
-                f"reject {id} plan:{plan.hash[:PLAN_SHOWN]}",
-                Tone.DANGER,
-                asks="reason",
-                meant_for=f"Reject {name}",
-            )
-            return (approve, reject, Button("Cancel", f"cancel {id}", meant_for=f"Cancel {name}"))
+            ship = f"{plan.service} {short(plan.digest)} goes to {plan.target}: {_steps(plan)}."
+            return (*confirm.votes(id, plan.hash, name, "Ship this?", ship, judged), cancel)
         case Phase.BLOCKED:
-            return (
-                Button("Check again", f"resume {id}", meant_for=f"Check {name} again"),
-                Button("Cancel", f"cancel {id}", meant_for=f"Cancel {name}"),
-            )
+            again = Button("Check again", f"resume {id}", meant_for=f"Check {name} again")
+            return (*confirm.by_the_asker(operation, judged), again, cancel)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.PAUSE:
             return (Button("Resume", f"resume {id}", Tone.PRIMARY, meant_for=f"Resume {name}"), abort)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.RUN:
@@ -192,9 +169,11 @@ def _steps(plan: Plan) -> str:
 
 
 def _described(operation: Operation) -> tuple[tuple[str, Text], ...]:
-    planned = operation.plan
-    if planned is None:
-        return ()
+    return () if operation.plan is None else described(operation.plan)
+
+
+def described(planned: Plan) -> tuple[tuple[str, Text], ...]:
+    """The plan, part by part."""
     forward: tuple[tuple[str, Text], ...] = (
         ("Steps", _steps(planned)),
         ("If it goes bad", ("back to ", Code(planned.from_revision))),
@@ -203,34 +182,69 @@ def _described(operation: Operation) -> tuple[tuple[str, Text], ...]:
         ("Digest", (Code(planned.digest),)),
         ("Commit", (Code(planned.commit or "not known"),)),
         ("Now serving", (Code(f"{short(planned.from_digest)} ({planned.from_revision})"),)),
-        ("From → to", _from_to(operation)),
+        ("From → to", f"{planned.source} → {planned.target}" if planned.source else f"back in {planned.target}"),
         *(forward if planned.deed == Deed.PROMOTE else ()),
         ("Plan", (Code(planned.hash[:12]),)),
         ("Policy", (Code(planned.policy_hash[:12]),)),
     )
 
 
-def plan(operation: Operation, decision: Decision, comparison: Comparison | Unknown | None = None) -> Reply:
+def plan(operation: Operation, judged: Judged) -> Reply:
     """What exactly would be done, every rule for it, and who can say yes."""
-    lines = [*findings(decision), *changes(comparison)]
+    decision = judged.decision
+    stated = () if operation.moving else confirm.lines(judged)
     return Reply(
-        title=f"Plan for {title(operation)}: {verdict(decision)}",
+        title=f"Plan for {title(operation)}: {explain.verdict(decision)}",
         fields=_described(operation),
-        lines=tuple(lines),
-        buttons=() if operation.moving else buttons(operation),
+        lines=(*explain.findings(decision), *stated, *changes(judged.gathered.comparison)),
+        buttons=() if operation.moving else buttons(operation, judged),
     )
+
+
+def steps(planned: Plan, policy: Policy) -> tuple[str, ...]:
+    """What would be done, call by call and in order, each a sentence without the full stop."""
+    if planned.model != Model.ARTIFACT:
+        return (_moved(planned, policy),)
+    github, run = f"GitHub {planned.repository}", f"Cloud Run {planned.site}"
+    commit, revision = short(planned.commit or "?"), planned.revision
+    health = planned.health
+    judged = ""
+    if health is not None:
+        slow = f", 99 of 100 answers within {health.max_p99_ms:.0f} ms" if health.max_p99_ms is not None else ""
+        bounds = f"at most {health.max_error_percent:g} % of at least {health.min_requests} requests fail{slow}"
+        judged = f", and goes on where {bounds}"
+    return (
+        f"{github}: create a deployment of {commit} to {planned.target}, in progress",
+        f"{run}: create the revision {revision} from {planned.image} at 0 % of the traffic",
+        *(f"{revision}: {p.method} {p.path} ×{p.repeat}, expecting {_any(p.expect)}" for p in planned.smoke),
+        *(_shift(planned, step, run, judged) for step in planned.steps),
+        f"{github}: the deployment is a success",
+    )
+
+
+def _any(statuses: Sequence[int]) -> str:
+    return " or ".join(map(str, statuses))
+
+
+def _shift(planned: Plan, step: PlannedStep, run: str, judged: str) -> str:
+    rest = f", {100 - step.percent} % to {planned.from_revision}" if step.percent < 100 else ""
+    watched = f"; it is watched for {span(timedelta(seconds=step.hold_seconds))}{judged}"
+    return f"{run}: {step.percent} % of the traffic to {planned.revision}{rest}{watched}"
+
+
+def _moved(planned: Plan, policy: Policy) -> str:
+    """How a branch would get there."""
+    into = policy.environments[planned.target].branch or f"the branch of {planned.target}"
+    commit = short(planned.commit or "?")
+    if planned.model == Model.FAST_FORWARD:
+        return f"GitHub {planned.repository}: move {into} to {commit}, without force"
+    out_of = policy.environments[planned.source or ""].branch or f"the branch of {planned.source}"
+    return f"GitHub {planned.repository}: merge {out_of} at {commit} into {into} by a pull request"
 
 
 def closed(operation: Operation) -> Reply:
     """In place of the plan, once it can no longer be agreed to."""
     return Reply(state(operation), fields=_described(operation))
-
-
-def verdict(decision: Decision) -> str:
-    if decision.allowed:
-        return "every rule is met"
-    missing = [finding.rule for finding in decision.blockers]
-    return f"{len(missing)} of {len(decision.findings)} rules not met ({', '.join(missing)})"
 
 
 def changes(comparison: Comparison | Unknown | None) -> tuple[Line, ...]:
@@ -276,7 +290,10 @@ def ended(operation: Operation, at: datetime) -> Reply:
 def voted(operation: Operation, vote: Vote) -> Reply:
     """What a vote was, for all to see."""
     if vote.verdict is Verdict.APPROVE:
-        return Reply(texts((who(vote.voter),), f" approved {title(operation)}. Checking everything again."))
+        because = f": {vote.reason}" if vote.reason else ""
+        states = f" They state {', '.join(sorted(vote.confirms))}." if vote.confirms else ""
+        says = f" approved {title(operation)}{because}.{states} Checking everything again."
+        return Reply(texts((who(vote.voter),), says))
     return Reply(texts((who(vote.voter),), f" rejected {title(operation)}: {vote.reason}"))
 
 
@@ -288,18 +305,9 @@ def checking(operation: Operation, voter: Person) -> Reply:
     )
 
 
-def refused(sentence: str, decision: Decision | None = None, title: str = "") -> Reply:
-    """No, privately, with the reasons."""
-    return Reply(f"{title}{sentence}", lines=findings(decision) if decision is not None else ())
-
-
 def count(number: int, thing: str) -> str:
     """`1 freeze`, `2 freezes`, `no freeze`."""
     return f"{number or 'no'} {thing}{'s' if number > 1 else ''}"
-
-
-def missing(blockers: Sequence[Finding]) -> str:
-    return "; ".join(f"{finding.rule}: {finding.reason}" for finding in blockers)
 
 
 def doing(operation: Operation) -> str:

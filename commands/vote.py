@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from commands import tell
+from commands import confirm, evidence, tell
 from commands.asking import Asking
 from commands.errors import Misunderstood
+from commands.explain import texts
 from commands.intent import Approve, Reject, Withdraw
 from commands.operation import Operation, Phase
+from commands.places import known
 from commands.ports import Entry, EntryPhase, Message, Writes
 from commands.record import target_of
-from commands.reply import Reply
-from policy.facts import Deed, Verdict, Vote
-from policy.model import AccountKind, short
+from commands.reply import Button, Reply, Tone
+from policy.agreement import Stance
+from policy.case import Case
+from policy.facts import Deed, Facts, Verdict, Vote
+from policy.model import AccountKind, Person, Unknown, short
+from policy.votes import agreement
+from policy.wording import role
 
 
 async def approve(intent: Approve, asking: Asking) -> Writes:
     """The vote is recorded and everything is decided again; or why it cannot be was said privately."""
     operation = await find(intent.operation, asking)
-    no = await _why_not(operation, intent.plan, asking)
+    no = await _why_not(operation, intent.plan, asking) or await _wrote_it(operation, asking)
     if no is not None:
         return _refused(operation, no, asking)
-    if any(
-        _same_voter(vote, asking) and vote.verdict is Verdict.APPROVE for vote in await _standing(operation, asking)
-    ):
+    mine = next((vote for vote in await _standing(operation, asking) if same_voter(vote, asking.person)), None)
+    before = mine.confirms if mine is not None and mine.verdict is Verdict.APPROVE else None
+    if before is not None and intent.confirms <= before:
         return asking.privately(Reply(f"You have approved {tell.title(operation)} already."))
-    vote = _vote(operation, Verdict.APPROVE, "", asking)
+    terms = agreement(_case(operation, asking))
+    if not isinstance(terms, Unknown) and terms.reason and not intent.reason:
+        return asking.privately(ask_why(intent))
+    vote = _vote(operation, Verdict.APPROVE, intent.reason, asking, intent.confirms | (before or frozenset()))
     checking = tell.checking(operation, asking.person)
     return replace(
         _cast(operation, vote, asking),
@@ -47,7 +57,8 @@ async def reject(intent: Reject, asking: Asking) -> Writes:
     no = await _why_not(operation, intent.plan, asking)
     if no is not None:
         return _refused(operation, no, asking)
-    if any(_same_voter(vote, asking) and vote.verdict is Verdict.REJECT for vote in await _standing(operation, asking)):
+    standing = await _standing(operation, asking)
+    if any(same_voter(vote, asking.person) and vote.verdict is Verdict.REJECT for vote in standing):
         return asking.privately(Reply(f"You have rejected {tell.title(operation)} already."))
     vote = _vote(operation, Verdict.REJECT, intent.reason, asking)
     return replace(
@@ -64,11 +75,11 @@ async def withdraw(intent: Withdraw, asking: Asking) -> Writes:
     operation = await find(intent.operation, asking)
     if operation.phase not in {Phase.WAITING, Phase.BLOCKED}:
         return asking.privately(Reply(f"Too late to withdraw: {tell.state(operation)}"))
-    standing = [vote for vote in await _standing(operation, asking) if _same_voter(vote, asking)]
+    standing = [vote for vote in await _standing(operation, asking) if same_voter(vote, asking.person)]
     if not standing:
         return asking.privately(Reply(f"You have no vote on {tell.title(operation)}."))
     vote = replace(standing[-1], withdrawn_at=asking.world.clock.now())
-    says = tell.texts((tell.who(asking.person),), f" withdrew their vote on {tell.title(operation)}.")
+    says = texts((tell.who(asking.person),), f" withdrew their vote on {tell.title(operation)}.")
     return replace(
         _cast(operation, vote, asking, what="withdraw"),
         messages=(
@@ -101,22 +112,57 @@ async def _why_not(operation: Operation, plan: str, asking: Asking) -> str | Non
             f"That button is old: the plan has changed since ({plan} is now {operation.plan.hash[:8]}). "
             "Look at the newest message in its thread."
         )
+    return await cannot_vote(_case(operation, asking), person, asking)
+
+
+async def cannot_vote(case: Case, person: Person, asking: Asking) -> str | None:
+    """Why this person's word could never count in this case; None where it may."""
     if person.kind is not AccountKind.HUMAN:
         return "A guest or a bot cannot vote on a release."
     if person.human is None:
         return "Your account is linked to nobody in the policy, so your vote would not count."
-    if person.human == operation.asked_by.human:
+    if person.human == case.facts.asked_by.human:
         return "You asked for it, so somebody else has to agree."
-    path = asking.active.policy.path(
-        operation.question.service, operation.question.source or "", operation.question.target
-    )
-    roles = [role for slot in path.approvals for role in slot.roles] if path else []
-    if not person.roles & set(roles):
-        holders = await asking.world.people.holders(roles)
-        others = [holder.name for holder in holders.values() if holder.human != operation.asked_by.human]
-        needed = " or ".join(role.replace("_", " ") for role in roles)
+    terms = agreement(case)
+    if isinstance(terms, Unknown):
+        return f"Nobody can vote on it: {terms.why}."
+    seats = [name for seat in terms.seats for name in seat.roles]
+    seats += [gate.role for gate in case.gates.values() if gate.kind == "signoff"]
+    through = case.policy.freezes.override if case.question.deed is Deed.PROMOTE else ()
+    if person.roles.isdisjoint((*seats, *(name for slot in through for name in slot.roles))):
+        wanted = list(dict.fromkeys(seats))
+        holders = await asking.world.people.holders(wanted)
+        others = [holder.name for holder in holders.values() if holder.human != case.facts.asked_by.human]
+        needed = " or ".join(map(role, wanted))
         return f"Your vote would not count: it takes a {needed} ({', '.join(others) or 'nobody holds that role'})."
     return None
+
+
+async def _wrote_it(operation: Operation, asking: Asking) -> str | None:
+    """That this person wrote part of it and so cannot agree, as far as that can be told now; else None."""
+    case, plan = _case(operation, asking), operation.plan
+    if case.path is None or plan is None or plan.commit is None or plan.from_commit is None:
+        return None
+    if (case.path.separation or case.policy.separation).authors is not Stance.OUT:
+        return None
+    compared = await known("it", asking.world.code.compare(plan.repository, plan.from_commit, plan.commit))
+    wrote = evidence.authors(case.policy, compared)
+    if isinstance(wrote, Unknown) or asking.person.human not in wrote.humans:
+        return None
+    return "You wrote part of it, so somebody who did not has to agree."
+
+
+def _case(operation: Operation, asking: Asking) -> Case:
+    """As far as it is known without a look at the world: who may agree does not turn on more."""
+    facts = Facts(operation.asked_by, operation.asked_at)
+    return Case(operation.question, facts, asking.active.policy, asking.world.clock.now())
+
+
+def ask_why(intent: Approve) -> Reply:
+    """Whoever agrees to this says why; what they were about to say is kept."""
+    says = confirm.approving(intent.operation, intent.plan, intent.confirms)
+    button = Button("Approve", says, Tone.PRIMARY, asks=confirm.WHY)
+    return Reply("Whoever agrees to this says why.", buttons=(button,), footer=f"Or say {says} reason:…")
 
 
 def _refused(operation: Operation, no: str, asking: Asking) -> Writes:
@@ -127,17 +173,28 @@ async def _standing(operation: Operation, asking: Asking) -> list[Vote]:
     """Votes on the present plan that nobody has withdrawn, oldest first, one for each voter: the last."""
     plan = operation.plan.hash if operation.plan else ""
     votes = await asking.world.store.votes(operation.id)
+    return standing(votes, plan)
+
+
+def standing(votes: Iterable[Vote], plan: str) -> list[Vote]:
+    """Of each voter the last vote that was not taken back, where it is on this plan."""
     last = {vote.voter.human or vote.voter.account: vote for vote in votes if vote.withdrawn_at is None}
     return [vote for vote in last.values() if vote.plan == plan]
 
 
-def _same_voter(vote: Vote, asking: Asking) -> bool:
-    return vote.voter.human is not None and vote.voter.human == asking.person.human
+def same_voter(vote: Vote, person: Person) -> bool:
+    return vote.voter.human is not None and vote.voter.human == person.human
 
 
-def _vote(operation: Operation, verdict: Verdict, reason: str, asking: Asking) -> Vote:
+def _vote(
+    operation: Operation,
+    verdict: Verdict,
+    reason: str,
+    asking: Asking,
+    confirms: frozenset[str] = frozenset(),
+) -> Vote:
     plan = operation.plan.hash if operation.plan else ""
-    return Vote(asking.person, verdict, asking.world.clock.now(), plan, reason)
+    return Vote(asking.person, verdict, asking.world.clock.now(), plan, reason, confirms=confirms)
 
 
 def _cast(operation: Operation, vote: Vote, asking: Asking, what: str = "") -> Writes:
@@ -149,7 +206,11 @@ def _cast(operation: Operation, vote: Vote, asking: Asking, what: str = "") -> W
         operation.id,
         "",
         {**target_of(operation), "plan": vote.plan},
-        detail={"roles": sorted(vote.voter.roles), "shown": short(vote.plan)},
+        detail={
+            "roles": sorted(vote.voter.roles),
+            "shown": short(vote.plan),
+            **({"confirms": sorted(vote.confirms)} if vote.confirms else {}),
+        },
         private={"reason": vote.reason} if vote.reason else {},
     )
     return Writes(entries=(entry,), votes=((operation.id, vote),))

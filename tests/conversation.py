@@ -15,7 +15,8 @@ under a message are compared where the page shows any. `…` stands for what the
 or whole lines where it stands alone.
 
 Deeds: `maya: /release …` types; `maya in #checkout: …` there; `omar: [Approve]` presses the newest such button, or one
-that is gone by now; `omar: [Approve] (first seen)` the oldest; `omar: [Reject] too early` gives the words it asks for;
+that is gone by now; `omar: [Approve] (first seen)` the oldest; `omar: [Reject] too early` gives the words it asks for,
+and `maya: [Fill in] risk:"low" until:18:00` fills in a dialog that asks for exactly these;
 `omar & lea: [Approve]` both at once. `… 24 h later` moves the clock. `… once: serves 10 %`, after a deed, stops as soon
 as the bot has said so; `… once a write is late`, as soon as one was sent that has yet to arrive.
 """
@@ -38,10 +39,11 @@ from bot.store import Store
 from bot.worker import Worker
 from commands.carry_out import advance
 from commands.errors import ReleaseBotError
+from commands.grammar import take_apart
 from commands.hear import hear
 from commands.operation import Operation, Wish
 from commands.ports import Lease, Request, Taken, Writes
-from commands.reply import Reply, plain
+from commands.reply import Button, Reply, plain
 from policy.model import Person
 from tests.world import Town
 
@@ -57,8 +59,13 @@ def render(reply: Reply) -> Mapping[str, Any]:
     body = [f"{name}: {plain(text)}" for name, text in reply.fields]
     body += [f"{line.mark.value} {plain(line.text)}" for line in reply.lines]
     body += [plain(reply.footer)] if reply.footer else []
-    buttons = [[button.label, button.says, button.asks or ""] for button in reply.buttons]
+    buttons = [[button.label, button.says, _asks(button)] for button in reply.buttons]
     return {"text": plain(reply.title), "body": body, "buttons": buttons}
+
+
+def _asks(button: Button) -> str | list[str]:
+    """The key that it asks for, or all of those that it asks for at once."""
+    return [ask.key for ask in button.asks] if isinstance(button.asks, tuple) else button.asks or ""
 
 
 class Bot:
@@ -219,7 +226,11 @@ def _request(town: Town, who: str, channel: str, says: str) -> Request:
     ever = [(m, b) for m in shown for version in m.said for b in version["buttons"] if b[0] == press["label"]]
     assert ever, f"there never was a button {press['label']}"
     message, (_, words, asks) = ever[0] if press["first"] else (now or ever)[-1]
-    if asks:
+    if isinstance(asks, list):
+        filled = press["words"] or f'{asks[0]}:"because"'
+        assert set(take_apart(filled).keys) == set(asks), f"the dialog asks for {asks}"
+        words = f"{words} {filled}"
+    elif asks:
         words = f'{words} {asks}:"{press["words"] or "because"}"'
     return Request(id, words, account, message.channel, message=message.ts, via="button", at=town.clock.now())
 

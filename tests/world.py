@@ -568,6 +568,13 @@ class Policies:
         raw["paths"] = [{**raw["paths"][0], **to_prod}]
         self._replace(raw)
 
+    def adopt(self, **keys: object) -> None:
+        """Whole keys of the policy change; those of the path to production under `to_prod`."""
+        raw = self._active.policy.model_dump(mode="python", by_alias=True)
+        to_prod = keys.pop("to_prod", {})
+        raw["paths"] = [{**raw["paths"][0], **(to_prod if isinstance(to_prod, dict) else {})}]
+        self._replace({**raw, **keys})
+
     def drop(self, service: str) -> None:
         """It is about this service no more."""
         raw = _story().model_dump(mode="python", by_alias=True)
@@ -679,7 +686,7 @@ def story(directory: Path) -> Town:
     waiting = {"checkout": 26 * HOUR, "payments": 30 * HOUR, "search": 2 * HOUR}
     for service, ago in waiting.items():
         for number, title in enumerate(("Begin", "Go on", "Do it better")):
-            town.version(service, number, title, "lea")
+            town.version(service, number, title, "lea-gh")
         for number in (0, 1):
             for environment in ("stage", "prod"):
                 town.deployed(service, environment, number, ago=(20 - 8 * number) * DAY)

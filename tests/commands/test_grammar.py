@@ -109,7 +109,7 @@ def test_words_become_intents(words: str, intent: object) -> None:
         ("promote checkout stage→", "Say from where to where"),
         ("promote checkout now stage→prod", "I cannot place `now`"),
         ("promote checkout stage→prod a b", "I cannot place `b`"),
-        ("promote checkout stage→prod force:yes", "I do not know `force:` here; I know `reason`."),
+        ("promote checkout stage→prod force:yes", "I do not know `force:` here. I know `reason`, `type`, "),
         ("promote checkout stage→prod reason:a reason:b", "`reason:` stands there twice."),
         ("status reason:x", "I do not know `reason:` here; nothing takes a key here."),
         ("rollback checkout to", "Say what to go back to, and nothing after it"),

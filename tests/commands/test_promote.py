@@ -14,7 +14,7 @@ from tests.world import HOUR, Behaviour, Fault, Town, commit, digest, revision_o
 ASKED = """
     maya: /release promote checkout stage→prod
     bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
-    bot: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 13 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     """
 APPROVED = """
     omar: [Approve]
@@ -77,7 +77,7 @@ async def test_a_second_person_lets_it_through(town: Town) -> None:
              Digest: c2c2c2c2c2c2
              Reason: pay in one click
              op_82f3e9c695 · asked Tue 24 Nov 2026 09:00 UTC
-        bot: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 13 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+        bot: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
              Digest: sha256:c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2
              Commit: c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2
              Now serving: c1c1c1c1c1c1 (checkout-r-c1c1c1c1c1c1)
@@ -96,13 +96,14 @@ async def test_a_second_person_lets_it_through(town: Town) -> None:
              ✓ window: office_hours is Mon–Thu 09:00–17:00 and Fri 09:00–13:00 (Europe/Berlin), open until Tue 24 Nov 2026 17:00 CET
              ✓ no-freeze: nothing freezes checkout@prod
              ✓ no-hold: c2c2c2c2c2c2 was not taken back from prod
+             ✓ nothing-overdue: nothing is owed
              ✓ not-expired: the request stands until Wed 25 Nov 2026 10:00…
              ✗ second-person: somebody other than maya must agree
              • omar can agree
              ✗ approvals: a release manager must agree to plan …
              • omar can agree
              • the window closes Tue 24 Nov 2026 17:00 CET
-             • c2c2c2c Do it better (lea)
+             • c2c2c2c Do it better (lea-gh)
         maya: [Approve]
         bot → maya: You asked for it, so somebody else has to agree.
         gus: [Approve]
@@ -190,17 +191,17 @@ async def test_a_vote_can_be_taken_back_and_given_again_until_it_begins(town: To
         ASKED
         + APPROVED
         + """
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 13 rules not met (approvals) [Approve] [Reject] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (approvals) [Approve] [Reject] [Cancel]
     omar: [Approve]
     bot → omar: You have approved checkout c2c2c2c2c2c2 → prod already.
     omar: /release withdraw op_82f3e9c695
     bot: @omar withdrew their vote on checkout c2c2c2c2c2c2 → prod.
     bot → omar: Your vote is withdrawn.
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 13 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     raj: [Approve]
     bot: @raj approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
     bot → raj: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 13 rules not met (approvals) [Approve] [Reject] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (approvals) [Approve] [Reject] [Cancel]
     lea: /release withdraw op_82f3e9c695
     bot → lea: You have no vote on checkout c2c2c2c2c2c2 → prod.
     """,
@@ -229,17 +230,17 @@ async def test_a_vote_can_be_taken_back_and_given_again_until_it_begins(town: To
 
 async def test_the_buttons_come_back_after_a_vote_that_changes_no_finding(town: Town) -> None:
     """Of three slots the second vote changes neither rule, and there is still somebody to ask."""
-    town.people.roles["lea"].add("release_manager")
+    town.people.roles["tom"].add("release_manager")
     town.people.roles["dan"].add("release_manager")
     town.policies.change(approvals=[{"role": "release_manager", "count": 3}])
     await plays(
         ASKED
         + APPROVED
         + """
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 13 rules not met (approvals) [Approve] [Reject] [Cancel]
-    lea: [Approve]
-    bot: @lea approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
-    bot → lea: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (approvals) [Approve] [Reject] [Cancel]
+    tom: [Approve]
+    bot: @tom approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
+    bot → tom: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
     """,
         town,
     )
@@ -247,15 +248,15 @@ async def test_the_buttons_come_back_after_a_vote_that_changes_no_finding(town: 
 
 
 async def test_two_who_agree_at_once_ship_it_once(town: Town) -> None:
-    town.people.roles["lea"].add("release_manager")
+    town.people.roles["tom"].add("release_manager")
     await plays(
         ASKED
         + """
-    omar & lea: [Approve]
+    omar & tom: [Approve]
     bot: @omar approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
     bot → omar: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
-    bot: @lea approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
-    bot → lea: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
+    bot: @tom approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
+    bot → tom: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
     bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
     bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 is deployed at 0 %
     bot: ✓ checkout c2c2c2c2c2c2 → prod: smoke test passed: GET /healthz 200 ×3; GET / 200 ×1
@@ -301,7 +302,7 @@ async def test_the_same_wish_is_kept_once_however_many_say_it(town: Town) -> Non
     bot → raj: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_82f3e9c695 is waiting.
     maya & tom in #payments: /release promote stage→prod
     bot: payments a2a2a2a2a2a2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
-    bot: Plan for payments a2a2a2a2a2a2 → prod: 2 of 13 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+    bot: Plan for payments a2a2a2a2a2a2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     bot → tom: maya asked for payments stage→prod of a2a2a2a2a2a2 already: op_… is waiting.
     """,
         town,
@@ -377,7 +378,7 @@ async def test_a_build_that_fails_at_ten_per_cent_is_taken_back_with_its_numbers
         """
         tom: /release promote payments stage→prod
         bot: payments a2a2a2a2a2a2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
-        bot: Plan for payments a2a2a2a2a2a2 → prod: 2 of 13 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+        bot: Plan for payments a2a2a2a2a2a2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
         omar: [Approve]
         bot: @omar approved payments a2a2a2a2a2a2 → prod. Checking everything again.
         bot → omar: Your approval of payments a2a2a2a2a2a2 → prod is recorded.
@@ -396,15 +397,15 @@ async def test_a_build_that_fails_at_ten_per_cent_is_taken_back_with_its_numbers
              …
              ✗ no-hold: a2a2a2a2a2a2 was taken back from prod on Tue 24 Nov 2026 10:00:13… CET: 5 of 20 requests failed at 10 % of traffic: 25.0 %, allowed 1 % (H-dc2a5b)
              …
-        bot: Plan for payments a2a2a2a2a2a2 → prod: 3 of 13 rules not met (no-hold, second-person, approvals) [Check again] [Cancel]
+        bot: Plan for payments a2a2a2a2a2a2 → prod: 3 of 14 rules not met (no-hold, second-person, approvals) [Check again] [Cancel]
         lea: [Lift the hold]
         bot → lea: You may not lift H-dc2a5b.
              ✗ may-ask: lea is no release manager or incident commander
-             • somebody who is release manager or incident commander asks
+             • somebody who is release manager or incident commander asks: ines or omar
         omar: [Lift the hold] it was the database
         bot: @omar lifted the hold H-dc2a5b on payments a2a2a2a2a2a2: it was the database
         bot now: payments a2a2a2a2a2a2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
-        bot now: Plan for payments a2a2a2a2a2a2 → prod: 2 of 13 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+        bot now: Plan for payments a2a2a2a2a2a2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
         """,
         town,
     )
@@ -537,7 +538,7 @@ async def test_another_build_in_stage_needs_agreement_of_its_own(town: Town) -> 
         + """
     bot: What would be done has changed: digest, revision, image, commit. Approvals start again.
     bot now: checkout c3c3c3c3c3c3 → prod is blocked for now. [Check again] [Cancel]
-    bot now: Plan for checkout c3c3c3c3c3c3 → prod: 3 of 13 rules not met (soak, second-person, approvals) [Check again] [Cancel]
+    bot now: Plan for checkout c3c3c3c3c3c3 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Check again] [Cancel]
     """,
         town,
     )
@@ -556,7 +557,7 @@ async def test_a_request_for_a_named_version_never_becomes_one_for_another(town:
          …
          ? same-digest: stage serves c3c3c3c3c3c3, not c2c2c2c2; only what it serves can be promoted
          …
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 8 of 13 rules not met (same-digest, …) [Check again] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 8 of 14 rules not met (same-digest, …) [Check again] [Cancel]
     """,
         town,
     )
@@ -573,9 +574,9 @@ async def test_a_service_that_the_policy_drops_blocks_its_open_request_and_why_s
          …
          ✗ allowed-path: no service checkout; there are payments and search
          …
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 10 of 13 rules not met (allowed-path, …) [Check again] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 11 of 14 rules not met (allowed-path, …) [Check again] [Cancel]
     lea: /release why op_82f3e9c695
-    bot → lea: checkout c2c2c2c2c2c2 → prod: 10 of 13 rules not met (allowed-path, …).
+    bot → lea: checkout c2c2c2c2c2c2 → prod: 11 of 14 rules not met (allowed-path, …).
          …
          ✗ allowed-path: no service checkout; there are payments and search
          …
@@ -605,15 +606,15 @@ async def test_a_freeze_between_approval_and_begin_is_heeded_and_its_end_too(tow
         ASKED
         + APPROVED
         + """
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 13 rules not met (approvals) [Approve] [Reject] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (approvals) [Approve] [Reject] [Cancel]
     ines: /release freeze start checkout prod until:1h reason:incident
     bot: ❄ checkout in prod is frozen until Tue 24 Nov 2026 10:00 UTC by @ines: incident
     bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 13 rules not met (no-freeze, approvals) [Check again] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (no-freeze, approvals) [Check again] [Cancel]
     raj: [Approve]
     bot: @raj approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
     bot → raj: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 13 rules not met (no-freeze) [Check again] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (no-freeze) [Check again] [Cancel]
     """,
         town,
     )
@@ -655,7 +656,7 @@ async def test_a_role_that_is_gone_when_it_would_begin_counts_no_more(town: Town
         ASKED
         + APPROVED
         + """
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 13 rules not met (approvals) [Approve] [Reject] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (approvals) [Approve] [Reject] [Cancel]
     """,
         town,
     )
@@ -686,7 +687,7 @@ async def test_without_github_nothing_begins_and_an_approval_is_not_lost(town: T
          ? commit-known: GitHub's deployments could not be read: GitHub does not answer.
          ? required-checks: checks belong to a commit: GitHub's deployments could not be read: GitHub does not answer.
          …
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 13 rules not met (commit-known, required-checks) [Check again] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 4 of 14 rules not met (commit-known, required-checks, second-person, approvals) [Check again] [Cancel]
     """,
         town,
     )
@@ -732,7 +733,7 @@ async def test_a_check_that_has_not_passed_blocks(town: Town, saw: CheckState) -
         """
         maya: /release promote checkout stage→prod
         bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
-        bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 13 rules not met (required-checks, second-person, approvals) [Check again] [Cancel]
+        bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (required-checks, second-person, approvals) [Check again] [Cancel]
         """,
         town,
     )
@@ -746,13 +747,13 @@ async def test_what_has_not_soaked_is_kept_and_opens_by_itself(town: Town) -> No
              …
              ✗ soak: stage has served it for 2 h of 24 h, since Tue 24 Nov 2026 08:00 CET
              …
-        bot: Plan for search e2e2e2e2e2e2 → prod: 3 of 13 rules not met (soak, second-person, approvals) [Check again] [Cancel]
+        bot: Plan for search e2e2e2e2e2e2 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Check again] [Cancel]
              …
              • Time opens it, the rest is still to do: not before Wed 25 Nov 2026 08:00 UTC.
              …
         … 23 h later
         bot now: search e2e2e2e2e2e2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
-        bot now: Plan for search e2e2e2e2e2e2 → prod: 2 of 13 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+        bot now: Plan for search e2e2e2e2e2e2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
         """,
         town,
     )

@@ -57,7 +57,7 @@ async def test_why_judges_every_rule_and_changes_nothing(town: Town) -> None:
     await plays(
         """
     lea: /release why search stage→prod
-    bot → lea: search stage→prod: 3 of 13 rules not met (soak, second-person, approvals).
+    bot → lea: search stage→prod: 3 of 14 rules not met (soak, second-person, approvals).
          ✓ may-ask: lea is engineer
          ✓ allowed-path: stage→prod is a path for search
          ✓ same-digest: stage serves e2e2e2e2e2e2
@@ -68,7 +68,7 @@ async def test_why_judges_every_rule_and_changes_nothing(town: Town) -> None:
          • wait until Wed 25 Nov 2026 09:00 CET: Wed 25 Nov 2026 08:00 UTC
          …
     ines: /release why checkout stage→prod
-    bot → ines: checkout stage→prod: 3 of 13 rules not met (may-ask, second-person, approvals).
+    bot → ines: checkout stage→prod: 3 of 14 rules not met (may-ask, second-person, approvals).
     lea: /release status
     bot → lea: Status of 3 services: nothing under way.
     """,
@@ -82,7 +82,7 @@ async def test_why_tells_how_a_request_stands_and_how_it_went(town: Town) -> Non
         ASKED
         + """
     lea: /release why op_82f3e9c695
-    bot → lea: checkout c2c2c2c2c2c2 → prod: 2 of 13 rules not met (second-person, approvals).
+    bot → lea: checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals).
     omar: [Approve]
     bot: @omar approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
     bot → omar: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
@@ -147,7 +147,7 @@ async def test_refusals_are_on_the_record_too(town: Town) -> None:
     raj: [Approve]
     bot → raj: Your vote would not count: it takes a release manager (omar).
     ines: /release promote checkout stage→prod
-    bot → ines: checkout stage→prod cannot be promoted: 3 of 13 rules not met (may-ask, second-person, approvals).
+    bot → ines: checkout stage→prod cannot be promoted: 3 of 14 rules not met (may-ask, second-person, approvals).
     lea: /release log checkout last:2
     bot → lea: The last 2 entries about checkout.
          • #… ines: operation refused → prod
@@ -162,11 +162,14 @@ async def test_help_comes_from_the_catalogue(town: Town) -> None:
         """
     gus: /release
     bot → gus: This is what I understand.
-         • /release promote [service] <from>→<to> [version] [reason:…] Serve in <to> what <from> serves now, once somebody else has agreed.
+         • /release promote [service] <from>→<to> [version] [reason:…] [type:…] [confirms:…] [--plan] Serve in <to> what <from> serves now, once somebody else has agreed. --plan only says what would be done.
          • /release rollback [service] [environment] [to <target>] [reason:…] [incident:…] Go back to the last verified good revision at once, whatever is frozen.
          • /release freeze start [service] <environment> until:… reason:… [from:…] [exit:…] Block promotions until then.
          • /release freeze end [freeze or hold] [reason:…] Open again; also lifts the hold on a build that was rolled back.
          • /release freeze list What is frozen or held, by whom, why and until when.
+         • /release exception request [service] <environment> waive:<rule,rule> until:… reason:… [kind:…] Ask that rules be waived there until then, for a reason.
+         • /release exception list What is waived or asked to be, and what is owed, by whom, until when.
+         • /release exception revoke <exception> reason:… End a waiver at once.
          • /release status [service] What serves where, what is under way and what is frozen.
          • /release why [service] <from>→<to> Every rule for that promotion, met or not, and what would help; changes nothing.
          • /release log [service] [last:20] Who did what, newest first.
@@ -200,9 +203,9 @@ async def test_what_is_not_understood_is_never_guessed(town: Town) -> None:
     maya: /release freeze thaw
     bot → maya: `freeze` goes on with `start`, `end` and `list`. I know `start`, `end` and `list`.
     maya: /release promote checkout prod→stage
-    bot → maya: checkout prod→stage cannot be promoted: 6 of 13 rules not met (allowed-path, …).
+    bot → maya: checkout prod→stage cannot be promoted: 4 of 11 rules not met (allowed-path, window, second-person, approvals).
     maya: /release promote checkout stage→prod c9c9c9c9
-    bot → maya: checkout stage→prod cannot be promoted: 8 of 13 rules not met (…).
+    bot → maya: checkout stage→prod cannot be promoted: 8 of 14 rules not met (…).
          …
          ? same-digest: stage serves c2c2c2c2c2c2, not c9c9c9c9; only what it serves can be promoted
          …
@@ -226,7 +229,7 @@ async def test_the_channel_says_which_service_is_meant(town: Town) -> None:
         """
     maya in #payments: /release promote stage -> prod
     bot: payments a2a2a2a2a2a2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
-    bot: Plan for payments a2a2a2a2a2a2 → prod: 2 of 13 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+    bot: Plan for payments a2a2a2a2a2a2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     ines in #search: /release rollback
     bot: search e0e0e0e0e0e0 ⟲ prod serves again. [Lift the hold]
     bot: Plan for search e0e0e0e0e0e0 ⟲ prod: every rule is met

@@ -46,12 +46,13 @@ async def test_it_waits_for_no_freeze_no_window_and_no_second_person_and_holds_w
     await plays(
         """
     maya: /release rollback checkout
-    bot → maya: checkout@prod cannot be rolled back: 1 of 4 rules not met (may-ask).
+    bot → maya: checkout@prod cannot be rolled back: 1 of 2 rules not met (may-ask).
          ✗ may-ask: maya is no incident commander, on call or release manager
-         • somebody who is incident commander, on call or release manager asks
+         • somebody who is incident commander, on call or release manager asks: dan, ines or omar
          ✓ known-good-target: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) was verified on Thu 12 Nov 2026 10:00 CET (GitHub deployment 4)
          – window: a rollback does not wait for windows
          – no-freeze: a rollback does not wait for freezes
+         • the request expires …
     ines: /release rollback checkout reason:errors after the release
     bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
          Asked by: @ines
@@ -69,12 +70,12 @@ async def test_it_waits_for_no_freeze_no_window_and_no_second_person_and_holds_w
          …
          ✗ no-hold: c2c2c2c2c2c2 was taken back from prod on …: errors after the release (H-…)
          …
-    bot: Plan for checkout c2c2c2c2c2c2 → prod: 5 of 13 rules not met (window, no-freeze, no-hold, second-person, approvals) [Check again] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 5 of 14 rules not met (window, no-freeze, no-hold, second-person, approvals) [Check again] [Cancel]
     lea: [Lift the hold] please
     bot → lea: You may not lift H-….
     ines: [Lift the hold] the database was full
     bot: @ines lifted the hold H-… on checkout c2c2c2c2c2c2: the database was full
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 4 of 13 rules not met (window, no-freeze, second-person, approvals) [Check again] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 4 of 14 rules not met (window, no-freeze, second-person, approvals) [Check again] [Cancel]
     """,
         town,
     )
@@ -93,7 +94,7 @@ async def test_it_never_goes_to_what_was_not_verified_here(town: Town) -> None:
     await plays(
         """
     ines: /release rollback checkout to checkout-00006-lie
-    bot → ines: checkout@prod cannot be rolled back: 1 of 4 rules not met (known-good-target). checkout-00006-lie was never verified here, or is gone; verified were checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1), checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0).
+    bot → ines: checkout@prod cannot be rolled back: 1 of 2 rules not met (known-good-target). checkout-00006-lie was never verified here, or is gone; verified were checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1), checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0).
     ines: /release rollback checkout
     bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
     bot: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
@@ -127,7 +128,7 @@ async def test_each_service_goes_back_to_its_own_last_good_one(town: Town) -> No
     bot now: payments a2a2a2a2a2a2 → prod was taken back. [Lift the hold]
     bot now: Plan for payments a2a2a2a2a2a2 → prod: every rule is met
     dan: /release rollback payments to payments-r-a2a2a2a2a2a2
-    bot → dan: payments@prod cannot be rolled back: 1 of 4 rules not met (known-good-target). payments-r-a2a2a2a2a2a2 was never verified here, or is gone; …
+    bot → dan: payments@prod cannot be rolled back: 1 of 2 rules not met (known-good-target). payments-r-a2a2a2a2a2a2 was never verified here, or is gone; …
     dan: /release rollback payments
     bot: payments a0a0a0a0a0a0 ⟲ prod serves again. [Lift the hold]
     bot: Plan for payments a0a0a0a0a0a0 ⟲ prod: every rule is met
@@ -180,7 +181,7 @@ async def test_it_pre_empts_a_rollout_that_is_under_way(town: Town) -> None:
         """
     maya: /release promote checkout stage→prod
     bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
-    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 13 rules not met (no-hold, second-person, approvals) [Check again] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-hold, second-person, approvals) [Check again] [Cancel]
     """,
         town,
     )
@@ -260,9 +261,9 @@ async def test_there_is_nowhere_to_go_back_to_twice(town: Town) -> None:
     bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recorded as GitHub deployment 16
     bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
     ines: /release rollback checkout
-    bot → ines: checkout@prod cannot be rolled back: 1 of 4 rules not met (known-good-target). no other verified revision is left; verified were checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0), checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1).
+    bot → ines: checkout@prod cannot be rolled back: 1 of 2 rules not met (known-good-target). no other verified revision is left; verified were checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0), checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1).
     ines: /release rollback checkout to c1c1c1c
-    bot → ines: checkout@prod cannot be rolled back: 1 of 4 rules not met (known-good-target).
+    bot → ines: checkout@prod cannot be rolled back: 1 of 2 rules not met (known-good-target).
          …
          ✗ known-good-target: c1c1c1c1c1c1 was taken back from prod on …: ines rolled back from it (H-…)
          • lift the hold H-… (release manager or incident commander may)
@@ -277,7 +278,7 @@ async def test_what_nobody_can_say_serves_blocks_it_with_the_reason(town: Town) 
     await plays(
         """
     ines: /release rollback checkout
-    bot → ines: checkout@prod cannot be rolled back: 1 of 4 rules not met (known-good-target). what serves is not known.
+    bot → ines: checkout@prod cannot be rolled back: 1 of 2 rules not met (known-good-target). what serves is not known.
     """,
         town,
     )
@@ -386,7 +387,7 @@ async def test_a_few_letters_name_no_target(town: Town, to: str) -> None:
     await plays(
         f"""
     ines: /release rollback checkout to {to}
-    bot → ines: checkout@prod cannot be rolled back: 1 of 4 rules not met (known-good-target). {to} was never verified here, or is gone; verified were …
+    bot → ines: checkout@prod cannot be rolled back: 1 of 2 rules not met (known-good-target). {to} was never verified here, or is gone; verified were …
     """,
         town,
     )
@@ -417,7 +418,7 @@ async def test_letters_that_two_targets_begin_with_name_neither(town: Town) -> N
     await plays(
         """
     ines: /release rollback checkout to c0c0c0c
-    bot → ines: checkout@prod cannot be rolled back: 1 of 4 rules not met (known-good-target). c0c0c0c names more than one of those that were verified here.
+    bot → ines: checkout@prod cannot be rolled back: 1 of 2 rules not met (known-good-target). c0c0c0c names more than one of those that were verified here.
     """,
         town,
     )

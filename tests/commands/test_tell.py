@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from commands.carry_out import _cut, _same
+from commands.explain import findings, verdict
 from commands.ports import Change, Comparison, Share
 from commands.reply import plain
-from commands.tell import CHANGES_SHOWN, changes, count, findings, span, verdict
+from commands.tell import CHANGES_SHOWN, changes, count, span
 from policy.decide import decide
 from policy.facts import Freeze
 from policy.finding import Decision

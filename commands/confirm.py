@@ -1,0 +1,121 @@
+"""What do people state besides, when they agree or ask? In plain sentences, before a button counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from commands.grammar import spoken
+from commands.judged import Decided
+from commands.operation import Operation
+from commands.reply import Ask, Button, Confirm, Line, Mark, Tone
+from policy.finding import BLOCKING, Standing
+from policy.gates import Mode
+from policy.model import Unknown
+from policy.rules.freeze import in_the_way
+from policy.votes import agreement, counted
+
+SHOWN = 8
+"""Hex digits of a plan's hash that a button carries: enough to tell any two plans of one request apart."""
+WHY = (Ask("reason", "Why do you agree?", "Everybody reads it.", long=True),)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Something that a person vouches for."""
+
+    name: str
+    """What a vote names: a gate, an item of a checklist, a freeze."""
+    says: str
+    """A sentence without the full stop."""
+
+
+def votes(id: str, plan: str, about: str, ask: str, what: str, judged: Decided | None = None) -> tuple[Button, Button]:
+    """Approve and Reject, for exactly this plan, with all that whoever approves states."""
+    stated = () if judged is None else to_agree(judged)
+    sentences = [what, *(["You state:"] if stated else []), *(f"• {each.says}." for each in stated)]
+    approve = Button(
+        "Approve",
+        approving(id, plan[:SHOWN], [each.name for each in stated]),
+        Tone.PRIMARY,
+        Confirm(ask, "\n".join(sentences), "Approve"),
+        asks=WHY if judged is not None and says_why(judged) else None,
+        meant_for=f"Approve {about}",
+    )
+    says = spoken("reject", id, plan=plan[:SHOWN])
+    return approve, Button("Reject", says, Tone.DANGER, asks="reason", meant_for=f"Reject {about}")
+
+
+def approving(id: str, plan: str, confirms: Iterable[str]) -> str:
+    """The words of an approval, but for the reason."""
+    stated = ",".join(sorted(confirms))
+    return spoken("approve", id, plan=plan, **({"confirms": stated} if stated else {}))
+
+
+def says_why(judged: Decided) -> bool:
+    """Whether whoever agrees must give a reason."""
+    terms = judged.case.once(agreement)
+    return not isinstance(terms, Unknown) and terms.reason
+
+
+def lines(judged: Decided) -> tuple[Line, ...]:
+    """What approving states, for all to read before."""
+    return tuple(Line(Mark.NOTE, f"Approving states: {each.says}") for each in to_agree(judged))
+
+
+def by_the_asker(operation: Operation, judged: Decided | None) -> tuple[Button, ...]:
+    """What whoever asked has yet to state, behind one button; it asks for the same again and states it."""
+    missing = () if judged is None else to_ask(judged)
+    if not missing:
+        return ()
+    question = operation.question
+    says = spoken(
+        "promote",
+        question.service,
+        f"{question.source}→{question.target}",
+        **({"type": question.change} if question.change else {}),
+        confirms=",".join(each.name for each in missing),
+    )
+    text = "\n".join(f"• {each.says}." for each in missing)
+    return (Button("I state this", says, Tone.PRIMARY, Confirm("Do you state this?", text, "I do")),)
+
+
+def to_agree(judged: Decided) -> tuple[Statement, ...]:
+    """What somebody who approves vouches for."""
+    return (*_of_gates(judged, "approver"), *_through_freezes(judged))
+
+
+def to_ask(judged: Decided) -> tuple[Statement, ...]:
+    """What whoever asked must vouch for and has not."""
+    stated = judged.facts.confirmed
+    return tuple(each for each in _of_gates(judged, "requester") if each.name not in stated)
+
+
+def _of_gates(judged: Decided, who: str) -> Iterator[Statement]:
+    found = {finding.rule: finding for finding in judged.decision.findings}
+    for name, gate in judged.case.gates.items():
+        finding = found.get(name)
+        if finding is None or finding.standing is Standing.NOT_APPLICABLE:
+            continue
+        if gate.kind == "attest":
+            if who in gate.by:
+                yield Statement(name, gate.statement)
+        elif gate.kind == "checklist":
+            yield from _items(judged, gate.checklist, who)
+        elif gate.mode is Mode.ACKNOWLEDGE and who == "approver" and finding.standing in BLOCKING:
+            yield Statement(name, f"I have seen that {gate.title or name} is not met")
+
+
+def _items(judged: Decided, checklist: str, who: str) -> Iterator[Statement]:
+    """Those items that nobody else has ticked."""
+    count = judged.case.once(counted)
+    ticked = judged.facts.confirmed | (frozenset() if isinstance(count, Unknown) else count.confirmed)
+    for item in judged.case.policy.checklists[checklist]:
+        if item.by in {who, "either"} and f"{checklist}.{item.id}" not in ticked:
+            yield Statement(f"{checklist}.{item.id}", item.text)
+
+
+def _through_freezes(judged: Decided) -> Iterator[Statement]:
+    for freeze in in_the_way(judged.case):
+        by = f"by {freeze.owner}" if freeze.owner else "by the calendar"
+        yield Statement(freeze.id, f"It goes through the freeze {freeze.id} {by}: {freeze.reason}")

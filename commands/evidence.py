@@ -1,0 +1,126 @@
+"""What do our own ports know of a candidate besides? Asked only where a gate of its path looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from commands import way_back
+from commands.places import WORKED, Seen, known, site_of
+from commands.ports import Comparison, World
+from policy.document import Policy
+from policy.evidence import NOT_GATHERED, Authors, Built, Evidence, Reached, Undisturbed, WayBack
+from policy.facts import Candidate, Question
+from policy.model import Human, Place, Unknown
+
+YET = Unknown("nothing here can look that up yet")
+_YET: Mapping[str, Any] = {each.name: YET for each in fields(Evidence) if each.default is NOT_GATHERED}
+UNSEEN = replace(Evidence(), **_YET)
+"""Of all this, nothing can be looked up yet."""
+
+
+def places(gates: Mapping[str, Any]) -> frozenset[str]:
+    """Environments that these gates look at."""
+    return frozenset(gate.environment for gate in gates.values() if gate.kind in {"same", "order", "soak"})
+
+
+async def evidence(
+    world: World,
+    policy: Policy,
+    question: Question,
+    gates: Mapping[str, Any],
+    candidate: Candidate | Unknown,
+    seen: Mapping[str, Seen],
+) -> Evidence:
+    """All that these gates look at and that our ports can tell. `seen` holds their places, and source and target."""
+    found, kinds = UNSEEN, {gate.kind for gate in gates.values()}
+    if "same" in kinds:
+        found = replace(found, built=_built(seen[gate.environment] for gate in gates.values() if gate.kind == "same"))
+    if "soak" in kinds:
+        soaks = {name: soak for name, one in seen.items() if (soak := _soak(one, candidate)) is not None}
+        found = replace(found, soaks=soaks)
+    if "order" in kinds:
+        asked = {gate.environment for gate in gates.values() if gate.kind == "order"}
+        found = replace(found, reached=await _reached(world, question.service, seen, asked))
+    if "rollback_ready" in kinds:
+        found = replace(found, way_back=await _way_back(world, policy, question, candidate, seen[question.target]))
+    return found
+
+
+def _built(asked: Iterable[Seen]) -> Mapping[str, Built] | Unknown:
+    """What serves there, by the names that are known of it."""
+    found: dict[str, Built] = {}
+    for seen in asked:
+        serving = seen.serving
+        if isinstance(serving, Unknown):
+            return serving
+        found[seen.environment] = Built(serving.digest, serving.commit)
+    return found
+
+
+def _soak(seen: Seen, candidate: Candidate | Unknown) -> Undisturbed | None:
+    """Since when it serves there. What fires meanwhile, nothing here can see yet."""
+    serving = seen.serving
+    if isinstance(serving, Unknown) or isinstance(candidate, Unknown):
+        return None
+    return Undisturbed(serving.since if serving.digest == candidate.digest else None, serving.since)
+
+
+async def _reached(
+    world: World, service: str, seen: Mapping[str, Seen], environments: Iterable[str]
+) -> Mapping[str, tuple[Reached, ...]] | Unknown:
+    """How far digests got, by our own books and GitHub's: what succeeded there was judged by what it answered."""
+    reached: dict[str, tuple[Reached, ...]] = {}
+    for environment in environments:
+        own = await known("what was verified", world.store.known_good(Place(service, environment)))
+        theirs = seen[environment].deployments
+        if isinstance(own, Unknown):
+            return own
+        if isinstance(theirs, Unknown):
+            return theirs
+        found = [Reached(entry.digest, "verified", entry.verified_at) for entry in own]
+        found += [
+            Reached(record.digest, "verified" if record.state in WORKED else "deployed", record.updated_at)
+            for record in theirs
+            if record.digest and record.state in {*WORKED, "in_progress"}
+        ]
+        reached[environment] = tuple(sorted(found, key=lambda each: each.at, reverse=True))
+    return reached
+
+
+async def _way_back(
+    world: World, policy: Policy, question: Question, candidate: Candidate | Unknown, target: Seen
+) -> WayBack | Unknown | None:
+    """What a rollback would go to, were the candidate serving: by our own books and GitHub's."""
+    site = site_of(policy, question.service, question.target)
+    own = await known("what was verified before", world.store.known_good(question.place))
+    if isinstance(site, Unknown) or isinstance(own, Unknown) or isinstance(candidate, Unknown):
+        return next(each for each in (site, own, candidate) if isinstance(each, Unknown))
+    good = way_back.with_theirs(own, target.deployments)
+    chosen = await known("what could be gone back to", way_back.choose(world, site, good, candidate.digest))
+    if isinstance(chosen, Unknown):
+        return None if not isinstance(target.deployments, Unknown) else target.deployments
+    revision = await known(chosen.revision, world.runs.revision(site, chosen.revision))
+    if revision is None or isinstance(revision, Unknown):
+        return revision
+    return WayBack(chosen.revision, chosen.digest, ready=revision.ready is True, retrievable=YET)
+
+
+def authors(policy: Policy, comparison: Comparison | Unknown) -> Authors | Unknown:
+    """Who wrote what lies between, as the policy knows them. What a bot wrote is nobody's."""
+    if isinstance(comparison, Unknown):
+        return comparison
+    if comparison.ahead > len(comparison.changes):
+        unread = comparison.ahead - len(comparison.changes)
+        return Unknown(f"who wrote {unread} of {comparison.ahead} commits could not be read")
+    linked = {entry.github.casefold(): Human(name) for name, entry in policy.people.items() if entry.github}
+    humans, unlinked = set(), set()
+    for change in comparison.changes:
+        for name in (change.author, *change.others):
+            known_as = None if name in change.strangers else linked.get(name.casefold())
+            if known_as is not None:
+                humans.add(known_as)
+            elif name in change.strangers or not name.endswith("[bot]"):  # no human can have such an account
+                unlinked.add(name)
+    return Authors(frozenset(humans), frozenset(unlinked))

@@ -1,0 +1,217 @@
+"""Exceptions: ask that rules be waived for a time, and take that back. Whether it is granted stands in `grant.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from commands import explain, fields, grant, tell
+from commands.asking import Asking
+from commands.errors import Misunderstood, Rejected
+from commands.explain import texts
+from commands.fields import Gap
+from commands.grammar import instant, nearest
+from commands.intent import RequestException, RevokeException
+from commands.ports import Entry, EntryPhase, Message, Writes
+from commands.record import exception_id, hash_of
+from commands.reply import Reply
+from policy import exceptions
+from policy.document import ExceptionKind, Policy
+from policy.facts import Deed, ExceptionRecord
+from policy.gates import Waivable
+from policy.model import Digest, digest
+
+OWN = frozenset({"waive", "kind", "from", "until", "digest"})
+"""Keys that are no fields of the record, but say what it is."""
+
+
+async def request(intent: RequestException, asking: Asking) -> Writes:
+    """What is asked for stands in the channel with its buttons; or what is missing or cannot be was said privately."""
+    allowed = await asking.may(Deed.EXCEPTION, intent.service, intent.environment)
+    target = {"environment": intent.environment, **({"service": intent.service} if intent.service else {})}
+    if not allowed.decision.allowed:
+        reply = explain.refused(f"You may not ask for exceptions in {intent.environment}.", allowed.decision)
+        return asking.refused("exception", target, reply, allowed)
+    if not asking.active.policy.exceptions:
+        return asking.privately(Reply("This policy knows no exceptions."))
+    record, gaps = _Form(intent, asking).filled()
+    if record is None:
+        words = ("exception", "request", intent.service or "", intent.environment)
+        says = f"An exception in {intent.environment} needs a little more."
+        return asking.privately(fields.ask_for(says, gaps, words, intent.said))
+    decided = await grant.decide_on(record, (), asking)
+    hopeless = [finding for finding in decided.decision.blockers if not finding.waits_for_people]
+    if hopeless:
+        reply = explain.refused(f"Nobody could grant that: {explain.missing(hopeless)}.", decided.decision)
+        return asking.refused("exception", target, reply, decided)
+    asked = Entry(
+        "exception",
+        EntryPhase.RECORD,
+        "asked",
+        asking.person,
+        target={**target, "exception": record.id, "plan": record.plan},
+        decision=decided.decision,
+        detail=_told(record),
+        private=dict(record.fields),
+        question=decided.question,
+        facts=decided.facts,
+    )
+    root = grant.card(record, decided, asking)
+    message = Message(asking.request.channel, root, operation=record.id, slot="root", request=asking.request.id)
+    return Writes(entries=(asked,), exceptions=(record,), messages=(message,))
+
+
+def _told(record: ExceptionRecord) -> Mapping[str, object]:
+    ends = {"until": record.ends_at.isoformat()} if record.ends_at else {}
+    return {"kind": record.kind, "waives": sorted(record.waives), "from": record.starts_at.isoformat(), **ends}
+
+
+class _Form:
+    """The words of one request, read field by field."""
+
+    def __init__(self, intent: RequestException, asking: Asking) -> None:
+        self.intent, self.asking = intent, asking
+        self.said, self.policy, self.now = intent.said, asking.active.policy, asking.world.clock.now()
+        self.gaps: dict[str, Gap] = {}
+
+    def filled(self) -> tuple[ExceptionRecord | None, list[Gap]]:
+        """The record that they mean, or what is missing before they mean one."""
+        waives = self._waives()
+        name, kind = self._kind(waives)
+        starts_at = self._time("from") or self.now
+        ends_at, image = self._end(starts_at, kind), self._digest()
+        if kind is not None:
+            self._fields(name, kind)
+        if self.gaps or kind is None:
+            return None, list(self.gaps.values())
+        record = ExceptionRecord(
+            id=exception_id(self.asking.request.id),
+            kind=name,
+            waives=waives,
+            environment=self.intent.environment,
+            service=self.intent.service,
+            digest=image,
+            asked_by=self.asking.person,
+            asked_at=self.now,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            fields={key: value for key, value in self.said.items() if key not in OWN and value.strip()},
+            uses=kind.uses,
+        )
+        return replace(record, plan=hash_of(record)), []
+
+    def _gap(self, key: str, why: str, choices: tuple[str, ...] = ()) -> None:
+        self.gaps.setdefault(key, Gap(key, why, choices))
+
+    def _waives(self) -> frozenset[str]:
+        named = frozenset(self.said.get("waive", "").replace(",", " ").split())
+        able = waivable(self.policy)
+        if not named:
+            self._gap("waive", f"say which rules: any of {', '.join(able)}")
+        for rule in sorted(named.difference(able)):
+            why = f"{rule} is never waived" if is_rule(rule, self.policy) else f"I know no rule {rule}"
+            self._gap("waive", f"{why}. {nearest(rule, able)}")
+        return named
+
+    def _kind(self, waives: frozenset[str]) -> tuple[str, ExceptionKind | None]:
+        kinds, said = self.policy.exceptions, self.said.get("kind", "")
+        if said:
+            found = next((name for name in kinds if name.casefold() == said.casefold()), None)
+            if found is None:
+                self._gap("kind", f"I know no kind {said}", tuple(kinds))
+                return "", None
+            return found, kinds[found]
+        fitting = [name for name, kind in kinds.items() if waives and waives <= set(kind.waives)]
+        chosen = fitting if len(fitting) == 1 else list(kinds) if len(kinds) == 1 else []
+        if not chosen:
+            self._gap("kind", "say which kind it is", tuple(fitting or kinds))
+            return "", None
+        return chosen[0], kinds[chosen[0]]
+
+    def _time(self, key: str) -> datetime | None:
+        if not self.said.get(key, "").strip():
+            return None
+        try:
+            return instant(self.said[key], self.now, self.policy.zone())
+        except Misunderstood as error:
+            self._gap(key, str(error))
+            return None
+
+    def _end(self, starts_at: datetime, kind: ExceptionKind | None) -> datetime | None:
+        ends_at, longest = self._time("until"), None if kind is None else kind.longest
+        if ends_at is None and (kind is None or longest is not None):
+            most = "" if longest is None else f", {tell.span(longest)} at most"
+            self._gap("until", f"say when it ends{most}: `18:00`, `2d` or `2026-12-01`")
+        elif ends_at is not None and ends_at <= starts_at:
+            self._gap("until", "it would end before it begins")
+        elif ends_at is not None and longest is not None and ends_at - starts_at > longest:
+            self._gap("until", f"it may last {tell.span(longest)} at most")
+        return ends_at
+
+    def _digest(self) -> Digest | None:
+        text = self.said.get("digest", "").strip()
+        try:
+            return digest(text) if text else None
+        except ValueError:
+            self._gap("digest", "that is no whole digest: `sha256:` and 64 letters; leave it out for any candidate")
+            return None
+
+    def _fields(self, name: str, kind: ExceptionKind) -> None:
+        for gap in fields.unsaid(kind.fields, self.said, f"an exception of kind {name} needs it"):
+            self._gap(gap.key, gap.why, kind.reasons if gap.key == "reason" else ())
+        reason = self.said.get("reason", "").strip()
+        if kind.reasons and reason not in kind.reasons:
+            self._gap("reason", f"{reason or 'nothing'} is no reason for {name}", kind.reasons)
+
+
+def waivable(policy: Policy) -> tuple[str, ...]:
+    """Every rule that some kind of exception may waive, in the order of the policy."""
+    named = (rule for kind in policy.exceptions.values() for rule in kind.waives)
+    return tuple(
+        rule for rule in dict.fromkeys(named) if exceptions.waivable(rule, policy) not in {None, Waivable.NEVER}
+    )
+
+
+def is_rule(rule: str, policy: Policy) -> bool:
+    return rule in policy.gates or exceptions.waivable(rule, policy) is not None
+
+
+async def revoke(intent: RevokeException, asking: Asking) -> Writes:
+    """It waives nothing any more, everybody reads by whom, and open requests are looked at again."""
+    record, now, person = await find(intent.which, asking), asking.world.clock.now(), asking.person
+    over = grant.over(record, now)
+    if over:
+        raise Rejected(over)
+    allowed = await asking.may(Deed.EXCEPTION, record.service, record.environment)
+    granted = person.human is not None and person.human in {each.human for each in record.granted_by}
+    target = grant.target_of(record)
+    if not allowed.decision.allowed and not granted:
+        reply = explain.refused(f"You may not revoke {record.id}.", allowed.decision)
+        return asking.refused("exception", target, reply, allowed)
+    revoked = replace(record, revoked_at=now)
+    entry = Entry(
+        "exception",
+        EntryPhase.RECORD,
+        "revoked",
+        person,
+        target=target,
+        decision=allowed.decision,
+        private={"reason": intent.reason},
+        question=allowed.question,
+        facts=allowed.facts,
+    )
+    said = texts((tell.who(person),), f" revoked {grant.title(record)}: {intent.reason}")
+    return Writes(
+        entries=(entry,),
+        exceptions=(revoked,),
+        messages=await grant.said(revoked, said, asking),
+        wakes=await asking.touched(record.environment, record.service),
+    )
+
+
+async def find(id: str, asking: Asking) -> ExceptionRecord:
+    record = await asking.world.store.exception(f"X-{id[2:]}" if id[:2].casefold() == "x-" else id)
+    if record is None:
+        raise Rejected(f"I know no exception `{id[:40]}`; `exception list` shows those there are.")
+    return record

@@ -1,0 +1,121 @@
+"""How do we say a decision? Every finding with its reason, what would help, and which of it together would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from commands.reply import Bold, Line, Mark, Piece, Reply, Text, When
+from policy.finding import Decision, Finding, Remedy, RemedyKind, Standing
+from policy.wording import listed
+
+MARKS = {
+    Standing.MET: Mark.YES,
+    Standing.UNMET: Mark.NO,
+    Standing.UNKNOWN: Mark.UNKNOWN,
+    Standing.WAIVED: Mark.WAIVED,
+    Standing.WARNING: Mark.WARNING,
+    Standing.NOT_APPLICABLE: Mark.NOT_APPLICABLE,
+}
+WHOLE = 16
+"""So many findings are shown one by one; of more, those that are met or do not apply share a line."""
+WAYS_SHOWN = 3
+_FOLDED = {Standing.MET: "met", Standing.NOT_APPLICABLE: "do not apply"}
+
+
+def texts(*pieces: Text) -> Text:
+    """One text from several."""
+    out: list[Piece] = []
+    for piece in pieces:
+        out += [piece] if isinstance(piece, str) else piece
+    return tuple(out)
+
+
+def findings(decision: Decision, *, whole: bool = False) -> tuple[Line, ...]:
+    """What each rule found, and under it what would help; then what would do, and when. `whole`: a line for each."""
+    folds = () if whole or len(decision.findings) <= WHOLE else tuple(_FOLDED)
+    lines: list[Line] = []
+    for standing in folds:
+        lines += _folded(standing, [finding for finding in decision.findings if finding.standing is standing])
+    for finding in decision.findings:
+        if finding.standing not in folds:
+            lines.append(found(finding))
+            lines += [Line(Mark.NOTE, _remedy(remedy)) for remedy in finding.remedies]
+    lines += [Line(Mark.NOTE, note) for note in decision.notes]
+    return (*lines, *way_on(decision, whole=whole))
+
+
+def found(finding: Finding) -> Line:
+    """`✗ sast: it failed (L1139)`, `○ soak: … (waived by X-4)`."""
+    behind = [finding.source] if finding.source and finding.standing not in _FOLDED else []
+    behind += [f"waived by {finding.by}"] if finding.by else []
+    where = f" ({', '.join(behind)})" if behind else ""
+    return Line(MARKS[finding.standing], texts((Bold(finding.rule),), f": {finding.reason}{where}"))
+
+
+def _folded(standing: Standing, alike: Sequence[Finding]) -> Iterator[Line]:
+    """`✓ 18 rules met: …`."""
+    if alike:
+        rules = f"{len(alike)} rule{'s' if len(alike) > 1 else ''}"
+        yield Line(MARKS[standing], f"{rules} {_FOLDED[standing]}: {', '.join(finding.rule for finding in alike)}")
+
+
+def _remedy(remedy: Remedy) -> Text:
+    if remedy.kind is RemedyKind.WAIT and remedy.at is not None:
+        return (f"{remedy.says}: ", When(remedy.at))
+    return remedy.says
+
+
+def way_on(decision: Decision, *, whole: bool = False) -> tuple[Line, ...]:
+    """Which remedies together would do, and from when on, where time has a part in it.
+
+    One remedy that alone would do stands there already, under what it mends; only the `whole` says it again.
+    """
+    plain = {remedy for way in decision.ways for remedy in way}
+    lines = [Line(Mark.NOTE, way) for way in ways(decision)] if whole or len(plain) > 1 else []
+    if decision.earliest is not None:
+        waits = [any(r.kind is RemedyKind.WAIT for r in finding.remedies) for finding in decision.blockers]
+        says = (
+            "Waiting alone would do: possible from "
+            if all(waits)
+            else "Time opens it, the rest is still to do: not before "
+        )
+        lines.append(Line(Mark.NOTE, (says, When(decision.earliest), ".")))
+    return tuple(lines)
+
+
+def ways(decision: Decision) -> tuple[str, ...]:
+    """`It could go ahead if omar agrees and you wait until …`: each was seen to do."""
+    first, *others = decision.ways[:WAYS_SHOWN] or ((),)
+    said = [f"It could go ahead if {_together(first)}."] if first else []
+    return (*said, *(f"Or if {_together(way)}." for way in others))
+
+
+def _together(way: Iterable[Remedy]) -> str:
+    return listed(dict.fromkeys(map(_clause, way)))
+
+
+def _clause(remedy: Remedy) -> str:
+    """The remedy as a part of a sentence: `omar agrees`, `you wait until …`."""
+    match remedy.kind:
+        case RemedyKind.APPROVE if remedy.says.endswith(" can agree"):
+            return f"{remedy.says.removesuffix(' can agree')} agrees"
+        case RemedyKind.WAIT:
+            return f"you {remedy.says}"
+    return remedy.says
+
+
+def verdict(decision: Decision) -> str:
+    if decision.allowed:
+        return "every rule is met"
+    missing = [finding.rule for finding in decision.blockers]
+    apply = [finding for finding in decision.findings if finding.standing is not Standing.NOT_APPLICABLE]
+    return f"{len(missing)} of {len(apply)} rules not met ({', '.join(missing)})"
+
+
+def missing(blockers: Sequence[Finding]) -> str:
+    return "; ".join(f"{finding.rule}: {finding.reason}" for finding in blockers)
+
+
+def refused(sentence: str, decision: Decision | None = None) -> Reply:
+    """No, privately, with the reasons."""
+    return Reply(sentence, lines=findings(decision) if decision is not None else ())

@@ -1,0 +1,107 @@
+"""How do we say what is frozen, by people and by the calendar, and what is held?"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from commands import tell
+from commands.explain import texts
+from commands.record import hash_of
+from commands.reply import Bold, Code, Line, Mark, Reply, Text, When
+from policy import freezes
+from policy.document import Policy
+from policy.facts import Freeze, Hold
+from policy.freezes import FOREVER, Recurring
+from policy.model import Place, short
+
+COMING = timedelta(days=90)
+"""So far ahead freezes by the calendar are listed."""
+
+
+def target_of(freeze: Freeze) -> dict[str, str]:
+    """What an entry about it is about."""
+    target = {"environment": freeze.environment, "freeze": freeze.id}
+    return {**target, **({"service": freeze.service} if freeze.service else {})}
+
+
+def scope(freeze: Freeze) -> str:
+    return f"{freeze.service} in {freeze.environment}" if freeze.service else freeze.environment
+
+
+def described(freeze: Freeze) -> tuple[Line, ...]:
+    lines = [
+        Line(
+            Mark.NOTE,
+            texts((Bold(freeze.id),), " from ", (When(freeze.starts_at),), " until ", (When(freeze.ends_at),)),
+        )
+    ]
+    if freeze.exit_criteria:
+        lines.append(Line(Mark.NOTE, f"It can end when {freeze.exit_criteria}"))
+    lines += [Line(Mark.NOTE, f"{tell.name(key)}: {value}") for key, value in freeze.fields.items()]
+    if not freeze.approved:
+        lines.append(Line(Mark.NOTE, unapproved(freeze)))
+    return tuple(lines)
+
+
+def unapproved(freeze: Freeze) -> Text:
+    """What it is worth until somebody agrees."""
+    if freeze.lapses_at is None:
+        return "It does not hold before somebody has agreed to it."
+    return ("Nobody has agreed to it yet; without that it is over ", When(freeze.lapses_at))
+
+
+def held(hold: Hold) -> Text:
+    return texts(
+        (Bold(hold.id),),
+        f" {hold.place.service} {short(hold.digest)} stays out of {hold.place.environment}: {hold.reason}",
+    )
+
+
+def by_calendar(policy: Policy, now: datetime) -> tuple[Line, ...]:
+    """Freezes by the calendar that hold now or come next, soonest first, a line for each environment of each."""
+    found: dict[tuple[str, str], Freeze] = {}
+    for place in (Place(service, name) for service in policy.services for name in policy.environments):
+        for each in freezes.recurring(policy, place):
+            freeze = _next(each, place.environment, now)
+            if freeze is not None and freeze.starts_at < now + COMING:
+                found[freeze.id, place.environment] = freeze
+    ordered = sorted(found.values(), key=lambda freeze: (freeze.starts_at, freeze.id, freeze.environment))
+    return tuple(Line(Mark.NO if freeze.starts_at <= now else Mark.NOTE, _recurring(freeze)) for freeze in ordered)
+
+
+def _next(recurring: Recurring, environment: str, now: datetime) -> Freeze | None:
+    """The one that holds now, or the next."""
+    holding = recurring.now(environment, now)
+    if holding is not None:
+        return holding
+    begins = recurring.schedule.next_change(now)
+    return None if begins is None else recurring.now(environment, begins)
+
+
+def _recurring(freeze: Freeze) -> Text:
+    until: Text = " for good" if freeze.ends_at == FOREVER else (" until ", When(freeze.ends_at))
+    return texts(
+        (Bold(freeze.id),), f" {freeze.environment} from ", (When(freeze.starts_at),), until, f": {freeze.reason}"
+    )
+
+
+def title(freeze: Freeze) -> str:
+    return f"the freeze {freeze.id} of {scope(freeze)}"
+
+
+def card(freeze: Freeze, state: Text, asked_by: Text, findings: tuple[Line, ...] = ()) -> Reply:
+    """What somebody is asked to agree to."""
+    return Reply(
+        state,
+        fields=(
+            ("Asked by", asked_by),
+            ("Where", scope(freeze)),
+            ("From", (When(freeze.starts_at),)),
+            ("Until", (When(freeze.ends_at),)),
+            ("Reason", freeze.reason),
+            *([("It can end when", freeze.exit_criteria)] if freeze.exit_criteria else []),
+            *((tell.name(key), value) for key, value in freeze.fields.items()),
+            ("Hash", (Code(hash_of(freeze)[:12]),)),
+        ),
+        lines=(*([] if freeze.approved else [Line(Mark.NOTE, unapproved(freeze))]), *findings),
+    )

@@ -1,0 +1,130 @@
+"""What does a place serve, and what is recorded of it? Read side by side; what cannot be had is `Unknown`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from commands.errors import ReleaseBotError
+from commands.ports import Deployment, Revision, Running, Site, World
+from policy.document import Policy
+from policy.facts import KnownGood, Serving
+from policy.model import Sha, Unknown, short
+
+Fact = TypeVar("Fact")
+
+WORKED = frozenset({"success", "inactive"})
+"""States of a deployment that succeeded; `inactive` once the next one came: https://docs.github.com/rest/deployments"""
+
+
+async def known(what: str, reading: Awaitable[Fact]) -> Fact | Unknown:
+    """What the reading gave, or why it could not be had."""
+    try:
+        return await reading
+    except ReleaseBotError as error:
+        return Unknown(f"{what} could not be read: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """What one place serves, with all that its platform says of it."""
+
+    running: Running
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One place, as its platform and GitHub know it."""
+
+    environment: str
+    at: At | Unknown
+    deployments: Sequence[Deployment] | Unknown
+    """To its environment, newest first."""
+
+    @property
+    def commit(self) -> Sha | None:
+        """What serves was built from this, by its own label or else by its deployment."""
+        if isinstance(self.at, Unknown):
+            return None
+        return self.at.revision.commit or next((record.commit for record in self._records), None)
+
+    @property
+    def serving(self) -> Serving | Unknown:
+        if isinstance(self.at, Unknown):
+            return self.at
+        revision = self.at.revision
+        succeeded = [record.updated_at for record in self._records if record.state == "success"]
+        since = max([revision.created_at, *succeeded[:1]])  # at the latest: nobody knows more of what others moved
+        return Serving(revision.name, revision.digest, since, self.commit)
+
+    @property
+    def verified(self) -> KnownGood | None:
+        """What serves, where its deployment is recorded as a success: the way back, if GitHub is away."""
+        if isinstance(self.at, Unknown):
+            return None
+        for record in self._records:
+            if record.state == "success":
+                source, revision = f"GitHub deployment {record.id}", self.at.revision
+                return KnownGood(revision.name, revision.digest, record.updated_at, source, record.commit)
+        return None
+
+    def built_from(self) -> Sha | Unknown:
+        """The commit of what serves, by the newest record of its deployment here: a success, and undisputed."""
+        if isinstance(self.at, Unknown):
+            return self.at
+        if isinstance(self.deployments, Unknown):
+            return self.deployments
+        revision, where = self.at.revision, self.environment
+        if not self._records:
+            return Unknown(f"GitHub has no deployment of {short(revision.digest)} to {where}")
+        newest = self._records[0]
+        if newest.state != "success":
+            state = newest.state or "unfinished"
+            return Unknown(f"the newest deployment of {short(revision.digest)} to {where} is {state}")
+        if revision.commit is not None and revision.commit != newest.commit:
+            return Unknown(f"two records disagree on its commit: {short(revision.commit)} and {short(newest.commit)}")
+        return newest.commit
+
+    @property
+    def _records(self) -> Sequence[Deployment]:
+        """Of what serves, newest first."""
+        if isinstance(self.at, Unknown) or isinstance(self.deployments, Unknown):
+            return ()
+        digest = self.at.revision.digest
+        return [record for record in self.deployments if record.digest == digest]
+
+
+def site_of(policy: Policy, service: str, environment: str) -> Site | Unknown:
+    found = policy.services[service].cloud_run.get(environment) if service in policy.services else None
+    return Site(found) if found else Unknown(f"the policy names no Cloud Run service for {service} in {environment}")
+
+
+async def seen(world: World, policy: Policy, service: str, environment: str) -> Seen:
+    """Everything about one place, read at once."""
+    repository = policy.services[service].repository
+    at, deployments = await asyncio.gather(
+        _serving(world, policy, service, environment),
+        known("GitHub's deployments", world.code.deployments(repository, environment)),
+    )
+    return Seen(environment, at, deployments)
+
+
+async def _serving(world: World, policy: Policy, service: str, environment: str) -> At | Unknown:
+    site = site_of(policy, service, environment)
+    if isinstance(site, Unknown):
+        return site
+    found = await known(f"{service} in {environment}", _at(world, site))
+    return Unknown(f"{service} in {environment}: {found.why}") if isinstance(found, Unknown) else found
+
+
+async def _at(world: World, site: Site) -> At | Unknown:
+    """What serves there; Unknown while the traffic is split or being changed."""
+    running = await world.runs.running(site)
+    if running.whole is None:
+        split = ", ".join(f"{share.revision} {share.percent} %" for share in running.serving if share.percent)
+        return Unknown(f"its traffic is split: {split or 'nothing serves'}")
+    revision = await world.runs.revision(site, running.whole)
+    return Unknown(f"{running.whole} serves but cannot be found") if revision is None else At(running, revision)
