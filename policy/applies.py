@@ -56,9 +56,7 @@ def _true_of(changes: Changes, when: When) -> bool:
         for pull_request in changes.pull_requests:
             if pull_request.labels and not wanted.isdisjoint(_folded(pull_request.labels)):
                 return True
-    if first_like(changes.files, when.files) is not None:
-        return True
-    return bool(when.branches and changes.branch) and like(changes.branch, when.branches)
+    return first_like(changes.files, when.files) is not None or like(changes.branch, when.branches)
 
 
 def _unseen(when: When, changes: Changes) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from policy import done, wording
 from policy.case import Case
 from policy.evidence import Flag
@@ -23,10 +21,7 @@ def flags(name: str, _gate: FlagsGate, case: Case) -> Finding:
     else:
         return met(name, "{} flags, each with owner, ticket and removal date", len(declared))
     lacking = tuple(f"{flag.name} has no {wording.listed(_lacks(flag), 'or')}" for flag in declared if _lacks(flag))
-    whole = tuple(
-        replace(flag, owner=flag.owner or "said", ticket=flag.ticket or "said", removal=flag.removal or "said")
-        for flag in declared
-    )
+    whole = tuple(Flag(flag.name, owner="said", removal="said", ticket="said") for flag in declared)
     remedy = Remedy(RemedyKind.EVIDENCE, "the flags are declared whole", applied=done.seen(flags=whole))
     return unmet(name, "{}", wording.All(lacking), remedies=(remedy,))
 

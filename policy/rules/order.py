@@ -6,7 +6,6 @@ from policy import done
 from policy.age import says_stale, stale
 from policy.case import Case
 from policy.evidence import Reached
-from policy.facts import Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import OrderGate
 from policy.model import Digest, Unknown, short
@@ -32,20 +31,15 @@ def order(name: str, gate: OrderGate, case: Case) -> Finding:
                 break
     else:
         says = "{} was never in {}" if best is None else "{} was deployed in {}, and not verified"
-        return unmet(name, says, short(digest), gate.environment, remedies=_goes_there(gate, digest, case))
+        return unmet(name, says, short(digest), gate.environment, remedies=_goes_there(gate, digest, there, case))
     if stale(best.at, gate, case):
         says = says_stale(best.at, gate, case)
         what = f"that {short(digest)} was {gate.state} in {gate.environment}"
-        return unmet(name, "{} {}", what, says, remedies=_goes_there(gate, digest, case))
+        return unmet(name, "{} {}", what, says, remedies=_goes_there(gate, digest, there, case))
     return met(name, "{} was {} in {}", short(digest), best.state, gate.environment)
 
 
-def _goes_there(gate: OrderGate, digest: Digest, case: Case) -> tuple[Remedy, ...]:
-    now = Reached(digest, gate.state, case.at)
-
-    def applied(facts: Facts) -> Facts:
-        reached = facts.evidence.reached
-        there = () if isinstance(reached, Unknown) else reached.get(gate.environment, ())
-        return done.seen_of("reached", gate.environment, (now, *there))(facts)
-
+def _goes_there(gate: OrderGate, digest: Digest, before: tuple[Reached, ...], case: Case) -> tuple[Remedy, ...]:
+    there = (Reached(digest, gate.state, case.at), *before)
+    applied = done.seen_of("reached", gate.environment, there)
     return (Remedy(RemedyKind.EVIDENCE, f"{short(digest)} is {gate.state} in {gate.environment}", applied=applied),)

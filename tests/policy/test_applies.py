@@ -112,6 +112,29 @@ def test_how_severe_the_incident_is(when: dict[str, Any], fields: dict[str, str]
     assert stands(signoff(when=when), seeing(but(fields=fields))) == standing
 
 
+@pytest.mark.parametrize(
+    ("when", "facts", "standing"),
+    [
+        ({"labels": ["auth"]}, changed(complete=False), UNKNOWN),
+        ({"files": ["auth/**"]}, changed("README.md", complete=False), UNKNOWN),
+        ({"labels": ["auth"]}, changed(branch=""), NA),
+        ({"files": ["auth/**"]}, changed("README.md", branch=""), NA),
+        ({}, changed("README.md"), None),
+    ],
+)
+def test_only_what_was_asked_for_can_be_missing(when: dict[str, Any], facts: Facts, standing: str | None) -> None:
+    """A gate that asks for nothing is not left out for that."""
+    assert stands(signoff(when=when), facts) == standing
+
+
+def test_an_incident_is_looked_at_only_where_its_severity_is_asked_for() -> None:
+    incident = replace(changed("README.md"), fields={"incident": "INC-1"})
+    assert stands(signoff(when={"labels": ["auth"]}), incident) == NA
+    finding = whether(signoff(when={**SEVERE, "labels": ["auth"]}), incident)
+    assert finding is not None
+    assert finding.reason == "whether it applies is not known: how severe the incident is was not said"
+
+
 def test_it_says_what_it_looked_for() -> None:
     finding = whether(signoff(when=SECURITY), changed("README.md"))
     assert finding is not None

@@ -33,6 +33,7 @@ def test_what_a_pattern_stands_for(pattern: str, is_like: list[str], is_not: lis
 def test_any_of_several_patterns_and_none_of_none() -> None:
     assert like("web/app.tsx", ("auth/**", "web/**"))
     assert not like("web/app.tsx", ())
+    assert not like("", ())
     assert first_like(["README.md", "web/a", "auth/b"], ("auth/**", "web/**")) == "web/a"
     assert first_like(["README.md"], ("auth/**",)) is None
     assert not like("auth/xweb/y", ("auth/x", "y"))

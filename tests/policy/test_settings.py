@@ -284,12 +284,28 @@ def test_from_the_secret_store_it_may_have_such_a_name() -> None:
     assert wrong(STAGE, but(secrets={"STRIPE_KEY": "projects/acme-stage/secrets/STAGE_STRIPE"})) == ()
 
 
+def test_origins_that_a_secret_names_cannot_be_compared() -> None:
+    config = but({"CORS_ORIGINS": None}, secrets={"CORS_ORIGINS": "STAGE_CORS"})
+    assert wrong(STAGE, config) == ("CORS_ORIGINS: comes from a secret, so nobody can tell what it is",)
+
+
+def test_addresses_may_be_demanded_and_forbidden_apart() -> None:
+    assert wrong(Settings(domains=("*.stage.acme.com",)), but(domains=("b.example",))) == (
+        "domain: b.example is none of this environment",
+    )
+    assert wrong(Settings(forbid_domains=("b.example",)), but(domains=("b.example",))) == (
+        "domain: b.example is none of this environment",
+    )
+    assert wrong(Settings(forbid_domains=("c.example",)), but(domains=("b.example",))) == ()
+
+
 def test_a_demand_that_says_nothing_demands_nothing() -> None:
     anything = but(
         {"X_TOKEN": "x", "CORS_ORIGINS": "*", "DB_HOST": "y"}, account="", domains=("z",), databases=("a:b:c",)
     )
     assert wrong(Settings(), anything, {"prod": anything}) == ()
     assert wrong(Settings(origin_keys=("CORS_ORIGINS",)), anything) == ("CORS_ORIGINS: lets every origin in",)
+    assert wrong(Settings(origin_keys=("CORS_ORIGINS",)), API) == ()
 
 
 def test_no_value_is_ever_told() -> None:

@@ -60,6 +60,15 @@ def test_what_can_be_mended_is_said_in_one_go_but_nothing_mends_what_it_does() -
 
 def test_without_down_required_nobody_asks_for_a_way_back() -> None:
     assert judged(IN_STEPS, declared("expand", NO_DOWN)).standing == MET
+    other = judged(IN_STEPS, declared("other", NO_DOWN)).reason
+    assert other == "it declares other, and may be none, expand, migrate or contract"
+
+
+def test_without_a_time_to_wait_it_may_take_away_at_once() -> None:
+    at_once = gate("database", allows=["contract"])
+    assert judged(at_once, declared("contract")).standing == MET
+    assert [remedy.says for remedy in judged(at_once, declared("")).remedies] == ["it is declared: contract"]
+    assert len(judged(gate("database", allows=["contract", "none"], contract_after="P7D"), declared("")).remedies) == 1
 
 
 @pytest.mark.parametrize(
