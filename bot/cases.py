@@ -96,6 +96,7 @@ class Result:
     """How many cases there are, and what is wrong with them."""
 
     cases: int
+    failed: int
     complaints: tuple[Complaint, ...]
 
 
@@ -103,13 +104,9 @@ def run(data: bytes, active: ActivePolicy) -> Result:
     """Every case, decided; each that comes out otherwise, or makes no sense, has a complaint at its line."""
     table, complaints, document = judged(data, Table, BEGINS)
     if table is None or document is None:
-        return Result(0, tuple(complaints))
-    found = [
-        complaint
-        for index, case in enumerate(table.cases)
-        for complaint in _tried(table, case, ("cases", index), document, active)
-    ]
-    return Result(len(table.cases), tuple(found))
+        return Result(0, 0, tuple(complaints))
+    found = [tuple(_tried(table, case, ("cases", index), document, active)) for index, case in enumerate(table.cases)]
+    return Result(len(found), sum(map(bool, found)), tuple(complaint for wrong in found for complaint in wrong))
 
 
 def groups_of(data: bytes) -> Mapping[str, Sequence[str]]:

@@ -119,7 +119,7 @@ def _check(given: argparse.Namespace) -> int:
     if file.name.endswith(cases.ENDING):
         raise Misused(f"{file} holds cases; check the policy beside it, and they are tried as well.")
     policy, complaints, document = policy_in(file.read_bytes(), file.parent)
-    table, tried = cases.beside(file), cases.Result(0, ())
+    table, tried = cases.beside(file), cases.Result(0, 0, ())
     remarks: tuple[Remark, ...] = ()
     if policy is not None and document is not None:
         remarks = lints.remarks(file, policy, document, _at(given.at, policy), given.against)
@@ -144,12 +144,17 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _checked(file: Path, tried: Result, remarks: Sequence[Remark]) -> str:
-    failed, warnings = len(tried.complaints), sum(remark.weight == "warning" for remark in remarks)
-    decides = f"; {failed} of its {tried.cases} cases come out otherwise" if failed else ""
-    if tried.cases and not failed:
-        decides = f", and decides its {tried.cases} cases as they say"
-    look = f"; {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
-    return f"{file} is a policy{decides}{look}."
+    from policy.wording import Several
+
+    says = [f"{file} is a policy"]
+    if tried.failed:
+        says.append(f"{tried.failed} of {Several(tried.cases, 'case')} came out otherwise")
+    elif tried.cases:
+        says.append(f"{Several(tried.cases, 'case')} came out as said")
+    warnings = sum(remark.weight == "warning" for remark in remarks)
+    if warnings:
+        says.append(str(Several(warnings, "warning")))
+    return f"{'; '.join(says)}."
 
 
 def _listed(found: Iterable[Complaint | Remark]) -> list[dict[str, Any]]:
