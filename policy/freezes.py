@@ -124,7 +124,7 @@ def thaws(case: Case, besides: Iterable[Freeze] = ()) -> datetime | None:
 def unsaid(freeze: Freeze, policy: Policy) -> tuple[str, ...]:
     """What must still be said of it before it can come into force, in the order of the policy; blank says nothing."""
     said = {**freeze.fields, "reason": freeze.reason}
-    if freeze.exit_criteria:
+    if freeze.exit_criteria.strip():
         said["exit"] = freeze.exit_criteria
     return tuple(field for field in ("reason", *policy.freezes.fields) if not said.get(field, "").strip())
 
