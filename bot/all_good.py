@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.example import fitting, like
+from policy.applies import SEVERITY
 from policy.document import Emergency, Policy
 from policy.evidence import (
     Ahead,
@@ -130,7 +131,7 @@ def all_good(
         exceptions=(),
         obligations=(),
         fields=fields,
-        wanted=wanted,
+        wanted=_complete(wanted, policy),
     )
     match question.deed:
         case Deed.PROMOTE:
@@ -139,6 +140,19 @@ def all_good(
             return _rollback(facts, question, at)
         case _:
             return facts
+
+
+def _complete(wanted: ExceptionRecord | Freeze | None, policy: Policy) -> ExceptionRecord | Freeze | None:
+    """With all said that must be, and ending as soon as its kind asks for."""
+    if isinstance(wanted, ExceptionRecord):
+        kind = policy.exceptions[wanted.kind]
+        must = dict.fromkeys(kind.fields, SAID) | ({"reason": kind.reasons[0]} if kind.reasons else {})
+        ends_at = wanted.starts_at + kind.longest if wanted.ends_at is None and kind.longest else wanted.ends_at
+        return replace(wanted, fields={**must, **wanted.fields}, ends_at=ends_at)
+    if isinstance(wanted, Freeze):
+        must = dict.fromkeys(policy.freezes.fields, SAID)
+        return replace(wanted, reason=wanted.reason or SAID, fields={**must, **wanted.fields})
+    return None
 
 
 def _rollback(facts: Facts, question: Question, at: datetime) -> Facts:
@@ -192,6 +206,8 @@ def _must_say(
     for gate in gates:
         if isinstance(gate, RecordGate):
             yield from (*gate.only_if, *gate.fields)
+        if gate.when is not None and gate.when.severities:
+            yield SEVERITY
     if question.change in policy.change_types:
         yield from policy.change_types[question.change].fields
     if emergency is not None:
@@ -205,7 +221,7 @@ def _longest(gates: Iterable[AnyGate]) -> timedelta:
 def _checks(gates: Iterable[AnyGate]) -> Iterator[str]:
     for gate in gates:
         if isinstance(gate, ChecksGate):
-            yield from (*gate.names, *gate.optional)
+            yield from (*gate.names, *gate.optional, *gate.excused)
 
 
 # Evidence -----------------------------------------------------------------------------------------------------------

@@ -181,7 +181,7 @@ def _explain(given: argparse.Namespace) -> int:
     if given.json:
         print(json.dumps(explain.as_plain(question, decision, active), ensure_ascii=False))
     else:
-        print(explain.told(words, decision, active, clocks, supposing))
+        print(explain.told(words, question, decision, active, clocks, supposing))
     return 0 if decision.allowed else 1
 
 

@@ -13,6 +13,7 @@ from policy import wording
 from policy.document import ActivePolicy
 from policy.facts import Question
 from policy.finding import Decision, Finding, Remedy, Standing
+from policy.rulebook import rules_for
 
 MARKS = {
     Standing.MET: "✓",
@@ -54,7 +55,9 @@ _INSTANT = re.compile(r"\b[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?:
 """As `wording.instant` writes one."""
 
 
-def told(words: str, decision: Decision, active: ActivePolicy, clocks: Clocks, supposing: str) -> str:
+def told(
+    words: str, question: Question, decision: Decision, active: ActivePolicy, clocks: Clocks, supposing: str
+) -> str:
     """The whole decision for people to read. `supposing`: what was taken for granted; empty where nothing was."""
     lines = [
         words,
@@ -65,7 +68,9 @@ def told(words: str, decision: Decision, active: ActivePolicy, clocks: Clocks, s
     lines += ["", _verdict(decision), ""]
     for finding in decision.findings:
         lines += _finding(finding, clocks)
-    lines += ["", *_after(decision, clocks)]
+    turning = {rule.requires for rule in rules_for(active.policy, question) if rule.turns_with_time}
+    never = decision.earliest is None and any(finding.rule in turning for finding in decision.blockers)
+    lines += ["", *_after(decision, clocks), *(["No opening is known that time would bring."] if never else [])]
     return "\n".join(lines).rstrip()
 
 
@@ -96,8 +101,6 @@ def _after(decision: Decision, clocks: Clocks) -> Iterator[str]:
             yield from wrap(says, WIDTH, initial_indent="  ", subsequent_indent="     ")
     if decision.earliest is not None:
         yield f"Time opens it on {clocks.both(decision.earliest)}."
-    elif not decision.allowed:
-        yield "No opening is known that time alone would bring."
     if not decision.allowed:
         able = helpers(decision)
         yield f"Who can help now: {wording.listed(able)}." if able else "Nobody can help now."

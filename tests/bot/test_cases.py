@@ -385,3 +385,86 @@ def test_the_readme_names_every_word_that_is_no_fact_by_its_own_name() -> None:
     for word in ("approved", "rejected", "serving", "asked", "labels", "files", "branch", "people", "unknown"):
         assert word in KNOWN
         assert f"`{word}" in section
+
+
+RECORDS = {
+    "a freeze holds once somebody agrees": (
+        "omar",
+        "freeze start prod until:18:00 reason:it hurts exit:it does not",
+        "{approved: sven}",
+        "allowed: true",
+    ),
+    "not before": ("omar", "freeze start prod until:18:00 reason:it hurts exit:ok", "{approved: []}", "unmet: [second-person, approvals]"),
+    "everybody must hear why": ("omar", "freeze start prod until:18:00", '{approved: sven, wanted: {reason: ""}}', "unmet: [freeze-complete]"),
+    "and what ends it": ("omar", "freeze start prod until:18:00", "{approved: sven, wanted: {fields: {exit: null}}}", "unmet: [freeze-complete]"),
+    "an engineer freezes nothing": ("maya", "freeze start prod until:18:00", "{approved: sven}", "unmet: [may-ask]"),
+    "nobody agrees to its end": ("omar", "freeze end prod", "{approved: []}", "allowed: true"),
+    "an engineer ends none": ("maya", "freeze end F-7", "{approved: []}", "unmet: [may-ask]"),
+    "a hold is lifted": ("omar", "freeze end H-7", "{approved: []}", "allowed: true"),
+    "by those who may": ("ines", "freeze end H-7", "{approved: []}", "unmet: [may-ask]"),
+    "an exception is granted": (
+        "maya",
+        "exception request api prod waive:ci_checks kind:gate_bypass until:2d reason:flaky",
+        "{approved: omar}",
+        "allowed: true",
+    ),
+    "by others than whoever asks": (
+        "omar",
+        "exception request api prod waive:ci_checks kind:gate_bypass until:2d reason:flaky",
+        "{approved: omar}",
+        "unmet: [second-person, approvals]",
+    ),
+    "for so long as its kind says": (
+        "maya",
+        "exception request api prod waive:ci_checks kind:gate_bypass until:P8D",
+        "{approved: omar}",
+        "unmet: [exception-allowed]",
+    ),
+    "with all that must be said": (
+        "maya",
+        "exception request api prod waive:blockers until:2d",
+        "{approved: omar, wanted: {fields: {scope: null}}}",
+        "unmet: [exception-complete]",
+    ),
+    "it ends as soon as it may": ("maya", "exception request api prod waive:ci_checks kind:gate_bypass", "{approved: omar}", "allowed: true"),
+    "an exception is revoked": ("maya", "exception revoke X-1 reason:done", "{approved: []}", "allowed: true"),
+    "an emergency": (
+        "maya",
+        "promote api stage→prod type:emergency incident:INC-7",
+        "{approved: ines, freezes: F-7, way_back: null}",
+        "waived: [no-freeze, rollback_ready]",
+    ),
+    "its record": (
+        "maya",
+        "promote api stage→prod type:emergency",
+        "{approved: ines, emergency: {until: PT0S}, freezes: F-7}",
+        "unmet: [emergency-record, no-freeze]",
+    ),
+    "a rollback": ("ines", "rollback api prod", "{approved: [], freezes: F-7}", "allowed: true"),
+    "to nothing": ("ines", "rollback api prod", "{approved: [], rollback_to: {unknown: none is left}}", "unknown: [known-good-target]"),
+    "a dry run": ("maya", "promote api stage→prod type:feature --plan", "{}", "allowed: true"),
+    "what the slash command says": ("maya", "/release why api stage→prod", "{}", "allowed: true"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_every_word_that_asks_something_can_be_a_case(name: str) -> None:
+    who, words, changes, expect = RECORDS[name]
+    table = f"- {{case: {name}, as: {who}, when: '{words}', given: {changes}, expect: {{{expect}}}}}"
+    assert complaints(table) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("freeze start prod reason:x", "Say when it ends"),
+        ("exception request api prod until:2d", "Say which rules"),
+        ("exception request api prod waive:ci_checks until:2d", "Say which kind it is: `kind:…`; there are `temporary`, `gate_bypass`"),
+        ("exception request api prod waive:parity digest:abc", "That is no whole digest"),
+        ("exception settle O-1 note:done", "asks nothing of the policy"),
+    ],
+)  # fmt: skip
+def test_words_that_leave_out_too_much(words: str, says: str) -> None:
+    (complaint,) = complaints(f"- {{case: a, when: '{words}', expect: {{allowed: true}}}}")
+    assert complaint.startswith("line 6: a: ")
+    assert says in complaint

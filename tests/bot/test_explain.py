@@ -11,8 +11,9 @@ import pytest
 
 from bot.explain import Clocks, as_plain, told
 from policy.decide import decide
+from policy.document import Window
 from policy.facts import Deed, Freeze, Question
-from tests.policy.good import ACTIVE, HOUR, NOW, PROMOTION, but
+from tests.policy.good import ACTIVE, HOUR, NOW, PROMOTION, but, policy_with
 
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 FREEZE = Freeze("F-7", "prod", None, NOW - HOUR, NOW + 30 * HOUR, "black friday", "omar")
@@ -20,7 +21,7 @@ FREEZE = Freeze("F-7", "prod", None, NOW - HOUR, NOW + 30 * HOUR, "black friday"
 
 def explained(clocks: Clocks, supposing: str = "", **changes: Any) -> str:
     decision = decide(PROMOTION, but(**changes), ACTIVE, NOW)
-    return told("maya: promote checkout stage→prod", decision, ACTIVE, clocks, supposing)
+    return told("maya: promote checkout stage→prod", PROMOTION, decision, ACTIVE, clocks, supposing)
 
 
 def page(text: str) -> str:
@@ -88,14 +89,26 @@ def test_what_is_refused_who_can_help_and_when_it_opens_in_both_zones() -> None:
 def test_what_no_rule_speaks_of() -> None:
     asked = Question(Deed.EXCEPTION, "checkout", "prod", kind="none")
     decision = decide(asked, but(expires_at=None), ACTIVE, NOW, rules=())
-    text = told("maya: something", decision, ACTIVE, Clocks(BERLIN, BERLIN), "")
+    text = told("maya: something", asked, decision, ACTIVE, Clocks(BERLIN, BERLIN), "")
     assert text.splitlines()[3:] == [
         "Refused: no rule of the policy speaks of this.",
         "",
         "",
-        "No opening is known that time alone would bring.",
         "Nobody can help now.",
     ]
+
+
+def test_a_window_that_never_opens_is_said_to_have_no_known_opening() -> None:
+    assert "No opening is known" not in explained(Clocks(BERLIN, BERLIN), votes=())
+    closed = policy_with(gates={"window": "office_hours"}).policy.model_copy(update={"windows": {"office_hours": GONE}})
+    decision = decide(PROMOTION, but(), ACTIVE.model_copy(update={"policy": closed}), NOW)
+    text = told(
+        "maya: x", PROMOTION, decision, ACTIVE.model_copy(update={"policy": closed}), Clocks(BERLIN, BERLIN), ""
+    )
+    assert text.endswith("No opening is known that time would bring.")
+
+
+GONE = Window.model_validate({"allow": [{"interval": {"start": "2020-01-01T00:00", "end": "2020-01-02T00:00"}}]})
 
 
 @pytest.mark.parametrize(
