@@ -276,7 +276,7 @@ def test_it_counts_like_any_vote_does() -> None:
     assert not let_through(naming("F-7"), asked_by=replace(DANA, roles=DANA.roles | {"engineer"})).allowed
 
 
-@pytest.mark.requirement("S0-23", "S0-24")
+@pytest.mark.requirement("S0-24")
 @pytest.mark.parametrize("field", ["incident", "rollback-target"])
 def test_not_before_all_is_said_that_the_policy_wants_said_for_it(field: str) -> None:
     for said in ("", "  "):
