@@ -25,7 +25,7 @@ def attested(name: str, gate: AttestGate, case: Case) -> Finding:
     by_asker = REQUESTER in gate.by and name not in facts.confirmed
     by_approver = count is not None and name not in count.confirmed
     if not by_asker and not by_approver:
-        return met(name, "{} states: {}", _Whose(name, gate, case), gate.statement)
+        return met(name, "{} stated: {}", _Whose(name, gate, case), gate.statement)
     who = " and ".join(
         [*([facts.asked_by.name] if by_asker else []), *(["somebody who agrees"] if by_approver else [])]
     )
