@@ -887,7 +887,8 @@ def _operation(row: Row) -> Operation:
 
 def _open_key(operation: Operation) -> str:
     digest = "" if operation.plan is None else operation.plan.digest
-    return f"{operation.question.deed} {operation.place} {digest}"
+    question = operation.question
+    return f"{question.deed} {operation.place} {digest} {question.change}".rstrip()
 
 
 def _at(place: Place | None) -> tuple[str, dict[str, str]]:

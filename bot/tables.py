@@ -169,7 +169,7 @@ class OperationRow(SQLModel, table=True):
     trouble: str = Field(sa_type=sa.Text)
     """What the last failed attempt said."""
     open_key: str | None = Field(default=None, sa_type=sa.Text, unique=True)
-    """Deed, place and digest while it is open: there is one of each."""
+    """Deed, place, digest and type of change while it is open: there is one of each."""
 
 
 class PlaceLock(SQLModel, table=True):

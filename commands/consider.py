@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commands import explain, gather, owed, tell
+from commands import explain, gather, owed, tell, waived
 from commands.gather import Gathered
 from commands.judged import Judged, judge
 from commands.operation import Operation, Phase, Wish, road
@@ -194,7 +194,7 @@ async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World)
     now = world.clock.now()
     begun = operation.begun(now, road(plan)[0])
     verified = judged.gathered.serving_was_verified
-    rests_on, owes = _rests_on(judged), owed.by_operation(begun, judged, now)
+    rests_on, owes = _rests_on(begun, judged), owed.by_operation(begun, judged, now)
     began = entry_of(begun, "began", judged, EntryPhase.INTENT)
     return Writes(
         operation=begun,
@@ -207,8 +207,9 @@ async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World)
             Message(begun.channel, tell.root(begun), operation=begun.id, slot="root"),
             Message(begun.channel, tell.plan(begun, judged), operation=begun.id, slot="plan"),
             *owed.told(begun.channel, begun.id, owes),
+            *(_as_it_stands(record, judged, begun.channel) for record in rests_on),
         ),
-        exceptions=tuple(replace(record, used=(*record.used, begun.id)) for record in rests_on),
+        exceptions=rests_on,
         obligations=owes,
         takes=begun.place,
         good=((begun.place, verified),) if verified is not None else (),
@@ -216,16 +217,25 @@ async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World)
     )
 
 
-def _rests_on(judged: Judged) -> list[ExceptionRecord]:
-    """The exceptions without which it would not begin."""
+def _rests_on(operation: Operation, judged: Judged) -> tuple[ExceptionRecord, ...]:
+    """The exceptions without which it would not begin, used by it from now on."""
     named = {finding.by for finding in judged.decision.findings if finding.standing is Standing.WAIVED}
     known = judged.facts.exceptions
-    return [record for record in (() if isinstance(known, Unknown) else known) if record.id in named]
+    return tuple(
+        replace(record, used=(*record.used, operation.id))
+        for record in (() if isinstance(known, Unknown) else known)
+        if record.id in named
+    )
 
 
 def _used(operation: Operation, record: ExceptionRecord) -> Entry:
     target = {**target_of(operation), "exception": record.id}
     return Entry("exception", EntryPhase.RECORD, "used", BOT, operation.id, "", target)
+
+
+def _as_it_stands(record: ExceptionRecord, judged: Judged, channel: str) -> Message:
+    card = waived.card(record, judged.case.policy, judged.case.at)
+    return Message(channel, card, operation=record.id, slot="root")
 
 
 def end(operation: Operation, phase: Phase, note: str, now: datetime, judged: Judged | None = None) -> Writes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from commands import explain, fields, grant, tell
+from commands import explain, fields, grant, tell, waived
 from commands.asking import Asking
 from commands.errors import Misunderstood, Rejected
 from commands.explain import texts
@@ -57,7 +57,7 @@ async def request(intent: RequestException, asking: Asking) -> Writes:
         question=decided.question,
         facts=decided.facts,
     )
-    root = grant.card(record, decided, asking)
+    root = grant.card(record, decided, asking.active.policy, asking.world.clock.now())
     message = Message(asking.request.channel, root, operation=record.id, slot="root", request=asking.request.id)
     return Writes(entries=(asked,), exceptions=(record,), messages=(message,))
 
@@ -180,12 +180,11 @@ def is_rule(rule: str, policy: Policy) -> bool:
 async def revoke(intent: RevokeException, asking: Asking) -> Writes:
     """It waives nothing any more, everybody reads by whom, and open requests are looked at again."""
     record, now, person = await find(intent.which, asking), asking.world.clock.now(), asking.person
-    over = grant.over(record, now)
-    if over:
-        raise Rejected(over)
+    if waived.over(record, now):
+        raise Rejected(f"That is over: {waived.state(record, now)}.")
     allowed = await asking.may(Deed.EXCEPTION, record.service, record.environment)
     granted = person.human is not None and person.human in {each.human for each in record.granted_by}
-    target = grant.target_of(record)
+    target = waived.target_of(record)
     if not allowed.decision.allowed and not granted:
         reply = explain.refused(f"You may not revoke {record.id}.", allowed.decision)
         return asking.refused("exception", target, reply, allowed)
@@ -201,7 +200,7 @@ async def revoke(intent: RevokeException, asking: Asking) -> Writes:
         question=allowed.question,
         facts=allowed.facts,
     )
-    said = texts((tell.who(person),), f" revoked {grant.title(record)}: {intent.reason}")
+    said = texts((tell.who(person),), f" revoked {waived.title(record)}: {intent.reason}")
     return Writes(
         entries=(entry,),
         exceptions=(revoked,),

@@ -20,6 +20,7 @@ WHOLE = 16
 """So many findings are shown one by one; of more, those that are met or do not apply share a line."""
 WAYS_SHOWN = 3
 _FOLDED = {Standing.MET: "met", Standing.NOT_APPLICABLE: "do not apply"}
+_ALONE = {**_FOLDED, Standing.NOT_APPLICABLE: "does not apply"}
 
 
 def texts(*pieces: Text) -> Text:
@@ -45,18 +46,16 @@ def findings(decision: Decision, *, whole: bool = False) -> tuple[Line, ...]:
 
 
 def found(finding: Finding) -> Line:
-    """`✗ sast: it failed (L1139)`, `○ soak: … (waived by X-4)`."""
-    behind = [finding.source] if finding.source and finding.standing not in _FOLDED else []
-    behind += [f"waived by {finding.by}"] if finding.by else []
-    where = f" ({', '.join(behind)})" if behind else ""
+    """`✗ sast: it failed (L1139)`, `○ soak: … waived by X-4`."""
+    where = f" ({finding.source})" if finding.source and finding.standing not in _FOLDED else ""
     return Line(MARKS[finding.standing], texts((Bold(finding.rule),), f": {finding.reason}{where}"))
 
 
 def _folded(standing: Standing, alike: Sequence[Finding]) -> Iterator[Line]:
     """`✓ 18 rules met: …`."""
     if alike:
-        rules = f"{len(alike)} rule{'s' if len(alike) > 1 else ''}"
-        yield Line(MARKS[standing], f"{rules} {_FOLDED[standing]}: {', '.join(finding.rule for finding in alike)}")
+        says = f"{len(alike)} rules {_FOLDED[standing]}" if len(alike) > 1 else f"1 rule {_ALONE[standing]}"
+        yield Line(MARKS[standing], f"{says}: {', '.join(finding.rule for finding in alike)}")
 
 
 def _remedy(remedy: Remedy) -> Text:
@@ -101,15 +100,25 @@ def _clause(remedy: Remedy) -> str:
             return f"{remedy.says.removesuffix(' can agree')} agrees"
         case RemedyKind.WAIT:
             return f"you {remedy.says}"
+        case RemedyKind.EXCEPTION if remedy.says.endswith(" can grant it"):
+            what, _, who = remedy.says.removesuffix(" can grant it").rpartition(": ")
+            return f"{who} grants {what}"
     return remedy.says
 
 
 def verdict(decision: Decision) -> str:
     if decision.allowed:
-        return "every rule is met"
+        besides = [f"{word}: {', '.join(names)}" for word, names in _let_by(decision) if names]
+        return f"nothing blocks it; {'; '.join(besides)}" if besides else "every rule is met"
     missing = [finding.rule for finding in decision.blockers]
     apply = [finding for finding in decision.findings if finding.standing is not Standing.NOT_APPLICABLE]
     return f"{len(missing)} of {len(apply)} rules not met ({', '.join(missing)})"
+
+
+def _let_by(decision: Decision) -> Iterator[tuple[str, list[str]]]:
+    """What is not met and blocks nothing, by why."""
+    for word, standing in (("waived", Standing.WAIVED), ("warnings", Standing.WARNING)):
+        yield word, [finding.rule for finding in decision.findings if finding.standing is standing]
 
 
 def missing(blockers: Sequence[Finding]) -> str:

@@ -103,7 +103,7 @@ def ask_for(what: str, gaps: Sequence[Gap], words: Sequence[str], said: Mapping[
     """`what` and each gap with its reason; a dialog that asks for exactly these, and how to say it in words."""
     wrong = {gap.key for gap in gaps}
     begun = spoken(*words, **{key: value for key, value in said.items() if key not in wrong and value.strip()})
-    fill_in = Button("Fill in", begun, Tone.PRIMARY, asks=tuple(map(_ask, gaps)))
+    fill_in = Button("Fill in", begun, Tone.PRIMARY, asks=tuple(map(ask, gaps)))
     shown = " ".join((begun, *(f"{gap.key}:…" for gap in gaps)))
     return Reply(
         what,
@@ -117,6 +117,6 @@ def _one_of(gap: Gap) -> str:
     return f": one of {', '.join(gap.choices)}" if gap.choices else ""
 
 
-def _ask(gap: Gap) -> Ask:
+def ask(gap: Gap) -> Ask:
     name = gap.key.replace("-", " ").capitalize()
     return Ask(gap.key, name, f"{gap.why[:1].upper()}{gap.why[1:]}", long=gap.key not in SHORT, choices=gap.choices)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from commands import explain, fields, grant, tell
 from commands.asking import Asking
@@ -61,7 +61,8 @@ async def start(intent: StartFreeze, asking: Asking) -> Writes:
         return replace(writes, messages=(Message(request.channel, said, thread=request.thread, request=request.id),))
     # whoever declares it agrees to it, first of all; that counts for nothing, but says who it was
     first = Vote(person, Verdict.APPROVE, now, hash_of(freeze), freeze.reason)
-    card = grant.card(freeze, await grant.decide_on(freeze, (first,), asking), asking)
+    decided = await grant.decide_on(freeze, (first,), asking)
+    card = grant.card(freeze, decided, asking.active.policy, now)
     message = Message(request.channel, card, operation=freeze.id, slot="root", request=request.id)
     return replace(writes, record_votes=((freeze.id, first),), messages=(message,))
 
@@ -94,9 +95,14 @@ def _from(intent: StartFreeze, asking: Asking) -> tuple[Freeze | None, list[Gap]
         owner=asking.person.name,
         exit_criteria=said.get("exit", ""),
         approved=not must_agree,
-        lapses_at=max(now, starts_at) + provisional if must_agree and provisional is not None else None,
+        lapses_at=_lapses(max(now, starts_at), provisional) if must_agree else None,
         fields={key: said[key] for key in policy.freezes.fields if key not in {"reason", "exit"}},
     ), gaps
+
+
+def _lapses(from_then: datetime, provisional: timedelta | None) -> datetime | None:
+    """When it is over if nobody agrees; None: it does not hold before somebody does."""
+    return None if provisional is None else (from_then + provisional).replace(microsecond=0)
 
 
 def _time(key: str, text: str, now: datetime, policy: Policy, gaps: list[Gap]) -> datetime | None:

@@ -89,19 +89,29 @@ def title(freeze: Freeze) -> str:
     return f"the freeze {freeze.id} of {scope(freeze)}"
 
 
-def card(freeze: Freeze, state: Text, asked_by: Text, findings: tuple[Line, ...] = ()) -> Reply:
-    """What somebody is asked to agree to."""
+def state(freeze: Freeze, now: datetime) -> str:
+    """A sentence that makes sense alone, without the full stop."""
+    if freeze.over_at <= now:
+        return f"{title(freeze)} is over"
+    return f"{title(freeze)} is approved" if freeze.approved else f"{title(freeze)} waits for approval"
+
+
+def card(freeze: Freeze, now: datetime) -> Reply:
+    """What somebody is asked to agree to, letter by letter, with the hash that votes bind to."""
+    says = state(freeze, now)
+    waits = not freeze.approved and now < freeze.over_at
     return Reply(
-        state,
+        f"❄ {says[:1].upper()}{says[1:]}.",
         fields=(
-            ("Asked by", asked_by),
+            ("Asked by", freeze.owner),
             ("Where", scope(freeze)),
             ("From", (When(freeze.starts_at),)),
             ("Until", (When(freeze.ends_at),)),
             ("Reason", freeze.reason),
             *([("It can end when", freeze.exit_criteria)] if freeze.exit_criteria else []),
             *((tell.name(key), value) for key, value in freeze.fields.items()),
-            ("Hash", (Code(hash_of(freeze)[:12]),)),
+            *([("Hash", (Code(hash_of(freeze)[:12]),))] if now < freeze.over_at else []),
         ),
-        lines=(*([] if freeze.approved else [Line(Mark.NOTE, unapproved(freeze))]), *findings),
+        lines=(Line(Mark.NOTE, unapproved(freeze)),) if waits else (),
+        footer=f"{freeze.id} · promotions are blocked, rollbacks are not · freeze end {freeze.id}",
     )

@@ -121,10 +121,10 @@ def _instant(text: str, now: datetime, zone: tzinfo) -> datetime:
     short = _SHORT_SPAN.fullmatch(text.removeprefix("+"))
     if text and short and any(short.groups()):
         days, hours, minutes = (int(part or 0) for part in short.groups())
-        return now + timedelta(days=days, hours=hours, minutes=minutes)
+        return (now + timedelta(days=days, hours=hours, minutes=minutes)).replace(microsecond=0)
     if text.upper().startswith("P"):
         try:
-            return now + span(text.upper())
+            return (now + span(text.upper())).replace(microsecond=0)
         except ValueError as error:
             raise Misunderstood(f"`{text}` is no time span; write one like `PT2H` or `2h`.") from error
     day, _, clock = text.partition(" ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from commands import confirm, explain, frozen, owed, tell
+from commands import confirm, explain, frozen, owed, tell, waived
 from commands.asking import Asking
 from commands.errors import Rejected
 from commands.explain import texts
@@ -13,9 +13,10 @@ from commands.intent import Approve, Reject, Withdraw
 from commands.judged import Decided, decided
 from commands.ports import Entry, EntryPhase, Message, Writes
 from commands.record import hash_of
-from commands.reply import Button, Code, Confirm, Line, Mark, Reply, Text, When
+from commands.reply import Button, Confirm, Reply, Text
 from commands.vote import ask_why, cannot_vote, same_voter, standing
-from policy import duty, exceptions, wording
+from policy import duty, wording
+from policy.document import Policy
 from policy.facts import Deed, ExceptionRecord, Facts, Freeze, Obligation, Question, Verdict, Vote
 from policy.model import Unknown, short
 from policy.votes import agreement, counted
@@ -131,8 +132,10 @@ async def _find(id: str, asking: Asking) -> Record:
     else:
         declared = await asking.world.store.freezes(asking.world.clock.now())
         found = next((each for each in declared if each.id == id), None)
+        if found is None:
+            raise Rejected(f"The freeze `{id[:40]}` is over, or there never was one.")
     if found is None:
-        raise Rejected(f"I know no exception or freeze `{id[:40]}` that waits for anybody.")
+        raise Rejected(f"I know no exception `{id[:40]}`; `exception list` shows those there are.")
     return found
 
 
@@ -186,7 +189,7 @@ async def _in_force(record: Record, after: Decided, told: Text, writes: Writes, 
         question=after.question,
         facts=after.facts,
     )
-    messages = await said(record, told, asking)
+    messages = await said(record, texts(told, " It is in force from now on."), asking)
     return replace(
         writes,
         entries=(*writes.entries, entry, *(owed.entry(each) for each in owes)),
@@ -228,118 +231,50 @@ async def _ended(what: str, record: Record, after: Decided, told: Text, writes: 
 
 def target_of(record: Record) -> dict[str, str]:
     """What an entry about it is about."""
-    if isinstance(record, Freeze):
-        return frozen.target_of(record)
-    target = {"environment": record.environment, "exception": record.id, "plan": record.plan}
-    return {**target, **({"service": record.service} if record.service else {})}
+    return frozen.target_of(record) if isinstance(record, Freeze) else waived.target_of(record)
 
 
 def title(record: Record) -> str:
-    """`the exception X-4 for soak of checkout in prod`."""
-    if isinstance(record, Freeze):
-        return frozen.title(record)
-    return f"the exception {record.id} for {listed(sorted(record.waives))} {_where(record)}"
-
-
-def _where(record: ExceptionRecord) -> str:
-    return f"of {record.service} in {record.environment}" if record.service else f"in {record.environment}"
-
-
-def over(record: Record, now: datetime) -> str:
-    """Why nothing can be done about it any more, a sentence; empty: something can."""
-    if isinstance(record, ExceptionRecord):
-        gone = record.revoked_at is not None and record.revoked_at <= now
-        gone = gone or (record.ends_at is not None and record.ends_at <= now)
-    else:
-        gone = record.over_at <= now
-    return f"That is over: {state(record, now)}." if gone else ""
-
-
-def is_decided(record: Record, now: datetime) -> bool:
-    """Whether nobody's vote changes anything any more."""
-    if isinstance(record, ExceptionRecord):
-        return bool(over(record, now)) or record.granted_at is not None
-    return bool(over(record, now)) or record.approved
+    return frozen.title(record) if isinstance(record, Freeze) else waived.title(record)
 
 
 def state(record: Record, now: datetime) -> str:
     """A sentence that makes sense alone, without the full stop."""
-    name = title(record)
+    return frozen.state(record, now) if isinstance(record, Freeze) else waived.state(record, now)
+
+
+def is_decided(record: Record, now: datetime) -> bool:
+    """Whether nobody's vote changes anything any more."""
     if isinstance(record, Freeze):
-        if record.over_at <= now:
-            return f"{name} is over"
-        return f"{name} is in force" if record.approved else f"{name} waits for approval"
-    if record.revoked_at is not None and record.revoked_at <= now:
-        return f"{name} was revoked" if record.granted_at else f"{name} was not granted"
-    if record.ends_at is not None and record.ends_at <= now:
-        return f"{name} has expired"
-    if record.granted_at is None:
-        return f"{name} waits for approval"
-    if record.uses is not None and len(record.used) >= record.uses:
-        return f"{name} is used up"
-    return f"{name} is in force"
+        return record.over_at <= now or record.approved
+    return waived.over(record, now) or record.granted_at is not None
 
 
-def card(record: Record, judged: Decided | None, asking: Asking) -> Reply:
-    """What is asked for, letter by letter, with its hash, the rules for it, and who can grant it."""
-    now = asking.world.clock.now()
-    says = state(record, now)
-    title_says = f"{says[:1].upper()}{says[1:]}."
-    open_for_votes = not is_decided(record, now)
-    lines = explain.findings(judged.decision) if judged is not None and open_for_votes else ()
-    buttons = _buttons(record, judged, asking) if open_for_votes else ()
-    if isinstance(record, Freeze):
-        shown = frozen.card(record, title_says, record.owner, lines)
-        return replace(shown, buttons=buttons, footer=record.id)
-    until: Text = (When(record.ends_at),) if record.ends_at else "for good"
-    return Reply(
-        title_says,
-        fields=(
-            ("Title", exceptions.title(record, asking.active.policy)),
-            ("Asked by", (tell.who(record.asked_by),)),
-            ("Kind", record.kind),
-            ("Would waive" if record.granted_at is None else "Waives", ", ".join(sorted(record.waives))),
-            ("Where", f"{record.service} in {record.environment}" if record.service else record.environment),
-            *([("Candidate", (Code(record.digest),))] if record.digest else []),
-            ("From", (When(record.starts_at),)),
-            ("Until", until),
-            *([("Uses", f"{len(record.used)} of {record.uses}")] if record.uses else []),
-            *((tell.name(key), value) for key, value in record.fields.items()),
-            *([("Granted by", listed(each.name for each in record.granted_by))] if record.granted_by else []),
-            ("Hash", (Code(record.plan[:12]),)),
-        ),
-        lines=lines,
-        buttons=buttons,
-        footer=(f"{record.id} · asked ", When(record.asked_at)),
-    )
+def card(record: Record, decided: Decided | None, policy: Policy, now: datetime) -> Reply:
+    """What is asked for; while people can agree to it, the rules for it, who can, and the buttons."""
+    shown = frozen.card(record, now) if isinstance(record, Freeze) else waived.card(record, policy, now)
+    if decided is None or is_decided(record, now):
+        return shown
+    lines = (*shown.lines, *explain.findings(decided.decision))
+    return replace(shown, lines=lines, buttons=_buttons(record, decided, policy))
 
 
-def _buttons(record: Record, judged: Decided | None, asking: Asking) -> tuple[Button, ...]:
-    until = "" if record.ends_at is None else f" until {wording.instant(record.ends_at, asking.active.policy.zone())}"
+def _buttons(record: Record, decided: Decided, policy: Policy) -> tuple[Button, ...]:
+    until = "" if record.ends_at is None else f" until {wording.instant(record.ends_at, policy.zone())}"
     if isinstance(record, Freeze):
         ask, what = "Freeze it?", f"{frozen.scope(record)} is frozen{until}: {record.reason}"
     else:
-        ask, what = "Waive this?", f"{listed(sorted(record.waives))} {_where(record)} would be waived{until}."
-    votes = confirm.votes(record.id, hash_of(record), record.id, ask, what, judged)
+        ask, what = "Waive this?", f"{listed(sorted(record.waives))} {waived.where(record)} would be waived{until}."
+    votes = confirm.votes(record.id, hash_of(record), record.id, ask, what, decided)
     says = "Whoever asked for it asks no more; anybody else takes their vote back."
     back = Confirm("Withdraw it?", says, "Withdraw")
     return (*votes, Button("Withdraw", f"withdraw {record.id}", confirm=back, meant_for=f"Withdraw {record.id}"))
 
 
-async def said(record: Record, told: Text, asking: Asking, judged: Decided | None = None) -> tuple[Message, ...]:
+async def said(record: Record, told: Text, asking: Asking, decided: Decided | None = None) -> tuple[Message, ...]:
     """Its message as it stands now, and what happened in the thread below it."""
     channel, _ = await asking.world.store.permalink(record.id)
     channel = channel or asking.request.channel
-    root = Message(channel, card(record, judged, asking), operation=record.id, slot="root")
-    below = Message(channel, Reply(told), operation=record.id)
-    return (root, below)
-
-
-def line(record: ExceptionRecord, now: datetime) -> Line:
-    """One line of a list."""
-    mark = Mark.WAIVED if record.holds(now) else Mark.NOTE
-    until: Text = (" until ", When(record.ends_at)) if record.ends_at else " for good"
-    uses = f", used {len(record.used)} of {record.uses} times" if record.uses else ""
-    reason = f": {record.fields['reason']}" if record.fields.get("reason") else ""
-    says = state(record, now)
-    return Line(mark, texts(f"{says[:1].upper()}{says[1:]}", until, f"{uses}, asked by {record.asked_by.name}{reason}"))
+    shown = card(record, decided, asking.active.policy, asking.world.clock.now())
+    root = Message(channel, shown, operation=record.id, slot="root")
+    return (root, Message(channel, Reply(told), operation=record.id))

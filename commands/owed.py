@@ -14,7 +14,7 @@ from commands.intent import Settle
 from commands.judged import Judged
 from commands.operation import Operation
 from commands.ports import Entry, EntryPhase, Message, Writes
-from commands.record import BOT
+from commands.record import BOT, operation_under
 from commands.reply import Bold, Button, Line, Mark, Reply, Text, Tone, When
 from policy import duty
 from policy.facts import Obligation
@@ -92,14 +92,23 @@ async def settle(intent: Settle, asking: Asking) -> Writes:
     entry = Entry(
         "obligation", EntryPhase.RECORD, "settled", person, target=target_of(found), private={"note": intent.note}
     )
-    channel, _ = await world.store.permalink(found.about)
-    said = texts((tell.who(person),), f" settled {found.says} ({found.id}, from {found.about}): {intent.note}")
+    thread = await _thread(found, asking)
+    channel, _ = await world.store.permalink(thread)
+    said = Reply(texts((tell.who(person),), f" settled {found.id} ({found.says}; from {found.about}): {intent.note}"))
     return Writes(
         entries=(entry,),
         obligations=(settled,),
         messages=(
-            Message(channel or asking.request.channel, Reply(said), operation=found.about, slot=found.id),
-            *([] if channel == asking.request.channel else [asking.whisper(Reply(said))]),
+            Message(channel or asking.request.channel, said, operation=thread, slot=found.id),
+            asking.whisper(Reply(f"{found.id} is settled.")),
         ),
         wakes=await asking.touched(found.environment, found.service),
     )
+
+
+async def _thread(owed: Obligation, asking: Asking) -> str:
+    """In whose thread it was told: of the operation, for an emergency, else of what it follows from."""
+    if not owed.about.startswith("E-"):
+        return owed.about
+    operation = await asking.world.store.operation(operation_under(owed.about))
+    return owed.about if operation is None else operation.id

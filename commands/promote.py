@@ -80,7 +80,7 @@ def asked(intent: Promote, asking: Asking) -> Asked:
     """What these words ask for, from now on, and until it is too late."""
     policy, now = asking.active.policy, asking.world.clock.now()
     path = policy.path(intent.service, intent.source, intent.target)
-    expires_at = now + (path.request_lasts if path else DEFAULT_REQUEST_LASTS)
+    expires_at = (now + (path.request_lasts if path else DEFAULT_REQUEST_LASTS)).replace(microsecond=0)
     said = gather.said(intent.fields, intent.reason)
     record = None
     if intent.change == EMERGENCY and policy.emergency is not None:
@@ -99,7 +99,8 @@ def asked(intent: Promote, asking: Asking) -> Asked:
 
 
 def _emergency(rules: Emergency, said: dict[str, str], now: datetime, asking: Asking) -> EmergencyRecord:
-    return EmergencyRecord(emergency_id(asking.request.id), said, now + rules.lasts)
+    ends_at = (now + rules.lasts).replace(microsecond=0)
+    return EmergencyRecord(emergency_id(asking.request.id), said, ends_at)
 
 
 async def look(asks: Asked, asking: Asking) -> Judged:

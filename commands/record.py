@@ -36,6 +36,11 @@ def emergency_id(request: str) -> str:
     return f"E-{_short_hash(request, 6)}"
 
 
+def operation_under(emergency: str) -> str:
+    """How the id of the operation begins that was asked for together with this emergency."""
+    return f"op_{emergency.removeprefix('E-')}"
+
+
 def hold_id(operation: str) -> str:
     return f"H-{_short_hash(operation, 6)}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from commands import explain, grant, owed, promote, tell
+from commands import explain, owed, promote, tell, waived
 from commands.asking import Asking
 from commands.consider import gather_for
 from commands.explain import texts
@@ -99,10 +99,10 @@ async def exceptions(asking: Asking) -> Reply:
     store, now = asking.world.store, asking.world.clock.now()
     records, owes = await store.exceptions(now), owed.in_order(await store.obligations(), now)
     late = sum(1 for one in owes if duty.overdue(one, now))
-    counted = f"I know of {tell.count(len(records), 'exception')} and of {tell.count(len(owes), 'thing')} owed"
+    counted = f"I know of {tell.count(len(records), 'exception')} and {tell.count(len(owes), 'obligation')}"
     return Reply(
         f"{counted}{f', {late} of them overdue' if late else ''}." if records or owes else "Nothing is waived or owed.",
-        lines=(*owed.lines(owes, now), *(grant.line(record, now) for record in records)),
+        lines=(*owed.lines(owes, now), *(waived.line(record, now) for record in records)),
         buttons=tuple(owed.done(one) for one in owes),
     )
 

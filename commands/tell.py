@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from commands import confirm, explain
+from commands import confirm, explain, fields
 from commands.explain import texts
+from commands.grammar import ARROW, spoken
 from commands.judged import Judged
 from commands.operation import Operation, Phase, Step, Wish
 from commands.plan import Plan, PlannedStep
@@ -16,8 +17,12 @@ from policy.document import Model, Policy
 from policy.facts import EMERGENCY, Deed, Verdict, Vote
 from policy.finding import Standing
 from policy.model import Person, Unknown, short
+from policy.rules.approval import APPROVALS, SECOND_PERSON
+from policy.rules.window import WINDOW
 
 CHANGES_SHOWN = 8
+AGREEING = frozenset({SECOND_PERSON, APPROVALS})
+"""What a request that waits for approval lacks anyway."""
 
 
 def who(person: Person) -> Mention:
@@ -91,10 +96,10 @@ def root(operation: Operation, judged: Judged | None = None) -> Reply:
     lines = [] if not operation.note else [Line(Mark.NOTE, operation.note)]
     if judged is not None:
         lines += emergency(judged)
-        if operation.phase is Phase.BLOCKED:
-            blocking = explain.findings(judged.decision)
-            lines += [line for line in blocking if line.mark in {Mark.NO, Mark.UNKNOWN}]
-            lines += [line for line in explain.way_on(judged.decision) if line not in lines]
+        blocked = operation.phase is Phase.BLOCKED
+        lines += [explain.found(one) for one in judged.decision.blockers if blocked or one.rule not in AGREEING]
+        lines += explain.way_on(judged.decision) if blocked else ()
+        lines += confirm.lines(judged) if operation.phase is Phase.WAITING else ()
     if operation.moving or operation.over:
         lines += list(progress(operation))
     return Reply(
@@ -153,7 +158,7 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
             return (*confirm.votes(id, plan.hash, name, "Ship this?", ship, judged), cancel)
         case Phase.BLOCKED:
             again = Button("Check again", f"resume {id}", meant_for=f"Check {name} again")
-            return (*confirm.by_the_asker(operation, judged), again, cancel)
+            return (*confirm.by_the_asker(operation, judged), again, *_emergency(operation, judged), cancel)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.PAUSE:
             return (Button("Resume", f"resume {id}", Tone.PRIMARY, meant_for=f"Resume {name}"), abort)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.RUN:
@@ -162,6 +167,20 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
             return (Button("Lift the hold", f"freeze end {hold}", meant_for=f"Lift the hold of {name}", asks="reason"),)
         case _:
             return ()
+
+
+def _emergency(operation: Operation, judged: Judged | None) -> tuple[Button, ...]:
+    """The way on where the window is closed and nothing waits for the next: an emergency, with all that it needs."""
+    rules = None if judged is None else judged.case.policy.emergency
+    question = operation.question
+    if judged is None or rules is None or question.change == EMERGENCY or WINDOW not in rules.waives:
+        return ()
+    if WINDOW not in {finding.rule for finding in judged.decision.blockers}:
+        return ()
+    says = spoken("promote", question.service, f"{question.source}{ARROW}{question.target}", type=EMERGENCY)
+    gaps = fields.unsaid(rules.fields, {}, "an emergency needs it")
+    asks = tuple(map(fields.ask, gaps))
+    return (Button("Emergency", says, Tone.DANGER, asks=asks, meant_for=f"Emergency: {title(operation)}"),)
 
 
 def _steps(plan: Plan) -> str:

@@ -20,7 +20,7 @@ from policy.case import Case
 from policy.facts import Deed, Facts, Verdict, Vote
 from policy.model import AccountKind, Person, Unknown, short
 from policy.votes import agreement
-from policy.wording import role
+from policy.wording import listed, role
 
 
 async def approve(intent: Approve, asking: Asking) -> Writes:
@@ -133,8 +133,8 @@ async def cannot_vote(case: Case, person: Person, asking: Asking) -> str | None:
         wanted = list(dict.fromkeys(seats))
         holders = await asking.world.people.holders(wanted)
         others = [holder.name for holder in holders.values() if holder.human != case.facts.asked_by.human]
-        needed = " or ".join(map(role, wanted))
-        return f"Your vote would not count: it takes a {needed} ({', '.join(others) or 'nobody holds that role'})."
+        needed = listed((an(name) for name in wanted), "or")
+        return f"Your vote would not count: it takes {needed} ({', '.join(others) or 'nobody holds that role'})."
     return None
 
 
@@ -156,6 +156,11 @@ def _case(operation: Operation, asking: Asking) -> Case:
     """As far as it is known without a look at the world: who may agree does not turn on more."""
     facts = Facts(operation.asked_by, operation.asked_at)
     return Case(operation.question, facts, asking.active.policy, asking.world.clock.now())
+
+
+def an(name: str) -> str:
+    """`an on call`, `a tech lead`."""
+    return f"{'an' if name[:1] in 'aeiou' else 'a'} {role(name)}"
 
 
 def ask_why(intent: Approve) -> Reply:
