@@ -9,7 +9,7 @@ from policy.document import ActivePolicy
 from policy.explain import explain, opening
 from policy.facts import Facts, Question
 from policy.finding import Decision
-from policy.judge import judge
+from policy.judge import judge, read
 from policy.rulebook import Rule, Rulebook, rules_for
 
 
@@ -21,7 +21,7 @@ def decide(
     Nothing is left out and nothing raises; a deed without rules is not allowed.
     """
     book = rules_for(active.policy, question) if rules is None else Rulebook(rules)
-    judging = judge(book, question, facts, active.policy, at)
+    judging = read(book, question, facts, active.policy, at)
     findings = judging.findings()
     try:
         explained = explain(judging)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from policy.exceptions import doubted, waivers
 from policy.facts import Deed, ExceptionRecord, Facts, Question, Verdict
 from policy.finding import BLOCKING, Applied, Finding, Remedy, RemedyKind, Standing, written_at
 from policy.gates import Waivable
-from policy.judge import Judging, judge
+from policy.judge import Judging, Reading, again, read
 from policy.model import AccountKind, Human, Person, Unknown
 from policy.rulebook import Rule
 from policy.rules.approval import APPROVALS
@@ -43,14 +43,15 @@ class Explanation(NamedTuple):
     ways: tuple[tuple[Remedy, ...], ...]
 
 
-def explain(judging: Judging) -> Explanation:
+def explain(judging: Reading) -> Explanation:
     """All of that, for a case whose rules are judged."""
-    now, case = _State(judging), judging.case
+    now, case = _State(judging, judging), judging.case
     earliest = opening(judging)
     wait, later = None, None
     if earliest is not None:
         wait = Remedy(RemedyKind.WAIT, f"wait until {wording.instant(earliest, case.zone)}", at=earliest)
-        later = _State(judge(judging.rules, case.question, case.facts, case.policy, earliest))
+        then = read(judging.rules, case.question, judging.facts, case.policy, earliest)
+        later = _State(then, then)
     closes, why = _closes(judging) or (None, "")
     notes = (*_votes(judging), *_chances(judging), *([why] if why else []))
     if later is not None:
@@ -104,32 +105,44 @@ def _not_before(finding: Finding, case: Case) -> datetime | None:
 
 def _turned(judging: Judging, at: datetime) -> Judging:
     """The same at another instant, for rules that turn with time: whoever granted an exception agrees to nothing."""
-    case = judging.case
-    later = Case(case.question, case.facts, case.policy, at)
+    case, facts = judging.case, judging.facts
+    later = Case(case.question, facts, case.policy, at)
     *_, barred = doubted(later)
-    return Judging(judging.rules, Case(case.question, case.facts, case.policy, at, barred) if barred else later)
+    later = Case(case.question, facts, case.policy, at, barred) if barred else later
+    return Judging(judging.rules, later, facts)
 
 
 # What would help ------------------------------------------------------------------------------------------------------
 
 
-class _Option(NamedTuple):
-    """A remedy that was tried on its own."""
+class _Option:
+    """A remedy, tried on its own."""
 
-    remedy: Remedy
-    applied: Applied
-    helps: frozenset[int]
-    """Places of the rules that do not block any more."""
+    __slots__ = ("_tried", "applied", "places", "remedy")
+
+    def __init__(self, remedy: Remedy, applied: Applied, tried: Judging) -> None:
+        self.remedy = remedy
+        self.applied = applied
+        self.places: set[int] = set()
+        """Of the findings that propose it and that it helps."""
+        self._tried = tried
+
+    def helps(self, place: int) -> bool:
+        """Whether the rule in that place does not block any more."""
+        return self._tried.finding(place).standing not in BLOCKING
 
 
 class _State:
     """What blocks at one instant with certain facts, and what would help there."""
 
-    __slots__ = ("_options", "judging")
+    __slots__ = ("_before", "_helped", "_options", "judging")
 
-    def __init__(self, judging: Judging) -> None:
+    def __init__(self, judging: Judging, before: Reading) -> None:
         self.judging = judging
+        self._before = before
+        """The same with perhaps other facts, read rule by rule."""
         self._options: tuple[_Option, ...] | None = None
+        self._helped: Mapping[int, tuple[int, ...]] | None = None
 
     @property
     def options(self) -> tuple[_Option, ...]:
@@ -137,38 +150,50 @@ class _State:
         if self._options is None:
             found: list[_Option] = []
             for place, remedy in self._proposed():
-                if not any(option.remedy == remedy and place in option.helps for option in found):
-                    option = self._tried(remedy)
-                    if option is not None and place in option.helps:
+                known = next((option for option in found if option.remedy == remedy and option.helps(place)), None)
+                option = known or self._tried(remedy)
+                if option is not None and (known or option.helps(place)):
+                    option.places.add(place)
+                    if known is None:
                         found.append(option)
             self._options = tuple(found)
         return self._options
 
+    @property
+    def helped(self) -> Mapping[int, tuple[int, ...]]:
+        """Place of what blocks → the numbers of the options that help it; nothing at all where something is hopeless.
+
+        What rests on other findings is not hopeless, even if nothing helps it alone.
+        """
+        if self._helped is None:
+            helped = {}
+            judging, options = self.judging, self.options
+            for place in sorted(judging.blockers, key=lambda place: any(place in option.places for option in options)):
+                able = tuple([number for number, option in enumerate(options) if option.helps(place)])
+                if able:
+                    helped[place] = able
+                elif place not in judging.resting:
+                    helped = {}
+                    break
+            self._helped = helped
+        return self._helped
+
     def shown(self, place: int) -> tuple[Remedy, ...]:
         """Those that are proposed for this finding, and help it."""
-        proposed = self.judging.finding(place).remedies
-        return tuple(
-            option.remedy
-            for option in self.options
-            if place in option.helps and (option.remedy in proposed or option.remedy.kind is RemedyKind.EXCEPTION)
-        )
+        return tuple(option.remedy for option in self.options if place in option.places)
 
     def covers(self, size: int) -> Iterator[tuple[_Option, ...]]:
-        """Sets of so many that might do it: they help whatever blocks, but for what rests on other findings."""
-        judging, options = self.judging, self.options
-        helped = frozenset[int]().union(*(option.helps for option in options))
-        if helped.union(judging.resting).issuperset(judging.blockers):
-            seen = set()
-            for cover in _covers(options, helped, size):
-                if cover not in seen:
-                    seen.add(cover)
-                    yield tuple(option for place, option in enumerate(options) if place in cover)
+        """Sets of so many that might do it, for together they help whatever blocks."""
+        seen = set()
+        for cover in _covers(self.helped, len(self.options), frozenset(self.helped), size):
+            if cover not in seen:
+                seen.add(cover)
+                yield tuple(option for number, option in enumerate(self.options) if number in cover)
 
     def after(self, cover: tuple[_Option, ...]) -> _State | None:
         """What it would be like then; None: that cannot be tried."""
-        case = self.judging.case
-        facts = _applied([option.applied for option in cover], case.facts)
-        return None if facts is None else _State(judge(self.judging.rules, case.question, facts, case.policy, case.at))
+        facts = _applied([option.applied for option in cover], self.judging.facts)
+        return None if facts is None else _State(again(self._before, facts), self._before)
 
     def _proposed(self) -> Iterator[tuple[int, Remedy]]:
         for place in self.judging.blockers:
@@ -180,13 +205,10 @@ class _State:
                 yield place, remedy
 
     def _tried(self, remedy: Remedy) -> _Option | None:
-        case, rules, blockers = self.judging.case, self.judging.rules, self.judging.blockers
-        facts = None if remedy.applied is None else _applied([remedy.applied], case.facts)
+        facts = None if remedy.applied is None else _applied([remedy.applied], self.judging.facts)
         if facts is None or remedy.applied is None:
             return None
-        after = judge(rules, case.question, facts, case.policy, case.at)
-        helps = [place for place in blockers if after.finding(place).standing not in BLOCKING]
-        return _Option(remedy, remedy.applied, frozenset(helps))
+        return _Option(remedy, remedy.applied, again(self._before, facts))
 
 
 def _applied(remedies: Sequence[Applied], facts: Facts) -> Facts | None:
@@ -198,18 +220,20 @@ def _applied(remedies: Sequence[Applied], facts: Facts) -> Facts | None:
     return facts
 
 
-def _covers(options: Sequence[_Option], wanted: frozenset[int], size: int) -> Iterator[frozenset[int]]:
-    """Sets of so many places among the options that together help all that is wanted."""
-    if not wanted or size * max(len(option.helps) for option in options) < len(wanted):
+def _covers(
+    helped: Mapping[int, tuple[int, ...]], options: int, wanted: frozenset[int], size: int
+) -> Iterator[frozenset[int]]:
+    """Sets of so many numbers of options that together help all that is wanted."""
+    reach = [sum(number in helped[place] for place in wanted) for number in range(options)]
+    if not wanted or size * max(reach, default=0) < len(wanted):
         return
-    able = {place: [n for n, option in enumerate(options) if place in option.helps] for place in wanted}
-    hardest = min(wanted, key=lambda place: (len(able[place]), place))
-    for number in able[hardest]:
-        rest = wanted - options[number].helps
+    hardest = min(wanted, key=lambda place: (len(helped[place]), place))
+    for number in helped[hardest]:
+        rest = frozenset(place for place in wanted if number not in helped[place])
         if size == 1 and not rest:
             yield frozenset((number,))
         elif size > 1 and rest:
-            for others in _covers(options, rest, size - 1):
+            for others in _covers(helped, options, rest, size - 1):
                 yield others | {number}
 
 
@@ -246,19 +270,24 @@ def _ways(now: _State, wait: Remedy | None, later: _State | None) -> tuple[tuple
 def _exceptions(judging: Judging) -> Iterator[tuple[Remedy, tuple[int, ...]]]:
     """One for each kind that may waive something of what blocks and that somebody can grant, and what it waives."""
     case = judging.case
-    facts, policy = case.facts, case.policy
-    if case.question.deed is not Deed.PROMOTE or isinstance(facts.exceptions, Unknown):
-        return
-    for name, kind in policy.exceptions.items():
-        places = tuple(place for place in judging.blockers if _reaches(kind, judging.rules[place]))
-        asking = _asking(case, name) if places else None
+    for name, places in _reached(judging):
+        asking = case.once(_asking_for).get(name)
         if asking is not None:
             rules = tuple(judging.rules[place].requires for place in places)
-            asks = "" if asking.asked_by is facts.asked_by else f"{asking.asked_by.name} asks for it, "
+            asks = "" if asking.asked_by.human == case.facts.asked_by.human else f"{asking.asked_by.name} asks for it, "
             grants = f"{wording.listed(asking.able, 'or')} can grant it"
             says = f"an exception ({name}) for {wording.listed(rules)}: {asks}{grants}"
-            applied = _granted(case, name, kind, rules, asking.asked_by)
+            applied = _granted(case, name, rules, asking)
             yield Remedy(RemedyKind.EXCEPTION, says, asking.able, applied=applied), places
+
+
+def _reached(judging: Judging) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Each kind of exception that may waive something of what blocks, and where that stands."""
+    if judging.case.question.deed is Deed.PROMOTE and not isinstance(judging.facts.exceptions, Unknown):
+        for name, kind in judging.case.policy.exceptions.items():
+            places = tuple(place for place in judging.blockers if _reaches(kind, judging.rules[place]))
+            if places:
+                yield name, places
 
 
 def _reaches(kind: ExceptionKind, rule: Rule) -> bool:
@@ -267,51 +296,55 @@ def _reaches(kind: ExceptionKind, rule: Rule) -> bool:
 
 
 class _Asking(NamedTuple):
-    """Who could ask for an exception, and who could grant it."""
+    """Who could ask for an exception of some kind, and who could grant it."""
 
     asked_by: Person
     able: tuple[Human, ...]
+    granting: tuple[Human, ...]
+    """So many of them as it takes."""
 
 
-def _asking(case: Case, kind: str) -> _Asking | None:
-    """None: nobody who may ask finds somebody who may grant it."""
+def _asking_for(case: Case) -> Mapping[str, _Asking]:
+    """By kind; none where nobody who may ask finds enough others who may grant it."""
     people, asked_by, roles = case.facts.people, case.facts.asked_by, case.policy.may.exception
     if isinstance(people, Unknown):
-        return None
-    others = (people[human] for human in sorted(people) if human != asked_by.human)
-    for person in (asked_by, *others):
-        if person.human is not None and _may(person, roles):
-            count = counted(_granting(case, kind, person, frozenset()))
-            if isinstance(count, Count) and count.still() is not None:
-                return _Asking(person, count.helpers())
-    return None
+        return {}
+    others = [people[human] for human in sorted(people) if human != asked_by.human]
+    able = [person for person in (asked_by, *others) if person.human is not None and _may(person, roles)]
+    found = {}
+    for kind in case.policy.exceptions:
+        asking = next((asking for person in able if (asking := _granters(case, kind, person))), None)
+        if asking is not None:
+            found[kind] = asking
+    return found
 
 
 def _may(person: Person, roles: tuple[str, ...]) -> bool:
     return person.active and person.kind is AccountKind.HUMAN and not person.roles.isdisjoint(roles)
 
 
-def _granting(case: Case, kind: str, asked_by: Person, without: frozenset[Human | None]) -> Case:
-    """The case of that exception before anybody agreed; whoever asked for the promotion has no say in it."""
-    question = Question(Deed.EXCEPTION, case.question.service, case.question.target, kind=kind)
+def _granters(case: Case, kind: str, asked_by: Person, *without: Human) -> _Asking | None:
+    """Who could grant it to that person: neither they nor whoever asks for the promotion, nor those left out."""
     people = {} if isinstance(case.facts.people, Unknown) else case.facts.people
-    out = without | {case.facts.asked_by.human}
+    out = {*without, case.facts.asked_by.human}
     able = {human: person for human, person in people.items() if human not in out}
-    return Case(question, Facts(asked_by, case.at, people=able), case.policy, case.at)
+    question = Question(Deed.EXCEPTION, case.question.service, case.question.target, kind=kind)
+    count = counted(Case(question, Facts(asked_by, case.at, people=able), case.policy, case.at))
+    still = count.still() if isinstance(count, Count) else None
+    return _Asking(asked_by, count.helpers(), still) if isinstance(count, Count) and still else None
 
 
-def _granted(case: Case, name: str, kind: ExceptionKind, rules: tuple[str, ...], asked_by: Person) -> Applied:
+def _granted(case: Case, name: str, rules: tuple[str, ...], asking: _Asking) -> Applied:
     """Granted to begin at once, by people who do not also agree to the promotion where there are such."""
+    kind, at = case.policy.exceptions[name], case.at
 
     def applied(facts: Facts) -> Facts:
-        then = Case(case.question, facts, case.policy, case.at)
-        agreeing = frozenset(vote.voter.human for vote in facts.votes if vote.verdict is Verdict.APPROVE)
-        counts = (
-            counted(_granting(then, name, asked_by, without)) for without in (agreeing, frozenset[Human | None]())
-        )
-        granters = next((count.still() for count in counts if isinstance(count, Count) and count.still()), None)
-        if not granters or isinstance(facts.people, Unknown):
-            return facts
+        agreeing = {vote.voter.human for vote in facts.votes if vote.verdict is Verdict.APPROVE}
+        granting = asking.granting
+        if not agreeing.isdisjoint(granting):
+            others = _granters(case, name, asking.asked_by, *filter(None, agreeing))
+            granting = granting if others is None else others.granting
+        people = {} if isinstance(facts.people, Unknown) else facts.people
         record = ExceptionRecord(
             id="X-?",
             kind=name,
@@ -319,14 +352,14 @@ def _granted(case: Case, name: str, kind: ExceptionKind, rules: tuple[str, ...],
             environment=case.question.target,
             service=case.question.service,
             digest=None if isinstance(facts.candidate, Unknown) else facts.candidate.digest,
-            asked_by=asked_by,
-            asked_at=case.at,
-            starts_at=case.at,
-            ends_at=None if kind.longest is None else case.at + kind.longest,
+            asked_by=asking.asked_by,
+            asked_at=at,
+            starts_at=at,
+            ends_at=None if kind.longest is None else at + kind.longest,
             fields=dict.fromkeys(kind.fields, "said"),
             uses=kind.uses,
-            granted_by=tuple(facts.people[human] for human in granters),
-            granted_at=case.at,
+            granted_by=tuple(people[human] for human in granting if human in people),
+            granted_at=at,
         )
         known = () if isinstance(facts.exceptions, Unknown) else facts.exceptions
         return replace(facts, exceptions=(*known, record))
@@ -353,15 +386,14 @@ def _chances(judging: Judging) -> Iterator[str]:
     """Other roads, and those that nobody can take."""
     case = judging.case
     policy, change = case.policy, case.change
-    blocking = {judging.rules[place].requires: place for place in judging.blockers}
+    blocking = {judging.rules[place].requires for place in judging.blockers}
     if change is not None and change.emergency_outside_window and WINDOW in blocking and policy.emergency is not None:
         fields = wording.listed(policy.emergency.fields)
         yield f"outside the window it can be asked for as an emergency, with {fields}"
-    if case.question.deed is Deed.PROMOTE and not isinstance(case.facts.people, Unknown):
-        for name, kind in policy.exceptions.items():
-            reached = [rule for rule, place in blocking.items() if _reaches(kind, judging.rules[place])]
-            if reached and _asking(case, name) is None:
-                rules = wording.listed(reached)
+    if not isinstance(judging.facts.people, Unknown):
+        for name, places in _reached(judging):
+            if name not in case.once(_asking_for):
+                rules = wording.listed(judging.rules[place].requires for place in places)
                 yield f"an exception ({name}) would do for {rules}, but nobody is there to ask for it and to grant it"
 
 
@@ -390,7 +422,7 @@ def _closing(judging: Judging) -> Iterator[tuple[datetime, str]]:
         waiver = case.once(waivers).get(finding.rule) if finding.standing is Standing.WAIVED else None
         if waiver is not None and waiver.ends_at is not None:
             yield waiver.ends_at, f"{waiver.by} ends"
-    lapse = _lapse(case) if APPROVALS in met else None
+    lapse = _lapse(judging) if APPROVALS in met else None
     if lapse is not None:
         yield lapse, "the approvals lapse"
     if case.facts.expires_at is not None:
@@ -409,12 +441,13 @@ def _freezing(case: Case) -> Iterator[tuple[datetime, str]]:
             yield begins, f"the freeze {recurring.says.name} begins"
 
 
-def _lapse(case: Case) -> datetime | None:
+def _lapse(judging: Judging) -> datetime | None:
     """The first instant at which the votes do not suffice any more, if nobody does anything."""
+    case = judging.case
     count, terms = case.once(counted), agreement(case)
     if isinstance(count, Count) and not isinstance(terms, Unknown):
         for at in sorted({vote.at + terms.lasts for vote in count.agreed}):
-            then = counted(Case(case.question, case.facts, case.policy, at, case.barred))
+            then = counted(Case(case.question, judging.facts, case.policy, at, case.barred))
             if isinstance(then, Unknown) or not then.complete:
                 return at
     return None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from policy.case import Case
 from policy.document import Policy
@@ -11,6 +14,8 @@ from policy.exceptions import doubted, waivers
 from policy.facts import Facts, Question
 from policy.finding import BLOCKING, Finding, Remedy, RemedyKind, Standing, unknown, written_at
 from policy.gates import Mode, Waivable
+from policy.model import Human
+from policy.reading import Read, Reads, Reread, changed
 from policy.rulebook import Rule, Rulebook
 from policy.votes import Count, counted, if_confirmed
 from policy.wording import All, At, listed
@@ -19,11 +24,12 @@ from policy.wording import All, At, listed
 class Judging:
     """The rules of one case, each judged once."""
 
-    __slots__ = ("_asking", "_blockers", "_earlier", "_findings", "_found", "case", "resting", "rules")
+    __slots__ = ("_asking", "_blockers", "_earlier", "_findings", "_found", "case", "facts", "resting", "rules")
 
-    def __init__(self, rules: Rulebook, case: Case) -> None:
+    def __init__(self, rules: Rulebook, case: Case, facts: Facts) -> None:
         self.rules = rules
         self.case = case
+        self.facts = facts
         self.resting: set[int] = set()
         """Places of the rules that asked what others find."""
         self._found: list[Finding] = []
@@ -60,9 +66,12 @@ class Judging:
             rule, before = self.rules[place], self._asking
             self._earlier[place] = unknown(rule.requires, "it rests on itself")
             self._asking = place
-            self._earlier[place] = judged(rule, self.case)
+            self._earlier[place] = self._judged(place, rule)
             self._asking = before
         return self._earlier[place]
+
+    def _judged(self, _place: int, rule: Rule) -> Finding:
+        return judged(rule, self.case)
 
     def _named(self, name: str) -> Finding:
         self.resting.add(len(self._found) if self._asking is None else self._asking)
@@ -70,18 +79,100 @@ class Judging:
         return unknown(name, "nothing here judges {}", name) if place is None else self.finding(place)
 
 
+class Reading(Judging):
+    """It writes down what each rule reads, so that little has to be judged again on other facts."""
+
+    __slots__ = ("_reads", "read")
+
+    def __init__(self, rules: Rulebook, case: Case) -> None:
+        self.read = Read(case)
+        self._reads: dict[int, AbstractSet[str]] = {}
+        super().__init__(rules, self.read, case.facts)
+
+    def findings(self) -> tuple[Finding, ...]:
+        if self._findings is None:
+            found, earlier = self._found, self._earlier
+            for place, rule in enumerate(self.rules):
+                found.append(earlier[place] if earlier and place in earlier else self._judged(place, rule))
+            self._findings = tuple(found)
+        return self._findings
+
+    def finding(self, place: int) -> Finding:
+        found = super().finding(place)
+        self.read.reads |= self._reads.get(place, _NOTHING)
+        return found
+
+    def stands(self, place: int, changes: Reads) -> Finding | None:
+        """What the rule in that place finds, changes or no; None: it reads some of what they change."""
+        found = self.finding(place)
+        return found if self._reads[place].isdisjoint(changes) else None
+
+    def _judged(self, place: int, rule: Rule) -> Finding:
+        asking, self.read.reads = self.read.reads, set()
+        found = judged(rule, self.case)
+        self._reads[place], self.read.reads = self.read.reads, asking
+        return found
+
+
+_NOTHING = frozenset[str]()
+
+
+class Again(Judging):
+    """The same at the same instant on other facts: only what reads those that changed is judged."""
+
+    __slots__ = ("_before", "_changes")
+
+    def __init__(self, before: Reading, facts: Facts) -> None:
+        self._before = before
+        self._changes = changed(before.facts, facts)
+        super().__init__(before.rules, Reread(before.read, facts, self._changes), facts)
+
+    def findings(self) -> tuple[Finding, ...]:
+        if self._findings is None:
+            self._findings = tuple([self.finding(place) for place in range(len(self.rules))])
+        return self._findings
+
+    def _judged(self, place: int, rule: Rule) -> Finding:
+        return self._before.stands(place, self._changes) or judged(rule, self.case)
+
+
 def judge(rules: Rulebook, question: Question, facts: Facts, policy: Policy, at: datetime) -> Judging:
-    """All of them to be judged. Whose vote is left out for an exception's sake is tried until it is allowed."""
-    case = Case(question, facts, policy, at)
-    try:
-        whom = doubted(case)
-    except Exception:  # noqa: BLE001 (what is wrong with the exceptions, each rule that rests on one will say)
-        whom = (frozenset(),)
-    for barred in whom[:-1]:
-        judging = Judging(rules, Case(question, facts, policy, at, barred))
+    """All of them to be judged, once."""
+    return _first_allowed(Case(question, facts, policy, at), lambda case: Judging(rules, case, case.facts))
+
+
+def read(rules: Rulebook, question: Question, facts: Facts, policy: Policy, at: datetime) -> Reading:
+    """The same, with what each of them reads."""
+    return _first_allowed(Case(question, facts, policy, at), partial(Reading, rules))
+
+
+def again(before: Reading, facts: Facts) -> Judging:
+    """The same as before on other facts."""
+    case = Case(before.case.question, facts, before.case.policy, before.case.at)
+    if _whom(case) == (before.case.barred,):
+        return Again(before, facts)
+    return judge(before.rules, case.question, facts, case.policy, case.at)
+
+
+AnyJudging = TypeVar("AnyJudging", bound=Judging)
+
+
+def _first_allowed(case: Case, made: Callable[[Case], AnyJudging]) -> AnyJudging:
+    """Whose vote is left out for an exception's sake is tried until it is allowed."""
+    *choices, last = _whom(case)
+    for barred in choices:
+        judging = made(Case(case.question, case.facts, case.policy, case.at, barred))
         if not judging.blockers:
             return judging
-    return Judging(rules, Case(question, facts, policy, at, whom[-1]) if whom[-1] else case)
+    return made(Case(case.question, case.facts, case.policy, case.at, last) if last else case)
+
+
+def _whom(case: Case) -> tuple[frozenset[Human], ...]:
+    """Whose votes may have to be left out, to be tried one after the other."""
+    try:
+        return doubted(case)
+    except Exception:  # noqa: BLE001 (what is wrong with the exceptions, each rule that rests on one will say)
+        return (frozenset(),)
 
 
 def judged(rule: Rule, case: Case) -> Finding:
