@@ -19,8 +19,9 @@ from commands.errors import Rejected
 from policy import wording
 from policy.decide import decide
 from policy.document import ActivePolicy
-from policy.facts import Facts, Question
+from policy.facts import Deed, Facts, Question
 from policy.finding import Decision
+from policy.rulebook import MAY_ASK
 
 BUSY = 5.0  # seconds to wait for whoever writes
 
@@ -38,6 +39,11 @@ class Decided:
     allowed: bool
     standings: Mapping[str, str]
     """Rule → how it stood."""
+
+    @property
+    def only_whether_may(self) -> bool:
+        """Whether it was only asked if that person may: before something is filled in, and where something ends."""
+        return self.question.deed in {Deed.FREEZE, Deed.EXCEPTION} and self.facts.wanted is None
 
     @property
     def words(self) -> str:
@@ -75,7 +81,7 @@ class Difference:
 def again(books: tuple[Decided, ...], active: ActivePolicy) -> Iterator[Difference]:
     """Every decision that would be another under this policy."""
     for each in books:
-        now = decide(each.question, each.facts, active, each.at)
+        now = decide(each.question, each.facts, active, each.at, (MAY_ASK,) if each.only_whether_may else None)
         standings = {finding.rule: finding.standing.value for finding in now.findings}
         rules = tuple(
             (rule, each.standings.get(rule, "none"), standings.get(rule, "none"))

@@ -18,9 +18,22 @@ from commands.errors import Rejected
 from commands.ports import Writes
 from policy.decide import decide
 from policy.document import ActivePolicy
-from policy.facts import Check, CheckState, Facts, Question
+from policy.facts import Check, CheckState, Deed, Facts, Question
+from policy.rulebook import MAY_ASK
 from tests.bot.books import entry, opened
-from tests.policy.good import ACTIVE, ALL_GOOD, GOOD_ROLLBACK, HOUR, MAYA, NOW, PROMOTION, ROLLBACK, but, policy_with
+from tests.policy.good import (
+    ACTIVE,
+    ALL_GOOD,
+    GOOD_ROLLBACK,
+    HOUR,
+    MAYA,
+    NOW,
+    OMAR,
+    PROMOTION,
+    ROLLBACK,
+    but,
+    policy_with,
+)
 
 FAILED = but(checks={"build": Check("build", CheckState.FAILED), "unit-tests": Check("unit-tests", CheckState.PASSED)})
 DECIDED: tuple[tuple[Question, Facts, timedelta], ...] = (
@@ -118,6 +131,16 @@ async def test_facts_that_were_erased_or_altered_are_not_decided_on(tmp_path: Pa
     )
     assert not replayed.same
     assert as_plain(replayed)["lost"] == list(replayed.books.lost)
+
+
+def test_where_only_leave_was_asked_for_only_that_is_asked_again(tmp_path: Path) -> None:
+    """Who may freeze is asked before anybody says until when, and again when it ends."""
+    question, facts = Question(Deed.FREEZE, "", "prod"), Facts(OMAR, NOW)
+    decision = decide(question, facts, ACTIVE, NOW, (MAY_ASK,))
+    (tmp_path / "freeze.json").write_text(saved(question, facts, decision), encoding="utf-8")
+    (each,) = in_files(tmp_path).decided
+    assert each.words == "freeze prod"
+    assert list(again((each,), ACTIVE)) == []
 
 
 def test_a_database_that_is_not_there(tmp_path: Path) -> None:
