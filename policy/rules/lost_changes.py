@@ -21,10 +21,11 @@ def nothing_lost(name: str, gate: LostChangesGate, case: Case) -> Finding:
     if isinstance(lost, Unknown):
         return unknown(name, "{}", lost.why)
     would_lose = {what: lost[what] for what in gate.look_for if lost.get(what)}
+    unseen = [what for what in gate.look_for if what not in lost]
     if would_lose:
         says = "; ".join(CALLED[what].format(wording.listed(lost)) for what, lost in would_lose.items())
-        return unmet(name, "{}", says, remedies=() if HOTFIX in would_lose else _remedies(case))
-    unseen = [what for what in gate.look_for if what not in lost]
+        mendable = HOTFIX not in would_lose and not unseen
+        return unmet(name, "{}", says, remedies=_remedies(case) if mendable else ())
     if unseen:
         return unknown(name, "nobody looked for a lost {}", unseen[0].replace("_", " "))
     return met(name, "nothing is lost that shipped before")

@@ -88,6 +88,11 @@ HELD: list[tuple[str, Branches, str]] = [
         Branches(not_from_production=tuple(sha(f"a{n:x}") for n in range(12))),
         "it holds 12 commits (a000000, a100000, a200000, a300000, a400000 and 7 more) that production lacks and the fix does not need",
     ),
+    (
+        "cut_from_production",
+        Branches(not_from_production=tuple(sha(f"a{n:x}") for n in range(5))),
+        "it holds 5 commits (a000000, a100000, a200000, a300000, a400000) that production lacks and the fix does not need",
+    ),
     ("green", Branches(red=("unit-test",)), "unit-test fails on the head of stage"),
 ]
 

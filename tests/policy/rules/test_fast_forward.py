@@ -41,3 +41,10 @@ def test_no_commit_of_the_target_may_be_lost(lies: Any, standing: Standing, reas
     assert finding.standing is standing
     assert reason is None or finding.reason == reason
     assert not finding.remedies
+
+
+def test_where_no_branch_is_named_the_environment_stands_for_it() -> None:
+    assert (
+        judged(gate("fast_forward"), seeing(ahead=Ahead(1, 0))).reason
+        == "9f1c2ab is 1 commit ahead of prod and lacks none"
+    )

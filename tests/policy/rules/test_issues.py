@@ -47,3 +47,10 @@ def test_so_many_must_be_closed() -> None:
         ["close #1, #2 and #3"],
         ["close 2 of #1, #2 and #3"],
     ]
+
+
+def test_closing_what_is_in_the_way_leaves_the_others() -> None:
+    facts = seeing(issues=(issue(1, "blocking"), issue(2, "ui")))
+    (remedy,) = judged(gate("issues", labels=["blocking"]), facts).remedies
+    assert remedy.applied is not None
+    assert remedy.applied(facts).evidence.issues == (issue(2, "ui"),)

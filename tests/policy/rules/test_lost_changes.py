@@ -33,6 +33,7 @@ NONE: dict[str, tuple[str, ...]] = {"hotfix": (), "reverted_promotion": ()}
         ({"hotfix": ("v1.4.3",), "reverted_promotion": ("b",)}, UNMET, None, []),
         ({"hotfix": ()}, UNKNOWN, "nobody looked for a lost reverted promotion", []),
         ({"hotfix": ("v1.4.3",)}, UNMET, None, []),
+        ({"reverted_promotion": ("b",)}, UNMET, None, []),
         (GONE, UNKNOWN, "it does not answer", []),
     ],
 )

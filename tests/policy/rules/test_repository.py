@@ -24,6 +24,8 @@ FRAGMENT = {"touched": ["changelog.d/*"]}
         (FILES, {"repository": Repository(missing=("RELEASE.md",))}, UNMET, "RELEASE.md is missing"),
         (FILES, {"repository": Repository(unowned=("services/api/**",))}, UNMET, "nobody owns services/api/**"),
         (FILES, {"repository": Repository(missing=("docs/audit",), unowned=("docs/**",))}, MET, None),
+        ({"files": ["a"]}, {"repository": Repository(missing=("a",))}, UNMET, "a is missing"),
+        ({"owned": ["a/**"]}, {"repository": Repository(unowned=("a/**",))}, UNMET, "nobody owns a/**"),
         (FILES, {"repository": GONE}, UNKNOWN, "it does not answer"),
         (NO_COGNITION, {"changes": Changes(files=("api/app.py",))}, MET, None),
         (

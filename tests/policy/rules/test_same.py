@@ -63,3 +63,11 @@ def test_what_the_candidate_is_must_be_known() -> None:
 @pytest.mark.requirement("S4-081")
 def test_no_exception_lets_something_else_through() -> None:
     assert gate("same", by="digest", environment="stage").waivable == "never"
+
+
+def test_what_would_help_changes_only_what_must_be_the_same() -> None:
+    facts = seeing(built={"stage": Built(OLD, COMMIT), "prod": Built(OLD)})
+    (remedy,) = judged(gate("same", by="digest", environment="stage"), facts).remedies
+    assert remedy.says == "stage serves aaaaaaaaaaaa"
+    assert remedy.applied is not None
+    assert remedy.applied(facts).evidence.built == {"stage": Built(NEW, COMMIT), "prod": Built(OLD)}

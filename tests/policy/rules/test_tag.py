@@ -128,3 +128,8 @@ def test_what_helps_is_a_new_tag_because_tags_are_never_moved(tag: Tag | None, s
 
 def test_where_no_name_is_known_that_would_fit_nothing_is_suggested() -> None:
     assert not judged(gate("tag", pattern="^release-[a-f]+$"), seeing(tag=None)).remedies
+
+
+def test_nothing_is_suggested_that_the_policy_does_not_ask_for() -> None:
+    (remedy,) = judged(gate("tag", pattern="^v.*$", annotated=False), seeing(tag=None)).remedies
+    assert remedy.says == "a new tag like ^v.*$ is on 9f1c2ab"
