@@ -157,7 +157,7 @@ def _upwards(policy: Policy, environments: Mapping[str, object]) -> list[str]:
 def _checks(policy: Policy) -> list[str]:
     """Every check that some gate looks at."""
     named = [name for path in policy.paths for name in path.gates.checks]
-    named += [name for gate in policy.gates.values() if gate.kind == "checks" for name in gate.names]
+    named += [name for gate in policy.gates.values() if gate.kind == "checks" for name in (*gate.names, *gate.excused)]
     return list(dict.fromkeys(named))
 
 

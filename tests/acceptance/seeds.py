@@ -46,6 +46,15 @@ class Seed(Play):
         """The newest message that can be approved."""
         return self.told(who, "Approve") | {"channel": "releases", "thread": None}
 
+    def whispered(self, who: str, words: str) -> str:
+        """All that this person reads, once these words are among what only they do."""
+
+        def heard() -> str:
+            seen = self.box.messages("releases", who=who)
+            return _if(all_of([one for one in seen if one.get("ephemeral_to") == who]), words)
+
+        return self.box.until(f"{who} hears {words!r}", heard, within=20)
+
     def until_it_says(self, words: str) -> str:
         """All that is said in public, once these words are among it."""
         return self.box.until(words, lambda: _if(all_of(self.box.messages("releases")), words), within=30)
@@ -195,7 +204,7 @@ def seed003(play: Seed) -> None:
     )
     with play.checks.point("A hotfix"):
         ordinary, hotfix = play.why("api", road), play.why("api", road, 'type:hotfix reason:"the cart is empty"')
-        play.see("ordinarily a lead agrees", "lea or raj" in ordinary, ordinary)
+        play.see("ordinarily a lead agrees", "lea, omar or raj" in ordinary, ordinary)
         play.see("a day in staging is behind it", _mark(ordinary, "stable") == "✓", ordinary)
         play.see("a hotfix needs no day in staging", _mark(hotfix, "stable") == "–", hotfix)
         play.see("and who is on call agrees", "dan" in _after(hotfix, "approvals"), hotfix)
@@ -243,11 +252,86 @@ def _if(text: str, pattern: str) -> str:
     return text if re.search(pattern, text, re.IGNORECASE) else ""
 
 
+def seed004(play: Seed) -> None:
+    """All of release governance: freezes by two, emergencies on record, exceptions that are granted, owed for and end."""
+    road = "staging→prod"
+    play.opening(
+        "api",
+        {
+            "dev→staging": ("verified_in_dev", "as_in_dev", "image", "evidence", "ci_checks", "security_checks"),
+            road: (
+                *("verified_in_staging", "as_in_staging", "tag", "signatures", "attestation", "branches", "reviews"),
+                *("ci_checks", "criticals", "qa_signoff", "blockers", "database", "flags", "record", "go_no_go"),
+            ),
+        },
+    )
+    with play.checks.point("A freeze by two"):
+        more = "scope:all exit:books_closed re-enable-plan:omar_ends_it"
+        play.hears("omar", "releases", f"/release freeze start prod until:6h reason:stocktaking {more}")
+        freeze = play.request("omar")
+        play.see("until somebody agrees it holds", "stocktaking" in _line(play.why("api", road), "no-freeze"))
+        play.fills_in("omar", freeze, "Approve", reason="I want it")
+        play.whispered("omar", "You asked for it")
+        play.fills_in("raj", freeze, "Approve", reason="agreed in the meeting")
+        play.until_it_says("is in force")
+        play.box.advance_clock("PT2H")
+        play.see("agreed to, it goes on", _mark(play.why("api", road), "no-freeze") == "✗")
+        play.hears("omar", "releases", "/release freeze end prod reason:counted")
+        play.hears("omar", "releases", f"/release freeze start prod until:6h reason:doubts {more}")
+        play.see("another holds, for now", "doubts" in _line(play.why("api", road), "no-freeze"))
+        play.box.advance_clock("PT61M")
+        play.see("and is over when nobody agrees within an hour", _mark(play.why("api", road), "no-freeze") == "✓")
+    with play.checks.point("An exception"):
+        play.hears("maya", "releases", "/release exception request api prod waive:blockers,record until:4h")
+        more = play.whispered("maya", "record.*never waived")
+        play.see("what must be on record is never waived", "blockers" not in _line(more, "record"), more)
+        play.hears("maya", "releases", "/release exception request api prod waive:blockers until:4h")
+        asked = dict.fromkeys(("owner", "scope", "impact", "likelihood", "consequences"), "it is written down")
+        asked |= dict.fromkeys(("policy_reference", "controls", "containment", "remediation", "evidence"), "so much")
+        sent = play.fills_in("maya", play.told("maya", "Fill in"), "Fill in", **asked)
+        play.see("ten things are asked for in one dialog", sent["ok"], sent)
+        play.until_it_says("exception X-[0-9a-f]+ .* waits for approval")
+        exception = play.request("raj")
+        play.see("nothing is let through yet", _mark(play.why("api", road), "blockers") == "?")
+        play.fills_in("maya", exception, "Approve", reason="please")
+        play.whispered("maya", "You asked for it")
+        play.fills_in("raj", exception, "Approve", reason="the blocker is a typo")
+        play.until_it_says("the blocker is a typo")
+        through = play.why("api", road)
+        play.see("granted, it lets that rule through", _mark(through, "blockers") == "○", through)
+        play.see("and no other", _mark(through, "reviews") == "?", through)
+        name = re.search(r"X-[0-9a-f]+", _line(through, "blockers"))
+        play.see("what lets it through is named", name, through)
+        owed = play.hears("raj", "releases", "/release exception list")
+        play.see("and something is owed for it", "what was waived holds again" in owed, owed)
+        play.hears("omar", "releases", f"/release exception revoke {name[0] if name else ''} reason:fixed")
+        play.see("revoked, it lets nothing through", _mark(play.why("api", road), "blockers") == "?")
+    with play.checks.point("An emergency"):
+        play.box.set_clock(SATURDAY)
+        closed = play.why("api", road, "type:feature")
+        play.see("on a Saturday it is closed", _mark(closed, "window") == "✗", closed)
+        play.see(
+            "and needs an emergency, with all that it asks for", "as an emergency, with incident" in closed, closed
+        )
+        no = play.why("api", road, "type:emergency incident:INC-1 reason:down")
+        play.see("an engineer cannot ask for one", _mark(no, "may-ask") == "✗", no)
+        play.hears("dan", "releases", f"/release promote api {road} type:emergency incident:INC-1 reason:down")
+        said = {"ticket": "OPS-1", "summary": "orders", "known_issues": "none", "release_notes": "none", "risk": "low"}
+        said |= {"scope": "api", "rollback_plan": "back", "follow_up_actions": "look", "impact_of_waiting": "no orders"}
+        sent = play.fills_in("dan", play.told("dan", "Fill in"), "Fill in", **said, classification="availability")
+        play.see("who is on call says all that it needs", sent["ok"], sent)
+        text = play.until_it_says("EMERGENCY.*blocked for now")
+        play.see("the window is let through, by name", re.search(r"○ \*window\*.*E-[0-9a-f]+", text), text)
+        play.see("until it ends by itself", re.search(r"E-[0-9a-f]+ lets nothing through after", text), text)
+        play.see("what nobody can look up is not", re.search(r"\? \*signatures\*", text), text)
+
+
 STORIES: dict[str, Callable[[Seed], None]] = {
     "seed000": seed000,
     "seed001": seed001,
     "seed002": seed002,
     "seed003": seed003,
+    "seed004": seed004,
 }
 
 
