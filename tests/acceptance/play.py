@@ -41,15 +41,16 @@ class Play:
             heard = all_of([one for one in seen if one.get("ephemeral_to") == who and one["ts"] not in before])
             raise NotInTime(f"{error}; {who} heard instead: {heard or 'nothing'}") from error
 
-    def hears(self, who: str, channel: str, words: str) -> str:
-        """Somebody types a command; what the bot answers, to them alone or to all."""
+    def hears(self, who: str, channel: str, words: str, about: str = "") -> str:
+        """Somebody types a command; what the bot answers, to them alone or to all: with `about` in it."""
         known = {one["ts"] for one in self.box.messages(channel, who=who)}
         said = self.box.say(who, channel, words)
         self.see(f"`{words}` is acknowledged in time", said["ok"] and said["ack_ms"] < 3000, said)
 
         def answer() -> str:
             seen = self.box.messages(channel, who=who)
-            return all_of([one for one in seen if one["from"] == "bot" and one["ts"] not in known])
+            said = all_of([one for one in seen if one["from"] == "bot" and one["ts"] not in known])
+            return said if about in said else ""
 
         return self.box.until(f"an answer to {words}", answer, within=20)
 

@@ -40,7 +40,7 @@ class Seed(Play):
 
     def why(self, service: str, road: str, more: str = "", who: str = "maya") -> str:
         """What the rules say of that promotion, were it asked for now."""
-        return self.hears(who, "releases", f"/release why {service} {road} {more}".strip())
+        return self.hears(who, "releases", f"/release why {service} {road} {more}".strip(), about=f"{service} {road}: ")
 
     def request(self, who: str) -> Json:
         """The newest message that can be approved."""
@@ -118,7 +118,7 @@ def seed000(play: Seed) -> None:
         play.see("granted, it lets that rule through, and says so", _mark(through, "no-freeze") == "○", through)
         play.see("by its name", re.search(r"X-[0-9a-f]+", _line(through, "no-freeze")), through)
         play.see("other services it does not help", _mark(play.why("api", road), "no-freeze") == "✗")
-        owed = play.hears("omar", "releases", "/release exception list")
+        owed = play.hears("omar", "releases", "/release exception list", about="I know of")
         play.see("and something is owed for it", re.search(r"O-[0-9a-f]+", owed), owed)
     with play.checks.point("It ends"):
         play.box.advance_clock("PT4H")
@@ -186,7 +186,7 @@ def seed002(play: Seed) -> None:
         play.hears("omar", "releases", "/release freeze start prod until:6h reason:stocktaking")
         frozen = play.why("web", "stage→prod")
         play.see("it is in the way", _mark(frozen, "no-freeze") == "✗" and "stocktaking" in frozen, frozen)
-        listed = play.hears("maya", "releases", "/release freeze list")
+        listed = play.hears("maya", "releases", "/release freeze list", about="I know of")
         play.see("and in the list", "stocktaking" in listed, listed)
         play.hears("omar", "releases", "/release freeze end prod reason:counted")
         play.see("until it ends", _mark(play.why("web", "stage→prod"), "no-freeze") == "✓")
@@ -302,7 +302,7 @@ def seed004(play: Seed) -> None:
         play.see("and no other", _mark(through, "reviews") == "?", through)
         name = re.search(r"X-[0-9a-f]+", _line(through, "blockers"))
         play.see("what lets it through is named", name, through)
-        owed = play.hears("raj", "releases", "/release exception list")
+        owed = play.hears("raj", "releases", "/release exception list", about="I know of")
         play.see("and something is owed for it", "what was waived holds again" in owed, owed)
         play.hears("omar", "releases", f"/release exception revoke {name[0] if name else ''} reason:fixed")
         play.see("revoked, it lets nothing through", _mark(play.why("api", road), "blockers") == "?")

@@ -76,6 +76,18 @@ async def test_the_same_vote_on_a_record_twice_at_once_is_one_vote(tmp_path: Pat
         assert len(await store.record_votes("X-1")) == 1
 
 
+async def test_who_counted_votes_that_changed_meanwhile_counts_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.commit(Writes(record_votes=(("X-1", vote()),)))
+        seen = await store.record_votes("X-1")
+        await store.commit(Writes(record_votes=(("X-1", vote(MAYA)),), votes_seen=(("X-1", seen),)))
+        with pytest.raises(Taken, match="X-1"):
+            await store.commit(Writes(exceptions=(exception(),), votes_seen=(("X-1", seen),)))
+        assert await store.exception("X-1") is None
+        await store.commit(Writes(exceptions=(exception(),), votes_seen=(("X-1", await store.record_votes("X-1")),)))
+        assert await store.exception("X-1") == exception()
+
+
 # Freezes ------------------------------------------------------------------------------------------------------------
 
 
