@@ -316,14 +316,17 @@ class Count(NamedTuple):
         silent = [human for human in sorted(willing) if human not in table.able]
         return tuple(one for one in silent if self._worth({**now, one: _among(willing[one], wanted)}) > much)
 
-    def still(self, gate: str = "", reckoning: Collection[Vote] = ()) -> tuple[Human, ...] | None:
+    @property
+    def relented(self) -> Count:
+        """The same, had nobody rejected it."""
+        return self._replace(rejected=(), table=self.table._replace(rejecting=frozenset())) if self.rejected else self
+
+    def still(self, gate: str = "") -> tuple[Human, ...] | None:
         """Who, if they agreed too, would fill all that this sign-off asks for, or the agreement itself (empty).
 
-        Those who cast the votes of `reckoning` may change their minds. None: whoever agreed, it would not be filled.
+        None: whoever agreed, it would not be filled.
         """
         table, wanted = self.table, self._wanted(gate)
-        if reckoning:
-            table = table._replace(rejecting=table.rejecting.difference(vote.voter.human for vote in reckoning))
         able = {human: _among(places, wanted) for human, places in table.willing().items()}
         seated = _matching(table.order(able, alone=bool(gate)), able, table.terms)
         if len(seated) < len(wanted) or (not gate and table.lacking(seated.values())):

@@ -45,26 +45,27 @@ def approved(case: Case) -> Finding:
 
 def agreeing(case: Case, count: Count, gate: str = "") -> tuple[Remedy, ...]:
     """Who would have to say what for this sign-off, or for the agreement itself, to stand; nothing where nobody can."""
-    against = () if gate else count.rejected
-    still = count.still(gate, reckoning=against)
+    against, free = ((), count) if gate else (count.rejected, count.relented)
+    still = free.still(gate)
     if still is None:
         return ()
-    steps, who = [], tuple(vote.voter.human for vote in against if vote.voter.human)
+    steps, who = [], [vote.voter.human for vote in against if vote.voter.human]
     if against:
         back = "withdraws the rejection" if len(against) == 1 else "withdraw their rejections"
         steps.append(f"{votes.names(against)} {back}")
     if still:
-        able = count.helpers(gate) or still
+        able = free.helpers(gate) or still
         enough = len(able) == len(still)
         more = "" if enough or len(still) == 1 else f", {len(still)} of them are needed"
         steps.append(f"{wording.listed(able, 'and' if enough else 'or')} can agree{more}")
-        who = (*who, *able)
-    return (Remedy(RemedyKind.APPROVE, wording.listed(steps), who, applied=if_agreed(case, gate)),)
+        who += able
+    says = wording.listed(steps)
+    return (Remedy(RemedyKind.APPROVE, says, tuple(dict.fromkeys(who)), applied=if_agreed(case, gate)),)
 
 
 def _agreeing(case: Case) -> tuple[Remedy, ...]:
     count = case.once(counted)
-    return () if isinstance(count, Unknown) else agreeing(case, count)
+    return agreeing(case, count) if isinstance(count, Count) and case.facts.plan else ()
 
 
 def _what(case: Case) -> str:
@@ -105,7 +106,7 @@ class _Short(NamedTuple):
         if still_open:
             parts.append(f"{votes.missing(still_open)} must {'still ' if parts else ''}agree to {plan}")
         parts += [f"it needs {lacks}" for lacks in self.agreed.lacking]
-        if (still_open or self.agreed.lacking) and self.agreed.still(reckoning=self.agreed.rejected) is None:
+        if (still_open or self.agreed.lacking) and self.agreed.relented.still() is None:
             helpers = self.agreed.helpers("")
             who = "nobody else may" if not helpers else f"only {wording.listed(helpers)} could help"
             parts.append(f"and that cannot come: {who}")
