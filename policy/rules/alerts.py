@@ -36,8 +36,9 @@ def alerts(name: str, gate: AlertsGate, case: Case) -> Finding:
         remedies = _listed_again(gate, case, found, "alerts are listed again, and no more are open than may be")
         return unmet(name, "the list of alerts {}", says_stale(evidence.alerts_at, gate, case), remedies=remedies)
     if some and (surplus := _surplus(gate, found)):
-        names = _some_of(tuple(each for one in surplus for each in one.names))
-        return unmet(name, "{}", wording.All(surplus), remedies=_listed_again(gate, case, found, f"{names} closed"))
+        names = tuple(each for one in surplus for each in one.names)
+        says = f"{_some_of(names)} {'is' if len(names) == 1 else 'are'} closed"
+        return unmet(name, "{}", wording.All(surplus), remedies=_listed_again(gate, case, found, says))
     return met(name, "{}", _Few(gate, found))
 
 

@@ -25,12 +25,13 @@ def settings(name: str, gate: SettingsGate, case: Case) -> Finding:
         for service, problems in found.get(environment, {}).items()
         for problem in problems
     )
-    silent = tuple(f"{each} was not looked at" for each in gate.environments if each not in found)
+    silent = tuple(environment for environment in gate.environments if environment not in found)
+    if not wrong and not silent:
+        return met(name, "nothing is wrong in {}", wording.All(gate.environments))
+    keys = dict.fromkeys(problem.partition(": ")[0] for problem in wrong)
+    mends = [f"{wording.listed(keys)} put right"] if wrong else []
+    mends += [f"{wording.listed(silent)} looked at, with nothing wrong"] if silent else []
     right = done.seen(settings={**found, **{environment: {} for environment in gate.environments}})
-    if wrong:
-        remedy = Remedy(RemedyKind.EVIDENCE, "they are put right", applied=right)
-        return unmet(name, "{}", wording.All((*wrong, *silent)), remedies=(remedy,))
-    if silent:
-        remedy = Remedy(RemedyKind.EVIDENCE, "it is looked at, and nothing is wrong", applied=right)
-        return unknown(name, "{}", wording.All(silent), remedies=(remedy,))
-    return met(name, "nothing is wrong in {}", wording.All(gate.environments))
+    remedy = Remedy(RemedyKind.EVIDENCE, wording.listed(mends), applied=right)
+    says = wording.All((*wrong, *(f"{environment} was not looked at" for environment in silent)))
+    return unmet(name, "{}", says, remedies=(remedy,)) if wrong else unknown(name, "{}", says, remedies=(remedy,))

@@ -43,6 +43,13 @@ def test_no_critical_and_no_high_finding_is_open(facts: Facts, standing: str, re
     assert seen(judged(NO_HIGH, facts)) == (standing, reason)
 
 
+def test_closing_what_is_too_much_helps() -> None:
+    one = judged(NO_HIGH, found({"high": ("GHSA-7hfw",)}, {"medium": ("SNYK-2",)}))
+    assert [remedy.says for remedy in one.remedies] == ["GHSA-7hfw is closed"]
+    two = judged(NO_HIGH, found({"high": ("GHSA-7hfw",)}, {"critical": ("SNYK-1",)}))
+    assert [remedy.says for remedy in two.remedies] == ["SNYK-1 and GHSA-7hfw are closed"]
+
+
 @pytest.mark.requirement("S3-17", "S4-100")
 @pytest.mark.parametrize(
     ("facts", "standing"),

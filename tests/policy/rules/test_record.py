@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from policy.decide import decide
+from policy.document import ActivePolicy, Policy
 from policy.finding import RemedyKind
-from tests.policy.good import but
+from tests.policy.good import DOCUMENT, NOW, PROMOTION, but
 from tests.policy.rules.judging import MET, NA, UNMET, gate, judged
 
 SUMMARY = gate("record", fields=["summary"])
@@ -64,6 +66,18 @@ def test_who_could_say_it_is_named_only_where_that_is_known() -> None:
     stranger = replace(but().asked_by, human=None)
     (remedy,) = judged(SUMMARY, but(asked_by=stranger)).remedies
     assert remedy.who == ()
+
+
+@pytest.mark.requirement("S4-011")
+def test_nobody_is_asked_to_agree_before_the_record_is_complete() -> None:
+    """Where agreement is all that is missing, and only there, there is a button for it."""
+    path = {**DOCUMENT["paths"][1], "requires": ["release"]}
+    gates = {"release": {"kind": "record", "fields": list(FULL)}}
+    active = ActivePolicy(policy=Policy.model_validate({**DOCUMENT, "gates": gates, "paths": [path]}), hash="f" * 64)
+    incomplete = decide(PROMOTION, but(votes=(), fields={**FULL, "sbom-ref": ""}), active, NOW)
+    assert "missing: sbom-ref" in [finding.reason for finding in incomplete.blockers]
+    assert not incomplete.waits_for_people_only
+    assert decide(PROMOTION, but(votes=(), fields=FULL), active, NOW).waits_for_people_only
 
 
 @pytest.mark.requirement("S4-284")

@@ -45,5 +45,14 @@ def test_every_service_of_both_environments(facts: Facts, standing: str, reason:
     assert (finding.standing, finding.reason) == (standing, reason)
 
 
+def test_what_must_be_put_right_is_said_key_by_key() -> None:
+    found = seeing(settings={"stage": {"api": ("A: is wrong", "A: is the same secret in prod", "B: is wrong")}})
+    assert [remedy.says for remedy in judged(BOTH, found).remedies] == [
+        "stage api.A and stage api.B put right and prod looked at, with nothing wrong"
+    ]
+    unseen = judged(BOTH, seeing(settings={"stage": {}}))
+    assert [remedy.says for remedy in unseen.remedies] == ["prod looked at, with nothing wrong"]
+
+
 def test_no_exception_waives_it() -> None:
     assert BOTH.waivable is Waivable.NEVER
