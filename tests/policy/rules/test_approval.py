@@ -15,7 +15,7 @@ from policy.facts import Facts, Verdict, Vote
 from policy.finding import Finding, RemedyKind, Standing
 from policy.model import Human, Person, Unknown
 from policy.rules.approval import approved, second_person
-from tests.policy.good import HOUR, MAYA, NOW, OLGA, OMAR, PROMOTION, but, person, policy_with, vote
+from tests.policy.good import ALL_GOOD, HOUR, MAYA, NOW, OLGA, OMAR, PROMOTION, but, person, policy_with, vote
 
 MET, UNMET, UNKNOWN = Standing.MET, Standing.UNMET, Standing.UNKNOWN
 
@@ -106,9 +106,9 @@ def test_without_a_plan_or_knowing_who_is_who_nobody_can_agree() -> None:
     assert judged(but(plan=""), policy_with())[1].standing is UNKNOWN
     stranger = Person("slack:T0ACME/U9", None, "someone", roles=MAYA.roles)
     assert judged(but(asked_by=stranger), policy_with())[0].standing is UNKNOWN
-    gone: dict[str, Any]
+
     for gone in ({"people": Unknown("no")}, {"authors": Unknown("no")}):
-        assert {each.standing for each in judged(but(**gone), policy_with())} == {UNKNOWN}
+        assert {each.standing for each in judged(but(ALL_GOOD, **gone), policy_with())} == {UNKNOWN}
 
 
 # Sound and complete ---------------------------------------------------------------------------------------------------
