@@ -28,13 +28,13 @@ OWN = frozenset({"waive", "kind", "from", "until", "digest"})
 
 async def request(intent: RequestException, asking: Asking) -> Writes:
     """What is asked for stands in the channel with its buttons; or what is missing or cannot be was said privately."""
+    if not asking.active.policy.exceptions:
+        return asking.privately(Reply("This policy knows no exceptions."))
     allowed = await asking.may(Deed.EXCEPTION, intent.service, intent.environment)
     target = {"environment": intent.environment, **({"service": intent.service} if intent.service else {})}
     if not allowed.decision.allowed:
         reply = explain.refused(f"You may not ask for exceptions in {intent.environment}.", allowed.decision)
         return asking.refused("exception", target, reply, allowed)
-    if not asking.active.policy.exceptions:
-        return asking.privately(Reply("This policy knows no exceptions."))
     record, gaps = _Form(intent, asking).filled()
     if record is None:
         words = ("exception", "request", intent.service or "", intent.environment)

@@ -19,6 +19,21 @@ MARKS = {
 WHOLE = 16
 """So many findings are shown one by one; of more, those that are met or do not apply share a line."""
 WAYS_SHOWN = 3
+DOES = {
+    "wait": "you wait",
+    "say": "you say",
+    "ask": "you ask",
+    "end": "somebody ends",
+    "settle": "somebody settles",
+    "lift": "somebody lifts",
+    "record": "somebody records",
+    "link": "somebody links",
+    "keep": "somebody keeps",
+    "mend": "somebody mends",
+    "write": "somebody writes",
+    "close": "somebody closes",
+}
+"""How advice goes on after an `if`."""
 _FOLDED = {Standing.MET: "met", Standing.NOT_APPLICABLE: "do not apply"}
 _ALONE = {**_FOLDED, Standing.NOT_APPLICABLE: "does not apply"}
 
@@ -95,15 +110,14 @@ def _together(way: Iterable[Remedy]) -> str:
 
 def _clause(remedy: Remedy) -> str:
     """The remedy as a part of a sentence: `omar agrees`, `you wait until …`."""
-    match remedy.kind:
-        case RemedyKind.APPROVE if remedy.says.endswith(" can agree"):
-            return f"{remedy.says.removesuffix(' can agree')} agrees"
-        case RemedyKind.WAIT:
-            return f"you {remedy.says}"
-        case RemedyKind.EXCEPTION if remedy.says.endswith(" can grant it"):
-            what, _, who = remedy.says.removesuffix(" can grant it").rpartition(": ")
-            return f"{who} grants {what}"
-    return remedy.says
+    says = remedy.says
+    if remedy.kind is RemedyKind.APPROVE:
+        return says.replace(" can agree", " agrees")
+    if remedy.kind is RemedyKind.EXCEPTION and says.endswith(" can grant it"):
+        what, _, who = says.removesuffix(" can grant it").rpartition(": ")
+        return f"{who} grants {what}"
+    verb, _, rest = says.partition(" ")
+    return f"{DOES[verb]} {rest}" if verb in DOES else says
 
 
 def verdict(decision: Decision) -> str:

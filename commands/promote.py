@@ -161,14 +161,12 @@ async def dry_run(intent: Promote, asking: Asking) -> Reply:
     plan, no = judged.gathered.plan, cannot_yet(judged)
     steps = tell.steps(plan, asking.active.policy) if isinstance(plan, Plan) else ()
     would = [Line(Mark.NOTE, f"{number}. {step}") for number, step in enumerate(steps, 1)]
-    missing = [Line(Mark.NO, f"{gap.key}: {gap.why}") for gap in fields.of_change(judged.case, judged.decision)]
     cannot = [Line(Mark.NO, f"{plan.why}.")] if isinstance(plan, Unknown) else []
     return Reply(
         f"Dry run of {_what(intent)}: {explain.verdict(judged.decision)}. Nothing was done.",
         fields=tell.described(plan) if isinstance(plan, Plan) else (),
         lines=(
             *explain.findings(judged.decision, whole=True),
-            *missing,
             *cannot,
             *([Line(Mark.NOTE, "This is what would be done, in this order:")] if would else []),
             *would,

@@ -202,7 +202,7 @@ def described(planned: Plan) -> tuple[tuple[str, Text], ...]:
         ("Commit", (Code(planned.commit or "not known"),)),
         ("Now serving", (Code(f"{short(planned.from_digest)} ({planned.from_revision})"),)),
         ("From → to", f"{planned.source} → {planned.target}" if planned.source else f"back in {planned.target}"),
-        *(forward if planned.deed == Deed.PROMOTE else ()),
+        *(forward if planned.deed == Deed.PROMOTE and planned.model == Model.ARTIFACT else ()),
         ("Plan", (Code(planned.hash[:12]),)),
         ("Policy", (Code(planned.policy_hash[:12]),)),
     )
