@@ -58,17 +58,20 @@ def _found(requirement: str, gate: BranchGate, case: Case) -> tuple[str, ...] | 
 
 
 def _source(case: Case) -> str:
-    return _branch(case.question.source or "", case)
+    """The branch of the source, or that of the candidate, or the source itself."""
+    changes = case.facts.evidence.changes
+    built_from = "" if isinstance(changes, Unknown) else changes.branch
+    return _branch(case.question.source or "", case) or built_from or str(case.question.source)
 
 
 def _target(case: Case) -> str:
-    return _branch(case.question.target, case)
+    return _branch(case.question.target, case) or case.question.target
 
 
 def _branch(environment: str, case: Case) -> str:
-    """What it is deployed from, or its name where the policy names no branch."""
+    """What it is deployed from; empty where the policy names no branch."""
     place = case.policy.environments.get(environment)
-    return place.branch if place and place.branch else environment
+    return (place.branch if place else None) or ""
 
 
 def _commits(shas: tuple[str, ...]) -> str:

@@ -243,6 +243,14 @@ def test_names_without_naming_and_naming_without_names_are_mistakes(asked: dict[
         gate("branch", **asked)
 
 
-def test_where_no_branch_is_named_the_environment_stands_for_it() -> None:
-    finding = judged(gate("branch", require=["up_to_date"]), seeing(branches=Branches(behind=(sha("c0"),))))
-    assert finding.reason == "stage is behind prod by 1 commit (c000000) that no promotion merged"
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (GONE, "stage is behind prod by 1 commit (c000000) that no promotion merged"),
+        (Changes(), "stage is behind prod by 1 commit (c000000) that no promotion merged"),
+        (Changes(branch="main"), "main is behind prod by 1 commit (c000000) that no promotion merged"),
+    ],
+)
+def test_where_no_branch_is_named_the_candidates_or_the_environment_stands_for_it(changes: Any, reason: str) -> None:
+    seen = seeing(branches=Branches(behind=(sha("c0"),)), changes=changes)
+    assert judged(gate("branch", require=["up_to_date"]), seen).reason == reason
