@@ -335,7 +335,7 @@ def _road(gates: Iterable[AnyGate], policy: Policy) -> tuple[str, str]:
 def _pull_request(number: int, gates: Iterable[AnyGate], of: str, head: str, base: str) -> PullRequest:
     asking = [gate for gate in gates if isinstance(gate, PullRequestGate) and gate.of == of]
     reviews = max((gate.at_least for gate in gates if isinstance(gate, ReviewsGate)), default=0)
-    titles = [fitting(gate.title) for gate in asking if gate.title is not None]
+    titles = [fitting(gate.titled) for gate in asking if gate.titled is not None]
     return PullRequest(
         number,
         (titles[0] if titles else None) or "A change",

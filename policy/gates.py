@@ -335,13 +335,13 @@ class PullRequestGate(Gate):
     labelled: tuple[Text, ...] = Field(default=(), description="Only those with one of these labels; default: all")
     fields: tuple[Text, ...] = Field(default=(), description="Sections that are not empty: `risk`, `rollback_plan`")
     matches: dict[Text, Pattern] = Field(default={}, description="Sections, and what each looks like: `{ticket: PAY-}`")
-    title: Pattern | None = Field(default=None, description="What its title looks like: `^(feat|fix): `")
+    titled: Pattern | None = Field(default=None, description="What its title looks like: `^(feat|fix): `")
     one_of: tuple[Text, ...] = Field(default=(), description="It has exactly one of these labels: `risk:low`")
 
     @model_validator(mode="after")
     def _asks(self) -> Self:
-        if not (self.fields or self.matches or self.title or self.one_of):
-            message = "it asks for nothing: give fields, matches, title or one_of"
+        if not (self.fields or self.matches or self.titled or self.one_of):
+            message = "it asks for nothing: give fields, matches, titled or one_of"
             raise ValueError(message)
         return self
 

@@ -53,8 +53,8 @@ def _troubles(pull_request: PullRequest, gate: PullRequestGate) -> Iterator[str]
     for field, pattern in gate.matches.items():
         if not re.search(pattern, pull_request.fields.get(field, "")):
             yield f"says no {_spoken(field)} like {pattern}"
-    if gate.title is not None and not re.search(gate.title, pull_request.title):
-        yield f"has no title like {gate.title}"
+    if gate.titled is not None and not re.search(gate.titled, pull_request.title):
+        yield f"has no title like {gate.titled}"
     if gate.one_of and len(borne := pull_request.labels.intersection(gate.one_of)) != 1:
         has = wording.listed(sorted(borne)) if borne else "none"
         yield f"has {has} of the labels {', '.join(gate.one_of)}, not one"
@@ -67,7 +67,7 @@ def _spoken(field: str) -> str:
 def _remedies(gate: PullRequestGate, looked_at: tuple[PullRequest, ...]) -> tuple[Remedy, ...]:
     """To write what is missing, after the merge too; nothing where it must look like a pattern that we cannot spell."""
     wrong = {each.number for each in looked_at if any(_troubles(each, gate))}
-    patterns = (*gate.matches.values(), *([gate.title] if gate.title else []))
+    patterns = (*gate.matches.values(), *([gate.titled] if gate.titled else []))
     if patterns and (not looked_at or any(_off_pattern(each, gate) for each in looked_at)):
         return ()
 

@@ -52,7 +52,7 @@ REST = ActivePolicy(
                 },
                 "files": {"kind": "repository", "files": ["SECURITY.md"], "touched": ["changelog.d/*"]},
                 "registry": {"kind": "image", "names": ["eu.gcr.io/acme/*"]},
-                "titled": {"kind": "pull_request", "title": "^(feat|fix): ", "matches": {"ticket": "PAY-[0-9]+"}},
+                "titled": {"kind": "pull_request", "titled": "^(feat|fix): ", "matches": {"ticket": "PAY-[0-9]+"}},
                 "labelled": {"kind": "pull_request", "one_of": ["risk:low", "risk:high"]},
             },
             "paths": [

@@ -102,7 +102,7 @@ GATES: dict[str, dict[str, Any]] = {
         "applies_to": ["hotfix"],
         "source": "L1488",
     },
-    "conventional": {"kind": "pull_request", "title": "^(feat|fix): ", "mode": "warn", "source": "L857"},
+    "conventional": {"kind": "pull_request", "titled": "^(feat|fix): ", "mode": "warn", "source": "L857"},
     "no_lost_hotfix": {"kind": "lost_changes", "look_for": ["hotfix", "reverted_promotion"], "source": "L1515"},
     "hotfix_base": {
         "kind": "branch",

@@ -43,7 +43,7 @@ def test_the_one_that_promotes_says_what_is_asked(promotion: Any, standing: Stan
 TICKET = {"matches": {"ticket": "[A-Z]+-[0-9]+"}}
 TYPES = {"matches": {"change_type": "^(feature|fix|refactor|infra|security)$"}}
 TESTED = {"matches": {"security_testing": r"^(performed|N/A\W+\w)"}}
-CONVENTIONAL = {"title": r"^(feat|fix|chore|refactor|docs|test|perf|build|ci|revert)(\(.+\))?!?: .+"}
+CONVENTIONAL = {"titled": r"^(feat|fix|chore|refactor|docs|test|perf|build|ci|revert)(\(.+\))?!?: .+"}
 RISK = {"one_of": ["risk:low", "risk:medium", "risk:high"]}
 BACKPORT = {"labelled": ["backport"], "fields": ["original_pr", "rationale"]}
 
