@@ -13,7 +13,7 @@ from policy.case import Case
 from policy.document import ExceptionKind, Policy
 from policy.facts import EMERGENCY, Deed, ExceptionRecord, Verdict
 from policy.gates import Waivable
-from policy.model import Human, Unknown
+from policy.model import Human, Person, Unknown
 from policy.required import REQUIRED_CHECKS, SOAK
 
 BUILT_IN: Mapping[str, Waivable] = MappingProxyType(
@@ -60,7 +60,7 @@ def waivers(case: Case) -> Mapping[str, Waiver]:
 
 
 def _in_force(case: Case) -> Iterator[ExceptionRecord]:
-    """The exceptions that cover this very promotion at this instant."""
+    """The exceptions that cover this very promotion at this instant; nobody rests on what they granted themselves."""
     facts, question = case.facts, case.question
     if isinstance(facts.exceptions, Unknown) or question.deed is not Deed.PROMOTE:
         return
@@ -72,8 +72,13 @@ def _in_force(case: Case) -> Iterator[ExceptionRecord]:
             and record.service in {None, question.service}
             and (record.digest is None or record.digest == digest)
             and record.holds(case.at)
+            and not any(_same(person, facts.asked_by) for person in record.granted_by)
         ):
             yield record
+
+
+def _same(one: Person, other: Person) -> bool:
+    return one.account == other.account or (one.human is not None and one.human == other.human)
 
 
 def _reach(record: ExceptionRecord) -> tuple[bool, datetime, str]:

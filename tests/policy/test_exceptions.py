@@ -225,6 +225,15 @@ def test_who_granted_what_it_rests_on_does_not_count_as_agreeing_to_it() -> None
     assert decided(facts=red(GRANTED_BY_OMAR, votes=(vote(OLGA),)), active=UNIT).allowed
 
 
+def test_nobody_rests_on_what_they_granted_themselves() -> None:
+    asked_by_raj = red(exception(), asked_by=RAJ)
+    assert standing(asked_by_raj) is UNMET, "raj granted it"
+    other_account = replace(RAJ, account="slack:T0ACME/U1RAJ")
+    assert standing(red(exception(), asked_by=other_account)) is UNMET
+    assert standing(red(exception(granted_by=(RAJ, OLGA)), asked_by=RAJ)) is UNMET
+    assert standing(red(exception(granted_by=(OLGA,)), asked_by=RAJ)) is WAIVED
+
+
 def test_who_granted_what_it_does_without_counts() -> None:
     assert decided(facts=but(FINE, exceptions=(GRANTED_BY_OMAR,))).allowed
     other = exception(id="X-7")
