@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from urllib.parse import parse_qs, unquote
 
 from policy.glob import like
 from policy.schema import Settings
@@ -159,6 +158,7 @@ def _domains(settings: Settings, config: Configured) -> Iterator[str]:
 # Reading values -----------------------------------------------------------------------------------------------------
 
 _AUTHORITY = re.compile(r"//([^/?#]*)")
+_QUERY = re.compile(r"[?&]host=([^&#]*)")
 _KEYWORD = re.compile(r"(?:^|[\s;])(?:host|hostaddr|server|data source)\s*=\s*([^\s;]+)", re.IGNORECASE)
 _HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 
@@ -169,14 +169,14 @@ def _database_hosts(value: str) -> tuple[str, ...]:
     if "//" in value:
         for authority in _AUTHORITY.findall(value):
             found += authority.rpartition("@")[2].split(",")
-        for host in parse_qs(value.partition("?")[2]).get("host", ()):
-            found += host.split(",")
+        for host in _QUERY.findall(value):
+            found += _unquoted(host).split(",")
     elif "=" in value:
         for host in _KEYWORD.findall(value):
             found += host.split(",")
     else:
         found += re.split(r"[,\s]+", value)
-    names = (re.sub(r":\d+$", "", unquote(host)).removeprefix("/cloudsql/").strip("[]").casefold() for host in found)
+    names = (re.sub(r":\d+$", "", _unquoted(host)).removeprefix("/cloudsql/").strip("[]").casefold() for host in found)
     return tuple(name for name in names if name)
 
 
@@ -192,7 +192,12 @@ def _listed(value: str) -> tuple[str, ...]:
 
 def _hosts_in(value: str) -> set[str]:
     """Everything in it that could be a host."""
-    return {host.casefold() for text in (value, unquote(value)) for host in _HOST.findall(text)}
+    return {host.casefold() for text in (value, _unquoted(value)) for host in _HOST.findall(text)}
+
+
+def _unquoted(text: str) -> str:
+    """With `%2F` written out; hosts have no letters that would take more."""
+    return re.sub(r"%([0-9A-Fa-f]{2})", lambda found: chr(int(found[1], 16)), text)
 
 
 def _keys(patterns: tuple[str, ...], config: Configured) -> Iterator[str]:
