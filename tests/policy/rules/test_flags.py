@@ -11,6 +11,7 @@ FLAGS = gate("flags")
 WHOLE = Flag("checkout_v2", owner="payments", removal="2027-01-31", ticket="PAY-7")
 
 
+@pytest.mark.requirement("S4-219")
 @pytest.mark.parametrize(
     ("flags", "standing", "reason"),
     [

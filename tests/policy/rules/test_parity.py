@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from policy.decide import decide
+from policy.document import ActivePolicy, Policy
 from policy.facts import Facts
+from policy.finding import Standing
+from tests.policy.good import DOCUMENT, NOW, PROMOTION, but
 from tests.policy.rules.judging import GONE, MET, UNKNOWN, UNMET, gate, judged, seeing
 
 SHAPE = {
@@ -91,6 +95,19 @@ def test_what_differs_is_named_with_its_side(facts: Facts, standing: str, reason
 def test_an_approved_difference_is_none(approved: str, standing: str) -> None:
     differs = shapes(prod={"api.env_keys": "LOG_LEVEL PORT SENTRY_DSN"})
     assert judged(parity((approved,)), differs).standing == standing
+
+
+@pytest.mark.requirement("S4-134")
+def test_where_it_only_should_be_the_same_a_difference_is_shown_and_blocks_nothing() -> None:
+    path = {**DOCUMENT["paths"][1], "requires": ["parity"]}
+    should = {"kind": "parity", "mode": "warn", "left": "stage", "right": "prod", "shape": ["services"]}
+    document = {**DOCUMENT, "gates": {"parity": should}, "paths": [path]}
+    active = ActivePolicy(policy=Policy.model_validate(document), hash="f" * 64)
+    fewer = but(evidence=shapes(stage={"services": "api"}).evidence)
+    decision = decide(PROMOTION, fewer, active, NOW)
+    assert decision.allowed
+    (warning,) = [finding for finding in decision.findings if finding.standing is Standing.WARNING]
+    assert warning.reason == "stage and prod differ: service web only in prod"
 
 
 def test_approving_one_difference_approves_no_other() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from policy.decide import decide
 from policy.document import ActivePolicy, Policy
-from policy.finding import RemedyKind
-from tests.policy.good import DOCUMENT, NOW, PROMOTION, but
+from policy.facts import Vote
+from policy.finding import Decision, RemedyKind, Standing
+from tests.policy.good import DOCUMENT, NOW, OMAR, PROMOTION, but, vote
 from tests.policy.rules.judging import MET, NA, UNMET, gate, judged
 
 SUMMARY = gate("record", fields=["summary"])
@@ -68,16 +70,49 @@ def test_who_could_say_it_is_named_only_where_that_is_known() -> None:
     assert remedy.who == ()
 
 
+@pytest.mark.requirement("S4-245")
+@pytest.mark.parametrize(
+    ("fields", "standing"),
+    [
+        ({"breaking": "yes"}, UNMET),
+        ({"breaking": "yes", "migration": "rename the field"}, UNMET),
+        ({"breaking": "yes", "migration": "rename the field", "deprecation-until": "2027-06-30"}, MET),
+        ({"breaking": "no"}, NA),
+        ({}, UNMET),
+    ],
+)
+def test_a_breaking_change_says_how_to_migrate_and_until_when_the_old_way_works(
+    fields: dict[str, str], standing: str
+) -> None:
+    breaking = gate("record", fields=["migration", "deprecation-until"], only_if={"breaking": ["yes"]})
+    assert judged(breaking, but(fields=fields)).standing == standing
+
+
+def asked_for(record: dict[str, Any], fields: dict[str, str], votes: tuple[Vote, ...] = ()) -> Decision:
+    """What is decided of a promotion that must say so."""
+    path = {**DOCUMENT["paths"][1], "requires": ["record"]}
+    document = {**DOCUMENT, "gates": {"record": {"kind": "record", **record}}, "paths": [path]}
+    active = ActivePolicy(policy=Policy.model_validate(document), hash="f" * 64)
+    return decide(PROMOTION, but(votes=votes, fields=fields), active, NOW)
+
+
+@pytest.mark.requirement("S4-261")
+@pytest.mark.parametrize(("reads", "standing"), [("", Standing.WARNING), ("https://logs.example/q/7", MET)])
+def test_that_nobody_reads_what_is_taken_away_should_be_shown(reads: str, standing: str) -> None:
+    """It blocks nothing."""
+    unused = {"mode": "warn", "fields": ["unused"], "only_if": {"db-change": ["contract"]}}
+    decision = asked_for(unused, {"db-change": "contract", "unused": reads}, (vote(OMAR),))
+    assert decision.allowed
+    assert [each.standing for each in decision.findings if each.rule == "record"] == [standing]
+
+
 @pytest.mark.requirement("S4-011")
 def test_nobody_is_asked_to_agree_before_the_record_is_complete() -> None:
     """Where agreement is all that is missing, and only there, there is a button for it."""
-    path = {**DOCUMENT["paths"][1], "requires": ["release"]}
-    gates = {"release": {"kind": "record", "fields": list(FULL)}}
-    active = ActivePolicy(policy=Policy.model_validate({**DOCUMENT, "gates": gates, "paths": [path]}), hash="f" * 64)
-    incomplete = decide(PROMOTION, but(votes=(), fields={**FULL, "sbom-ref": ""}), active, NOW)
+    incomplete = asked_for({"fields": list(FULL)}, {**FULL, "sbom-ref": ""})
     assert "missing: sbom-ref" in [finding.reason for finding in incomplete.blockers]
     assert not incomplete.waits_for_people_only
-    assert decide(PROMOTION, but(votes=(), fields=FULL), active, NOW).waits_for_people_only
+    assert asked_for({"fields": list(FULL)}, FULL).waits_for_people_only
 
 
 @pytest.mark.requirement("S4-284")
