@@ -42,7 +42,7 @@ NEVER_WAIVED = (
     "something-to-promote",
 )
 """Built-in rules that nothing lets through: identity, separation of duties, the same digest. No gate is called so."""
-OTHER_DEMANDS = ("window", "approvals", "freeze_approvals", "runbook", "dashboard")
+OTHER_DEMANDS = ("window", "approvals", "freeze_approvals", "type", "runbook", "dashboard")
 """What an environment may demand besides kinds of gates."""
 VERSIONS = ("semver", "calver")
 RELEASES = ("on_demand", "train")
@@ -402,7 +402,7 @@ def _demands(document: Document) -> Iterator[Complaint]:
             elif word in OTHER_DEMANDS:
                 for service, entry in document.services.items():
                     if name in entry.cloud_run and getattr(entry, word) is None:
-                        yield ("services", service, word), f"{name} demands one; write an address"
+                        yield ("services", service, word), f"{name} demands that each service there has one; write it"
             else:
                 yield place, f"no demand {word!r}{nearest(word, [*OTHER_DEMANDS, *GATES], 'demands')}"
 

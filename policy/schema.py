@@ -92,8 +92,8 @@ class Environment(Part):
     branch: str | None = Field(default=None, description="Branch that it is deployed from, letter by letter")
     demands: tuple[Text, ...] = Field(
         default=(),
-        description="Kinds of gates, `window` or `approvals` that every path leading here must have; `runbook` and "
-        "`dashboard` of every service; `freeze_approvals`",
+        description="Kinds of gates, `window` or `approvals` that every path leading here must have; `type`, `runbook` "
+        "and `dashboard` of every service; `freeze_approvals`",
     )
     settings: Settings | None = Field(default=None, description="How its services must be configured")
 
@@ -109,6 +109,7 @@ class Service(Part):
     channel: str | None = Field(
         default=None, pattern=r"^[CG][A-Z0-9]+$", description="Slack channel id; there the service may be left out"
     )
+    type: Text | None = Field(default=None, description="What it is, as the team classified it: `service`, `library`")
     runbook: Address | None = Field(default=None, description="Where it says how to go back, `https://…`")
     dashboard: Address | None = Field(default=None, description="Where its numbers are shown, `https://…`")
 

@@ -585,7 +585,7 @@ async def test_a_service_that_the_policy_drops_blocks_its_open_request_and_why_s
     )
 
 
-@pytest.mark.requirement("D-01")
+@pytest.mark.requirement("D-01", "S1-38")
 async def test_another_policy_voids_the_approvals(town: Town) -> None:
     await plays(ASKED, town)
     town.policies.change(approvals=[{"role": "release_manager"}, {"role": "tech_lead"}])
