@@ -9,10 +9,11 @@ from commands.explain import texts
 from commands.record import hash_of
 from commands.reply import Bold, Code, Line, Mark, Reply, Text, When
 from policy import freezes
-from policy.document import Policy
+from policy.document import CalendarFreeze, Policy
 from policy.facts import Freeze, Hold
 from policy.freezes import FOREVER, Recurring
 from policy.model import Place, short
+from policy.wording import listed
 
 COMING = timedelta(days=90)
 """So far ahead freezes by the calendar are listed."""
@@ -59,14 +60,17 @@ def held(hold: Hold) -> Text:
 
 def by_calendar(policy: Policy, now: datetime) -> tuple[Line, ...]:
     """Freezes by the calendar that hold now or come next, soonest first, a line for each environment of each."""
-    found: dict[tuple[str, str], Freeze] = {}
+    found: dict[tuple[str, str], tuple[Freeze, CalendarFreeze]] = {}
     for place in (Place(service, name) for service in policy.services for name in policy.environments):
         for each in freezes.recurring(policy, place):
             freeze = _next(each, place.environment, now)
             if freeze is not None and freeze.starts_at < now + COMING:
-                found[freeze.id, place.environment] = freeze
-    ordered = sorted(found.values(), key=lambda freeze: (freeze.starts_at, freeze.id, freeze.environment))
-    return tuple(Line(Mark.NO if freeze.starts_at <= now else Mark.NOTE, _recurring(freeze)) for freeze in ordered)
+                found[freeze.id, place.environment] = (freeze, each.says)
+    ordered = sorted(found.values(), key=lambda one: (one[0].starts_at, one[0].id, one[0].environment))
+    return tuple(
+        Line(Mark.NO if freeze.starts_at <= now else Mark.NOTE, _recurring(freeze, says.services))
+        for freeze, says in ordered
+    )
 
 
 def _next(recurring: Recurring, environment: str, now: datetime) -> Freeze | None:
@@ -78,11 +82,10 @@ def _next(recurring: Recurring, environment: str, now: datetime) -> Freeze | Non
     return None if begins is None else recurring.now(environment, begins)
 
 
-def _recurring(freeze: Freeze) -> Text:
+def _recurring(freeze: Freeze, services: tuple[str, ...] | None) -> Text:
     until: Text = " for good" if freeze.ends_at == FOREVER else (" until ", When(freeze.ends_at))
-    return texts(
-        (Bold(freeze.id),), f" {freeze.environment} from ", (When(freeze.starts_at),), until, f": {freeze.reason}"
-    )
+    where = f"{listed(services)} in {freeze.environment}" if services else freeze.environment
+    return texts((Bold(freeze.id),), f" {where} from ", (When(freeze.starts_at),), until, f": {freeze.reason}")
 
 
 def title(freeze: Freeze) -> str:

@@ -213,9 +213,12 @@ def _promotion_plan(
     )
 
 
-def revision_name(service: str, candidate: Digest, attempt: int = 1) -> str:
-    """The same digest gets the same name, so that creating it twice is once. A later attempt has its number."""
-    return f"{service}-r-{short(candidate)}{f'-{attempt}' if attempt > 1 else ''}"
+def revision_name(site: Site, candidate: Digest, attempt: int = 1) -> str:
+    """The same digest gets the same name, so that creating it twice is once. A later attempt has its number.
+
+    It begins with what the service is called where it runs, which may be another name than the policy's.
+    """
+    return f"{site.rpartition('/')[2]}-r-{short(candidate)}{f'-{attempt}' if attempt > 1 else ''}"
 
 
 async def _free_name(world: World, policy: Policy, question: Question, candidate: Candidate | Unknown) -> str:
@@ -224,11 +227,11 @@ async def _free_name(world: World, policy: Policy, question: Question, candidate
     if isinstance(candidate, Unknown) or isinstance(site, Unknown):
         return ""
     for attempt in range(1, ATTEMPTS):
-        name = revision_name(question.service, candidate.digest, attempt)
+        name = revision_name(site, candidate.digest, attempt)
         found = await known(name, world.runs.revision(site, name))
         if found is None or isinstance(found, Unknown) or found.ready is not False:
             return name
-    return revision_name(question.service, candidate.digest, ATTEMPTS)
+    return revision_name(site, candidate.digest, ATTEMPTS)
 
 
 def planned_health(rollout: Rollout, policy: Policy) -> PlannedHealth:

@@ -205,3 +205,226 @@ async def test_only_some_may_freeze(town: Town) -> None:
     """,
         town,
     )
+
+
+# Freezes that somebody must agree to ----------------------------------------------------------------------------------
+
+AGREED = {
+    "approvals": [{"role": "release_manager"}],
+    "provisional": "PT1H",
+    "fields": ["exit", "re-enable-plan"],
+}
+WORDS = "prod until:4h reason:incident INC-7 exit:errors are gone re-enable-plan:raj opens it"
+DECLARED = f"""
+    ines: /release freeze start {WORDS}
+    bot: ❄ The freeze F-82f3e9 of prod waits for approval. [Approve] [Reject] [Withdraw]
+    """
+
+
+@pytest.mark.requirement("S4-143")
+async def test_a_freeze_that_lacks_what_the_policy_asks_for_is_not_made_and_another_person_agrees_to_it(
+    town: Town,
+) -> None:
+    town.policies.adopt(freezes=AGREED)
+    await plays(
+        """
+    ines: /release freeze start prod until:4h reason:incident INC-7
+    bot → ines: A freeze of prod needs a little more. [Fill in]
+         ✗ exit: a freeze needs it here
+         ✗ re-enable-plan: a freeze needs it here
+         Or say /release freeze start prod until:4h reason:"incident INC-7" exit:… re-enable-plan:…
+    ines: [Fill in] exit:"errors are gone" re-enable-plan:"raj opens it"
+    bot: ❄ The freeze F-db77fd of prod waits for approval. [Approve] [Reject] [Withdraw]
+         Asked by: ines
+         Where: prod
+         From: Tue 24 Nov 2026 09:00 UTC
+         Until: Tue 24 Nov 2026 13:00 UTC
+         Reason: incident INC-7
+         It can end when: errors are gone
+         Re enable plan: raj opens it
+         Hash: …
+         • Nobody has agreed to it yet; without that it is over Tue 24 Nov 2026 10:00 UTC
+         ✓ may-ask: ines is incident commander
+         ✓ freeze-complete: all is said that must be said of it
+         ✗ second-person: somebody other than ines must agree
+         • omar can agree
+         ✗ approvals: a release manager must agree to plan …
+         • omar can agree
+         F-db77fd · promotions are blocked, rollbacks are not · freeze end F-db77fd
+    ines: [Approve]
+    bot → ines: You asked for it, so somebody else has to agree.
+    raj: [Approve]
+    bot → raj: Your vote would not count: it takes a release manager (omar).
+    omar: /release approve F-db77fd plan:0000000000
+    bot → omar: That is not what is asked: its hash is …, not 0000000000.
+    omar: [Approve]
+    bot: @omar approved the freeze F-db77fd of prod. It is in force from now on.
+    bot now: ❄ The freeze F-db77fd of prod is approved.
+    omar: [Approve]
+    bot → omar: That is decided already: the freeze F-db77fd of prod is approved.
+    … 2 h later
+    maya: /release freeze list
+    bot → maya: I know of 1 freeze and no hold.
+         ✗ prod, by ines: incident INC-7
+         • F-db77fd from Tue 24 Nov 2026 09:00 UTC until Tue 24 Nov 2026 13:00 UTC
+         • It can end when errors are gone
+         • Re enable plan: raj opens it
+    """,
+        town,
+    )
+
+
+@pytest.mark.requirement("S4-150")
+async def test_until_somebody_agrees_it_holds_provisionally_and_then_lapses_by_itself(town: Town) -> None:
+    town.policies.adopt(freezes=AGREED)
+    await plays(
+        DECLARED
+        + """
+    maya: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+         …
+         ✗ no-freeze: ines froze prod until Tue 24 Nov 2026 11:00 CET, or errors are gone: incident INC-7 (F-82f3e9; nobody agreed to it yet)
+         …
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
+    … 1 h later
+    bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+    omar: [Approve] (first seen)
+    bot → omar: The freeze `F-82f3e9` is over, or there never was one.
+    omar: /release freeze list
+    bot → omar: Nothing is frozen or held.
+    """,
+        town,
+    )
+
+
+async def test_one_that_is_not_provisional_holds_only_once_somebody_agreed(town: Town) -> None:
+    town.policies.adopt(freezes={"approvals": [{"role": "release_manager"}]})
+    await plays(
+        """
+    ines: /release freeze start prod until:4h reason:incident INC-7
+    bot: ❄ The freeze F-82f3e9 of prod waits for approval. [Approve] [Reject] [Withdraw]
+         …
+         • It does not hold before somebody has agreed to it.
+         …
+    maya: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+    omar: [Approve] (first seen)
+    bot: @omar approved the freeze F-82f3e9 of prod. It is in force from now on.
+    bot now: ❄ The freeze F-82f3e9 of prod is approved.
+    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
+    """,
+        town,
+    )
+
+
+async def test_a_rejected_or_withdrawn_one_is_over_at_once(town: Town) -> None:
+    town.policies.adopt(freezes=AGREED)
+    await plays(
+        DECLARED
+        + """
+    maya: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
+    omar: [Reject] no need
+    bot: @omar rejected the freeze F-82f3e9 of prod: no need
+    bot now: ❄ The freeze F-82f3e9 of prod is over.
+    bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+    """
+        + DECLARED.replace("F-82f3e9", "F-a2ec8a")
+        + """
+    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
+    ines: [Withdraw]
+    bot: @ines withdrew the freeze F-a2ec8a of prod.
+    bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+    bot now: ❄ The freeze F-a2ec8a of prod is over.
+    ines: /release freeze list
+    bot → ines: Nothing is frozen or held.
+    """,
+        town,
+    )
+
+
+@pytest.mark.requirement("S0-21")
+async def test_only_who_may_lets_a_promotion_through_a_freeze_by_naming_it(town: Town) -> None:
+    """Whoever owns releases agrees to go through; the release manager's word alone is not enough."""
+    override = {"override": [{"role": "tech_lead"}], "override_fields": ["incident"]}
+    town.policies.adopt(freezes=override)
+    await plays(
+        """
+    omar: /release freeze start prod until:2026-11-26T00:00Z reason:audit
+    bot: ❄ prod is frozen until Thu 26 Nov 2026 00:00 UTC by @omar: audit
+    maya: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+         …
+         ✗ no-freeze: omar froze prod until Thu 26 Nov 2026 01:00 CET: audit (F-82f3e9)
+         …
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
+    maya: [Cancel]
+    bot: @maya cancelled it.
+    bot: checkout c2c2c2c2c2c2 → prod was cancelled.
+    bot now: checkout c2c2c2c2c2c2 → prod was cancelled.
+    bot now: checkout c2c2c2c2c2c2 → prod was cancelled.
+    maya: /release promote checkout stage→prod incident:INC-7
+    bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+         …
+         • Approving states: It goes through the freeze F-82f3e9 by omar: audit
+         …
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Approve] [Reject] [Cancel]
+         …
+         • raj can agree to go through F-82f3e9
+         …
+    omar: [Approve]
+    bot: @omar approved checkout c2c2c2c2c2c2 → prod. They state F-82f3e9. Checking everything again.
+    bot → omar: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (no-freeze) [Approve] [Reject] [Cancel]
+    raj: [Approve]
+    bot: @raj approved checkout c2c2c2c2c2c2 → prod. They state F-82f3e9. Checking everything again.
+    bot → raj: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 is deployed at 0 %
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: smoke test passed: …
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 10 %
+    bot now: checkout c2c2c2c2c2c2 → prod is under way. [Pause] [Abort]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: every rule is met
+         …
+         ✓ no-freeze: omar froze prod until Thu 26 Nov 2026 01:00 CET: audit (F-82f3e9); raj lets this through
+         …
+    … once: serves 10 %
+    """,
+        town,
+    )
+
+
+@pytest.mark.requirement("S3-53")
+async def test_freezes_by_the_calendar_are_listed_before_they_come(town: Town) -> None:
+    month_end = {
+        "name": "month-end",
+        "when": [{"month_end": {"last_business_days": 2}}],
+        "environments": ["prod"],
+        "services": ["checkout", "payments"],
+        "reason": "the books are closed",
+    }
+    town.policies.adopt(freezes={"calendar": [month_end]})
+    await plays(
+        """
+    gus: /release freeze list
+    bot → gus: I know of no freeze and no hold.
+         • month-end-2026-11 checkout and payments in prod from Thu 26 Nov 2026 23:00 UTC until Mon 30 Nov 2026 23:00 UTC: the books are closed
+    … 72 h later
+    gus: /release freeze list
+    bot → gus: I know of no freeze and no hold.
+         ✗ month-end-2026-11 checkout and payments in prod from Thu 26 Nov 2026 23:00 UTC until Mon 30 Nov 2026 23:00 UTC: the books are closed
+    maya: /release why checkout stage→prod
+    bot → maya: checkout stage→prod: 3 of 14 rules not met (no-freeze, second-person, approvals).
+         …
+         ✗ no-freeze: month-end-2026-11 freezes prod until Tue 1 Dec 2026 00:00 CET: the books are closed
+         …
+    """,
+        town,
+    )
