@@ -128,10 +128,8 @@ def _known(document: Document) -> Mapping[str, Collection[str]]:
 
 
 def _in_short(document: Document) -> list[str]:
-    """Names of the gates that paths ask for in short; two that differ go by the name of their path as well."""
-    plain = [name for name in IN_SHORT if any(_asks_in_short(path, name) for path in document.paths)]
-    long = [f"{name}-{path.source}-{path.target}" for path in document.paths for name in plain]
-    return [*plain, *long]
+    """Names of the gates that paths ask for in short."""
+    return [name for name in IN_SHORT if any(_asks_in_short(path, name) for path in document.paths)]
 
 
 def _asks_in_short(path: Path, name: str) -> bool:

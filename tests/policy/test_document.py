@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from bot.strict_yaml import Document as Source
 from commands.grammar import instant
 from policy import wording
 from policy.decide import decide
-from policy.document import ActivePolicy, Policy, Window
+from policy.document import ActivePolicy, Policy
 from policy.duration import span
 from policy.facts import EMERGENCY, Deed, Question
 from policy.finding import Standing
@@ -31,16 +31,37 @@ README = Path(__file__).parent.parent.parent / "policy" / "README.md"
 
 def test_the_reference_says_what_the_schema_says() -> None:
     """Where this fails: `python -m tests.policy.reference` prints the part of the README that it should be."""
-    assert reference() in README.read_text()
+    assert reference() in README.read_text(encoding="utf-8")
 
 
-def test_the_windows_of_the_reference_are_windows() -> None:
-    block = README.read_text().split("```yaml\n")[1].split("```")[0]
-    for window in yaml.load(block, yaml.BaseLoader)["windows"].values():
-        for rule in window["deny"]:
-            if "month_end" in rule:
-                rule["month_end"]["last_business_days"] = int(rule["month_end"]["last_business_days"])
-        assert Window.model_validate(window).allow
+def test_the_guide_builds_a_policy_step_by_step() -> None:
+    """Each of its blocks, laid over the smallest policy and the blocks before, makes a policy."""
+    document: dict[str, Any] = Source((POLICIES / "minimal.yaml").read_bytes()).value
+    blocks = re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    steps = [block for block in blocks if not block.startswith("groups:")]
+    assert len(steps) > 8
+    for block in steps:
+        document = laid_over(document, Source(block.encode()).value)
+        assert told(document) == [], block
+    examples = {f"example_{kind}": example for kind, example in gates_of_the_guide().items()}
+    assert told(laid_over(document, {"gates": examples})) == []
+
+
+def test_the_guide_has_an_example_of_every_kind_of_gate() -> None:
+    assert {kind: example["kind"] for kind, example in gates_of_the_guide().items()} == {kind: kind for kind in GATES}
+
+
+def gates_of_the_guide() -> dict[str, Any]:
+    """Kind → its example in the table."""
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| `(\{kind: .*\})` \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    return {kind: Source(example.encode()).value for kind, example in rows}
+
+
+def laid_over(document: Any, more: Any) -> Any:
+    """Keys are added, and looked into where both have them; anything else is replaced."""
+    if not isinstance(document, dict) or not isinstance(more, dict):
+        return more
+    return {**document, **{key: laid_over(document.get(key), value) for key, value in more.items()}}
 
 
 @pytest.mark.parametrize(
