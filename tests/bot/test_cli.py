@@ -19,6 +19,8 @@ COMMANDS = (
     ["policy", "check"],
     ["policy", "explain"],
     ["policy", "replay"],
+    ["policy", "holidays"],
+    ["policy", "schema"],
     ["audit", "verify"],
     ["audit", "export"],
     ["db", "upgrade"],
@@ -49,7 +51,11 @@ def test_every_command_has_help(command: list[str], capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["nonsense"], ["policy"], ["policy", "check"], ["db"], ["sandbox", "--port", "x"]]
+    "words",
+    [
+        *([], ["nonsense"], ["policy"], ["policy", "check"], ["policy", "explain", "p.yaml"], ["policy", "replay"]),
+        *(["policy", "holidays", "DE"], ["policy", "schema", "more"], ["db"], ["sandbox", "--port", "x"]),
+    ],
 )
 def test_misuse_is_two(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*words) == 2
