@@ -31,5 +31,7 @@ def _no_path(case: Case) -> str:
     if same:
         others = wording.listed(word for other in same for word in other.services or ())
         return f"{name} is not for {question.service}; it is for {others}"
+    if any((other.target, other.source) == (question.source, question.target) for other in policy.paths):
+        return f"{name} leads back, and nothing is promoted backwards; use rollback"
     onwards = [p.target for p in policy.paths if p.source == question.source and p.serves(question.service)]
     return f"no path {name}; allowed from {question.source}: {', '.join(onwards) or 'none'}"

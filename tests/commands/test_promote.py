@@ -726,6 +726,7 @@ async def test_a_github_that_went_away_in_the_middle_stops_no_rollout(town: Town
     assert town.runs.serving("checkout") == digest("checkout", 2)
 
 
+@pytest.mark.requirement("S4-039")
 @pytest.mark.parametrize("saw", [CheckState.FAILED, CheckState.PENDING])
 async def test_a_check_that_has_not_passed_blocks(town: Town, saw: CheckState) -> None:
     town.github.check("acme/checkout", commit("checkout", 2), "build", saw)

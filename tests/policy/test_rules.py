@@ -266,12 +266,15 @@ def test_a_window_that_never_opens_again_has_no_advice_to_wait() -> None:
     assert decision.earliest is None
 
 
-@pytest.mark.requirement("S0-05", "S4-127")
+@pytest.mark.requirement("S0-05", "S2-19", "S4-127")
 @pytest.mark.parametrize(
     ("question", "reason"),
     [
         (Question(Deed.PROMOTE, "checkout", "prod", "dev"), "no path dev→prod; allowed from dev: stage"),
-        (Question(Deed.PROMOTE, "checkout", "stage", "prod"), "no path prod→stage; allowed from prod: none"),
+        (
+            Question(Deed.PROMOTE, "checkout", "stage", "prod"),
+            "prod→stage leads back, and nothing is promoted backwards; use rollback",
+        ),
         (Question(Deed.PROMOTE, "nothing", "prod", "stage"), "no service nothing; there are checkout and search"),
         (Question(Deed.PROMOTE, "search", "stage", "dev"), "dev→stage is not for search; it is for checkout"),
         (Question(Deed.PROMOTE, "search", "prod", "stage"), "search has no Cloud Run service in prod"),
