@@ -18,7 +18,9 @@ from policy.judge import Judging, Reading, again, read
 from policy.model import AccountKind, Human, Person, Unknown
 from policy.rulebook import Rule
 from policy.rules.approval import APPROVALS
+from policy.rules.emergency import EMERGENCY_RECORD
 from policy.rules.freeze import NO_FREEZE
+from policy.rules.obligation import NOTHING_OVERDUE
 from policy.rules.window import WINDOW
 from policy.votes import Count, agreement, counted
 
@@ -200,7 +202,7 @@ class _State:
             for remedy in self.judging.finding(place).remedies:
                 if remedy.kind is not RemedyKind.WAIT:
                     yield place, remedy
-        for remedy, places in _exceptions(self.judging):
+        for remedy, places in exceptions_for(self.judging):
             for place in places:
                 yield place, remedy
 
@@ -267,7 +269,7 @@ def _ways(now: _State, wait: Remedy | None, later: _State | None) -> tuple[tuple
 # Exceptions -----------------------------------------------------------------------------------------------------------
 
 
-def _exceptions(judging: Judging) -> Iterator[tuple[Remedy, tuple[int, ...]]]:
+def exceptions_for(judging: Judging) -> Iterator[tuple[Remedy, tuple[int, ...]]]:
     """One for each kind that may waive something of what blocks and that somebody can grant, and what it waives."""
     case = judging.case
     for name, places in _reached(judging):
@@ -422,6 +424,12 @@ def _closing(judging: Judging) -> Iterator[tuple[datetime, str]]:
         waiver = case.once(waivers).get(finding.rule) if finding.standing is Standing.WAIVED else None
         if waiver is not None and waiver.ends_at is not None:
             yield waiver.ends_at, f"{waiver.by} ends"
+    if EMERGENCY_RECORD in met and case.facts.emergency is not None:
+        yield case.facts.emergency.ends_at, f"{case.facts.emergency.id} ends"
+    if NOTHING_OVERDUE in met and not isinstance(case.facts.obligations, Unknown):
+        for one in case.facts.obligations:
+            if one.blocks and one.service in {None, case.question.service}:
+                yield one.due_at, f"{one.says} ({one.id}) falls due"
     lapse = _lapse(judging) if APPROVALS in met else None
     if lapse is not None:
         yield lapse, "the approvals lapse"

@@ -1,6 +1,6 @@
 """`make bench`: what do an acknowledgement and a start cost, beside Bolt that does nothing and bare aiohttp?
 
-One run, one machine, everything over loopback: the servers take turns, the median of the rounds counts. The bot
+And what does a decision cost, beside the same in Cedar (`tests/bench/decision.py`)? One run, one machine, everything over loopback: the servers take turns, the median of the rounds counts. The bot
 acknowledges only what stands in its ledger on disk, and works on what it took meanwhile; the others do nothing.
 """
 
@@ -24,6 +24,7 @@ from typing import Any
 
 from bot.sandbox.story import POLICY
 from bot.sandbox.supervisor import Worlds, environment, free_port, worlds
+from tests.bench import decision
 from tests.bench.load import request
 
 CONNECTIONS = 32
@@ -214,13 +215,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="times that each server takes its turn")
     parser.add_argument("--requests", type=int, default=4000, help="in each of them")
     parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--decision", action="store_true", help="only what a decision costs")
     asked = parser.parse_args()
-    found = asyncio.run(bench(asked.rounds, asked.requests))
+    found: dict[str, Any] = {} if asked.decision else asyncio.run(bench(asked.rounds, asked.requests))
+    found["decision"] = decision.measured()
     if asked.json:
         print(json.dumps(found, indent=1))
         return
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}\n")
-    print(told(found))
+    if not asked.decision:
+        print(told(found), end="\n\n")
+    print(decision.told(found["decision"]))
 
 
 if __name__ == "__main__":
