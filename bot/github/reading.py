@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,13 @@ from policy.model import Digest, Sha, digest, sha
 
 # https://docs.github.com/pull-requests, "about status checks": these three let a required check pass.
 PASSING = frozenset({"success", "neutral", "skipped"})
+WEB = "web-flow"
+"""Who commits what is merged or edited on the host's own pages."""
+# https://docs.github.com/pull-requests, "creating a commit with multiple authors"
+_CO_AUTHOR = re.compile(
+    r"^co-authored-by:[ \t]*(?P<name>[^<\n]*?)[ \t]*<(?P<address>[^<>\n]*)>[ \t]*$", re.IGNORECASE | re.MULTILINE
+)
+_NO_REPLY = re.compile(r"(?:\d+\+)?(?P<login>[A-Za-z0-9-]+(?:\[bot\])?)@users\.noreply\.github\.com", re.IGNORECASE)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -111,17 +119,42 @@ class Author(BaseModel):
 class GitCommit(BaseModel):
     message: str
     author: Author | None
+    committer: Author | None = None
 
 
 class CommitRead(BaseModel):
     sha: str
     commit: GitCommit
     author: Author | None
+    committer: Author | None = None
 
     def change(self) -> Change:
-        named = self.commit.author.name if self.commit.author else None
-        login = self.author.login if self.author else None
-        return Change(Sha(self.sha), self.commit.message.split("\n", 1)[0], login or named or "somebody")
+        """The commit with everybody who had a hand in it; those without an account by the name that it gives."""
+        author = _who(self.author, self.commit.author) or ("somebody", False)
+        committer = _who(self.committer, self.commit.committer)
+        hands = [
+            author,
+            *([committer] if committer and committer != (WEB, True) else []),
+            *_co_authors(self.commit.message),
+        ]
+        others = dict.fromkeys(name for name, _ in hands[1:] if name != author[0])
+        known = {name for name, account in hands if account}
+        title = self.commit.message.split("\n", 1)[0]
+        return Change(Sha(self.sha), title, author[0], tuple(others), frozenset({name for name, _ in hands} - known))
+
+
+def _who(account: Author | None, named: Author | None) -> tuple[str, bool] | None:
+    """Login, or else the name in the commit; and whether there is an account."""
+    if account is not None and account.login:
+        return account.login, True
+    return (named.name, False) if named is not None and named.name else None
+
+
+def _co_authors(message: str) -> Iterator[tuple[str, bool]]:
+    """Those whom the message names; an account where their address is the one that the host gives out for it."""
+    for found in _CO_AUTHOR.finditer(message):
+        address = _NO_REPLY.fullmatch(found["address"])
+        yield (address["login"], True) if address else (found["name"], False)
 
 
 class ComparisonRead(BaseModel):

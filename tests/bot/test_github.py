@@ -19,6 +19,7 @@ import pytest
 from aiohttp import web
 
 from bot.github import AppKey, GitHub, Pace, PersonalToken
+from bot.github.reading import CommitRead
 from bot.sandbox.github import GitHubWorld
 from commands.errors import OutcomeUnknown, Rejected, ReleaseBotError, Unavailable
 from commands.ports import Code, Deployment
@@ -226,6 +227,39 @@ async def test_a_comparison_tells_the_changes_oldest_first(world: GitHubWorld, g
     ]
     behind, apart, same = [await github.compare(REPOSITORY, third, other) for other in (head, aside, third)]
     assert [(one.ahead, one.behind) for one in (behind, apart, same)] == [(0, 2), (1, 2), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("read", "author", "others", "strangers"),
+    [
+        ({"author": {"login": "maya"}}, "maya", (), ()),
+        ({"author": {"login": "maya"}, "committer": {"login": "web-flow"}}, "maya", (), ()),
+        ({"author": {"login": "maya"}, "committer": {"login": "omar"}}, "maya", ("omar",), ()),
+        ({"author": None, "name": "Maya M."}, "Maya M.", (), ("Maya M.",)),
+        ({"author": None, "name": None}, "somebody", (), ("somebody",)),
+        # whoever commits may call themselves like the host's own account, and is not it
+        ({"author": {"login": "maya"}, "committer": None, "by": "web-flow"}, "maya", ("web-flow",), ("web-flow",)),
+        (
+            {"author": {"login": "maya"}, "says": "Co-authored-by: Omar <1+omar@users.noreply.github.com>"},
+            "maya",
+            ("omar",),
+            (),
+        ),
+        ({"author": {"login": "maya"}, "says": "co-authored-by: Raj R. <raj@home>"}, "maya", ("Raj R.",), ("Raj R.",)),
+        ({"author": {"login": "maya"}, "says": "Not-co-authored-by: Raj <raj@home>"}, "maya", (), ()),
+    ],
+)
+def test_everybody_who_had_a_hand_in_a_commit_is_read_and_who_has_no_account(
+    read: dict[str, Any], author: str, others: tuple[str, ...], strangers: tuple[str, ...]
+) -> None:
+    git = {"name": read.get("name", "maya")}
+    message = f"Do it\n\n{read.get('says', '')}"
+    by = {"name": read["by"]} if "by" in read else None
+    commit = {"message": message, "author": git, "committer": by}
+    made = CommitRead.model_validate(
+        {"sha": "a" * 40, "commit": commit, "author": read["author"], "committer": read.get("committer")}
+    ).change()
+    assert (made.title, made.author, made.others, made.strangers) == ("Do it", author, others, frozenset(strangers))
 
 
 async def test_a_comparison_of_more_than_the_hosts_cap_still_counts_them_all(
