@@ -81,13 +81,16 @@ def _groups(policy: Policy) -> dict[str, list[str]]:
     people = [name for name, entry in policy.people.items() if entry.slack]
     others = people[1:] or people
     groups: dict[str, list[str]] = {}
+    small = 0
     for role, entry in policy.roles.items():
         for member in entry.members:
-            if not member.startswith(_GROUP):
+            if not member.startswith(_GROUP) or member in groups:
                 continue
-            at = len(groups)
-            two = dict.fromkeys(others[(at + n) % len(others)] for n in range(2)) if others else {}
-            groups.setdefault(member, people if role in policy.may.promote[:1] else list(two))
+            if role in policy.may.promote[:1]:
+                groups[member] = people
+                continue
+            groups[member] = [others[(small + n) % len(others)] for n in range(min(2, len(others)))]
+            small += 1
     return groups
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.client import whole
 from tests.acceptance.process import sandbox
-from tests.acceptance.seeds import STORIES, play
+from tests.acceptance.seeds import STORIES, Seed, play
 
 POLICIES = Path(__file__).parents[2] / "deploy/policies"
 
@@ -17,6 +18,22 @@ POLICIES = Path(__file__).parents[2] / "deploy/policies"
 def test_a_policy_that_came_with_the_project_is_played(name: str, tmp_path: Path) -> None:
     with sandbox(tmp_path / "data", "--policy", str(POLICIES / f"{name}.yaml")) as running:
         assert play(name, running.box.url) == 0
+
+
+@pytest.mark.slow
+def test_a_service_that_is_called_otherwise_where_it_runs_is_promoted_to_its_good_end(tmp_path: Path) -> None:
+    # the story's rules over people, builds and sites that are made up for the policy
+    story = (POLICIES / "story.yaml").read_text("utf-8")
+    policy = tmp_path / "other.yaml"
+    policy.write_text(story.replace("/europe-west1/checkout", "/europe-north1/shop-checkout-v2"), "utf-8")
+    with sandbox(tmp_path / "data", "--policy", str(policy)) as running:
+        seed = Seed(running.box.url)
+        new = whole(running.box.world(), "checkout", "stage")
+        root = seed.asks("maya", "releases", "/release promote checkout stage→prod")
+        seed.presses("omar", root, "Approve")
+        seed.settles(root, "live")
+        assert whole(running.box.world(), "checkout", "prod") == new
+        assert seed.checks.end() == 0
 
 
 def test_every_policy_that_came_with_the_project_has_its_story() -> None:
