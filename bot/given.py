@@ -156,7 +156,7 @@ def _record(its: Record, current: Any, value: Any, where: Where, setting: Settin
     kept: Values = (
         {name: getattr(current, name) for name in its.parts}
         if isinstance(current, its.of)
-        else _usual(its.of, current.key if isinstance(current, _Missing) else "", setting)
+        else _usual(its.of, current.key if isinstance(current, _Missing) else "", said, setting)
     )
     for name, item in said.items():
         kept[name] = _lay(its.parts[name], kept.get(name), item, (*where, name), setting)
@@ -198,7 +198,7 @@ _NAMES: Mapping[type[Any], Mapping[str, str]] = {
 """What people call some of the fields."""
 
 
-def _usual(of: type[Any], key: str, setting: Setting) -> Values:
+def _usual(of: type[Any], key: str, said: Mapping[str, Any], setting: Setting) -> Values:
     """What is so of most records of that kind. `key`: under which it stands, where it does."""
     at, question = setting.at, setting.question
     somebody = next(iter(setting.people.values()), None)
@@ -211,7 +211,7 @@ def _usual(of: type[Any], key: str, setting: Setting) -> Values:
         EmergencyRecord: {"id": "E-1", "fields": {}, "ends_at": at + timedelta(hours=4)},
         ExceptionRecord: {
             "id": "X-1",
-            "kind": next(iter(setting.policy.exceptions), ""),
+            "kind": _kind(said.get("waives"), setting.policy),
             "waives": frozenset(),
             "environment": question.target,
             "service": question.service,
@@ -253,6 +253,13 @@ def _usual(of: type[Any], key: str, setting: Setting) -> Values:
         WorkflowRun: {"workflow": key, "at": at},
     }
     return dict(usual.get(of, {}))
+
+
+def _kind(waives: object, policy: Policy) -> str:
+    """The first kind of exception that may waive these rules; where there is none, the first."""
+    rules = {str(rule) for rule in waives} if isinstance(waives, list) else {str(waives)}
+    fitting = (name for name, kind in policy.exceptions.items() if rules <= set(kind.waives))
+    return next(fitting, next(iter(policy.exceptions), ""))
 
 
 # Words --------------------------------------------------------------------------------------------------------------

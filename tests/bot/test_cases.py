@@ -196,6 +196,7 @@ GIVEN = {
     "something overdue": ("{obligations: {kind: review, due: PT0S}}", "unmet: [nothing-overdue]"),
     "something owed": ("{obligations: {kind: review, due: +PT1S}}", ""),
     "an exception": ("{checks: {lint: failed}, exceptions: {kind: gate_bypass, waives: [ci_checks]}}", "waived: [ci_checks]"),
+    "an exception of the kind that may": ("{way_back: null, exceptions: [rollback_ready]}", "waived: [rollback_ready]"),
     "one that is over ": (
         "{checks: {lint: failed}, exceptions: {kind: gate_bypass, waives: [ci_checks], until: PT0S}}",
         "unmet: [ci_checks, go_no_go]",
