@@ -35,6 +35,7 @@ METHOD_SCOPES = {
     "chat_postMessage": "chat:write",
     "chat_update": "chat:write",
     "users_info": "users:read",
+    "users_list": "users:read",
     "usergroups_users_list": "usergroups:read",
     "views_open": None,
     "views_publish": None,
