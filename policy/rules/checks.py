@@ -77,7 +77,9 @@ def _lacking(name: str, gate: ChecksGate, case: Case) -> str:
 
 
 def _by_chance(check: Check, gate: ChecksGate) -> bool:
-    return gate.max_attempts is not None and check.attempt > gate.max_attempts and not check.ticket
+    if check.state is not CheckState.PASSED or check.ticket:
+        return False
+    return gate.max_attempts is not None and check.attempt > gate.max_attempts
 
 
 def _remedies(

@@ -182,6 +182,12 @@ def test_an_old_result_is_stale(at: Any, standing: Standing, reason: str) -> Non
     assert (finding.standing, finding.reason) == (standing, reason)
 
 
+def test_a_failure_after_many_attempts_is_a_failure() -> None:
+    failed = ran(build=Check("build", FAILED, attempt=3))
+    (remedy,) = judged(gate("checks", names=["build"], max_attempts=2), but(checks=failed)).remedies
+    assert remedy.says == "build passes on 9f1c2ab"
+
+
 def test_what_is_lacking_of_several_is_mended_by_one_remedy() -> None:
     checks = ran(build=FAILED, lint=Check("lint", PASSED, attempt=4), unit=PASSED)
     finding = judged(gate("checks", names=["build", "lint", "unit", "scan"], max_attempts=2), but(checks=checks))
