@@ -13,7 +13,8 @@ from policy.finding import BLOCKING, Standing
 from policy.gates import Mode
 from policy.model import Unknown
 from policy.rules.freeze import in_the_way
-from policy.votes import agreement, counted
+from policy.terms import agreement
+from policy.votes import counted
 
 SHOWN = 8
 """Hex digits of a plan's hash that a button carries: enough to tell any two plans of one request apart."""

@@ -19,7 +19,8 @@ from policy import duty, wording
 from policy.document import Policy
 from policy.facts import Deed, ExceptionRecord, Facts, Freeze, Obligation, Question, Verdict, Vote
 from policy.model import Unknown, short
-from policy.votes import agreement, counted
+from policy.terms import agreement
+from policy.votes import counted
 from policy.wording import listed
 
 Record = ExceptionRecord | Freeze

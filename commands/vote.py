@@ -19,7 +19,7 @@ from policy.agreement import Stance
 from policy.case import Case
 from policy.facts import Deed, Facts, Verdict, Vote
 from policy.model import AccountKind, Person, Unknown, short
-from policy.votes import agreement
+from policy.terms import agreement
 from policy.wording import listed, role
 
 

@@ -10,7 +10,7 @@ from policy import wording
 from policy.document import Duty, Policy
 from policy.facts import ExceptionRecord, Obligation
 from policy.model import Human, Person, Place
-from policy.votes import not_ours
+from policy.seating import not_ours
 
 SATURDAY = 5
 

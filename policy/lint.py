@@ -18,7 +18,7 @@ from policy.freezes import recurring
 from policy.gates import ChecklistGate, Gate, NumberGate, SignoffGate
 from policy.model import Place
 from policy.required import required
-from policy.votes import Seat, seats
+from policy.terms import Seat, seats
 
 Where = tuple[str | int, ...]
 

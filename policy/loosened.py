@@ -13,7 +13,7 @@ from policy.facts import Deed, Question
 from policy.gates import AnyGate, Mode, Waivable
 from policy.lint import Lint, Where
 from policy.required import required
-from policy.votes import seats
+from policy.terms import seats
 
 LOOSER: Mapping[type[Enum], Sequence[Enum]] = {
     Mode: (Mode.BLOCK, Mode.ACKNOWLEDGE, Mode.WARN),

@@ -3,185 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import combinations
-from types import MappingProxyType
 from typing import NamedTuple
 
 from policy import wording
-from policy.applies import applies
 from policy.case import Case
-from policy.document import Agreement, Policy, Separation, Slot, Stance
-from policy.exceptions import waivers
-from policy.facts import EMERGENCY, Deed, Facts, Question, Verdict, Vote
+from policy.document import Slot
+from policy.facts import Deed, Facts, Verdict, Vote
 from policy.finding import Applied
-from policy.gates import Mode, SignoffGate
-from policy.kept import kept
-from policy.model import AccountKind, Human, Person, Unknown, short
-from policy.required import required
-
-# Who must agree -----------------------------------------------------------------------------------------------------
-
-
-class Seat(NamedTuple):
-    """One place that one human fills."""
-
-    roles: tuple[str, ...]
-    """Holders of any of them can."""
-    gate: str = ""
-    """The sign-off that asks for it; empty: the agreement itself."""
-
-    @property
-    def called(self) -> str:
-        """`tech lead or devops lead`."""
-        return wording.listed(map(wording.role, self.roles), "or")
-
-
-class Terms(NamedTuple):
-    """Who must agree, and how."""
-
-    seats: tuple[Seat, ...]
-    """Those that must be filled come first."""
-    lasts: timedelta
-    """A vote counts for so long."""
-    reason: bool = False
-    """Whoever agrees must say why."""
-    optional: int = 0
-    """So many of the seats, the last ones, may stay empty: what asks for them only warns, or is waived."""
-
-
-_NOTHING_ASKED = Terms((), timedelta())
-
-
-class _Asked(NamedTuple):
-    """Who must agree to a question, whatever the facts."""
-
-    terms: Terms
-    signoffs: tuple[tuple[str, SignoffGate], ...] = ()
-
-
-def seats(slots: Iterable[Slot]) -> tuple[Seat, ...]:
-    """A place for each human that these ask for."""
-    return tuple(Seat(slot.roles) for slot in slots for _ in range(slot.count))
-
-
-def agreement(case: Case) -> Terms | Unknown:
-    """Who must agree in this case: whom the path and the change's type name, and one more for each sign-off."""
-    asked = _asked(case.policy, case.question)
-    if isinstance(asked, Unknown):
-        return asked
-    if case.question.deed is Deed.FREEZE and case.facts.wanted is None:
-        return _NOTHING_ASKED  # a freeze ends
-    if not asked.signoffs:
-        return asked.terms
-    must: list[Seat] = []
-    may: list[Seat] = []
-    for name, gate in asked.signoffs:
-        if applies(name, gate, case) is None:
-            lenient = gate.mode is not Mode.BLOCK or name in case.once(waivers)
-            (may if lenient else must).append(Seat((gate.role,), name))
-    return asked.terms._replace(seats=(*asked.terms.seats, *must, *may), optional=len(may))
-
-
-@kept
-def _asked(policy: Policy, question: Question) -> _Asked | Unknown:
-    match question.deed:
-        case Deed.PROMOTE:
-            return _to_promote(policy, question)
-        case Deed.EXCEPTION if question.kind:
-            kind = policy.exceptions.get(question.kind)
-            return Unknown(f"there is no kind of exception {question.kind}") if kind is None else _Asked(_terms(kind))
-        case Deed.FREEZE:
-            return _Asked(_terms(policy.freezes))
-    return _Asked(_NOTHING_ASKED)
-
-
-def _to_promote(policy: Policy, question: Question) -> _Asked | Unknown:
-    path = policy.path(question.service, question.source or "", question.target)
-    if path is None:
-        return Unknown("without a path it is not known who must agree")
-    gates, spared = required(policy, question)
-    signoffs = tuple((n, gate) for n, gate in gates.items() if isinstance(gate, SignoffGate) and n not in spared)
-    if question.change == EMERGENCY:
-        if policy.emergency is None:
-            return Unknown("the policy knows no emergencies, so not who must agree to one")
-        return _Asked(_terms(policy.emergency), signoffs)
-    change = policy.change_types.get(question.change)
-    if change is None and question.change:
-        return Unknown(f"there is no change type {question.change}, so it is not known who must agree")
-    slots = path.approvals
-    if change is not None:
-        slots = change.approvals if change.instead else (*slots, *change.approvals)
-    return _Asked(Terms(seats(slots), path.approval_lasts, path.reason), signoffs)
-
-
-def _terms(agreed: Agreement) -> Terms:
-    return Terms(seats(agreed.approvals), agreed.approval_lasts, agreed.reason)
-
-
-# Who had a hand in it -------------------------------------------------------------------------------------------------
-
-
-class Apart(NamedTuple):
-    """Whose agreement does not count, or not alone."""
-
-    out: Mapping[Human, str] = MappingProxyType({})
-    """Human → why: goes on after their name."""
-    alone: tuple[tuple[frozenset[Human], str], ...] = ()
-    """These, and what is missing where nobody else agrees."""
-
-
-_NOBODY = Apart()
-_WROTE = "wrote part of it, so cannot agree to it"
-_REVIEWED = "approved one of its pull requests, so cannot agree to it"
-_GRANTED = "granted an exception that this rests on, so cannot agree to it"
-
-
-def _apart(case: Case) -> Apart | Unknown:
-    """Whom separation of duties keeps out of this promotion besides whoever asked."""
-    if case.question.deed is not Deed.PROMOTE or case.path is None:
-        return _NOBODY
-    separation = case.path.separation or case.policy.separation
-    authors = _authors(separation, case.facts)
-    reviewers = frozenset[Human]() if separation.reviewers is Stance.MAY_AGREE else case.facts.reviewers
-    if isinstance(authors, Unknown):
-        return authors
-    if isinstance(reviewers, Unknown):
-        return Unknown(f"who approved its pull requests is not known: {reviewers.why}")
-    if not (authors or reviewers or case.barred):
-        return _NOBODY
-    out, alone = dict.fromkeys(case.barred, _GRANTED), []
-    for humans, stance, why, lacks in (
-        (reviewers, separation.reviewers, _REVIEWED, "one more who reviewed none of its pull requests"),
-        (authors, separation.authors, _WROTE, "one more who wrote none of it"),
-    ):
-        if stance is Stance.OUT:
-            out.update(dict.fromkeys(humans, why))
-        elif humans:
-            alone.append((humans, lacks))
-    return Apart(out, tuple(alone))
-
-
-def _authors(separation: Separation, facts: Facts) -> frozenset[Human] | Unknown:
-    """Who wrote it, as far as that matters; Unknown where it matters and is not known."""
-    if separation.authors is Stance.MAY_AGREE:
-        return frozenset()
-    ignoring = separation.unknown_authors == "ignore"
-    if isinstance(facts.authors, Unknown):
-        if ignoring:
-            return frozenset()
-        return Unknown(f"who wrote it is not known, so neither who may agree to it: {facts.authors.why}")
-    if facts.authors.unlinked and not ignoring:
-        names = sorted(facts.authors.unlinked)
-        are = "is" if len(names) == 1 else "are"
-        link = "link them under people, or say unknown_authors: ignore"
-        return Unknown(f"{wording.listed(names)} wrote part of it and {are} linked to nobody; {link}")
-    return facts.authors.humans
-
-
-# What the votes come to -----------------------------------------------------------------------------------------------
+from policy.model import Human, Person, Unknown, short
+from policy.seating import Able, Table, among, matching, not_ours, places_for
+from policy.separation import NOBODY, Apart, kept_apart
+from policy.terms import Seat, Terms, agreement, seats
 
 
 class Ignored(NamedTuple):
@@ -201,72 +36,6 @@ class Filled(NamedTuple):
     """The role that they fill it with."""
 
 
-Able = Mapping[Human, tuple[int, ...]]
-"""Human → the seats, by their place, that they can fill."""
-
-
-class _Table(NamedTuple):
-    """Who may sit where."""
-
-    terms: Terms
-    apart: Apart
-    asked_by: Person
-    people: Mapping[Human, Person]
-    able: Able
-    """Those who agree, in the order in which they did."""
-    rejecting: frozenset[Human]
-
-    def order(self, able: Able, *, alone: bool = False) -> list[Human]:
-        """Who takes a seat before whom: those who agree before others.
-
-        First of all come those without whom the others would be alone, unless they may be.
-        """
-        known = [human for human in self.able if able[human]]
-        known += sorted(human for human, places in able.items() if places and human not in self.able)
-        if alone or not self.apart.alone:
-            return known
-        first = self._witnesses(known, able)
-        return [*first, *(human for human in known if human not in first)]
-
-    def _witnesses(self, humans: list[Human], able: Able) -> tuple[Human, ...]:
-        """The fewest who together had no hand in it in any way; none where there are no such."""
-        groups = [group for group, _ in self.apart.alone]
-        for human in humans:
-            if not any(human in group for group in groups):
-                return (human,)
-        for one, other in combinations(humans, 2):
-            room = len({*able[one], *able[other]}) > 1
-            if room and not any(one in group and other in group for group in groups):
-                return (one, other)
-        return ()
-
-    def lacking(self, seated: Collection[Human]) -> tuple[str, ...]:
-        """Who must still be among them; nothing where there is nobody at all."""
-        if not seated or not self.apart.alone:
-            return ()
-        return tuple(lacks for group, lacks in self.apart.alone if group.issuperset(seated))
-
-    def could(self, roles: Iterable[str]) -> list[Human]:
-        """Who may agree with any of these roles, and does not reject it."""
-        wanted, mine = frozenset(roles), self.asked_by
-        return sorted(
-            human
-            for human, person in self.people.items()
-            if not wanted.isdisjoint(person.roles)
-            and human not in self.apart.out
-            and human not in self.rejecting
-            and human != mine.human
-            and person.account != mine.account
-            and not not_ours(person)
-        )
-
-    def willing(self) -> Able:
-        """What everybody could fill who may agree, those who do with the roles that they agreed with."""
-        wanted = {role for seat in self.terms.seats for role in seat.roles}
-        could = {human: _places(self.terms.seats, self.people[human].roles) for human in self.could(wanted)}
-        return {**could, **self.able}
-
-
 class Count(NamedTuple):
     """What the votes come to at one instant."""
 
@@ -281,7 +50,7 @@ class Count(NamedTuple):
     ignored: tuple[Ignored, ...]
     lacking: tuple[str, ...]
     """Who must be among those who agree, although every seat is filled."""
-    table: _Table
+    table: Table
 
     @property
     def complete(self) -> bool:
@@ -311,10 +80,10 @@ class Count(NamedTuple):
         wanted = self._wanted(gate)
         if not table.able:
             return tuple(sorted(human for human, places in willing.items() if not wanted.isdisjoint(places)))
-        now = {human: _among(places, wanted) for human, places in table.able.items()}
+        now = {human: among(places, wanted) for human, places in table.able.items()}
         much = self._worth(now)
         silent = [human for human in sorted(willing) if human not in table.able]
-        return tuple(one for one in silent if self._worth({**now, one: _among(willing[one], wanted)}) > much)
+        return tuple(one for one in silent if self._worth({**now, one: among(willing[one], wanted)}) > much)
 
     @property
     def relented(self) -> Count:
@@ -327,8 +96,8 @@ class Count(NamedTuple):
         None: whoever agreed, it would not be filled.
         """
         table, wanted = self.table, self._wanted(gate)
-        able = {human: _among(places, wanted) for human, places in table.willing().items()}
-        seated = _matching(table.order(able, alone=bool(gate)), able, table.terms)
+        able = {human: among(places, wanted) for human, places in table.willing().items()}
+        seated = matching(table.order(able, alone=bool(gate)), able, table.terms)
         if len(seated) < len(wanted) or (not gate and table.lacking(seated.values())):
             return None
         return tuple(sorted(set(seated.values()).difference(table.able)))
@@ -346,7 +115,7 @@ class Count(NamedTuple):
         return frozenset(wanted)
 
     def _worth(self, able: Able) -> tuple[int, int]:
-        seated = _matching(self.table.order(able), able, self.table.terms)
+        seated = matching(self.table.order(able), able, self.table.terms)
         return len(seated), -len(self.table.lacking(seated.values()))
 
 
@@ -364,7 +133,7 @@ def counted(case: Case) -> Count | Unknown:
             return people
         people = {}
     override = case.policy.freezes.override if case.question.deed is Deed.PROMOTE else ()
-    apart = _apart(case) if terms.seats or override else _NOBODY
+    apart = kept_apart(case) if terms.seats or override else NOBODY
     if isinstance(apart, Unknown):
         return apart
     return count(
@@ -389,7 +158,7 @@ def count(
     asked_at: datetime,
     people: Mapping[Human, Person],
     at: datetime,
-    apart: Apart = _NOBODY,
+    apart: Apart = NOBODY,
     heard: frozenset[str] = frozenset(),
 ) -> Count:
     """Counts the votes as they stand at `at`. Their order does not matter.
@@ -415,7 +184,7 @@ def count(
     able: dict[Human, tuple[int, ...]] = {}
     for human, vote in last.items():
         roles = _common(vote.voter, people[human])
-        places = _places(terms.seats, roles)
+        places = places_for(terms.seats, roles)
         if places and vote.verdict is Verdict.REJECT:
             rejected.append(vote)
         elif places:
@@ -429,8 +198,8 @@ def count(
         agreeing.sort(key=_order)
         able = {vote.voter.human: able[vote.voter.human] for vote in agreeing if vote.voter.human is not None}
     against = frozenset([vote.voter.human for vote in rejected if vote.voter.human is not None])
-    table = _Table(terms, apart, asked_by, people, able, against)
-    seated = _matching(table.order(able), able, terms) if able else {}
+    table = Table(terms, apart, asked_by, people, able, against)
+    seated = matching(table.order(able), able, terms) if able else {}
     there = seated.values()
     return Count(
         filled=tuple(
@@ -491,29 +260,9 @@ def _why_not(
     return not_ours(now)
 
 
-def not_ours(person: Person) -> str:
-    """Why that person can agree to nothing, after their name; empty: an active human of ours."""
-    match person.kind:
-        case AccountKind.HUMAN:
-            return "" if person.active else "is not active any more"
-        case AccountKind.BOT:
-            return "is a bot; only humans agree"
-        case AccountKind.GUEST:
-            return "is a guest"
-    return "is of another workspace"
-
-
 def _common(then: Person, now: Person) -> frozenset[str]:
     """Roles held when voting and now."""
     return then.roles & now.roles
-
-
-def _places(seats: Sequence[Seat], roles: frozenset[str]) -> tuple[int, ...]:
-    return tuple([place for place, seat in enumerate(seats) if not roles.isdisjoint(seat.roles)])
-
-
-def _among(places: tuple[int, ...], wanted: frozenset[int]) -> tuple[int, ...]:
-    return tuple(place for place in places if place in wanted)
 
 
 def _filled(seat: Seat, vote: Vote, now: Person) -> Filled:
@@ -535,30 +284,7 @@ def _no_seat(vote: Vote, now: Person, terms: Terms) -> str:
     return f"{why}; the rejection is a comment" if vote.verdict is Verdict.REJECT else why
 
 
-def _matching(humans: Collection[Human], able: Able, terms: Terms) -> dict[int, Human]:
-    """As many seats as can be filled, those that must be before others, each human filling one: seat → human.
-
-    Who comes earlier keeps a seat.
-    """
-    seated: dict[int, Human] = {}
-
-    def sits(human: Human, limit: int, tried: set[int]) -> bool:
-        for place in able[human]:
-            if place < limit and place not in tried:
-                tried.add(place)
-                if place not in seated or sits(seated[place], limit, tried):
-                    seated[place] = human
-                    return True
-        return False
-
-    everything = len(terms.seats)
-    for human in humans:
-        sits(human, everything - terms.optional, set())
-    if terms.optional:
-        for human in humans:
-            if human not in seated.values():
-                sits(human, everything, set())
-    return seated
+# What would help ------------------------------------------------------------------------------------------------------
 
 
 def who_could_fill(count: Count, slots: Iterable[Slot], favouring: Iterable[Human] = ()) -> tuple[Human, ...] | None:
@@ -566,8 +292,8 @@ def who_could_fill(count: Count, slots: Iterable[Slot], favouring: Iterable[Huma
     table, terms = count.table, Terms(seats(slots), timedelta())
     could = table.could(role for seat in terms.seats for role in seat.roles)
     first = [human for human in favouring if human in could]
-    able = {human: _places(terms.seats, table.people[human].roles) for human in (*first, *could)}
-    seated = _matching(able, able, terms)
+    able = {human: places_for(terms.seats, table.people[human].roles) for human in (*first, *could)}
+    seated = matching(able, able, terms)
     return tuple(sorted(seated.values())) if len(seated) == len(terms.seats) else None
 
 
@@ -576,17 +302,14 @@ def filling(cast: Iterable[Vote], slots: Iterable[Slot], people: Mapping[Human, 
     terms = Terms(seats(slots), timedelta())
     votes = {vote.voter.human: vote for vote in cast if vote.voter.human in people}
     able = {
-        human: _places(terms.seats, _common(vote.voter, people[human]))
+        human: places_for(terms.seats, _common(vote.voter, people[human]))
         for human, vote in votes.items()
         if human is not None
     }
-    seated = _matching(able, able, terms)
+    seated = matching(able, able, terms)
     if len(seated) < len(terms.seats):
         return None
     return tuple(_filled(terms.seats[place], votes[seated[place]], people[seated[place]]) for place in sorted(seated))
-
-
-# What would help ------------------------------------------------------------------------------------------------------
 
 
 def if_agreed(case: Case, gate: str = "") -> Applied:

@@ -16,7 +16,9 @@ from policy.document import Slot
 from policy.evidence import Authors
 from policy.facts import Facts, Verdict, Vote
 from policy.model import AccountKind, Human, Person, Unknown
-from policy.votes import Apart, Count, Terms, count, counted, missing, seats
+from policy.separation import Apart
+from policy.terms import Terms, seats
+from policy.votes import Count, count, counted, missing
 from tests.policy.good import (
     ALL_GOOD,
     EVERYBODY,

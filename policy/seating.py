@@ -1,0 +1,122 @@
+"""Who may fill which place, and how do as many as can be get one? Each human fills one, and nobody is seated twice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from policy.model import AccountKind, Human, Person
+from policy.separation import Apart
+from policy.terms import Seat, Terms
+
+Able = Mapping[Human, tuple[int, ...]]
+"""Human → the seats, by their place, that they can fill."""
+
+
+class Table(NamedTuple):
+    """Who may sit where."""
+
+    terms: Terms
+    apart: Apart
+    asked_by: Person
+    people: Mapping[Human, Person]
+    able: Able
+    """Those who agree, in the order in which they did."""
+    rejecting: frozenset[Human]
+
+    def order(self, able: Able, *, alone: bool = False) -> list[Human]:
+        """Who takes a seat before whom: those who agree before others.
+
+        First of all come those without whom the others would be alone, unless they may be.
+        """
+        known = [human for human in self.able if able[human]]
+        known += sorted(human for human, places in able.items() if places and human not in self.able)
+        if alone or not self.apart.alone:
+            return known
+        first = self._witnesses(known, able)
+        return [*first, *(human for human in known if human not in first)]
+
+    def _witnesses(self, humans: list[Human], able: Able) -> tuple[Human, ...]:
+        """The fewest who together had no hand in it in any way; none where there are no such."""
+        groups = [group for group, _ in self.apart.alone]
+        for human in humans:
+            if not any(human in group for group in groups):
+                return (human,)
+        for one, other in combinations(humans, 2):
+            room = len({*able[one], *able[other]}) > 1
+            if room and not any(one in group and other in group for group in groups):
+                return (one, other)
+        return ()
+
+    def lacking(self, seated: Collection[Human]) -> tuple[str, ...]:
+        """Who must still be among them; nothing where there is nobody at all."""
+        if not seated or not self.apart.alone:
+            return ()
+        return tuple(lacks for group, lacks in self.apart.alone if group.issuperset(seated))
+
+    def could(self, roles: Iterable[str]) -> list[Human]:
+        """Who may agree with any of these roles, and does not reject it."""
+        wanted, mine = frozenset(roles), self.asked_by
+        return sorted(
+            human
+            for human, person in self.people.items()
+            if not wanted.isdisjoint(person.roles)
+            and human not in self.apart.out
+            and human not in self.rejecting
+            and human != mine.human
+            and person.account != mine.account
+            and not not_ours(person)
+        )
+
+    def willing(self) -> Able:
+        """What everybody could fill who may agree, those who do with the roles that they agreed with."""
+        wanted = {role for seat in self.terms.seats for role in seat.roles}
+        could = {human: places_for(self.terms.seats, self.people[human].roles) for human in self.could(wanted)}
+        return {**could, **self.able}
+
+
+def not_ours(person: Person) -> str:
+    """Why that person can agree to nothing, after their name; empty: an active human of ours."""
+    match person.kind:
+        case AccountKind.HUMAN:
+            return "" if person.active else "is not active any more"
+        case AccountKind.BOT:
+            return "is a bot; only humans agree"
+        case AccountKind.GUEST:
+            return "is a guest"
+    return "is of another workspace"
+
+
+def places_for(seats: Sequence[Seat], roles: frozenset[str]) -> tuple[int, ...]:
+    return tuple([place for place, seat in enumerate(seats) if not roles.isdisjoint(seat.roles)])
+
+
+def among(places: tuple[int, ...], wanted: frozenset[int]) -> tuple[int, ...]:
+    return tuple(place for place in places if place in wanted)
+
+
+def matching(humans: Collection[Human], able: Able, terms: Terms) -> dict[int, Human]:
+    """As many seats as can be filled, those that must be before others, each human filling one: seat → human.
+
+    Who comes earlier keeps a seat.
+    """
+    seated: dict[int, Human] = {}
+
+    def sits(human: Human, limit: int, tried: set[int]) -> bool:
+        for place in able[human]:
+            if place < limit and place not in tried:
+                tried.add(place)
+                if place not in seated or sits(seated[place], limit, tried):
+                    seated[place] = human
+                    return True
+        return False
+
+    everything = len(terms.seats)
+    for human in humans:
+        sits(human, everything - terms.optional, set())
+    if terms.optional:
+        for human in humans:
+            if human not in seated.values():
+                sits(human, everything, set())
+    return seated

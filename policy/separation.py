@@ -1,0 +1,70 @@
+"""Whose agreement does not count, or not alone, because they had a hand in what is asked?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from policy import wording
+from policy.case import Case
+from policy.document import Separation, Stance
+from policy.facts import Deed, Facts
+from policy.model import Human, Unknown
+
+
+class Apart(NamedTuple):
+    """Whose agreement does not count, or not alone."""
+
+    out: Mapping[Human, str] = MappingProxyType({})
+    """Human → why: goes on after their name."""
+    alone: tuple[tuple[frozenset[Human], str], ...] = ()
+    """These, and what is missing where nobody else agrees."""
+
+
+NOBODY = Apart()
+_WROTE = "wrote part of it, so cannot agree to it"
+_REVIEWED = "approved one of its pull requests, so cannot agree to it"
+_GRANTED = "granted an exception that this rests on, so cannot agree to it"
+
+
+def kept_apart(case: Case) -> Apart | Unknown:
+    """Whom separation of duties keeps out of this promotion besides whoever asked."""
+    if case.question.deed is not Deed.PROMOTE or case.path is None:
+        return NOBODY
+    separation = case.path.separation or case.policy.separation
+    authors = _authors(separation, case.facts)
+    reviewers = frozenset[Human]() if separation.reviewers is Stance.MAY_AGREE else case.facts.reviewers
+    if isinstance(authors, Unknown):
+        return authors
+    if isinstance(reviewers, Unknown):
+        return Unknown(f"who approved its pull requests is not known: {reviewers.why}")
+    if not (authors or reviewers or case.barred):
+        return NOBODY
+    out, alone = dict.fromkeys(case.barred, _GRANTED), []
+    for humans, stance, why, lacks in (
+        (reviewers, separation.reviewers, _REVIEWED, "one more who reviewed none of its pull requests"),
+        (authors, separation.authors, _WROTE, "one more who wrote none of it"),
+    ):
+        if stance is Stance.OUT:
+            out.update(dict.fromkeys(humans, why))
+        elif humans:
+            alone.append((humans, lacks))
+    return Apart(out, tuple(alone))
+
+
+def _authors(separation: Separation, facts: Facts) -> frozenset[Human] | Unknown:
+    """Who wrote it, as far as that matters; Unknown where it matters and is not known."""
+    if separation.authors is Stance.MAY_AGREE:
+        return frozenset()
+    ignoring = separation.unknown_authors == "ignore"
+    if isinstance(facts.authors, Unknown):
+        if ignoring:
+            return frozenset()
+        return Unknown(f"who wrote it is not known, so neither who may agree to it: {facts.authors.why}")
+    if facts.authors.unlinked and not ignoring:
+        names = sorted(facts.authors.unlinked)
+        are = "is" if len(names) == 1 else "are"
+        link = "link them under people, or say unknown_authors: ignore"
+        return Unknown(f"{wording.listed(names)} wrote part of it and {are} linked to nobody; {link}")
+    return facts.authors.humans
