@@ -75,11 +75,11 @@ def by_calendar(policy: Policy, now: datetime) -> tuple[Line, ...]:
 
 def _next(recurring: Recurring, environment: str, now: datetime) -> Freeze | None:
     """The one that holds now, or the next."""
-    holding = recurring.now(environment, now)
+    holding = recurring.as_of(environment, now)
     if holding is not None:
         return holding
     begins = recurring.schedule.next_change(now)
-    return None if begins is None else recurring.now(environment, begins)
+    return None if begins is None else recurring.as_of(environment, begins)
 
 
 def _recurring(freeze: Freeze, services: tuple[str, ...] | None) -> Text:

@@ -29,7 +29,7 @@ class Recurring(NamedTuple):
     says: CalendarFreeze
     schedule: Schedule
 
-    def now(self, environment: str, at: datetime) -> Freeze | None:
+    def as_of(self, environment: str, at: datetime) -> Freeze | None:
         """The freeze that it is at that instant, named and dated: `month-end-2026-03`; None: it does not hold."""
         if not self.schedule.is_open(at):
             return None
@@ -95,7 +95,7 @@ def _holding_at(case: Case, declared: tuple[Freeze, ...], at: datetime) -> tuple
     if found:
         found = in_scope(found, question)
     for each in recurring(case.policy, question.place):
-        freeze = each.now(question.target, at)
+        freeze = each.as_of(question.target, at)
         if freeze is not None:
             found.append(freeze)
     return tuple(found)

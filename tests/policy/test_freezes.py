@@ -219,7 +219,7 @@ def test_of_two_spells_on_one_day_each_has_its_own_beginning() -> None:
     ]
     active = policy(freezes={"calendar": [{**CALENDAR[0], "when": twice}]})
     (second,) = freezes.recurring(active.policy, Place("checkout", "prod"))
-    freeze = second.now("prod", NOW + 30 * MINUTE)
+    freeze = second.as_of("prod", NOW + 30 * MINUTE)
     assert freeze is not None
     assert (freeze.starts_at, freeze.ends_at) == (NOW, NOW + HOUR)
 
