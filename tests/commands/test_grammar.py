@@ -12,8 +12,23 @@ from hypothesis import strategies as st
 
 from commands.catalogue import CATALOGUE, Command, understand
 from commands.errors import Misunderstood
-from commands.grammar import WORDS_MAX, Said, instant, nearest, take_apart
-from commands.intent import Approve, EndFreeze, Log, Promote, Reject, Rollback, Status, Steer, Why
+from commands.grammar import _PLAIN, WORDS_MAX, Said, instant, nearest, spoken, take_apart
+from commands.intent import (
+    Approve,
+    DryRun,
+    EndFreeze,
+    ListExceptions,
+    Log,
+    Promote,
+    Reject,
+    RequestException,
+    RevokeException,
+    Rollback,
+    Settle,
+    Status,
+    Steer,
+    Why,
+)
 from commands.resolve import Setting
 from tests.world import START, Policies
 
@@ -74,9 +89,53 @@ def test_words_and_keys_are_taken_apart(words: str, said: Said) -> None:
     assert take_apart(words) == said
 
 
+KEY = st.from_regex(r"[a-z][a-z-]{0,8}", fullmatch=True)
+
+
+@given(st.dictionaries(KEY, st.text(max_size=30), max_size=4))
+def test_what_is_spoken_is_understood_as_it_was_meant(keys: dict[str, str]) -> None:
+    """But for quotes and letters that keyboards give for others: these become plain ones."""
+    plain = {key: value.translate(_PLAIN).replace('"', "'") for key, value in keys.items()}
+    assert take_apart(spoken("promote", "checkout", **keys)) == Said(("promote", "checkout"), plain)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("a reason:see https://x.example/1 there", Said(("a",), {"reason": "see https://x.example/1 there"})),
+        ("a incident:https://x.example/1", Said(("a",), {"incident": "https://x.example/1"})),
+        ("a reason:x --plan", Said(("a", "--plan"), {"reason": "x"})),
+        ("a —plan", Said(("a", "--plan"))),
+        ('a reason:"the --plan"', Said(("a",), {"reason": "the --plan"})),
+        ("a reason:x --planned", Said(("a",), {"reason": "x --planned"})),
+    ],
+)
+def test_addresses_and_the_dry_run_are_told_from_keys_and_reasons(words: str, said: Said) -> None:
+    assert take_apart(words) == said
+
+
 @pytest.mark.parametrize(
     ("words", "intent"),
     [
+        ("promote checkout stage→prod --plan", DryRun(CHECKOUT)),
+        (
+            "promote checkout stage→prod type:EMERGENCY incident:INC-7 confirms:a,b c",
+            Promote(
+                "checkout", "stage", "prod", "", "", "emergency", {"incident": "INC-7"}, frozenset({"a", "b", "c"})
+            ),
+        ),
+        (
+            "exception request checkout prod waive:soak until:2h",
+            RequestException("prod", "checkout", {"waive": "soak", "until": "2h"}),
+        ),
+        ("exception request prod", RequestException("prod", None)),
+        ("exception list", ListExceptions()),
+        ("exception revoke X-1a2b3c reason:it is over", RevokeException("X-1a2b3c", "it is over")),
+        ("exception settle O-1a2b3c note:done", Settle("O-1a2b3c", "done")),
+        (
+            "approve X-1a2b3c plan:3f2a91cc confirms:F-1 reason:it is right",
+            Approve("X-1a2b3c", "3f2a91cc", frozenset({"F-1"}), "it is right"),
+        ),
         ("promote checkout stage→prod 3f2a91c reason:x", Promote("checkout", "stage", "prod", "3f2a91c", "x")),
         ("rollback checkout", Rollback("checkout", "prod")),
         ("rollback checkout production", Rollback("checkout", "prod")),
@@ -120,6 +179,12 @@ def test_words_become_intents(words: str, intent: object) -> None:
         ("log checkout last:101", "`last:` takes a number from 1 to 100."),
         ("log checkout last:²", "`last:` takes a number from 1 to 100."),
         ("status checkout search", "Name one service"),
+        ("rollback checkout --plan", "I know no environment `--plan`."),
+        ("exception", "`exception` goes on with `request`, `list`, `revoke` and `settle`."),
+        ("exception revoke", "Name one exception"),
+        ("exception revoke X-1", "Say why"),
+        ("exception settle", "Name one thing that is owed"),
+        ("exception settle O-1", "Say what was done"),
         ("freeze", "`freeze` goes on with `start`, `end` and `list`."),
         ("approve op_1", "An approval names the plan"),
         ("approve op_1 plan:3f2", "An approval names the plan"),
