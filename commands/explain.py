@@ -18,6 +18,8 @@ MARKS = {
 }
 WHOLE = 16
 """So many findings are shown one by one; of more, those that are met or do not apply share a line."""
+ALIKE = 3
+"""So many findings that say the very same share a line."""
 WAYS_SHOWN = 3
 DOES = {
     "wait": "you wait",
@@ -52,12 +54,26 @@ def findings(decision: Decision, *, whole: bool = False) -> tuple[Line, ...]:
     lines: list[Line] = []
     for standing in folds:
         lines += _folded(standing, [finding for finding in decision.findings if finding.standing is standing])
-    for finding in decision.findings:
-        if finding.standing not in folds:
-            lines.append(found(finding))
-            lines += [Line(Mark.NOTE, _remedy(remedy)) for remedy in finding.remedies]
+    lines += _one_by_one([finding for finding in decision.findings if finding.standing not in folds], whole=not folds)
     lines += [Line(Mark.NOTE, note) for note in decision.notes]
     return (*lines, *way_on(decision, whole=whole))
+
+
+def _one_by_one(shown: Sequence[Finding], *, whole: bool) -> Iterator[Line]:
+    """A line for each with its advice; not `whole`, one for all that say the same, and advice but once."""
+    alike: dict[tuple[Standing, str], list[Finding]] = {}
+    for finding in shown:
+        alike.setdefault((finding.standing, "" if whole else finding.reason), []).append(finding)
+    advised: set[Remedy] = set()
+    for finding in shown:
+        same = [finding] if whole else alike[finding.standing, finding.reason]
+        if len(same) < ALIKE:
+            yield found(finding)
+        elif finding is same[0]:
+            names = ", ".join(other.rule for other in same)
+            yield Line(MARKS[finding.standing], (Bold(f"{len(same)} rules"), f": {finding.reason}: {names}"))
+        yield from (Line(Mark.NOTE, _remedy(each)) for each in finding.remedies if whole or each not in advised)
+        advised.update(finding.remedies)
 
 
 def found(finding: Finding) -> Line:
