@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from policy import done, wording
@@ -47,8 +48,12 @@ class _InOrder(NamedTuple):
 def _found(requirement: str, gate: BranchGate, case: Case) -> tuple[str, ...] | Unknown:
     """What is wrong with this one; nothing: it is met."""
     branches, changes = case.facts.evidence.branches, case.facts.evidence.changes
-    if requirement in OF_BRANCHES:
-        return branches if isinstance(branches, Unknown) else tuple(OF_BRANCHES[requirement](branches, case))
+    of_branches = OF_BRANCHES.get(requirement)
+    if of_branches is not None:
+        if isinstance(branches, Unknown):
+            return branches
+        fact, says = of_branches
+        return tuple(says(branches, case)) if getattr(branches, fact) else ()
     if isinstance(changes, Unknown):
         return changes
     found = tuple(OF_CHANGES[requirement](changes, gate))
@@ -89,13 +94,11 @@ def _protected(branches: Branches, _: Case) -> Iterator[str]:
 
 
 def _up_to_date(branches: Branches, case: Case) -> Iterator[str]:
-    if branches.behind:
-        yield f"{_source(case)} is behind {_target(case)} by {_commits(branches.behind)} that no promotion merged"
+    yield f"{_source(case)} is behind {_target(case)} by {_commits(branches.behind)} that no promotion merged"
 
 
 def _no_merge_commits(branches: Branches, case: Case) -> Iterator[str]:
-    if branches.merge_commits:
-        yield f"{_target(case)} holds merges that {_source(case)} lacks: {_commits(branches.merge_commits)}"
+    yield f"{_target(case)} holds merges that {_source(case)} lacks: {_commits(branches.merge_commits)}"
 
 
 def _on_source(branches: Branches, case: Case) -> Iterator[str]:
@@ -109,18 +112,15 @@ def _on_source(branches: Branches, case: Case) -> Iterator[str]:
 
 
 def _cherry_picks_only(branches: Branches, _: Case) -> Iterator[str]:
-    if branches.not_picked:
-        yield f"taken after the cut-off without a cherry-pick: {_commits(branches.not_picked)}"
+    yield f"taken after the cut-off without a cherry-pick: {_commits(branches.not_picked)}"
 
 
 def _no_late_features(branches: Branches, _: Case) -> Iterator[str]:
-    if branches.late_features:
-        yield f"features taken after the cut-off: {wording.listed(branches.late_features)}"
+    yield f"features taken after the cut-off: {wording.listed(branches.late_features)}"
 
 
 def _cut_from_production(branches: Branches, _: Case) -> Iterator[str]:
-    if branches.not_from_production:
-        yield f"it holds {_commits(branches.not_from_production)} that production lacks and the fix does not need"
+    yield f"it holds {_commits(branches.not_from_production)} that production lacks and the fix does not need"
 
 
 def _green(branches: Branches, case: Case) -> Iterator[str]:
@@ -140,12 +140,18 @@ def _pull_requests_only(changes: Changes, _: BranchGate) -> Iterator[str]:
 def _naming(changes: Changes, gate: BranchGate) -> Iterator[str]:
     if not changes.branch:
         yield "it is not known which branch it was built from"
-    elif not any(re.fullmatch(pattern, changes.branch) for pattern in gate.names):
+    elif not _called(gate.names, changes.branch):
         yield f"{changes.branch} is no name for a branch to promote from"
     for each in changes.pull_requests:
-        road = f"{each.head}→{each.base}"
-        if not any(re.fullmatch(pattern, each.head) or re.fullmatch(pattern, road) for pattern in gate.names):
-            yield f"#{each.number} came by a branch that is not called as it must be: {road}"
+        if not _called(gate.names, each.head, each.base):
+            yield f"#{each.number} came by a branch that is not called as it must be: {each.head}→{each.base}"
+
+
+@lru_cache(maxsize=4096)
+def _called(patterns: tuple[str, ...], head: str, base: str = "") -> bool:
+    """Whether the whole name is like one of them, or else the name and where it went."""
+    names = (head, f"{head}→{base}") if base else (head,)
+    return any(re.fullmatch(pattern, name) for pattern in patterns for name in names)
 
 
 def _no_forbidden_targets(changes: Changes, gate: BranchGate) -> Iterator[str]:
@@ -167,16 +173,17 @@ def _signed_commits(changes: Changes, _: BranchGate) -> Iterator[str]:
         yield f"no verified signature on {_commits(unsigned)}"
 
 
-OF_BRANCHES: Mapping[str, Callable[[Branches, Case], Iterator[str]]] = {
-    "protected": _protected,
-    "up_to_date": _up_to_date,
-    "no_merge_commits": _no_merge_commits,
-    "on_source": _on_source,
-    "cherry_picks_only": _cherry_picks_only,
-    "no_late_features": _no_late_features,
-    "cut_from_production": _cut_from_production,
-    "green": _green,
+OF_BRANCHES: Mapping[str, tuple[str, Callable[[Branches, Case], Iterator[str]]]] = {
+    "protected": ("unprotected", _protected),
+    "up_to_date": ("behind", _up_to_date),
+    "no_merge_commits": ("merge_commits", _no_merge_commits),
+    "on_source": ("not_on_source", _on_source),
+    "cherry_picks_only": ("not_picked", _cherry_picks_only),
+    "no_late_features": ("late_features", _no_late_features),
+    "cut_from_production": ("not_from_production", _cut_from_production),
+    "green": ("red", _green),
 }
+"""Requirement → the fact that must be empty, and what is said where it is not."""
 OF_CHANGES: Mapping[str, Callable[[Changes, BranchGate], Iterator[str]]] = {
     "pull_requests_only": _pull_requests_only,
     "naming": _naming,

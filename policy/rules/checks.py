@@ -16,6 +16,7 @@ from policy.finding import Finding, Remedy, RemedyKind, Standing, met, unknown
 from policy.gates import ChecksGate
 from policy.model import Unknown, short
 
+PASSED = CheckState.PASSED
 NEVER_RAN = "has no result"
 UNEXCUSED = "has no result, and nobody said why"
 ANY_TICKET = "a ticket"
@@ -33,9 +34,16 @@ def required_checks(name: str, gate: ChecksGate, case: Case) -> Finding:
         return unknown(name, "checks belong to a commit: {}", candidate.commit.why)
     if isinstance(checks, Unknown):
         return unknown(name, "{}", checks.why)
-    commit = short(candidate.commit)
     may_lack = (*gate.optional, *gate.excused)
-    troubles = {each: says for each in (*gate.names, *may_lack) if (says := _trouble(each, gate, checks, case))}
+    commit = short(candidate.commit)
+    troubles: dict[str, str] = {}
+    for each in (*gate.names, *may_lack):
+        check = checks.get(each)
+        if check is not None and check.state is PASSED and check.attempt == 1 and gate.max_age is None:
+            continue
+        says = _trouble(each, gate, check, case)
+        if says:
+            troubles[each] = says
     if not troubles:
         lacking = tuple(each for each in may_lack if each not in checks)
         return met(name, "{} on {}", _Passed(gate.names, lacking), commit)
@@ -54,12 +62,11 @@ class _Passed(NamedTuple):
         return wording.listed((*passed, *(f"{name} is not configured" for name in self.lacking)))
 
 
-def _trouble(name: str, gate: ChecksGate, checks: Mapping[str, Check], case: Case) -> str:
+def _trouble(name: str, gate: ChecksGate, check: Check | None, case: Case) -> str:
     """What is wrong with it, after its name; empty: nothing."""
-    check = checks.get(name)
     if check is None:
         return _lacking(name, gate, case)
-    if check.state is not CheckState.PASSED:
+    if check.state is not PASSED:
         word = "has not finished" if check.state is CheckState.PENDING else "failed"
         return f"{word} ({check.saw})" if check.saw else word
     if _by_chance(check, gate):
@@ -77,7 +84,7 @@ def _lacking(name: str, gate: ChecksGate, case: Case) -> str:
 
 
 def _by_chance(check: Check, gate: ChecksGate) -> bool:
-    if check.state is not CheckState.PASSED or check.ticket:
+    if check.state is not PASSED or check.ticket:
         return False
     return gate.max_attempts is not None and check.attempt > gate.max_attempts
 

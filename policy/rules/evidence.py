@@ -22,7 +22,14 @@ def documents_there(name: str, gate: EvidenceGate, case: Case) -> Finding:
         return unknown(name, "{}", candidate.why)
     if isinstance(documents, Unknown):
         return unknown(name, "{}", documents.why)
-    troubles = {each: says for each in gate.items if (says := _trouble(documents.get(each), gate, case, candidate))}
+    digest, troubles = candidate.digest, {}
+    for item in gate.items:
+        document = documents.get(item)
+        if document is not None and document.digest == digest and gate.max_age is None:
+            continue
+        says = _trouble(document, gate, case, candidate)
+        if says:
+            troubles[item] = says
     if not troubles:
         return met(name, "there for {}: {}", candidate.called, wording.All(gate.items))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from policy import done, wording
@@ -51,13 +52,19 @@ def _troubles(pull_request: PullRequest, gate: PullRequestGate) -> Iterator[str]
     if missing:
         yield f"does not say {wording.listed(map(_spoken, missing), 'or')}"
     for field, pattern in gate.matches.items():
-        if not re.search(pattern, pull_request.fields.get(field, "")):
+        if not _like(pattern, pull_request.fields.get(field, "")):
             yield f"says no {_spoken(field)} like {pattern}"
-    if gate.titled is not None and not re.search(gate.titled, pull_request.title):
+    if gate.titled is not None and not _like(gate.titled, pull_request.title):
         yield f"has no title like {gate.titled}"
     if gate.one_of and len(borne := pull_request.labels.intersection(gate.one_of)) != 1:
         has = wording.listed(sorted(borne)) if borne else "none"
         yield f"has {has} of the labels {', '.join(gate.one_of)}, not one"
+
+
+@lru_cache(maxsize=4096)
+def _like(pattern: str, text: str) -> bool:
+    """Whether something in the text is like the pattern."""
+    return re.search(pattern, text) is not None
 
 
 def _spoken(field: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from policy import done
 from policy.case import Case
@@ -40,7 +41,7 @@ def well_tagged(name: str, gate: TagGate, case: Case) -> Finding:
 
 def _troubles(tag: Tag, gate: TagGate, case: Case, candidate: Candidate) -> Iterator[str]:
     """What is wrong with it, each after its name."""
-    if not re.fullmatch(gate.pattern, tag.name):
+    if not _like(gate.pattern, tag.name):
         yield f"is not called like {gate.pattern}"
     if tag.commit != candidate.commit:
         yield f"is on {short(tag.commit)}, not on {candidate.called}"
@@ -74,6 +75,12 @@ def _version_troubles(tag: Tag, gate: TagGate, case: Case) -> Iterator[str]:
         yield f"breaks; expected {_called(before, (1, 0, 0), tag.previous)} after {tag.previous}"
 
 
+@lru_cache(maxsize=4096)
+def _like(pattern: str, name: str) -> bool:
+    return re.fullmatch(pattern, name) is not None
+
+
+@lru_cache(maxsize=4096)
 def _version(name: str) -> Version | None:
     found = _VERSION.search(name)
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
@@ -88,7 +95,7 @@ def _called(before: Version, step: Version, like: str) -> str:
 
 def _remedies(gate: TagGate, case: Case, candidate: Candidate, tag: Tag | None) -> tuple[Remedy, ...]:
     """A new tag, for tags are never moved; nothing where no name is known that would fit."""
-    name = next((name for name in _names(gate, case, tag) if re.fullmatch(gate.pattern, name)), None)
+    name = next((name for name in _names(gate, case, tag) if _like(gate.pattern, name)), None)
     if name is None or isinstance(candidate.commit, Unknown):
         return ()
     made_by = gate.created_by[0] if gate.created_by else ""
