@@ -170,12 +170,13 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
 
 
 def _emergency(operation: Operation, judged: Judged | None) -> tuple[Button, ...]:
-    """The way on where the window is closed and nothing waits for the next: an emergency, with all that it needs."""
+    """The way on where the window is closed, and an emergency would do: one, with all that must be said for it."""
     rules = None if judged is None else judged.case.policy.emergency
     question = operation.question
-    if judged is None or rules is None or question.change == EMERGENCY or WINDOW not in rules.waives:
+    if judged is None or rules is None or question.change == EMERGENCY:
         return ()
-    if WINDOW not in {finding.rule for finding in judged.decision.blockers}:
+    closed = {finding.rule for finding in judged.decision.blockers} - AGREEING
+    if WINDOW not in closed or not closed <= set(rules.waives):
         return ()
     says = spoken("promote", question.service, f"{question.source}{ARROW}{question.target}", type=EMERGENCY)
     gaps = fields.unsaid(rules.fields, {}, "an emergency needs it")

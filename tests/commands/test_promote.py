@@ -143,6 +143,7 @@ async def test_a_second_person_lets_it_through(town: Town) -> None:
     assert town.github.told("checkout") == [("c2c2c2c2c2c2", "success")]
 
 
+@pytest.mark.requirement("S4-129")
 async def test_a_role_holder_who_may_agree_can_say_no_and_others_cannot(town: Town) -> None:
     await plays(
         ASKED

@@ -75,7 +75,8 @@ async def test_it_waits_for_no_freeze_no_window_and_no_second_person_and_holds_w
     bot → lea: You may not lift H-….
     ines: [Lift the hold] the database was full
     bot: @ines lifted the hold H-… on checkout c2c2c2c2c2c2: the database was full
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 4 of 14 rules not met (window, no-freeze, second-person, approvals) [Check again] [Cancel]
+    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Emergency] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 4 of 14 rules not met (window, no-freeze, second-person, approvals) [Check again] [Emergency] [Cancel]
     """,
         town,
     )
