@@ -886,3 +886,25 @@ async def test_a_build_that_never_came_up_ships_with_a_second_revision_once_its_
     assert town.runs.serving("checkout") == digest("checkout", 2)
     made = [write.creates for write in town.runs.writes if write.creates]
     assert made == ["checkout-r-c2c2c2c2c2c2", "checkout-r-c2c2c2c2c2c2-2"]
+
+
+STAKEHOLDERS = "C0STAKEHOLDERS"
+
+
+@pytest.mark.requirement("S4-333")
+async def test_those_who_are_to_be_informed_hear_how_it_ended_and_nothing_else(town: Town) -> None:
+    town.policies.change(informs=[STAKEHOLDERS])
+    await plays(
+        SERVES_10
+        + ON_TO_100
+        + """
+    bot: checkout c2c2c2c2c2c2 → prod is live. It took …
+    bot: checkout c2c2c2c2c2c2 → prod is live.
+         op_82f3e9c695 · asked by @maya
+    bot now: checkout c2c2c2c2c2c2 → prod is live.
+    """
+        + PLAN_SETTLED,
+        town,
+    )
+    (told,) = [message for message in town.slack.messages if message.channel == STAKEHOLDERS]
+    assert not told.thread

@@ -16,7 +16,7 @@ from policy.facts import Check, CheckState, Deed, ExceptionRecord, Facts, Questi
 from policy.finding import RemedyKind, Standing
 from policy.fits import NEVER_WAIVED
 from policy.gates import Waivable
-from policy.model import Human, Unknown
+from policy.model import Human, Person, Unknown
 from policy.rulebook import rules_for
 from tests.policy.good import COMMIT, HOUR, MAYA, NEW, NOW, OLD, OLGA, OMAR, PLAN, PROMOTION, RAJ, ROLLBACK, but, vote
 from tests.policy.people import (
@@ -151,6 +151,7 @@ def test_of_two_the_stronger_and_the_longer_one_is_named() -> None:
 def test_what_is_not_known_waives_nothing() -> None:
     facts = but(FINE, exceptions=Unknown("the books do not answer"))
     assert waivers(at(facts=facts)) == {}
+    assert waivers(at(ROLLBACK, red(exception()))) == {}
     assert decided(facts=facts).allowed, "and hinders nothing that stands without"
 
 
@@ -206,6 +207,7 @@ def test_an_emergency_waives_what_the_policy_says_until_it_ends() -> None:
     for ends_at, counts in ((NOW + TICK, True), (NOW, False)):
         assert bool(waivers(at(URGENT, but(FINE, emergency=emergency(ends_at=ends_at))))) is counts
     assert waivers(at(PROMOTION, but(FINE, emergency=emergency()))) == {}, "an ordinary change rests on none"
+    assert waivers(at(URGENT, red(exception()))).keys() == {"unit"}, "nor an emergency without a record"
     assert waivers(at(URGENT, but(FINE, emergency=emergency()), CALM)) == {}
 
 
@@ -230,6 +232,9 @@ def test_nobody_rests_on_what_they_granted_themselves() -> None:
     assert standing(asked_by_raj) is UNMET, "raj granted it"
     other_account = replace(RAJ, account="slack:T0ACME/U1RAJ")
     assert standing(red(exception(), asked_by=other_account)) is UNMET
+    assert standing(red(exception(granted_by=(replace(RAJ, human=None),)), asked_by=RAJ)) is UNMET
+    strangers = [Person(f"slack:T0ACME/{name}", None, name, roles=RAJ.roles) for name in ("U8", "U9")]
+    assert standing(red(exception(granted_by=strangers[:1]), asked_by=strangers[1])) is WAIVED, "two accounts of nobody"
     assert standing(red(exception(granted_by=(RAJ, OLGA)), asked_by=RAJ)) is UNMET
     assert standing(red(exception(granted_by=(OLGA,)), asked_by=RAJ)) is WAIVED
 
@@ -462,6 +467,10 @@ def test_a_reason_that_is_none_of_those_named_is_refused_with_those_that_are() -
     says = "the reason is incident, legal or regulatory, not marketing deadline"
     assert found("exception-allowed", refused).reason == says
     assert signed("merge", fields=said_for("merge", reason="legal")).allowed
+    unsaid = signed("merge", fields=said_for("merge", reason=None))
+    assert found("exception-allowed", unsaid).standing is Standing.MET, (
+        "what is missing is said once, by the other rule"
+    )
 
 
 @pytest.mark.requirement("S4-162")

@@ -460,7 +460,6 @@ def test_what_those_state_counts_who_can_agree_and_do() -> None:
     assert counting(*votes, slots=MIXED).confirmed == {"omar", "olga"}, "a spare vote states, a rejection does not"
 
 
-@pytest.mark.requirement("S4-129")
 def test_somebody_who_may_agree_and_rejects_it_stops_it_and_says_why() -> None:
     result = counting(vote(OMAR, Verdict.REJECT, reason="latency"), vote(OLGA))
     assert result.filled
