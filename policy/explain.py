@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from policy import freezes, windows, wording
 from policy.case import Case
-from policy.document import ExceptionKind
+from policy.document import ExceptionKind, Slot
 from policy.exceptions import doubted, waivers
-from policy.facts import Deed, ExceptionRecord, Facts, Question, Verdict
+from policy.facts import Deed, ExceptionRecord, Facts, Verdict
 from policy.finding import BLOCKING, Applied, Finding, Remedy, RemedyKind, Standing, written_at
 from policy.gates import Waivable
-from policy.judge import Judging, Reading, again, read
-from policy.model import AccountKind, Human, Person, Unknown
+from policy.judge import Judging, Reading, again
+from policy.judge import later as judged_later
+from policy.model import Human, Person, Unknown
 from policy.rulebook import Rule
 from policy.rules.approval import APPROVALS
 from policy.rules.emergency import EMERGENCY_RECORD
+from policy.rules.expiry import NOT_EXPIRED
 from policy.rules.freeze import NO_FREEZE
 from policy.rules.obligation import NOTHING_OVERDUE
 from policy.rules.window import WINDOW
-from policy.votes import Count, agreement, counted
+from policy.seating import not_ours
+from policy.terms import Terms, agreement, seats
+from policy.votes import Count, count, counted, who_could_fill
 
 TRIES = 1000
 """So many steps from opening to thaw to opening are looked at; more than any calendar has in its horizon."""
@@ -52,8 +57,8 @@ def explain(judging: Reading) -> Explanation:
     wait, later = None, None
     if earliest is not None:
         wait = Remedy(RemedyKind.WAIT, f"wait until {wording.instant(earliest, case.zone)}", at=earliest)
-        then = read(judging.rules, case.question, judging.facts, case.policy, earliest)
-        later = _State(then, then)
+        at_that_time = judged_later(judging, earliest)
+        later = _State(at_that_time, at_that_time)
     closes, why = _closes(judging) or (None, "")
     notes = (*_votes(judging), *_chances(judging), *([why] if why else []))
     if later is not None:
@@ -144,7 +149,7 @@ class _State:
         self._before = before
         """The same with perhaps other facts, read rule by rule."""
         self._options: tuple[_Option, ...] | None = None
-        self._helped: Mapping[int, tuple[int, ...]] | None = None
+        self._helped: tuple[tuple[int, ...], ...] | None = None
 
     @property
     def options(self) -> tuple[_Option, ...]:
@@ -162,22 +167,21 @@ class _State:
         return self._options
 
     @property
-    def helped(self) -> Mapping[int, tuple[int, ...]]:
-        """Place of what blocks → the numbers of the options that help it; nothing at all where something is hopeless.
+    def helped(self) -> tuple[tuple[int, ...], ...]:
+        """For each rule that blocks, which options help it, by their number; nothing where one is hopeless.
 
         What rests on other findings is not hopeless, even if nothing helps it alone.
         """
         if self._helped is None:
-            helped = {}
-            judging, options = self.judging, self.options
+            found, judging, options = [], self.judging, self.options
             for place in sorted(judging.blockers, key=lambda place: any(place in option.places for option in options)):
                 able = tuple([number for number, option in enumerate(options) if option.helps(place)])
                 if able:
-                    helped[place] = able
+                    found.append(able)
                 elif place not in judging.resting:
-                    helped = {}
+                    found = []
                     break
-            self._helped = helped
+            self._helped = tuple(sorted(found, key=len))
         return self._helped
 
     def shown(self, place: int) -> tuple[Remedy, ...]:
@@ -186,11 +190,9 @@ class _State:
 
     def covers(self, size: int) -> Iterator[tuple[_Option, ...]]:
         """Sets of so many that might do it, for together they help whatever blocks."""
-        seen = set()
-        for cover in _covers(self.helped, len(self.options), frozenset(self.helped), size):
-            if cover not in seen:
-                seen.add(cover)
-                yield tuple(option for number, option in enumerate(self.options) if number in cover)
+        if self.helped:
+            for numbers in dict.fromkeys(map(frozenset, _covers(self.helped, (), size))):
+                yield tuple([self.options[number] for number in sorted(numbers)])
 
     def after(self, cover: tuple[_Option, ...]) -> _State | None:
         """What it would be like then; None: that cannot be tried."""
@@ -222,21 +224,15 @@ def _applied(remedies: Sequence[Applied], facts: Facts) -> Facts | None:
     return facts
 
 
-def _covers(
-    helped: Mapping[int, tuple[int, ...]], options: int, wanted: frozenset[int], size: int
-) -> Iterator[frozenset[int]]:
-    """Sets of so many numbers of options that together help all that is wanted."""
-    reach = [sum(number in helped[place] for place in wanted) for number in range(options)]
-    if not wanted or size * max(reach, default=0) < len(wanted):
-        return
-    hardest = min(wanted, key=lambda place: (len(helped[place]), place))
-    for number in helped[hardest]:
-        rest = frozenset(place for place in wanted if number not in helped[place])
-        if size == 1 and not rest:
-            yield frozenset((number,))
-        elif size > 1 and rest:
-            for others in _covers(helped, options, rest, size - 1):
-                yield others | {number}
+def _covers(helped: Sequence[tuple[int, ...]], chosen: tuple[int, ...], size: int) -> Iterator[tuple[int, ...]]:
+    """Choices of so many numbers, of which each group holds one at least, and none is chosen in vain."""
+    missing = [group for group in helped if not any(number in group for number in chosen)]
+    if not missing:
+        if size == 0:
+            yield chosen
+    elif size > 0:
+        for number in missing[0]:
+            yield from _covers(missing, (*chosen, number), size - 1)
 
 
 def _ways(now: _State, wait: Remedy | None, later: _State | None) -> tuple[tuple[Remedy, ...], ...]:
@@ -273,7 +269,7 @@ def exceptions_for(judging: Judging) -> Iterator[tuple[Remedy, tuple[int, ...]]]
     """One for each kind that may waive something of what blocks and that somebody can grant, and what it waives."""
     case = judging.case
     for name, places in _reached(judging):
-        asking = case.once(_asking_for).get(name)
+        asking = case.once(_Askings).of(name)
         if asking is not None:
             rules = tuple(judging.rules[place].requires for place in places)
             asks = "" if asking.asked_by.human == case.facts.asked_by.human else f"{asking.asked_by.name} asks for it, "
@@ -302,38 +298,55 @@ class _Asking(NamedTuple):
 
     asked_by: Person
     able: tuple[Human, ...]
-    granting: tuple[Human, ...]
-    """So many of them as it takes."""
+    slots: tuple[Slot, ...]
+    nobody_agreed: Count
+    """On such an exception, so far."""
+
+    def granting(self, besides: AbstractSet[Human | None] = frozenset()) -> tuple[Human, ...]:
+        """As few of them as it takes, others than these where there are such."""
+        others = [human for human in self.able if human not in besides]
+        return who_could_fill(self.nobody_agreed, self.slots, others) or ()
 
 
-def _asking_for(case: Case) -> Mapping[str, _Asking]:
-    """By kind; none where nobody who may ask finds enough others who may grant it."""
-    people, asked_by, roles = case.facts.people, case.facts.asked_by, case.policy.may.exception
-    if isinstance(people, Unknown):
-        return {}
-    others = [people[human] for human in sorted(people) if human != asked_by.human]
-    able = [person for person in (asked_by, *others) if person.human is not None and _may(person, roles)]
-    found = {}
-    for kind in case.policy.exceptions:
-        asking = next((asking for person in able if (asking := _granters(case, kind, person))), None)
-        if asking is not None:
-            found[kind] = asking
-    return found
+class _Askings:
+    """For each kind of exception, who could ask for it and who could grant it."""
+
+    __slots__ = ("_asked_by", "_found", "_people", "_policy")
+
+    def __init__(self, case: Case) -> None:
+        self._policy = case.policy
+        self._asked_by = case.facts.asked_by
+        self._people = case.facts.people
+        self._found: dict[str, _Asking | None] = {}
+
+    def of(self, kind: str) -> _Asking | None:
+        """None: nobody who may ask finds enough others who may grant it."""
+        if kind not in self._found:
+            able = (self._with(kind, person) for person in self._who_may_ask())
+            self._found[kind] = next((asking for asking in able if asking.granting()), None)
+        return self._found[kind]
+
+    def _who_may_ask(self) -> Iterator[Person]:
+        roles, mine = self._policy.may.exception, self._asked_by
+        people = {} if isinstance(self._people, Unknown) else self._people
+        for person in (mine, *(people[human] for human in sorted(people) if human != mine.human)):
+            if person.human is not None and not not_ours(person) and not person.roles.isdisjoint(roles):
+                yield person
+
+    def _with(self, kind: str, asked_by: Person) -> _Asking:
+        """Neither they nor whoever asks for the promotion have a say in it."""
+        slots = self._policy.exceptions[kind].approvals
+        people = {} if isinstance(self._people, Unknown) else self._people
+        others = {human: person for human, person in people.items() if human != self._asked_by.human}
+        terms = Terms(seats(slots), timedelta())
+        nobody = count((), terms=terms, plan="", asked_by=asked_by, asked_at=_EVER, people=others, at=_EVER)
+        return _Asking(
+            asked_by, tuple(nobody.table.could(role for slot in slots for role in slot.roles)), slots, nobody
+        )
 
 
-def _may(person: Person, roles: tuple[str, ...]) -> bool:
-    return person.active and person.kind is AccountKind.HUMAN and not person.roles.isdisjoint(roles)
-
-
-def _granters(case: Case, kind: str, asked_by: Person, *without: Human) -> _Asking | None:
-    """Who could grant it to that person: neither they nor whoever asks for the promotion, nor those left out."""
-    people = {} if isinstance(case.facts.people, Unknown) else case.facts.people
-    out = {*without, case.facts.asked_by.human}
-    able = {human: person for human, person in people.items() if human not in out}
-    question = Question(Deed.EXCEPTION, case.question.service, case.question.target, kind=kind)
-    count = counted(Case(question, Facts(asked_by, case.at, people=able), case.policy, case.at))
-    still = count.still() if isinstance(count, Count) else None
-    return _Asking(asked_by, count.helpers(), still) if isinstance(count, Count) and still else None
+_EVER = datetime.max.replace(tzinfo=UTC)
+"""Nobody voted on what nobody asked for, so the instant does not matter."""
 
 
 def _granted(case: Case, name: str, rules: tuple[str, ...], asking: _Asking) -> Applied:
@@ -342,10 +355,6 @@ def _granted(case: Case, name: str, rules: tuple[str, ...], asking: _Asking) -> 
 
     def applied(facts: Facts) -> Facts:
         agreeing = {vote.voter.human for vote in facts.votes if vote.verdict is Verdict.APPROVE}
-        granting = asking.granting
-        if not agreeing.isdisjoint(granting):
-            others = _granters(case, name, asking.asked_by, *filter(None, agreeing))
-            granting = granting if others is None else others.granting
         people = {} if isinstance(facts.people, Unknown) else facts.people
         record = ExceptionRecord(
             id="X-?",
@@ -360,7 +369,7 @@ def _granted(case: Case, name: str, rules: tuple[str, ...], asking: _Asking) -> 
             ends_at=None if kind.longest is None else at + kind.longest,
             fields=dict.fromkeys(kind.fields, "said"),
             uses=kind.uses,
-            granted_by=tuple(people[human] for human in granting if human in people),
+            granted_by=tuple(people[human] for human in asking.granting(agreeing) if human in people),
             granted_at=at,
         )
         known = () if isinstance(facts.exceptions, Unknown) else facts.exceptions
@@ -394,71 +403,67 @@ def _chances(judging: Judging) -> Iterator[str]:
         yield f"outside the window it can be asked for as an emergency, with {fields}"
     if not isinstance(judging.facts.people, Unknown):
         for name, places in _reached(judging):
-            if name not in case.once(_asking_for):
+            if case.once(_Askings).of(name) is None:
                 rules = wording.listed(judging.rules[place].requires for place in places)
                 yield f"an exception ({name}) would do for {rules}, but nobody is there to ask for it and to grant it"
 
 
-def _closes(judging: Judging) -> tuple[datetime, str] | None:
+def _closes(judging: Reading) -> tuple[datetime, str] | None:
     """What closes next of what is open now, and when; nothing where something is closed that time alone opens."""
     if any(judging.rules[place].turns_with_time for place in judging.blockers):
         return None
-    found = [(at, order, says) for order, (at, says) in enumerate(_closing(judging)) if at > judging.case.at]
-    if not found:
-        return None
-    at, _, says = min(found)
-    return at, f"{says} {wording.instant(at, judging.case.zone)}"
+    open_now = [place for place in range(len(judging.rules)) if place not in judging.blockers]
+    for at, says, rules in sorted(_closing(judging)):
+        if at > judging.case.at:
+            then = judged_later(judging, at)
+            if any(then.finding(p).standing in BLOCKING for p in open_now if judging.rules[p].requires in rules):
+                return at, f"{says} {wording.instant(at, judging.case.zone)}"
+    return None
 
 
-def _closing(judging: Judging) -> Iterator[tuple[datetime, str]]:
-    """All that is open and will close, whatever comes first."""
-    case, findings = judging.case, judging.findings()
-    met = {finding.rule for finding in findings if finding.standing is Standing.MET}
-    if WINDOW in met and case.path is not None and case.path.gates.window is not None:
+Closing = tuple[datetime, str, frozenset[str]]
+"""When something may close, what that is, and which rules would say so."""
+
+
+def _closing(judging: Reading) -> Iterator[Closing]:
+    case, facts = judging.case, judging.facts
+    if case.path is not None and case.path.gates.window is not None:
         change = windows.named(case.policy, case.path.gates.window).next_change(case.at)
         if change is not None:
-            yield change, "the window closes"
-    if NO_FREEZE in met:
-        yield from _freezing(case)
-    for finding in findings:
-        waiver = case.once(waivers).get(finding.rule) if finding.standing is Standing.WAIVED else None
-        if waiver is not None and waiver.ends_at is not None:
-            yield waiver.ends_at, f"{waiver.by} ends"
-    if EMERGENCY_RECORD in met and case.facts.emergency is not None:
-        yield case.facts.emergency.ends_at, f"{case.facts.emergency.id} ends"
-    if NOTHING_OVERDUE in met and not isinstance(case.facts.obligations, Unknown):
-        for one in case.facts.obligations:
-            if one.blocks and one.service in {None, case.question.service}:
-                yield one.due_at, f"{one.says} ({one.id}) falls due"
-    lapse = _lapse(judging) if APPROVALS in met else None
-    if lapse is not None:
-        yield lapse, "the approvals lapse"
-    if case.facts.expires_at is not None:
-        yield case.facts.expires_at, "the request expires"
+            yield change, "the window closes", frozenset((WINDOW,))
+    for at, says in _freezing(case):
+        yield at, says, frozenset((NO_FREEZE,))
+    if facts.expires_at is not None:
+        yield facts.expires_at, "the request expires", frozenset((NOT_EXPIRED,))
+    if facts.emergency is not None:
+        yield facts.emergency.ends_at, f"{facts.emergency.id} ends", frozenset((EMERGENCY_RECORD,))
+    for one in () if isinstance(facts.obligations, Unknown) else facts.obligations:
+        yield one.due_at, f"{one.says} ({one.id}) falls due", frozenset((NOTHING_OVERDUE,))
+    waived = {finding.rule: finding.by for finding in judging.findings() if finding.standing is Standing.WAIVED}
+    for rule, waiver in case.once(waivers).items() if waived else ():
+        if rule in waived and waiver.ends_at is not None:
+            yield waiver.ends_at, f"{waived[rule]} ends", frozenset((rule,))
+    yield from _lapsing(judging)
 
 
 def _freezing(case: Case) -> Iterator[tuple[datetime, str]]:
     """Freezes that are coming."""
     declared = () if isinstance(case.facts.freezes, Unknown) else case.facts.freezes
     for freeze in freezes.in_scope(declared, case.question):
-        if freeze.starts_at > case.at and freeze.holds(freeze.starts_at):
-            yield freeze.starts_at, f"a freeze by {freeze.owner} begins"
+        yield freeze.starts_at, f"a freeze by {freeze.owner} begins"
     for recurring in freezes.recurring(case.policy, case.question.place):
         begins = None if recurring.schedule.is_open(case.at) else recurring.schedule.next_change(case.at)
         if begins is not None:
             yield begins, f"the freeze {recurring.says.name} begins"
 
 
-def _lapse(judging: Judging) -> datetime | None:
-    """The first instant at which the votes do not suffice any more, if nobody does anything."""
-    case = judging.case
-    count, terms = case.once(counted), agreement(case)
-    if isinstance(count, Count) and not isinstance(terms, Unknown):
-        for at in sorted({vote.at + terms.lasts for vote in count.agreed}):
-            then = counted(Case(case.question, judging.facts, case.policy, at, case.barred))
-            if isinstance(then, Unknown) or not then.complete:
-                return at
-    return None
+def _lapsing(judging: Reading) -> Iterator[Closing]:
+    """Votes that stop to count, and what rests on them."""
+    terms, votes = agreement(judging.case), judging.facts.votes
+    if votes and not isinstance(terms, Unknown):
+        resting = frozenset(rule.requires for p, rule in enumerate(judging.rules) if "votes" in judging.reads[p])
+        for vote in votes:
+            yield vote.at + terms.lasts, "the approvals lapse", resting
 
 
 def _too_late(judging: Judging, later: Judging) -> Iterator[str]:

@@ -15,7 +15,7 @@ from policy.facts import Facts, Question
 from policy.finding import BLOCKING, Finding, Remedy, RemedyKind, Standing, unknown, written_at
 from policy.gates import Mode, Waivable
 from policy.model import Human
-from policy.reading import Read, Reads, Reread, changed
+from policy.reading import AT, Read, Reread, changed
 from policy.rulebook import Rule, Rulebook
 from policy.votes import Count, counted, if_confirmed
 from policy.wording import All, At, listed
@@ -80,13 +80,19 @@ class Judging:
 
 
 class Reading(Judging):
-    """It writes down what each rule reads, so that little has to be judged again on other facts."""
+    """It writes down what each rule reads, so that little has to be judged again, on other facts or at another time."""
 
-    __slots__ = ("_reads", "read")
+    __slots__ = ("_before", "read", "reads")
 
-    def __init__(self, rules: Rulebook, case: Case) -> None:
+    def __init__(self, rules: Rulebook, case: Case, before: Reading | None = None) -> None:
         self.read = Read(case)
-        self._reads: dict[int, AbstractSet[str]] = {}
+        self.reads: dict[int, AbstractSet[str]] = {}
+        """By place: what the rule there reads."""
+        self._before = before
+        """The same on the same facts at another instant."""
+        if before is not None:
+            before.findings()
+            self.read.known.update({work: known for work, known in before.read.known.items() if AT not in known[1]})
         super().__init__(rules, self.read, case.facts)
 
     def findings(self) -> tuple[Finding, ...]:
@@ -99,18 +105,19 @@ class Reading(Judging):
 
     def finding(self, place: int) -> Finding:
         found = super().finding(place)
-        self.read.reads |= self._reads.get(place, _NOTHING)
+        self.read.reads |= self.reads.get(place, _NOTHING)
         return found
 
-    def stands(self, place: int, changes: Reads) -> Finding | None:
-        """What the rule in that place finds, changes or no; None: it reads some of what they change."""
-        found = self.finding(place)
-        return found if self._reads[place].isdisjoint(changes) else None
-
     def _judged(self, place: int, rule: Rule) -> Finding:
+        before = self._before
+        if before is not None and AT not in before.reads[place]:
+            self.reads[place] = before.reads[place]
+            if place in before.resting:
+                self.resting.add(place)
+            return before.findings()[place]
         asking, self.read.reads = self.read.reads, set()
         found = judged(rule, self.case)
-        self._reads[place], self.read.reads = self.read.reads, asking
+        self.reads[place], self.read.reads = self.read.reads, asking
         return found
 
 
@@ -129,11 +136,20 @@ class Again(Judging):
 
     def findings(self) -> tuple[Finding, ...]:
         if self._findings is None:
-            self._findings = tuple([self.finding(place) for place in range(len(self.rules))])
+            found, earlier = self._found, self._earlier
+            for place, rule in enumerate(self.rules):
+                found.append(earlier[place] if earlier and place in earlier else self._judged(place, rule))
+            self._findings = tuple(found)
         return self._findings
 
     def _judged(self, place: int, rule: Rule) -> Finding:
-        return self._before.stands(place, self._changes) or judged(rule, self.case)
+        before = self._before
+        found = before.findings()[place]
+        if not before.reads[place].isdisjoint(self._changes):
+            return judged(rule, self.case)
+        if place in before.resting:
+            self.resting.add(place)
+        return found
 
 
 def judge(rules: Rulebook, question: Question, facts: Facts, policy: Policy, at: datetime) -> Judging:
@@ -146,8 +162,18 @@ def read(rules: Rulebook, question: Question, facts: Facts, policy: Policy, at: 
     return _first_allowed(Case(question, facts, policy, at), partial(Reading, rules))
 
 
+def later(before: Reading, at: datetime) -> Reading:
+    """The same as before at another instant."""
+    case = Case(before.case.question, before.facts, before.case.policy, at)
+    if _whom(case) == (before.case.barred,):
+        return Reading(before.rules, case, before)
+    return read(before.rules, case.question, case.facts, case.policy, at)
+
+
 def again(before: Reading, facts: Facts) -> Judging:
     """The same as before on other facts."""
+    if facts.exceptions is before.facts.exceptions and facts.votes is before.facts.votes and not facts.exceptions:
+        return Again(before, facts)
     case = Case(before.case.question, facts, before.case.policy, before.case.at)
     if _whom(case) == (before.case.barred,):
         return Again(before, facts)
