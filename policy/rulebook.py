@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 from policy.applies import applies
 from policy.case import Case
 from policy.document import Policy
+from policy.exceptions import BUILT_IN
 from policy.facts import EMERGENCY, Deed, Question
 from policy.finding import Finding, not_applicable, unknown
 from policy.gates import AnyGate, Mode, Waivable
@@ -144,10 +145,10 @@ CANDIDATE = (
     Rule(candidate.SOMETHING_TO_PROMOTE, candidate.something_to_promote),
     Rule(candidate.COMMIT_KNOWN, candidate.commit_known),
 )
-WINDOW = Rule(window.WINDOW, window.within_window, turns_with_time=True, waivable=Waivable.EXCEPTION)
-NO_FREEZE = Rule(freeze.NO_FREEZE, freeze.no_freeze, turns_with_time=True, waivable=Waivable.EXCEPTION)
+WINDOW = Rule(window.WINDOW, window.within_window, turns_with_time=True, waivable=BUILT_IN[window.WINDOW])
+NO_FREEZE = Rule(freeze.NO_FREEZE, freeze.no_freeze, turns_with_time=True, waivable=BUILT_IN[freeze.NO_FREEZE])
 NO_HOLD = Rule(hold.NO_HOLD, hold.no_hold)
-NOTHING_OVERDUE = Rule(obligation.NOTHING_OVERDUE, obligation.nothing_overdue, waivable=Waivable.EXCEPTION)
+NOTHING_OVERDUE = Rule(obligation.NOTHING_OVERDUE, obligation.nothing_overdue)
 NOT_EXPIRED = Rule(expiry.NOT_EXPIRED, expiry.not_expired)
 AGREED = (
     Rule(approval.SECOND_PERSON, approval.second_person),
