@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from commands import exception, freeze, grant, owed, promote, rollback, status, steer, vote
@@ -33,6 +35,7 @@ from commands.intent import (
 from commands.ports import Request, World, Writes
 from commands.reply import Reply
 from commands.resolve import Setting
+from policy.document import Policy
 from policy.model import AccountKind, Person
 
 
@@ -43,9 +46,22 @@ async def answer(request: Request, world: World) -> Writes:
         intent = understand(request.words, Setting(active.policy, request.channel, world.clock.now()))
         person = await world.people.person(request.account)
         writes = await _act(intent, Asking(_of_this_workspace(person), request, world, active))
+        goes = tuple(whisper(request, reply) for reply in _what_goes(request.words, active.policy))
+        writes = replace(writes, messages=(*writes.messages, *goes))
     except (Misunderstood, Rejected) as error:
         writes = Writes(messages=(whisper(request, Reply(str(error))),))
     return replace(writes, answers=request.id)
+
+
+def _what_goes(words: str, policy: Policy) -> Iterator[Reply]:
+    """What the policy says of words that it takes out of use, once for each."""
+    for word in dict.fromkeys(re.findall(r"\w[\w.-]*\w", words.partition("reason:")[0])):
+        goes = policy.deprecation(word)
+        if goes is not None:
+            yield Reply(
+                f"`{word}` goes: do not begin using it after {goes.adopt_until}; it works until {goes.works_until}. "
+                f"{goes.instead.rstrip('.')}."
+            )
 
 
 def _of_this_workspace(person: Person) -> Person:

@@ -674,9 +674,11 @@ class Hand:
             "operation", EntryPhase.RECORD, operation.phase.value, BOT, operation.id, "", target_of(operation)
         )
         told = Message(operation.channel, tell.ended(operation, self.now), operation=operation.id, slot="ended")
+        informed = self.world.policies.current().policy.informed(self.plan.service, self.plan.target)
+        elsewhere = (Message(channel, tell.result(operation)) for channel in informed if channel != operation.channel)
         return Writes(
             entries=(*entries, ended),
-            messages=(told, self._root(operation)),
+            messages=(told, self._root(operation), *elsewhere),
             operation=operation,
             leaves=operation.place,
             holds=holds,

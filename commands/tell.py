@@ -307,6 +307,12 @@ def ended(operation: Operation, at: datetime) -> Reply:
     )
 
 
+def result(operation: Operation) -> Reply:
+    """How it ended, for those who only want to know that."""
+    notes = [Line(Mark.NOTE, operation.note)] if operation.note else []
+    return Reply(state(operation), lines=tuple(notes), footer=(f"{operation.id} · asked by ", who(operation.asked_by)))
+
+
 def voted(operation: Operation, vote: Vote) -> Reply:
     """What a vote was, for all to see."""
     if vote.verdict is Verdict.APPROVE:

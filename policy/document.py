@@ -119,6 +119,11 @@ class Policy(Document):
                 return path
         return None
 
+    def informed(self, service: str, target: str) -> tuple[str, ...]:
+        """Channels that hear how a change of that place ended."""
+        paths = (path for path in self.paths if path.target == target and path.serves(service))
+        return tuple(dict.fromkeys(channel for path in paths for channel in path.informs))
+
     def environment_called(self, word: str) -> str | None:
         """The environment with this name or alias, whatever its case."""
         for name, environment in self.environments.items():

@@ -132,6 +132,9 @@ Address = Annotated[str, Field(pattern=r"^https://\S+$")]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
+Channel = Annotated[str, Field(pattern=r"^[CG][A-Z0-9]+$")]
+"""A Slack channel's id."""
+
 RoleName = Annotated[Name, To("role")]
 EnvironmentName = Annotated[Name, To("environment")]
 ServiceName = Annotated[Name, To("service")]

@@ -14,6 +14,7 @@ from policy.gates import AnyGate, Item
 from policy.part import (
     Address,
     ChangeName,
+    Channel,
     Day,
     Effective,
     EnvironmentName,
@@ -106,9 +107,7 @@ class Service(Part):
         min_length=1, description="For each environment: `project/region/service`"
     )
     container: str | None = Field(default=None, description="Container that carries the image; default: the only one")
-    channel: str | None = Field(
-        default=None, pattern=r"^[CG][A-Z0-9]+$", description="Slack channel id; there the service may be left out"
-    )
+    channel: Channel | None = Field(default=None, description="Slack channel id; there the service may be left out")
     type: Text | None = Field(default=None, description="What it is, as the team classified it: `service`, `library`")
     runbook: Address | None = Field(default=None, description="Where it says how to go back, `https://…`")
     dashboard: Address | None = Field(default=None, description="Where its numbers are shown, `https://…`")
@@ -217,6 +216,7 @@ class Path(Part):
     reason: bool = Field(default=False, description="Whoever agrees must say why")
     separation: Separation | None = Field(default=None, description="Instead of the policy's")
     approval_lasts: Lasting = Field(default=timedelta(hours=24), description="A vote counts for so long")
+    informs: tuple[Channel, ...] = Field(default=(), description="Slack channel ids: they hear how each one ended")
     request_lasts: Lasting = Field(default=timedelta(hours=24), description="Not begun for so long: expired")
     rollout: Rollout = Field(default=Rollout(), description="How traffic moves")
 

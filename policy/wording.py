@@ -84,8 +84,8 @@ class Roles(NamedTuple):
 class Several(NamedTuple):
     """So many of something: `1 commit`, `3 commits`."""
 
-    count: int
+    number: int
     what: str
 
     def __str__(self) -> str:
-        return f"{self.count} {self.what}{'' if self.count == 1 else 's'}"
+        return f"{self.number} {self.what}{'' if self.number == 1 else 's'}"
