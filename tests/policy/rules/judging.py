@@ -41,7 +41,8 @@ def judged(
     assert finding.rule == NAME
     assert finding.says.count("{}") == len(finding.values), "one place for each value"
     assert "{" not in finding.says.replace("{}", ""), "what comes from outside is a value"
-    assert not finding.reason.endswith(".")
+    assert not finding.says.endswith(".")
+    assert isinstance(finding.reason, str), "it can be put into words"
     for remedy in finding.remedies:
         assert (remedy.kind is RemedyKind.WAIT) == (remedy.applied is None)
         if remedy.applied is not None:
