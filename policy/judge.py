@@ -74,9 +74,11 @@ class Judging:
         return judged(rule, self.case)
 
     def _named(self, name: str) -> Finding:
-        self.resting.add(len(self._found) if self._asking is None else self._asking)
-        place = self.rules.places.get(name)
-        return unknown(name, "nothing here judges {}", name) if place is None else self.finding(place)
+        found, place = self._found, self.rules.places.get(name)
+        self.resting.add(len(found) if self._asking is None else self._asking)
+        if place is None:
+            return unknown(name, "nothing here judges {}", name)
+        return self.finding(place)
 
 
 class Reading(Judging):

@@ -75,6 +75,8 @@ def agreement(case: Case) -> Terms | Unknown:
         if applies(name, gate, case) is None:
             lenient = gate.mode is not Mode.BLOCK or name in case.once(waivers)
             (may if lenient else must).append(Seat((gate.role,), name))
+    if not must and not may:
+        return asked.terms
     return asked.terms._replace(seats=(*asked.terms.seats, *must, *may), optional=len(may))
 
 

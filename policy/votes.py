@@ -120,6 +120,7 @@ class Count(NamedTuple):
 
 
 _NOTHING = frozenset[str]()
+_NONE = frozenset[Human]()
 
 
 def counted(case: Case) -> Count | Unknown:
@@ -197,7 +198,7 @@ def count(
     if len(agreeing) > 1:
         agreeing.sort(key=_order)
         able = {vote.voter.human: able[vote.voter.human] for vote in agreeing if vote.voter.human is not None}
-    against = frozenset([vote.voter.human for vote in rejected if vote.voter.human is not None])
+    against = frozenset([vote.voter.human for vote in rejected if vote.voter.human is not None]) if rejected else _NONE
     table = Table(terms, apart, asked_by, people, able, against)
     seated = matching(table.order(able), able, terms) if able else {}
     there = seated.values()
@@ -206,10 +207,10 @@ def count(
             [_filled(terms.seats[place], last[seated[place]], people[seated[place]]) for place in sorted(seated)]
         ),
         open=tuple([seat for place, seat in enumerate(terms.seats) if place not in seated]),
-        rejected=tuple(sorted(rejected, key=_order)),
+        rejected=tuple(sorted(rejected, key=_order)) if rejected else (),
         spare=tuple([vote for vote in agreeing if vote.voter.human not in there]),
-        heard=tuple(sorted(besides, key=_order)),
-        ignored=tuple(sorted(ignored, key=lambda entry: (*_order(entry.vote), entry.why))),
+        heard=tuple(sorted(besides, key=_order)) if besides else (),
+        ignored=tuple(sorted(ignored, key=lambda entry: (*_order(entry.vote), entry.why))) if ignored else (),
         lacking=table.lacking(there),
         table=table,
     )
@@ -319,7 +320,7 @@ def if_agreed(case: Case, gate: str = "") -> Applied:
         now = counted(case.on(facts))
         if isinstance(now, Unknown):
             return facts
-        if not gate:
+        if now.rejected and not gate:
             against = now.rejected
             facts = replace(facts, votes=tuple(_back(v, case.at) if v in against else v for v in facts.votes))
             now = counted(case.on(facts))

@@ -244,21 +244,32 @@ class Schedule:
 
     def next_change(self, at: datetime, horizon: timedelta = HORIZON) -> datetime | None:
         """The first instant after `at` at which it opens or closes, UTC; None: not before `at` + horizon."""
-        begin = at.astimezone(UTC)
-        limit, was, since = begin + horizon, None, begin
+        return self.now(at, horizon)[1]
+
+    def now(self, at: datetime, horizon: timedelta = HORIZON) -> tuple[bool, datetime | None]:
+        """Both at once."""
+        begin = at if at.tzinfo is UTC else at.astimezone(UTC)
         for spell in self.spells:
             if spell.since <= begin < spell.until:
-                if spell.changes:
-                    return spell.until if spell.until <= limit else None
-                if limit <= spell.until:
-                    return None
-                begin, was, since = spell.until, spell.is_open, spell.since
-                break
-        is_open = self._open_at(begin) if was is None else was
+                return spell.is_open, self._known(spell, begin + horizon)
+        return self._found(begin, begin, begin + horizon, is_open=self._open_at(begin))
+
+    def _known(self, spell: _Spell, limit: datetime) -> datetime | None:
+        """The end of the spell, or a change beyond it, if that comes before the limit."""
+        if spell.changes:
+            return spell.until if spell.until <= limit else None
+        if limit <= spell.until:
+            return None
+        return self._found(spell.since, spell.until, limit, is_open=spell.is_open)[1]
+
+    def _found(
+        self, since: datetime, begin: datetime, limit: datetime, *, is_open: bool
+    ) -> tuple[bool, datetime | None]:
+        """What comes of looking on from `begin`, until when nothing changes; it is remembered."""
         change = self._change_after(begin, limit, was_open=is_open)
         found = _Spell(since, limit if change is None else change, is_open, changes=change is not None)
         self.spells = (found, *[spell for spell in self.spells if spell.since != since][: SPELLS - 1])
-        return change
+        return is_open, change
 
     def _open_at(self, at: datetime) -> bool:
         for start, end in self.closed_spans:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from policy import wording
 from policy.case import Case
@@ -21,6 +22,16 @@ _NOT_ONE_OF_US = {
 }
 
 
+class _Held(NamedTuple):
+    """Which of the roles that may ask somebody holds."""
+
+    held: frozenset[str]
+    may: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return str(Roles(tuple(role for role in self.may if role in self.held), "and"))
+
+
 def may_ask(case: Case) -> Finding:
     """A human of ours, active, with a role that may ask for this deed."""
     who, roles = case.facts.asked_by, _roles(case)
@@ -32,8 +43,7 @@ def may_ask(case: Case) -> Finding:
     if not who.active:
         return unmet(MAY_ASK, "{} is not active any more", who.name, remedies=_others(case, roles))
     if not who.roles.isdisjoint(roles):
-        held = tuple([role for role in roles if role in who.roles])
-        return met(MAY_ASK, "{} is {}", who.name, Roles(held, "and"))
+        return met(MAY_ASK, "{} is {}", who.name, _Held(who.roles, roles))
     if not roles:
         deed = "ask for an emergency" if case.question.change == EMERGENCY else case.question.deed
         return unmet(MAY_ASK, "nobody may {}: the policy names no role", deed)

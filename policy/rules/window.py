@@ -32,8 +32,8 @@ def within_window(case: Case) -> Finding:
     if name is None:
         return not_applicable(WINDOW, "{} may start at any time", path.name)
     schedule, hours = windows.named(case.policy, name), _Hours(case.policy, name)
-    change = schedule.next_change(at)
-    if schedule.is_open(at):
+    is_open, change = schedule.now(at)
+    if is_open:
         if change is None:
             return met(WINDOW, "{} is {}, open", name, hours)
         return met(WINDOW, "{} is {}, open until {}", name, hours, At(change, schedule.zone))
