@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+FUTURE = ast.parse("from __future__ import annotations").body[0]
+ASIDE = {"decorator_list", "returns", "annotation", "type_params"}
 
 COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -66,44 +71,91 @@ class Change:
 
     module: str
     """`policy.rules.soak`."""
+    file: str
     function: str
     """Outermost function it stands in, `Class.method` for methods."""
     line: int
     before: str
     after: str
+    lines: range
+    """Where it stands: whoever runs the change runs one of these."""
+    nth: int
+    """Of those that read the same in this function; the first is 1."""
     tree: ast.Module
-    """The whole module with this change."""
+    """The function with this change, in its class where it has one."""
 
     @property
     def key(self) -> str:
-        """The same as long as the function's code is."""
-        return f"{self.module}.{self.function}: {self.before} → {self.after}"
+        """No other of this module has it; the same as long as the function's code is."""
+        again = f" ({self.nth})" if self.nth > 1 else ""
+        return f"{self.function}: {self.before} → {self.after}{again}"
+
+    @property
+    def where(self) -> str:
+        return f"{self.module}.{self.key}"
 
 
-def changes(path: Path, module: str) -> Iterator[Change]:
-    """Every one of one module, in the order of its lines."""
+def changes(path: Path, module: str, file: str) -> Iterator[Change]:
+    """Every one of one module, function by function."""
     tree = ast.parse(path.read_text("utf-8"))
-    for function, name in _functions(tree):
-        nodes = [node for node in ast.walk(function) if _decides(node, function)]
-        for node in nodes:
+    for function, around in _functions(tree):
+        name = f"{around.name}.{function.name}" if around else function.name
+        alone = ast.Module([FUTURE, _copy(around, body=[function], decorator_list=[]) if around else function], [])
+        seen: Counter[tuple[str, str]] = Counter()
+        for node, statement in _parts(function):
             for other in _others(node):
-                yield _with(tree, node, other, module, name)
+                before, after = _shown(node), _shown(other)
+                seen[before, after] += 1
+                yield Change(
+                    module,
+                    file,
+                    name,
+                    getattr(node, "lineno", statement.lineno),
+                    before,
+                    after,
+                    _header(statement),
+                    seen[before, after],
+                    _with(alone, node, other),
+                )
 
 
-def _functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, str]]:
+def _functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, ast.ClassDef | None]]:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
-            yield node, node.name
+            yield node, None
         elif isinstance(node, ast.ClassDef):
-            yield from (
-                (inner, f"{node.name}.{inner.name}") for inner in node.body if isinstance(inner, ast.FunctionDef)
-            )
+            yield from ((inner, node) for inner in node.body if isinstance(inner, ast.FunctionDef))
 
 
-def _decides(node: ast.AST, function: ast.FunctionDef) -> bool:
-    """Not in what only annotates or decorates."""
-    aside = [*function.decorator_list, function.args, *([function.returns] if function.returns else [])]
-    return not any(node is part for outer in aside for part in ast.walk(outer))
+def _parts(function: ast.FunctionDef) -> Iterator[tuple[ast.AST, ast.stmt]]:
+    """Each with the statement that it stands in; not what only annotates or decorates."""
+
+    def inside(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.AST, ast.stmt]]:
+        statement = node if isinstance(node, ast.stmt) else statement
+        yield node, statement
+        for name, value in ast.iter_fields(node):
+            if name in ASIDE:
+                continue
+            for each in value if isinstance(value, list) else [value]:
+                if isinstance(each, ast.AST):
+                    yield from inside(each, statement)
+
+    for statement in function.body:
+        yield from inside(statement, statement)
+
+
+def _header(statement: ast.stmt) -> range:
+    """The lines of what is asked before anything inside the statement is done."""
+    match statement:
+        case ast.Match(cases=[first, *_]):
+            end = first.pattern.lineno - 1
+        case ast.FunctionDef(body=[first, *_]) | ast.If(body=[first, *_]) | ast.For(body=[first, *_]):
+            end = first.lineno - 1
+        case ast.While(body=[first, *_]) | ast.With(body=[first, *_]) | ast.Try(body=[first, *_]):
+            end = first.lineno - 1
+        case _:
+            end = statement.end_lineno or statement.lineno
+    return range(statement.lineno, max(end, statement.lineno) + 1)
 
 
 def _others(node: ast.AST) -> Iterator[ast.AST]:
@@ -150,19 +202,19 @@ def _text(node: ast.BinOp) -> bool:
     )
 
 
-def _copy(node: ast.AST, **fields: object) -> ast.AST:
+def _copy(node: Any, **fields: object) -> Any:
     other = copy.copy(node)
     for name, value in fields.items():
         setattr(other, name, value)
     return other
 
 
-def _with(tree: ast.Module, node: ast.AST, other: ast.AST, module: str, function: str) -> Change:
+def _with(tree: ast.Module, node: ast.AST, other: ast.AST) -> ast.Module:
     class Put(ast.NodeTransformer):
         def visit(self, seen: ast.AST) -> ast.AST:
-            return other if seen is node else self.generic_visit_copy(seen)
+            return other if seen is node else self.copied(seen)
 
-        def generic_visit_copy(self, seen: ast.AST) -> ast.AST:
+        def copied(self, seen: ast.AST) -> Any:
             fields: dict[str, object] = {}
             for name, value in ast.iter_fields(seen):
                 if isinstance(value, ast.AST):
@@ -173,12 +225,7 @@ def _with(tree: ast.Module, node: ast.AST, other: ast.AST, module: str, function
 
     changed = ast.fix_missing_locations(Put().visit(tree))
     assert isinstance(changed, ast.Module)
-    before, after = _shown(node), _shown(other)
-    return Change(module, function, getattr(node, "lineno", 0) or _line(node), before, after, changed)
-
-
-def _line(node: ast.AST) -> int:
-    return next((part.lineno for part in ast.walk(node) if isinstance(part, ast.expr)), 0)
+    return changed
 
 
 def _shown(node: ast.AST) -> str:
