@@ -58,7 +58,7 @@ def explain(judging: Reading) -> Explanation:
     if earliest is not None:
         wait = Remedy(RemedyKind.WAIT, f"wait until {wording.instant(earliest, case.zone)}", at=earliest)
         at_that_time = judged_later(judging, earliest)
-        later = _State(at_that_time, at_that_time)
+        later = _State(at_that_time, at_that_time, now)
     closes, why = _closes(judging) or (None, "")
     notes = (*_votes(judging), *_chances(judging), *([why] if why else []))
     if later is not None:
@@ -123,31 +123,37 @@ def _turned(judging: Judging, at: datetime) -> Judging:
 
 
 class _Option:
-    """A remedy, tried on its own."""
+    """A remedy, and what it is good for."""
 
-    __slots__ = ("_tried", "applied", "places", "remedy")
+    __slots__ = ("_state", "_tried", "facts", "places", "remedy")
 
-    def __init__(self, remedy: Remedy, applied: Applied, tried: Judging) -> None:
+    def __init__(self, remedy: Remedy, state: _State, facts: Facts) -> None:
         self.remedy = remedy
-        self.applied = applied
+        self.facts = facts
+        """As they would be once somebody did that alone."""
         self.places: set[int] = set()
         """Of the findings that propose it and that it helps."""
-        self._tried = tried
+        self._state = state
+        self._tried: Judging | None = None
 
     def helps(self, place: int) -> bool:
         """Whether the rule in that place does not block any more."""
+        if self._tried is None:
+            self._tried = self._state.on(self.facts)
         return self._tried.finding(place).standing not in BLOCKING
 
 
 class _State:
     """What blocks at one instant with certain facts, and what would help there."""
 
-    __slots__ = ("_before", "_helped", "_options", "judging")
+    __slots__ = ("_before", "_earlier", "_helped", "_options", "judging")
 
-    def __init__(self, judging: Judging, before: Reading) -> None:
+    def __init__(self, judging: Judging, before: Reading, earlier: _State | None = None) -> None:
         self.judging = judging
         self._before = before
         """The same with perhaps other facts, read rule by rule."""
+        self._earlier = earlier
+        """The same at an earlier instant; what does not turn with time is advised there already."""
         self._options: tuple[_Option, ...] | None = None
         self._helped: tuple[tuple[int, ...], ...] | None = None
 
@@ -158,7 +164,7 @@ class _State:
             found: list[_Option] = []
             for place, remedy in self._proposed():
                 known = next((option for option in found if option.remedy == remedy and option.helps(place)), None)
-                option = known or self._tried(remedy)
+                option = known or self._option(remedy, place)
                 if option is not None and (known or option.helps(place)):
                     option.places.add(place)
                     if known is None:
@@ -174,7 +180,8 @@ class _State:
         """
         if self._helped is None:
             found, judging, options = [], self.judging, self.options
-            for place in sorted(judging.blockers, key=lambda place: any(place in option.places for option in options)):
+            hard = sorted(judging.blockers, key=lambda place: any(place in option.places for option in options))
+            for place in hard:
                 able = tuple([number for number, option in enumerate(options) if option.helps(place)])
                 if able:
                     found.append(able)
@@ -196,8 +203,9 @@ class _State:
 
     def after(self, cover: tuple[_Option, ...]) -> _State | None:
         """What it would be like then; None: that cannot be tried."""
-        facts = _applied([option.applied for option in cover], self.judging.facts)
-        return None if facts is None else _State(again(self._before, facts), self._before)
+        first, *others = cover
+        facts = _applied([option.remedy.applied for option in others if option.remedy.applied], first.facts)
+        return None if facts is None else _State(self.on(facts), self._before)
 
     def _proposed(self) -> Iterator[tuple[int, Remedy]]:
         for place in self.judging.blockers:
@@ -208,11 +216,18 @@ class _State:
             for place in places:
                 yield place, remedy
 
-    def _tried(self, remedy: Remedy) -> _Option | None:
+    def on(self, facts: Facts) -> Judging:
+        return again(self._before, facts)
+
+    def _option(self, remedy: Remedy, place: int) -> _Option | None:
+        """Ready to be tried; None: it cannot be."""
+        earlier = self._earlier
+        if earlier is not None and earlier.judging.finding(place) is self.judging.finding(place):
+            facts = next((option.facts for option in earlier.options if option.remedy is remedy), None)
+            if facts is not None:
+                return _Option(remedy, self, facts)
         facts = None if remedy.applied is None else _applied([remedy.applied], self.judging.facts)
-        if facts is None or remedy.applied is None:
-            return None
-        return _Option(remedy, remedy.applied, again(self._before, facts))
+        return None if facts is None else _Option(remedy, self, facts)
 
 
 def _applied(remedies: Sequence[Applied], facts: Facts) -> Facts | None:

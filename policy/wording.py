@@ -10,8 +10,15 @@ from typing import NamedTuple
 def instant(at: datetime, zone: tzinfo) -> str:
     """`Tue 24 Nov 2026 13:00 CET`; with seconds only where there are some."""
     local = at.astimezone(zone)
-    clock = "%H:%M:%S" if local.second or local.microsecond else "%H:%M"
-    return f"{local:%a} {local.day} {local:%b %Y} {local.strftime(clock)} {local.tzname()}"
+    clock = f"{local.hour:02}:{local.minute:02}"
+    if local.second or local.microsecond:
+        clock = f"{clock}:{local.second:02}"
+    day = f"{_DAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]} {local.year}"
+    return f"{day} {clock} {local.tzname()}"
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def lasting(time: timedelta) -> str:
