@@ -12,20 +12,37 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from commands.operation import Operation
 from commands.ports import EntryPhase, Request
-from policy.facts import Verdict
+from policy.facts import EMERGENCY, Verdict
+from policy.model import Human
 from tests.conversation import Bot
 from tests.world import Behaviour, Fault, People, Town, Write, digest, site_of, story
 
 WHO = ("maya", "omar", "lea", "raj", "ines", "dan", "gus", "ext")
+WAIVE = "exception request search prod waive:soak until:20h reason:x risk:low"
+URGENT = "promote search stage→prod type:emergency incident:INC-7 reason:x rollback-plan:y"
 WORDS = (
     "promote checkout stage→prod",
     "promote checkout stage→prod",
     "promote payments stage→prod",
     "promote checkout prod→stage",
+    "promote search stage→prod",
+    URGENT,
+    "promote search stage→prod --plan",
+    WAIVE,
+    "exception request prod waive:soak,window until:2026-11-25T10:00Z reason:x risk:low",
+    "approve {record} plan:{hash}",
+    "approve {record} plan:{hash}",
+    "approve {record} plan:00000000",
+    "reject {record} plan:{hash} reason:no",
+    "withdraw {record}",
+    "exception revoke {record} reason:no more",
+    "exception list",
+    "exception settle {owed} note:done",
     "approve {op} plan:{plan}",
     "approve {op} plan:{plan}",
-    "approve {op} plan:{plan}",
+    "approve {op} plan:{plan} reason:it is right",
     "approve {op} plan:00000000",
     "reject {op} plan:{plan} reason:no",
     "withdraw {op}",
@@ -79,14 +96,38 @@ HAPPENS = st.builds(
     ),
     st.sampled_from([0, 2, ALL]),
 )
-BEGINNING = st.sampled_from(
-    [
+STORIES: tuple[tuple[Said, ...], ...] = (
+    (
         Said(("maya",), "promote checkout stage→prod", ALL),
         Said(("omar",), "approve {op} plan:{plan}", 12),
+    ),
+    (
+        Said(("maya",), "promote checkout stage→prod", ALL),
         Said(("omar",), "approve {op} plan:{plan}", 30),
         Said(("ines",), "rollback checkout", 2),
-    ]
+    ),
+    (
+        Said(("maya",), "promote search stage→prod", ALL),
+        Said(("lea",), WAIVE, ALL),
+        Said(("raj",), "approve {record} plan:{hash}", ALL),
+        Said(("omar",), "approve {op} plan:{plan}", 30),
+    ),
+    (
+        Said(("dan",), URGENT, ALL),
+        Said(("ines",), "approve {op} plan:{plan} reason:INC-7 is real", 30),
+        Said(("omar",), "exception settle {owed} note:done", ALL),
+    ),
 )
+"""In each a build reaches production, if nobody comes between."""
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> list[Said | Happens]:
+    """One of the stories, and anything at all in between."""
+    deeds: list[Said | Happens] = list(draw(st.sampled_from(STORIES)))
+    for deed in draw(st.lists(SAID | SAID | HAPPENS, max_size=10)):
+        deeds.insert(draw(st.integers(0, len(deeds))), deed)
+    return deeds
 
 
 @dataclass
@@ -110,9 +151,28 @@ class Watch:
             for vote in await self.bot.store.votes(operation.id)
             if vote.verdict is Verdict.APPROVE and vote.plan == operation.plan.hash
         ]
-        agreed = [v for v in votes if v.voter.human != operation.asked_by.human and "release_manager" in v.voter.roles]
-        if not agreed:
+        asker, emergency = operation.asked_by.human, operation.question.change == EMERGENCY
+        role = "incident_commander" if emergency else "release_manager"
+        agreed = [v for v in votes if v.voter.human not in {None, asker} and role in v.voter.roles]
+        if not agreed or (emergency and not any(vote.reason for vote in agreed)):
             self.wrong.append(f"{write} was agreed to by nobody who may: {votes}")
+        await self._rested_on(operation, {vote.voter.human for vote in agreed})
+
+    async def _rested_on(self, operation: Operation, agreed: set[Human | None]) -> None:
+        """Whatever it goes through was granted by somebody else than asked for it, and more than they agreed."""
+        began = next(e for e in await self.bot.store.newest(1000) if (e.operation, e.what) == (operation.id, "began"))
+        for id in began.detail.get("exceptions", ()):
+            record = await self.bot.store.exception(id)
+            assert record is not None
+            granters = {person.human for person in record.granted_by}
+            if not granters or record.asked_by.human in granters or operation.id not in record.used:
+                self.wrong.append(f"{operation.id} rests on {record}")
+            if agreed <= granters:
+                self.wrong.append(f"{operation.id} was agreed to only by those who granted {id}")
+        owed = [one.about for one in await self.bot.store.obligations()]
+        settled = [e.target["about"] for e in await self.bot.store.newest(1000) if e.what == "settled"]
+        if operation.emergency is not None and operation.emergency.id not in {*owed, *settled}:
+            self.wrong.append(f"{operation.id} owes nothing for {operation.emergency.id}")
 
 
 class _Enough:
@@ -177,7 +237,13 @@ async def _request(who: str, words: str, town: Town, bot: Bot) -> Request:
     for operation in (await bot.store.open_operations())[-1:]:
         plan = operation.plan.hash[:8] if operation.plan else "none0000"
         words = words.replace("{op}", operation.id).replace("{plan}", plan)
-    return Request(f"r{town.slack.heard}", words.replace("{op}", "op_none"), People.account(who), "C0RELEASES")
+    for record in (await bot.store.exceptions(town.clock.now()))[-1:]:
+        words = words.replace("{record}", record.id).replace("{hash}", record.plan[:8])
+    for owed in (await bot.store.obligations())[-1:]:
+        words = words.replace("{owed}", owed.id)
+    for name, nothing in (("{op}", "op_none"), ("{record}", "X-none"), ("{hash}", "none0000"), ("{owed}", "O-none")):
+        words = words.replace(name, nothing)
+    return Request(f"r{town.slack.heard}", words, People.account(who), "C0RELEASES")
 
 
 async def _settled(town: Town) -> None:
@@ -207,9 +273,9 @@ async def _settled(town: Town) -> None:
             assert {entry.target["revision"] for entry in mine} <= served
 
 
-@pytest.mark.requirement("S4-005", "D-01")
+@pytest.mark.requirement("S4-005", "S4-161", "S4-322", "D-01")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(BEGINNING | SAID | SAID | HAPPENS, max_size=14))
+@given(lives())
 def test_no_build_reaches_production_unless_another_human_with_the_role_agreed(deeds: list[Said | Happens]) -> None:
     """Nor does traffic ever sum up to anything but 100, nor does anything happen that nobody foresaw."""
     with tempfile.TemporaryDirectory() as directory:
