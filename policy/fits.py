@@ -79,7 +79,7 @@ def _found(document: Document) -> Iterator[Complaint]:
 
 
 def _nowhere(document: Document) -> Iterator[Complaint]:
-    """Words that name nothing, and lists that name it twice."""
+    """Words that name nothing."""
     known = _known(document)
     for where, word, what in pointers(document):
         if word in known[what]:

@@ -149,7 +149,7 @@ class Dates(Part):
     @model_validator(mode="after")
     def _each_called(self) -> Self:
         if self.called and len(self.called) != len(self.days):
-            message = f"called: {len(self.called)} names for {len(self.days)} days; write one for each, or none"
+            message = "called: write one name for each of the days, or none"
             raise ValueError(message)
         return self
 

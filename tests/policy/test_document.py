@@ -211,7 +211,7 @@ def test_what_does_not_fit_together_is_refused(where: tuple[str | int, ...], to:
         (
             ("windows", "office_hours"),
             {"deny": [{"dates": {"days": ["2026-12-24"], "called": ["a", "b"]}}]},
-            "2 names for 1 days",
+            "one name for each of the days",
         ),
         (
             ("windows", "office_hours"),
