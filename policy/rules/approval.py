@@ -69,7 +69,7 @@ def _agreeing(case: Case) -> tuple[Remedy, ...]:
 
 
 def _what(case: Case) -> str:
-    return case.path.name if case.path is not None else f"a {case.question.deed.value}"
+    return case.path.name if case.path is not None else "this"
 
 
 # In words -------------------------------------------------------------------------------------------------------------
