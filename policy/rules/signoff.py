@@ -26,9 +26,9 @@ def signed_off(name: str, gate: SignoffGate, case: Case) -> Finding:
     if not missing:
         return unknown(name, "nobody was asked to sign it off")
     values = (gate.title or "a sign-off", votes.missing(missing), _Because(gate.when, case))
-    return unmet(
-        name, "{} is missing: {} must agree{}", *values, remedies=agreeing(case, count, name), waits_for_people=True
-    )
+    remedies = agreeing(case, count, name)
+    says = "{} is missing: {} must agree{}" + ("" if remedies else "; and that cannot come: nobody else may")
+    return unmet(name, says, *values, remedies=remedies, waits_for_people=True)
 
 
 class _Because(NamedTuple):

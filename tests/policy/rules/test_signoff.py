@@ -202,6 +202,14 @@ def test_for_every_small_crowd_it_is_allowed_exactly_if_everybody_can_be_seated(
     assert tried == 7**3
 
 
+def test_where_nobody_is_left_who_may_it_says_so_when_it_is_asked() -> None:
+    asked_by_sam = but(FINE, asked_by=replace(SAM, roles=frozenset({"engineer", *SAM.roles})))
+    finding = found("security", judged(asked_by_sam, EVERY))
+    says = "a sign-off is missing: a security engineer must agree; and that cannot come: nobody else may"
+    assert finding.reason == says
+    assert RemedyKind.APPROVE not in {each.kind for each in finding.remedies}
+
+
 def test_a_sign_off_lapses_like_any_approval() -> None:
     late = (vote(OMAR), vote(SAM, at=NOW - 24 * HOUR))
     facts = but(FINE, votes=late, asked_at=NOW - 48 * HOUR, expires_at=None)
