@@ -1,6 +1,8 @@
 """`make bench`: what do an acknowledgement and a start cost, beside Bolt that does nothing and bare aiohttp?
 
-And what does a decision cost, beside the same in Cedar (`tests/bench/decision.py`)? One run, one machine, everything over loopback: the servers take turns, the median of the rounds counts. The bot
+And what does a decision cost, beside the same in Cedar (`tests/bench/decision.py`)?
+
+One run, one machine, everything over loopback: the servers take turns, the median of the rounds counts. The bot
 acknowledges only what stands in its ledger on disk, and works on what it took meanwhile; the others do nothing.
 """
 

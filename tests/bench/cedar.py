@@ -1,13 +1,13 @@
 """The same decision in Cedar, as a peer: what the host must work out for it, and one `forbid` for each rule.
 
-Cedar knows no time zones, counts nobody and matches no patterns, so the host hands over what came of that. What it
-gives back is which rules said no, by their ids: no observed value, no number, nothing that would help.
+Cedar knows no time zones, counts nobody and matches no patterns, so the host hands over what came of that, with our own
+functions. What it gives back is which rules said no: no observed value, no number, and nothing that would help.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,43 +18,56 @@ from policy.case import case
 from policy.document import ActivePolicy
 from policy.evidence import CheckState
 from policy.facts import Question
+from policy.glob import like
 from policy.votes import Count, counted
-from tests.policy.large import CHECKS, FIELDS, GATES, TEMPLATE
 
-_CHECKS = {"ci_checks": CHECKS[:4], "security_checks": CHECKS[4:7], "secrets_scan": CHECKS[7:]}
-_RULES = {
+_PASSED = 'context.checks has "{0}" && context.checks["{0}"] == "passed"'
+_TEMPLATE = (
+    '["summary", "risk", "compatibility", "data_migration", "rollout_plan", "rollback_plan", "testing_evidence"]'
+)
+RULES: Mapping[str, str] = {
     "may-ask": 'context.kind == "human" && context.active && context.roles.containsAny(context.may)',
     "allowed-path": "context.path",
-    "change-type": 'context.said.containsAll(["ticket", "risk"])',
-    "same-digest": "context has candidate && context has source && context.candidate == context.source",
-    "something-to-promote": "context has candidate && context has target && context.candidate != context.target",
+    "change-type": 'context.type == "feature"',
+    "same-digest": "context.candidate == context.source",
+    "something-to-promote": "context.candidate != context.target",
     "commit-known": "context has commit",
-    "dev_verified": 'context.verified.contains("dev")',
-    "attestations": 'context.documents.containsAll(["sbom", "provenance", "scan_summary"])',
-    **{
-        name: " && ".join(f'context.checks has "{each}" && context.checks["{each}"] == "passed"' for each in names)
-        for name, names in _CHECKS.items()
-    },
-    "soak": "context.soaked >= 86400",
-    "staging_verified": 'context.verified.contains("stage")',
-    "same_artifact": "context has built && context.built == context.candidate",
-    "tag_ok": "context has tag && context.tag.named && context.tag.commit == context.commit && context.tag.annotated"
-    ' && context.tag.verified && context.tag.by == "github:app/release-ci" && context.tag.later',
+    "verified_in_staging": 'context.verified.contains("staging")',
+    "as_in_staging": "context.built == context.candidate",
+    "image": "context.image",
+    "tag": "context.tag.named && context.tag.commit == context.commit && context.tag.annotated && context.tag.verified"
+    ' && context.tag.by == "github:app/release-ci" && context.tag.first == context.commit && context.tag.later',
     "signatures": 'context.signed.containsAll(["tag", "image"])',
-    "range_has_prs": "context.unreviewed == 0 && context.unprotected == 0 && context.misnamed == 0",
+    "evidence": 'context.documents.containsAll(["sbom", "provenance", "scan"])',
+    "branches": "context.bare == 0 && context.unprotected == 0 && context.misnamed == 0 && context.merged_red == 0"
+    " && context.red == 0",
     "reviews": "context.approvals >= 2 && context.ownerless == 0",
-    "pr_template": f"context.sections.containsAll({list(TEMPLATE)})".replace("'", '"'),
+    "template": f"context.sections.containsAll({_TEMPLATE}) && context.patterned",
+    "risk_label": "context.risk_labels == 1",
+    "backports": '!context.labels.contains("backport")'
+    ' || context.sections.containsAll(["original_pr", "original_shas", "rationale"])',
+    "repository": "context.missing == 0 && context.unowned == 0",
+    "ci_checks": " && ".join(map(_PASSED.format, ("lint", "unit-test", "build", "integration-test")))
+    + " && context.attempts <= 2",
+    "security_checks": " && ".join(map(_PASSED.format, ("sast", "dependency-license-scan", "sbom-generate")))
+    + f' && ({_PASSED.format("dast")} || context.said.contains("no-dast"))',
+    "secrets_scan": _PASSED.format("secrets-scan"),
     "criticals": 'context.scanned.containsAll(["code_scanning", "dependabot"]) && context.criticals == 0',
     "qa_signoff": '!context.labels.containsAny(["risk:high", "customer-impacting", "data-migration"]) || context.qa',
-    "no_lost_hotfix": "context.lost == 0",
-    "release_branch_clean": '!(context.branch like "release/*") || context.unpicked == 0',
+    "release_branch": '!(context.branch like "release/*") || (context.unpicked == 0 && context.late == 0)',
+    "regression": '!(context.branch like "release/*") || context.regression',
+    "nothing_lost": "context.lost == 0",
     "blockers": "context.blockers == 0",
+    "manifest": "!(context has manifest) || context.manifest",
     "database": '["none", "expand", "migrate", "contract"].contains(context.database)',
-    "manifest_set": "!(context has manifest) || context.manifest",
-    "flags_declared": "context.undeclared == 0",
-    "rollback_ready": "context.ready && context.retrievable",
-    "record_complete": f"context.said.containsAll({list(FIELDS)})".replace("'", '"'),
-    "go_no_go": 'context.confirmed.contains("go_no_go.watched")',
+    "flags": 'context.undeclared == 0 || context.seen.contains("flags")',
+    "way_back": "context.ready && context.retrievable",
+    "record": "context.said.containsAll("
+    '["ticket", "summary", "risk", "rollback-plan", "release-notes", "known-issues"])',
+    "risk_rationale": 'context.risk != "high" || context.said.contains("risk-rationale")',
+    "breaking": '!context.labels.contains("type:breaking")'
+    ' || context.said.containsAll(["migration-guide", "deprecation-until", "coordination-plan"])',
+    "go_no_go": 'context.confirmed.contains("go_no_go.monitoring")',
     "window": "context.open",
     "no-freeze": "context.freezes == 0",
     "no-hold": "context.holds == 0",
@@ -63,25 +76,27 @@ _RULES = {
     "second-person": "context.filled >= 1",
     "approvals": "context.filled >= 1 && context.rejected == 0",
 }
-"""All of our rules but the two that only warn, which Cedar cannot say."""
+"""All of our rules but those that only warn, which Cedar cannot say."""
 
 POLICIES = "permit(principal, action, resource);\n" + "\n".join(
-    f'@id("{name}") forbid(principal, action, resource) unless {{ {says} }};' for name, says in _RULES.items()
+    f'@id("{name}") forbid(principal, action, resource) unless {{ {says} }};' for name, says in RULES.items()
 )
 
 
 def context(question: Question, facts: Any, active: ActivePolicy, at: datetime) -> dict[str, Any]:
-    """What the host works out, with our own functions where Cedar cannot."""
-    seen, policy, candidate = facts.evidence, active.policy, facts.candidate
+    """What the host works out."""
+    seen, policy, candidate, tag = facts.evidence, active.policy, facts.candidate, facts.evidence.tag
     count = counted(case(question, facts, policy, at))
-    pulls, tag = seen.changes.pull_requests, seen.tag
+    pulls, gates = seen.changes.pull_requests, dict[str, Any](policy.gates)
     return {
         "kind": facts.asked_by.kind.value,
         "active": facts.asked_by.active,
         "roles": list(facts.asked_by.roles),
         "may": list(policy.may.promote),
         "path": policy.path(question.service, question.source or "", question.target) is not None,
+        "type": question.change,
         "said": [field for field, value in facts.fields.items() if value.strip()],
+        "risk": facts.fields.get("risk", ""),
         "candidate": candidate.digest,
         "commit": candidate.commit,
         "source": facts.source_serving.digest,
@@ -91,35 +106,53 @@ def context(question: Question, facts: Any, active: ActivePolicy, at: datetime) 
             for place, reached in seen.reached.items()
             if any(one.digest == candidate.digest and one.state == "verified" for one in reached)
         ],
+        "built": seen.built["staging"].digest,
+        "image": like(seen.image, gates["image"].names) and not like(seen.image, gates["image"].forbid),
         "documents": [name for name, document in seen.documents.items() if document.digest == candidate.digest],
         "checks": {name: "passed" if c.state is CheckState.PASSED else "failed" for name, c in facts.checks.items()},
-        "soaked": int((at - facts.source_serving.since).total_seconds()),
-        "built": seen.built["stage"].digest,
+        "attempts": max(check.attempt for check in facts.checks.values()),
         "tag": {
-            "named": re.fullmatch(GATES["tag_ok"]["pattern"], tag.name) is not None,
+            "named": re.fullmatch(gates["tag"].pattern, tag.name) is not None,
             "commit": tag.commit,
+            "first": tag.first_commit,
             "annotated": tag.annotated,
             "verified": tag.verified,
             "by": tag.made_by,
             "later": tag.name > tag.previous,
         },
         "signed": [subject for subject, signature in seen.signatures.items() if signature.verified],
-        "unreviewed": sum(commit.pull_request is None for commit in seen.changes.commits),
+        "bare": sum(commit.pull_request is None for commit in seen.changes.commits),
         "unprotected": len(seen.branches.unprotected),
-        "misnamed": sum(re.fullmatch(r"feature/[A-Z]+-\d+", pull.head) is None for pull in pulls),
+        "misnamed": sum(
+            not any(re.fullmatch(name, f"{pull.head}→{pull.base}") for name in gates["branches"].names)
+            for pull in pulls
+        ),
+        "merged_red": sum(bool(pull.failed) for pull in pulls),
+        "red": len(seen.branches.red),
         "approvals": min(len(pull.approved_by - pull.authors) for pull in pulls),
         "ownerless": sum(len(pull.owners_missing) for pull in pulls),
         "sections": list(set.intersection(*(set(pull.fields) for pull in pulls))),
+        "patterned": all(
+            re.search(pattern, pull.fields.get(field, ""))
+            for pull in pulls
+            for field, pattern in gates["template"].matches.items()
+        ),
+        "risk_labels": max(len(pull.labels & {"risk:low", "risk:medium", "risk:high"}) for pull in pulls),
+        "missing": len(seen.repository.missing),
+        "unowned": len(seen.repository.unowned),
         "scanned": list(seen.alerts),
-        "criticals": sum(len(open_.get("critical", ())) for open_ in seen.alerts.values()),
+        "criticals": sum(len(found.get("critical", ())) for found in seen.alerts.values()),
         "labels": list(seen.changes.labels),
         "qa": False,
-        "lost": sum(map(len, seen.lost.values())),
         "branch": seen.changes.branch,
         "unpicked": len(seen.branches.not_picked),
+        "late": len(seen.branches.late_features),
+        "regression": seen.workflows["regression.yml"].state is CheckState.PASSED,
+        "lost": sum(map(len, seen.lost.values())),
         "blockers": len(seen.issues),
         "database": seen.database.declared,
         "undeclared": sum(not flag.owner for flag in seen.flags),
+        "seen": list(count.confirmed) if isinstance(count, Count) else [],
         "ready": seen.way_back.ready,
         "retrievable": seen.way_back.retrievable is True,
         "confirmed": list(facts.confirmed),
