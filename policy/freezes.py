@@ -12,6 +12,7 @@ from policy.document import CalendarFreeze, Policy
 from policy.facts import Facts, Freeze, Question
 from policy.kept import kept
 from policy.model import Place, Unknown
+from policy.seating import not_ours
 from policy.windows import HORIZON, Schedule
 
 TRIES = 1000
@@ -130,10 +131,10 @@ def unsaid(freeze: Freeze, policy: Policy) -> tuple[str, ...]:
 
 
 def who_may_end(facts: Facts, policy: Policy) -> tuple[str, ...]:
-    """By name, as far as is known."""
+    """By name, as far as is known; never a bot, a guest or somebody who left."""
     people = {} if isinstance(facts.people, Unknown) else facts.people
     roles = frozenset(policy.may.freeze)
-    return tuple(sorted(human for human, person in people.items() if person.active and person.roles & roles))
+    return tuple(sorted(human for human, person in people.items() if not not_ours(person) and person.roles & roles))
 
 
 class Says(NamedTuple):
