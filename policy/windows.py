@@ -244,9 +244,9 @@ class Schedule:
 
     def next_change(self, at: datetime, horizon: timedelta = HORIZON) -> datetime | None:
         """The first instant after `at` at which it opens or closes, UTC; None: not before `at` + horizon."""
-        return self.now(at, horizon)[1]
+        return self.as_of(at, horizon)[1]
 
-    def now(self, at: datetime, horizon: timedelta = HORIZON) -> tuple[bool, datetime | None]:
+    def as_of(self, at: datetime, horizon: timedelta = HORIZON) -> tuple[bool, datetime | None]:
         """Both at once."""
         begin = at if at.tzinfo is UTC else at.astimezone(UTC)
         for spell in self.spells:

@@ -32,7 +32,7 @@ def within_window(case: Case) -> Finding:
     if name is None:
         return not_applicable(WINDOW, "{} may start at any time", path.name)
     schedule, hours = windows.named(case.policy, name), _Hours(case.policy, name)
-    is_open, change = schedule.now(at)
+    is_open, change = schedule.as_of(at)
     if is_open:
         if change is None:
             return met(WINDOW, "{} is {}, open", name, hours)
