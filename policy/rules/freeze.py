@@ -25,7 +25,7 @@ def no_freeze(case: Case) -> Finding:
     if isinstance(active, Unknown):
         return unknown(NO_FREEZE, "{}", active.why)
     if not active:
-        return met(NO_FREEZE, "nothing freezes {}", case.question.place)
+        return met(NO_FREEZE, "nothing freezes {}@{}", case.question.service, case.question.target)
     through = [(freeze, _let_through(case, freeze)) for freeze in active]
     blocking = tuple(freeze for freeze, by in through if by is None)
     if not blocking:
