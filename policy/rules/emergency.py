@@ -7,27 +7,25 @@ from dataclasses import replace
 from policy import wording
 from policy.case import Case
 from policy.document import Emergency
-from policy.facts import EMERGENCY, EmergencyRecord, Facts
-from policy.finding import Applied, Finding, Remedy, RemedyKind, met, not_applicable, unmet
+from policy.facts import EmergencyRecord, Facts
+from policy.finding import Applied, Finding, Remedy, RemedyKind, met, unmet
 
 EMERGENCY_RECORD = "emergency-record"
 
 
 def emergency_record(case: Case) -> Finding:
     """All is said that must be said before anybody is asked, and it has not ended; each is good for one change only."""
-    if case.question.change != EMERGENCY:
-        return not_applicable(EMERGENCY_RECORD, "it is no emergency")
     emergency, record = case.policy.emergency, case.facts.emergency
     if emergency is None:
         return unmet(EMERGENCY_RECORD, "this policy knows no emergencies")
     said = record.fields if record is not None else {}
     missing = tuple(field for field in emergency.fields if not said.get(field, "").strip())
     if missing or record is None:
-        says = f"say {wording.listed(f'{field}:' for field in missing)}" if missing else "say what it is about"
+        says = f"say {wording.listed(f'{field}:' for field in missing)}"
         asker = case.facts.asked_by.human
         applied = _said(emergency, missing, case)
         remedy = Remedy(RemedyKind.SAY, says, (asker,) if asker else (), applied=applied)
-        return unmet(EMERGENCY_RECORD, "missing: {}", wording.All(missing or ("a record",)), remedies=(remedy,))
+        return unmet(EMERGENCY_RECORD, "missing: {}", wording.All(missing), remedies=(remedy,))
     ends = wording.At(record.ends_at, case.zone)
     if case.at >= record.ends_at:
         return unmet(EMERGENCY_RECORD, "{} ended on {}; ask anew, with a record of its own", record.id, ends)

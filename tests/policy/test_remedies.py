@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,9 @@ from policy.document import ActivePolicy, Policy
 from policy.facts import EMERGENCY, Candidate, Facts, Freeze, Hold, Obligation, Question, Serving
 from policy.finding import Finding, Remedy, RemedyKind, Standing
 from policy.model import AccountKind, Human, Person, Place, Unknown
+from policy.rules.freeze import in_the_way
 from policy.rules.obligation import nothing_overdue
+from tests.policy import people
 from tests.policy.good import (
     ACTIVE,
     ALL_GOOD,
@@ -231,3 +233,168 @@ def test_without_a_path_no_window_lets_it_through() -> None:
     findings = {each.rule: each for each in decide(nowhere, facts, ACTIVE, NOW).findings}
     assert findings["window"].standing is Standing.UNKNOWN
     assert findings["window"].reason == "without a path it is not known which window applies"
+
+
+# what is left unsaid --------------------------------------------------------------------------------------------------
+
+
+NOBODY = Person("slack:T0ACME/U9", None, "someone")
+
+
+@pytest.mark.parametrize(("asked_by", "who"), [(MAYA, ("maya",)), (NOBODY, ())])
+@pytest.mark.parametrize(
+    ("rule", "question", "changes", "says"),
+    [
+        ("emergency-record", people.URGENT, {}, "say incident:, reason:, scope:, rollback-plan: and follow-ups:"),
+        ("change-type", replace(PROMOTION, change="hotfix"), {}, "say incident:"),
+        (
+            "exception-complete",
+            people.ASKING,
+            {"wanted": people.wanted(fields={"reason": "x"})},
+            "say risk:, controls: and remediation:",
+        ),
+        ("freeze-complete", people.FREEZING, {"wanted": people.freeze(reason=" ")}, "say reason:"),
+    ],
+)
+def test_what_is_missing_is_said_by_whoever_asked(
+    rule: str, question: Question, changes: dict[str, Any], says: str, asked_by: Person, who: tuple[str, ...]
+) -> None:
+    facts = but(people.FINE, asked_by=asked_by, **changes)
+    finding = found(rule, facts, people.ACTIVE, question)
+    assert finding.standing is Standing.UNMET
+    assert [(each.kind, *one) for each, one in zip(finding.remedies, shown(finding), strict=True)] == [
+        (RemedyKind.SAY, says, who)
+    ]
+    assert found(rule, after(finding.remedies[0], facts), people.ACTIVE, question).standing is Standing.MET
+
+
+@pytest.mark.parametrize(
+    ("record", "ends_at", "scope"),
+    [
+        (None, NOW + 4 * HOUR, "said"),
+        (people.emergency(fields={"scope": "all"}, ends_at=NOW + HOUR), NOW + HOUR, "all"),
+    ],
+)
+def test_a_record_that_is_not_there_yet_begins_now_and_one_that_is_keeps_its_end(
+    record: Any, ends_at: datetime, scope: str
+) -> None:
+    facts = but(people.FINE, emergency=record)
+    (remedy,) = found("emergency-record", facts, people.ACTIVE, people.URGENT).remedies
+    emergency = after(remedy, facts).emergency
+    assert emergency is not None
+    assert (emergency.ends_at, emergency.fields["scope"]) == (ends_at, scope)
+
+
+def test_where_only_some_reasons_are_reasons_the_first_is_tried() -> None:
+    asking = replace(people.ASKING, kind="merge")
+    facts = but(people.FINE, wanted=people.wanted(kind="merge", waives=frozenset({"no-freeze"}), fields={}))
+    finding = found("exception-complete", facts, people.ACTIVE, asking)
+    record: Any = after(finding.remedies[0], facts).wanted
+    assert record.fields == {"reason": "incident", "rollback-target": "said"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kind", "standing"),
+    [
+        (None, "", Standing.NOT_APPLICABLE),
+        (None, "temporary", Standing.UNKNOWN),
+        (people.freeze(), "", Standing.UNKNOWN),
+        (people.freeze(), "temporary", Standing.UNKNOWN),
+        (people.wanted(kind="merge"), "temporary", Standing.UNKNOWN),
+        (people.wanted(), "", Standing.UNKNOWN),
+        (people.wanted(), "temporary", Standing.MET),
+        (people.wanted(kind="nothing"), "nothing", Standing.UNKNOWN),
+    ],
+)
+def test_it_is_known_what_would_be_waived_or_nothing_is_let_through(wanted: Any, kind: str, standing: Standing) -> None:
+    facts, asking = but(people.FINE, wanted=wanted), replace(people.ASKING, kind=kind)
+    assert found("exception-complete", facts, people.ACTIVE, asking).standing is standing
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "temporary may waive unit until Wed 25 Nov 2026 10:00 CET"),
+        ({"kind": "permanent", "ends_at": None}, "permanent may waive unit for good"),
+    ],
+)
+def test_until_when_something_is_waived_is_said(changes: dict[str, Any], says: str) -> None:
+    record = people.wanted(**changes)
+    asking = replace(people.ASKING, kind=record.kind)
+    assert found("exception-allowed", but(people.FINE, wanted=record), people.ACTIVE, asking).reason == says
+
+
+# freezes that people let others through -------------------------------------------------------------------------------
+
+
+FREEZES = {"override": [{"role": "release_manager", "count": 2}], "override_fields": ["reason"]}
+LETTING = people.policy(freezes=FREEZES)
+FROZEN = but(people.FINE, freezes=(freeze("F-1"),), votes=())
+
+
+def letting(
+    facts: Facts = FROZEN, active: ActivePolicy = LETTING, question: Question = PROMOTION
+) -> tuple[Finding, Remedy | None]:
+    finding = found("no-freeze", facts, active, question)
+    return finding, next((each for each in finding.remedies if each.kind is RemedyKind.APPROVE), None)
+
+
+def test_who_can_let_it_through_is_named_with_what_must_be_said_first() -> None:
+    finding, remedy = letting()
+    assert remedy is not None
+    assert remedy.says == "say reason:, and olga and omar can agree to go through F-1"
+    assert remedy.who == ("olga", "omar")
+    assert not finding.waits_for_people, "something is left to say"
+    assert found("no-freeze", after(remedy, FROZEN), LETTING).standing is Standing.MET
+
+
+def test_once_it_is_said_it_waits_for_people_only() -> None:
+    finding, remedy = letting(but(FROZEN, fields={"reason": "it must"}))
+    assert remedy is not None
+    assert remedy.says == "olga and omar can agree to go through F-1"
+    assert finding.waits_for_people
+
+
+@pytest.mark.parametrize(
+    ("slot", "says"),
+    [
+        (
+            {"any_of": ["release_manager", "incident_commander"], "count": 2},
+            "ines, olga or omar can agree to go through F-1, 2 of them are needed",
+        ),
+        ({"any_of": ["release_manager", "incident_commander"]}, "ines, olga or omar can agree to go through F-1"),
+        ({"role": "incident_commander"}, "ines can agree to go through F-1"),
+    ],
+)
+def test_of_more_than_are_needed_it_is_said_how_many_are(slot: dict[str, Any], says: str) -> None:
+    _, remedy = letting(active=people.policy(freezes={"override": [slot]}))
+    assert remedy is not None
+    assert remedy.says == says
+
+
+@pytest.mark.parametrize(
+    ("facts", "active"),
+    [
+        (FROZEN, people.policy()),
+        (FROZEN, people.policy(freezes={"override": [{"role": "release_manager", "count": 3}]})),
+        (but(FROZEN, people=GONE), LETTING),
+    ],
+)
+def test_where_nobody_may_or_too_few_there_is_no_advice_to_agree(facts: Facts, active: ActivePolicy) -> None:
+    finding, remedy = letting(facts, active)
+    assert remedy is None
+    assert not finding.waits_for_people
+
+
+def test_those_in_the_way_are_the_ones_that_nobody_let_through() -> None:
+    said = but(FROZEN, fields={"reason": "it must"}, freezes=(freeze("F-1"), freeze("F-2"), freeze("F-3", "stage")))
+    agreed = tuple(replace(vote(each), confirms=frozenset({"F-1"})) for each in (OMAR, OLGA))
+
+    def ids(facts: Facts, active: ActivePolicy = LETTING) -> list[str]:
+        return [each.id for each in in_the_way(people.at(facts=facts, active=active))]
+
+    assert ids(said) == ["F-1", "F-2"]
+    assert ids(but(said, votes=agreed)) == ["F-2"]
+    assert ids(but(said, votes=agreed, fields={})) == ["F-1", "F-2"]
+    assert ids(but(said, freezes=GONE)) == []
+    assert ids(said, people.policy()) == [], "nobody could"
