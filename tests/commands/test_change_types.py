@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conversation import Bot, plays
-from tests.world import HOUR, Town, digest
+from tests.world import HOUR, Town
 
 ON_ITS_WAY = """
     bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
@@ -188,12 +188,13 @@ async def test_what_people_must_have_seen_or_state_is_in_the_buttons_words_and_s
 
 
 async def test_an_approval_that_states_too_little_is_completed_by_the_same_person(town: Town) -> None:
-    town.policies.adopt(gates=STATED, to_prod={"requires": ["no-storage"]})
+    dast = {"kind": "checks", "names": ["dast"], "mode": "acknowledge"}
+    town.policies.adopt(gates={**STATED, "dast": dast}, to_prod={"requires": ["no-storage", "dast"]})
     await plays(
         """
     maya: /release promote checkout stage→prod confirms:no-storage
     bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
-    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 15 rules not met (no-storage, second-person, approvals) [Approve] [Reject] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 4 of 16 rules not met (no-storage, dast, second-person, approvals) [Approve] [Reject] [Cancel]
     """,
         town,
     )
@@ -202,20 +203,19 @@ async def test_an_approval_that_states_too_little_is_completed_by_the_same_perso
     plan = operation.plan.hash[:8] if operation.plan else ""
     await plays(
         f"""
-    omar: /release approve op_82f3e9c695 plan:{plan}
-    bot: @omar approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
+    omar: /release approve op_82f3e9c695 plan:{plan} confirms:dast
+    bot: @omar approved checkout c2c2c2c2c2c2 → prod. They state dast. Checking everything again.
     bot → omar: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 15 rules not met (no-storage) [Approve] [Reject] [Cancel]
-    omar: /release approve op_82f3e9c695 plan:{plan}
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 16 rules not met (no-storage) [Approve] [Reject] [Cancel]
+    omar: /release approve op_82f3e9c695 plan:{plan} confirms:dast
     bot → omar: You have approved checkout c2c2c2c2c2c2 → prod already.
     omar: [Approve]
-    bot: @omar approved checkout c2c2c2c2c2c2 → prod. They state no-storage. Checking everything again.
+    bot: @omar approved checkout c2c2c2c2c2c2 → prod. They state dast, no-storage. Checking everything again.
     bot → omar: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
     """
-        + on_its_way(),
+        + on_its_way("nothing blocks it; warnings: dast"),
         town,
     )
-    assert town.runs.serving("checkout") != digest("checkout", 0)
 
 
 @pytest.mark.requirement("S3-21")

@@ -298,6 +298,23 @@ async def test_until_somebody_agrees_it_holds_provisionally_and_then_lapses_by_i
     )
 
 
+async def test_one_that_is_yet_to_come_holds_provisionally_from_its_start(town: Town) -> None:
+    town.policies.adopt(freezes={"approvals": [{"role": "release_manager"}], "provisional": "PT1H"})
+    await plays(
+        """
+    ines: /release freeze start prod from:12:00 until:15:00 reason:load test
+    bot: ❄ The freeze F-82f3e9 of prod waits for approval. [Approve] [Reject] [Withdraw]
+         …
+         • Nobody has agreed to it yet; without that it is over Tue 24 Nov 2026 12:00 UTC
+         …
+    omar: [Approve]
+    bot: @omar approved the freeze F-82f3e9 of prod. It is in force from now on.
+    bot now: ❄ The freeze F-82f3e9 of prod is approved.
+    """,
+        town,
+    )
+
+
 async def test_one_that_is_not_provisional_holds_only_once_somebody_agreed(town: Town) -> None:
     town.policies.adopt(freezes={"approvals": [{"role": "release_manager"}]})
     await plays(

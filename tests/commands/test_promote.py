@@ -65,7 +65,7 @@ TAKEN_BACK = """
     """
 
 
-@pytest.mark.requirement("S4-005")
+@pytest.mark.requirement("S4-005", "S4-027")
 async def test_a_second_person_lets_it_through(town: Town) -> None:
     await plays(
         """
@@ -141,6 +141,26 @@ async def test_a_second_person_lets_it_through(town: Town) -> None:
     splits = town.runs.ever_served(site_of("checkout"))[2:]
     assert splits == [{old: 100}, {old: 90, new: 10}, {old: 50, new: 50}, {new: 100}]
     assert town.github.told("checkout") == [("c2c2c2c2c2c2", "success")]
+    async with Bot(town) as bot:
+        began = next(entry for entry in await bot.store.newest(100) if entry.what == "began")
+    assert began.detail == {"window": "office_hours"}
+
+
+@pytest.mark.requirement("S4-001")
+async def test_somebody_whom_the_policy_does_not_know_is_refused_on_the_record(town: Town) -> None:
+    await plays(
+        """
+        nina: /release promote checkout stage→prod
+        bot → nina: checkout stage→prod cannot be promoted: …
+             …
+             ✗ may-ask: nina's account is linked to nobody that the policy knows
+             …
+        """,
+        town,
+    )
+    async with Bot(town) as bot:
+        (refused,) = [entry for entry in await bot.store.newest(10) if entry.what == "refused"]
+    assert (refused.kind, refused.actor) == ("operation", "slack:T0ACME/U0NINA")
 
 
 @pytest.mark.requirement("S4-129")
