@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from commands import explain, gather, owed, tell, waived
+from commands.evidence import YET
 from commands.gather import Gathered
 from commands.judged import Judged, judge
 from commands.operation import Operation, Phase, Wish, road
@@ -115,7 +117,8 @@ def wait(operation: Operation, decision: Decision, now: datetime) -> timedelta:
     """How long until it is worth another look, if nothing happens."""
     until_end = operation.expires_at - now
     opening = [decision.earliest - now] if decision.earliest and decision.earliest > now else []
-    again = SOON if any(finding.standing is Standing.UNKNOWN for finding in decision.blockers) else LOOK_AGAIN
+    unknown = [finding for finding in decision.blockers if finding.standing is Standing.UNKNOWN]
+    again = SOON if any(finding.reason != YET.why for finding in unknown) else LOOK_AGAIN
     return max(timedelta(seconds=1), min([again, until_end, *opening]))
 
 
@@ -195,11 +198,13 @@ async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World)
     begun = operation.begun(now, road(plan)[0])
     verified = judged.gathered.serving_was_verified
     rests_on, owes = _rests_on(begun, judged), owed.by_operation(begun, judged, now)
-    began = entry_of(begun, "began", judged, EntryPhase.INTENT)
+    rest = {"exceptions": [record.id for record in rests_on]} if rests_on else {}
+    under = {"emergency": operation.emergency.id} if operation.emergency else {}
+    began = replace(entry_of(begun, "began", judged, EntryPhase.INTENT), detail={**rest, **under})
     return Writes(
         operation=begun,
         entries=(
-            replace(began, detail={"exceptions": [record.id for record in rests_on]}) if rests_on else began,
+            replace(began, detail=_under(begun, judged, rests_on)),
             *(_used(begun, record) for record in rests_on),
             *(owed.entry(each, begun.id) for each in owes),
         ),
@@ -215,6 +220,15 @@ async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World)
         good=((begun.place, verified),) if verified is not None else (),
         due=timedelta(0),
     )
+
+
+def _under(operation: Operation, judged: Judged, rests_on: tuple[ExceptionRecord, ...]) -> dict[str, Any]:
+    """Which window was open when it began, and what it rests on instead: an emergency, exceptions."""
+    path = judged.case.path
+    under: dict[str, Any] = {"window": path.gates.window if path is not None and path.gates.window else "any time"}
+    if operation.emergency is not None:
+        under["emergency"] = operation.emergency.id
+    return {**under, "exceptions": [record.id for record in rests_on]} if rests_on else under
 
 
 def _rests_on(operation: Operation, judged: Judged) -> tuple[ExceptionRecord, ...]:
