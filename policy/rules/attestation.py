@@ -50,7 +50,8 @@ def _seen(predicate: str, attestations: tuple[Attestation, ...], gate: Attestati
     """What there is instead, the nearest first."""
     of_it = [each for each in attestations if each.predicate == predicate]
     mine = [each for each in of_it if each.digest == candidate.digest]
-    if mine and (why := next((each.why_not or "it is not verified" for each in mine if not each.verified), "")):
+    why = next((each.why_not or "it is not verified" for each in mine if not each.verified), "")
+    if why:
         return why
     if mine:
         return f"made by {mine[0].builder}, not by {' or '.join(gate.builders)}"

@@ -71,7 +71,7 @@ def _trouble(name: str, gate: ChecksGate, check: Check | None, case: Case) -> st
         return f"{word} ({check.saw})" if check.saw else word
     if _by_chance(check, gate):
         return f"passed on attempt {check.attempt}, more than {gate.max_attempts}, and no ticket says why"
-    if gate.max_age is not None and stale(check.at, gate, case):
+    if stale(check.at, gate, case):
         return says_stale(check.at, gate, case)
     return ""
 

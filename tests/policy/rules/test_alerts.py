@@ -72,6 +72,13 @@ def test_as_many_as_may_be_open_are_not_too_many(number: int, standing: str) -> 
     assert finding.reason.startswith(f"{number} high open")
 
 
+@pytest.mark.parametrize(("number", "last"), [(8, "GHSA-7"), (9, "1 more"), (11, "3 more")])
+def test_of_many_the_first_eight_are_named(number: int, last: str) -> None:
+    named = tuple(f"GHSA-{each}" for each in range(number))
+    reason = judged(NO_HIGH, found({"high": named}, {})).reason
+    assert reason.endswith(f", GHSA-6 and {last}" if number == 8 else f", GHSA-7 and {last}")
+
+
 def test_what_two_scanners_know_is_one_finding() -> None:
     one = gate("alerts", sources=["dependabot", "snyk"], at_most={"high": 1})
     assert judged(one, found({"high": ("CVE-1",)}, {"high": ("CVE-1",)})).reason == "1 high open in dependabot and snyk"

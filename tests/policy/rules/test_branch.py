@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from policy.document import Policy
 from policy.evidence import Branches, Changes, Commit, PullRequest
 from policy.finding import Standing
-from policy.model import Sha
+from policy.model import Sha, Unknown
 from tests.policy.good import COMMIT, DOCUMENT, but
 from tests.policy.rules.judging import GONE, MET, UNKNOWN, UNMET, gate, judged, seeing
 
@@ -221,6 +221,18 @@ def test_what_is_wrong_and_what_is_not_known_block_together_and_what_is_wrong_is
     )
     finding = judged(gate("branch", require=["protected", "merged_green"]), seeing(branches=wrong, changes=GONE))
     assert not finding.remedies, "nobody knows whether protecting it would do"
+
+
+def test_of_what_is_not_known_the_first_is_said() -> None:
+    unknown = {"branches": GONE, "changes": Unknown("nor these")}
+    assert found(**unknown, require=["protected", "naming"], names=["x"]) == (UNKNOWN, "it does not answer")
+    assert found(**unknown, require=["naming", "protected"], names=["x"]) == (UNKNOWN, "nor these")
+
+
+def test_what_is_wrong_with_those_that_could_be_read_is_said_though_more_there_are() -> None:
+    some = Changes(commits=(commit("c3", by=None),), complete=False, branch="main")
+    assert found(changes=some, require=["pull_requests_only"])[0] is UNMET
+    assert found(changes=Changes(complete=False, branch="main"), require=["pull_requests_only"])[0] is UNKNOWN
 
 
 def test_several_things_that_can_be_mended_are_one_remedy() -> None:

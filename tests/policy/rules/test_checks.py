@@ -166,6 +166,12 @@ def test_how_often_it_ran_is_nobodys_business_where_the_policy_does_not_ask() ->
     assert judged(gate("checks", names=["build"]), but(checks=checks)).standing is MET
 
 
+@pytest.mark.parametrize(("attempt", "standing"), [(1, MET), (2, UNMET)])
+def test_where_once_is_all_that_may_be_the_second_time_is_chance(attempt: int, standing: Standing) -> None:
+    checks = ran(build=Check("build", PASSED, attempt=attempt))
+    assert judged(gate("checks", names=["build"], max_attempts=1), but(checks=checks)).standing is standing
+
+
 @pytest.mark.requirement("S3-54")
 @pytest.mark.parametrize(
     ("at", "standing", "reason"),

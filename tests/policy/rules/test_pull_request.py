@@ -115,6 +115,17 @@ def test_what_must_look_like_a_pattern_is_not_made_up() -> None:
     assert not judged(asked, seeing(**of(pull_request(12, ticket="PAY-9"), complete=False))).remedies
 
 
+def test_what_is_said_already_stays_when_the_rest_is_written() -> None:
+    asked = gate("pull_request", fields=["ticket", "rollback_plan"], **TICKET)
+    assert len(judged(asked, seeing(**of(pull_request(12, ticket="PAY-9")))).remedies) == 1
+
+
+def test_one_that_nobody_opened_is_not_made_up_where_it_must_look_like_a_pattern() -> None:
+    none = seeing(promotion=None)
+    assert not judged(gate("pull_request", of="promotion", titled="^release"), none).remedies
+    assert judged(gate("pull_request", **PROMOTION_SAYS), none).remedies
+
+
 def test_a_gate_that_asks_for_nothing_is_a_mistake() -> None:
     with pytest.raises(ValidationError, match="asks for nothing"):
         gate("pull_request")

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from policy.evidence import Changes, Repository
 from policy.finding import Standing
+from policy.model import Unknown
 from tests.policy.rules.judging import GONE, MET, UNKNOWN, UNMET, gate, judged, seeing
 
 FILES = {"files": ["CODEOWNERS", "SECURITY.md", "RELEASE.md"], "owned": ["services/api/**"]}
@@ -38,6 +39,19 @@ FRAGMENT = {"touched": ["changelog.d/*"]}
         (NO_COGNITION, {"changes": Changes(files=("api/app.py",), complete=False)}, UNKNOWN, None),
         (NO_COGNITION, {"changes": Changes(files=("cognition/x",), complete=False)}, UNMET, None),
         (NO_COGNITION, {"changes": GONE}, UNKNOWN, "it does not answer"),
+        (
+            {**FILES, **NO_COGNITION},
+            {"repository": GONE, "changes": Unknown("nor this")},
+            UNKNOWN,
+            "it does not answer",
+        ),
+        ({**FILES, **NO_COGNITION}, {"repository": GONE, "changes": Changes()}, UNKNOWN, "it does not answer"),
+        (
+            {**FILES, **NO_COGNITION},
+            {"repository": GONE, "changes": Changes(complete=False)},
+            UNKNOWN,
+            "it does not answer",
+        ),
         (FRAGMENT, {"changes": Changes(files=("changelog.d/12.md",))}, MET, None),
         (FRAGMENT, {"changes": Changes()}, UNMET, "the change touches nothing like changelog.d/*"),
         (FRAGMENT, {"changes": Changes(complete=False)}, UNKNOWN, None),

@@ -75,6 +75,7 @@ def test_owners_count_only_where_the_policy_asks_for_them() -> None:
     seen = seeing(changes=changes(pull_request("raj-gh", owners_missing=("auth/session.py",))))
     assert judged(gate("reviews"), seen).standing is MET
     assert judged(gate("reviews", codeowners=True), seen).standing is UNMET
+    assert judged(gate("reviews", at_least=2), seen).reason == "#12 has 1 of 2 approvals"
 
 
 def test_what_would_help_names_the_pull_requests() -> None:

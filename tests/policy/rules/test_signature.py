@@ -41,7 +41,12 @@ GOOD = {"tag": Signature(verified=True, by=CI), "image": Signature(verified=True
             UNMET,
             f"signatures for 9f1c2ab: image: by mallory, not by {CI}",
         ),
-        ({**BOTH, "signed_by": [CI]}, {**GOOD, "image": Signature(verified=True)}, UNMET, None),
+        (
+            {**BOTH, "signed_by": [CI]},
+            {**GOOD, "image": Signature(verified=True)},
+            UNMET,
+            f"signatures for 9f1c2ab: image: by nobody knows whom, not by {CI}",
+        ),
         ({**BOTH, "signed_by": [CI]}, {**GOOD, "image": Signature(verified=False, by=CI)}, UNMET, None),
         (BOTH, GONE, UNKNOWN, "it does not answer"),
     ],
