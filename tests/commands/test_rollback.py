@@ -52,7 +52,6 @@ async def test_it_waits_for_no_freeze_no_window_and_no_second_person_and_holds_w
          ✓ known-good-target: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) was verified on Thu 12 Nov 2026 10:00 CET (GitHub deployment 4)
          – window: a rollback does not wait for windows
          – no-freeze: a rollback does not wait for freezes
-         • the request expires …
     ines: /release rollback checkout reason:errors after the release
     bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
          Asked by: @ines
