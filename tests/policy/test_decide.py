@@ -11,16 +11,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policy.case import Case
 from policy.decide import decide
-from policy.document import Policy
-from policy.facts import Candidate, Check, CheckState, Deed, Facts, Freeze, Hold, KnownGood, Question, Serving, Verdict
-from policy.finding import Decision, Finding, RemedyKind, Standing
+from policy.document import ActivePolicy, Policy
+from policy.facts import (
+    Candidate,
+    Check,
+    CheckState,
+    Deed,
+    ExceptionRecord,
+    Facts,
+    Freeze,
+    Hold,
+    KnownGood,
+    Question,
+    Serving,
+    Verdict,
+)
+from policy.finding import Decision, Finding, Remedy, RemedyKind, Standing, met, unmet
 from policy.model import AccountKind, Human, Person, Place, Unknown
 from policy.rulebook import Rule, rules_for
 from tests.policy.good import (
     ACTIVE,
     ALL_GOOD,
     COMMIT,
+    DOCUMENT,
     EVERYBODY,
     GOOD_ROLLBACK,
     HOUR,
@@ -190,6 +205,266 @@ def test_a_request_that_will_have_expired_by_then_is_noted() -> None:
     assert decision.notes == (
         "it could start on Tue 24 Nov 2026 11:00 CET, but this request expires on Tue 24 Nov 2026 11:00 CET: ask again then",
     )
+
+
+# What a gate does where it is not met ---------------------------------------------------------------------------------
+
+
+def asking(mode: str, source: str = "L12") -> ActivePolicy:
+    """The policy with one gate more on its path to production."""
+    gate = {"kind": "checks", "names": ["lint"], "mode": mode, "source": source}
+    to_prod = {**DOCUMENT["paths"][1], "requires": ["tidy"]}
+    document = {**DOCUMENT, "gates": {"tidy": gate}, "paths": [DOCUMENT["paths"][0], to_prod]}
+    return ActivePolicy(policy=Policy.model_validate(document), hash="1" * 64)
+
+
+def linted(state: CheckState | None, **changes: Any) -> Facts:
+    """All is good but for that one check; None: it never ran."""
+    known = {name: Check(name, CheckState.PASSED) for name in ("build", "unit-tests")}
+    return but(checks=known if state is None else {**known, "lint": Check("lint", state)}, **changes)
+
+
+def tidy(active: ActivePolicy, facts: Facts) -> tuple[Finding, Decision]:
+    decision = decide(PROMOTION, facts, active, NOW)
+    return decision.findings[decision.findings.index(next(f for f in decision.findings if f.rule == "tidy"))], decision
+
+
+@pytest.mark.requirement("D-04", "S3-32")
+@pytest.mark.parametrize(
+    ("mode", "state", "standing", "allowed"),
+    [
+        ("block", CheckState.PASSED, Standing.MET, True),
+        ("block", CheckState.FAILED, Standing.UNMET, False),
+        ("block", None, Standing.UNKNOWN, False),
+        ("acknowledge", CheckState.PASSED, Standing.MET, True),
+        ("acknowledge", CheckState.FAILED, Standing.UNMET, False),
+        ("acknowledge", None, Standing.UNKNOWN, False),
+        ("warn", CheckState.PASSED, Standing.MET, True),
+        ("warn", CheckState.FAILED, Standing.WARNING, True),
+        ("warn", None, Standing.WARNING, True),
+    ],
+)
+def test_what_a_gate_does_where_it_is_not_met_is_the_policys_to_say(
+    mode: str, state: CheckState | None, standing: Standing, allowed: bool
+) -> None:
+    finding, decision = tidy(asking(mode), linted(state))
+    assert (finding.standing, decision.allowed) == (standing, allowed)
+
+
+@pytest.mark.requirement("D-16")
+def test_what_blocks_says_what_was_seen_where_that_is_written_and_what_would_help() -> None:
+    finding, _ = tidy(asking("block"), linted(CheckState.FAILED))
+    assert (finding.reason, finding.source) == ("lint failed on 9f1c2ab", "L12")
+    assert [remedy.says for remedy in finding.remedies] == ["lint passes on 9f1c2ab"]
+
+
+def test_a_warning_says_what_was_seen_and_asks_nothing_of_anybody() -> None:
+    finding, decision = tidy(asking("warn"), linted(CheckState.FAILED))
+    assert (finding.reason, finding.source, finding.remedies) == ("lint failed on 9f1c2ab", "L12", ())
+    assert decision.ways == ()
+
+
+@pytest.mark.requirement("S4-316")
+def test_what_must_be_seen_blocks_until_somebody_who_agrees_says_to_have_seen_it() -> None:
+    active, failed = asking("acknowledge"), linted(CheckState.FAILED)
+    finding, decision = tidy(active, failed)
+    assert finding.reason == "lint failed on 9f1c2ab; somebody who agrees must say that they saw it"
+    assert [remedy.says for remedy in finding.remedies] == [
+        "lint passes on 9f1c2ab",
+        "omar agrees and says to have seen tidy",
+    ]
+    assert decision.waits_for_people_only
+    for by, counts in ((OMAR, True), (OLGA, True), (MAYA, False), (RAJ, False)):
+        seen = replace(vote(by), confirms=frozenset({"tidy"}))
+        finding, decision = tidy(active, replace(failed, votes=(vote(OMAR, at=NOW - 2 * HOUR), seen)))
+        assert decision.allowed is counts
+        if counts:
+            assert finding.standing is Standing.WARNING
+            assert finding.reason == f"lint failed on 9f1c2ab; {by.name} saw it"
+
+
+def test_to_have_seen_something_else_is_not_enough() -> None:
+    seen = replace(vote(OMAR), confirms=frozenset({"untidy"}))
+    _, decision = tidy(asking("acknowledge"), linted(CheckState.FAILED, votes=(seen,)))
+    assert not decision.allowed
+
+
+def test_where_nobody_knows_who_may_agree_nobody_can_say_to_have_seen_it() -> None:
+    finding, _ = tidy(asking("acknowledge"), linted(CheckState.FAILED, people=Unknown("no list")))
+    assert finding.standing is Standing.UNMET
+    assert not finding.waits_for_people
+    assert [remedy.says for remedy in finding.remedies] == ["lint passes on 9f1c2ab"]
+
+
+# What would help ------------------------------------------------------------------------------------------------------
+
+
+def ways(decision: Decision) -> list[list[str]]:
+    return [[remedy.says for remedy in way] for way in decision.ways]
+
+
+def test_advice_that_does_not_help_is_not_shown() -> None:
+    def useless(case: Case) -> Finding:
+        broken_ = Remedy(RemedyKind.EVIDENCE, "raise", applied=broken)
+        idle = Remedy(RemedyKind.EVIDENCE, "do nothing", applied=lambda facts: facts)
+        never = Remedy(RemedyKind.EVIDENCE, "cannot be tried")
+        helps = Remedy(RemedyKind.EVIDENCE, "say so", applied=lambda facts: replace(facts, confirmed=frozenset("x")))
+        if case.facts.confirmed:
+            return met("useless", "it was said")
+        return unmet("useless", "it was not said", remedies=(broken_, idle, never, helps))
+
+    rules = (*rules_for(ACTIVE.policy, PROMOTION), Rule("useless", useless))
+    decision = decide(PROMOTION, ALL_GOOD, ACTIVE, NOW, rules)
+    assert [remedy.says for remedy in decision.blockers[0].remedies] == ["say so"]
+    assert ways(decision) == [["say so"]]
+
+
+def test_the_smallest_sets_are_named_and_only_those_that_do_it() -> None:
+    facts = but(
+        votes=(), checks={"build": Check("build", CheckState.FAILED), "unit-tests": Check("it", CheckState.PASSED)}
+    )
+    decision = decide(PROMOTION, facts, ACTIVE, NOW)
+    assert ways(decision) == [["build passes on 9f1c2ab", "olga or omar can agree"]]
+
+
+def test_where_nothing_helps_one_rule_no_way_is_named() -> None:
+    facts = but(votes=(), candidate=Unknown("the registry does not answer"))
+    decision = decide(PROMOTION, facts, ACTIVE, NOW)
+    assert decision.ways == ()
+    (approvals,) = [finding for finding in decision.blockers if finding.rule == "approvals"]
+    assert [remedy.says for remedy in approvals.remedies] == ["olga or omar can agree"]
+
+
+def test_to_wait_is_a_way_and_what_will_have_lapsed_by_then_is_done_then() -> None:
+    facts = but(freezes=(freeze(NOW, NOW + DAY),), expires_at=NOW + 22 * HOUR)
+    decision = decide(PROMOTION, facts, ACTIVE, NOW)
+    assert ways(decision) == [
+        ["end the freeze fr_1 (olga or omar may)"],
+    ]
+    calendar = replace(facts, freezes=(), expires_at=NOW + 2 * HOUR)
+    at_night = decide(PROMOTION, calendar, ACTIVE, NOW + 12 * HOUR)
+    assert ways(at_night) == [["wait until Wed 25 Nov 2026 09:00 CET", "ask again", "olga or omar can agree"]]
+
+
+def test_who_asks_anew_needs_everybody_anew() -> None:
+    decision = decide(PROMOTION, but(expires_at=NOW), ACTIVE, NOW)
+    assert ways(decision) == [["ask again", "olga or omar can agree"]]
+
+
+EXCEPTIONS: dict[str, Any] = {
+    "temporary": {"approvals": [{"role": "tech_lead"}], "waives": ["required-checks", "window"], "longest": "P1D"}
+}
+
+
+def with_exceptions(*roles: str) -> ActivePolicy:
+    document = {**DOCUMENT, "exceptions": EXCEPTIONS, "may": {**DOCUMENT["may"], "exception": roles}}
+    return ActivePolicy(policy=Policy.model_validate(document), hash="2" * 64)
+
+
+def test_an_exception_that_could_be_had_is_named_with_who_could_grant_it() -> None:
+    facts = but(
+        checks={"build": Check("build", CheckState.FAILED), "unit-tests": Check("it", CheckState.PASSED)}, exceptions=()
+    )
+    decision = decide(PROMOTION, facts, with_exceptions("engineer"), NOW)
+    granted = "an exception (temporary) for required-checks: raj can grant it"
+    (remedy,) = [each for each in decision.blockers[0].remedies if each.kind is RemedyKind.EXCEPTION]
+    assert (remedy.says, remedy.who) == (granted, ("raj",))
+    assert ways(decision) == [["build passes on 9f1c2ab"], [granted]]
+
+
+def test_who_asks_for_the_promotion_grants_no_exception_for_it() -> None:
+    facts = but(asked_by=RAJ, checks={}, exceptions=())
+    decision = decide(PROMOTION, facts, with_exceptions("engineer"), NOW)
+    assert not any(remedy.kind is RemedyKind.EXCEPTION for finding in decision.findings for remedy in finding.remedies)
+    assert decision.notes[0] == (
+        "an exception (temporary) would do for required-checks, but nobody is there to ask for it and to grant it"
+    )
+
+
+def test_where_somebody_else_must_ask_for_the_exception_that_is_said() -> None:
+    facts = but(checks={}, exceptions=())
+    decision = decide(PROMOTION, facts, with_exceptions("release_manager"), NOW)
+    assert ways(decision)[-1] == ["an exception (temporary) for required-checks: olga asks for it, raj can grant it"]
+
+
+def test_an_exception_begins_when_one_waits_for_it_and_opens_what_it_waives() -> None:
+    sunday = datetime(2026, 11, 29, 9, tzinfo=UTC)
+    starts_at = sunday + 2 * HOUR
+    record = ExceptionRecord(
+        "X-4",
+        "temporary",
+        frozenset({"window"}),
+        "prod",
+        "checkout",
+        None,
+        MAYA,
+        NOW,
+        starts_at,
+        starts_at + HOUR,
+        granted_by=(RAJ,),
+        granted_at=NOW,
+    )
+    facts = but(exceptions=(record,), votes=(), expires_at=None)
+    active = with_exceptions("engineer")
+    assert decide(PROMOTION, facts, active, sunday).earliest == starts_at
+    during = decide(PROMOTION, facts, active, starts_at)
+    assert [finding.by for finding in during.findings if finding.standing is Standing.WAIVED] == ["X-4"]
+    assert (during.earliest, during.closes) == (None, starts_at + HOUR)
+    assert "X-4 ends Sun 29 Nov 2026 13:00 CET" in during.notes
+    assert decide(PROMOTION, facts, active, starts_at + HOUR).earliest == datetime(2026, 11, 30, 8, tzinfo=UTC)
+
+
+def test_outside_the_window_a_change_is_told_that_it_may_be_an_emergency() -> None:
+    emergency = {
+        "approvals": [{"role": "incident_commander"}],
+        "owes": [
+            {"kind": "review", "says": "it is reviewed", "owner": "tech_lead", "within": "P1D", "by_others": True}
+        ],
+    }
+    document = {
+        **DOCUMENT,
+        "may": {**DOCUMENT["may"], "emergency": ["engineer"]},
+        "emergency": emergency,
+        "change_types": {"feature": {"emergency_outside_window": True}},
+    }
+    active = ActivePolicy(policy=Policy.model_validate(document), hash="3" * 64)
+    question = Question(Deed.PROMOTE, "checkout", "prod", "stage", "feature")
+    told = "outside the window it can be asked for as an emergency, with incident, reason and rollback-plan"
+    assert told in decide(question, but(obligations=()), active, NOW + 12 * HOUR).notes
+    assert told not in decide(question, but(obligations=()), active, NOW).notes
+
+
+# What closes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "closes", "note"),
+    [
+        ({}, datetime(2026, 11, 24, 16, tzinfo=UTC), "the window closes Tue 24 Nov 2026 17:00 CET"),
+        ({"expires_at": NOW + HOUR}, NOW + HOUR, "the request expires Tue 24 Nov 2026 11:00 CET"),
+        (
+            {"votes": (vote(OMAR, at=NOW - 2 * HOUR),), "asked_at": NOW - DAY, "approval_lasts": "PT3H"},
+            NOW + HOUR,
+            "the approvals lapse Tue 24 Nov 2026 11:00 CET",
+        ),
+        (
+            {"votes": (vote(OMAR, at=NOW - 2 * HOUR), vote(OLGA)), "approval_lasts": "PT3H"},
+            NOW + 2 * HOUR,
+            "the approvals lapse Tue 24 Nov 2026 12:00 CET",
+        ),
+        (
+            {"freezes": (freeze(NOW + HOUR, NOW + DAY),)},
+            NOW + HOUR,
+            "a freeze by ines begins Tue 24 Nov 2026 11:00 CET",
+        ),
+    ],
+)
+def test_what_closes_first_is_named(changes: dict[str, Any], closes: datetime, note: str) -> None:
+    lasts = changes.pop("approval_lasts", "PT24H")
+    decision = decide(PROMOTION, but(**changes), policy_with(approval_lasts=lasts), NOW)
+    assert decision.allowed
+    assert decision.closes == closes
+    assert note in decision.notes
 
 
 # Whatever the facts -------------------------------------------------------------------------------------------------
