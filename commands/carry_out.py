@@ -201,6 +201,7 @@ class Hand:
                 "from": plan.source or "",
                 "to": plan.target,
                 "plan": plan.hash,
+                **({"emergency": plan.emergency} if plan.emergency else {}),
             },
             description=_cut(f"{plan.deed} {plan.service} {short(plan.digest)} to {plan.target}"),
         )

@@ -24,6 +24,12 @@ class Command:
     read: Callable[[Said, Setting], Intent]
     behind_a_button: bool = False
     """Left out of the short help: people press it."""
+    more: tuple[str, ...] = ()
+    """Examples of what else it is for."""
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        return (self.example, *self.more)
 
 
 def _steering(word: str, does: str) -> Command:
@@ -44,6 +50,10 @@ CATALOGUE = (
         "Serve in <to> what <from> serves now, once somebody else has agreed. --plan only says what would be done.",
         "promote checkout stage→prod",
         read.promote,
+        more=(
+            "promote checkout stage→prod --plan",
+            "promote checkout stage→prod type:emergency incident:INC-7 reason:checkout is down",
+        ),
     ),
     Command(
         ("rollback",),

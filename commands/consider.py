@@ -198,9 +198,7 @@ async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World)
     begun = operation.begun(now, road(plan)[0])
     verified = judged.gathered.serving_was_verified
     rests_on, owes = _rests_on(begun, judged), owed.by_operation(begun, judged, now)
-    rest = {"exceptions": [record.id for record in rests_on]} if rests_on else {}
-    under = {"emergency": operation.emergency.id} if operation.emergency else {}
-    began = replace(entry_of(begun, "began", judged, EntryPhase.INTENT), detail={**rest, **under})
+    began = entry_of(begun, "began", judged, EntryPhase.INTENT)
     return Writes(
         operation=begun,
         entries=(

@@ -13,7 +13,7 @@ from commands.intent import Approve, Reject, Withdraw
 from commands.judged import Decided, decided
 from commands.ports import Entry, EntryPhase, Message, Writes
 from commands.record import hash_of
-from commands.reply import Button, Confirm, Reply, Text
+from commands.reply import Button, Confirm, Reply, Text, When
 from commands.vote import ask_why, cannot_vote, same_voter, standing
 from policy import duty, wording
 from policy.document import Policy
@@ -190,7 +190,10 @@ async def _in_force(record: Record, after: Decided, told: Text, writes: Writes, 
         question=after.question,
         facts=after.facts,
     )
-    messages = await said(record, texts(told, " It is in force from now on."), asking)
+    since: Text = " It is in force from now on."
+    if record.starts_at > now:
+        since = (" It will be in force from ", When(record.starts_at), " on.")
+    messages = await said(record, texts(told, since), asking)
     return replace(
         writes,
         entries=(*writes.entries, entry, *(owed.entry(each) for each in owes)),

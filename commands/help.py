@@ -25,7 +25,7 @@ def help_about(topic: str = "") -> Reply:
         for command in found
         for line in (
             Line(Mark.NOTE, (Code(f"/release {command.shape}"), f" {command.does}")),
-            Line(Mark.NOTE, ("For example ", Code(f"/release {command.example}"))),
+            *(Line(Mark.NOTE, ("For example ", Code(f"/release {example}"))) for example in command.examples),
         )
     )
     return Reply(f"This is how to say {topic}.", lines=lines)

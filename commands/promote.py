@@ -127,7 +127,8 @@ async def _already(plan: Plan, judged: Judged, intent: Promote, asking: Asking) 
         if same_human(other.asked_by, asking.person) and not other.moving and intent.confirms - other.confirmed:
             return await _states(other, intent, asking)
         before = f"{other.asked_by.name} asked for {what} of {short(plan.digest)} already"
-        says = f"{before}: {other.id} is {tell.doing(other)}."
+        mine = same_human(other.asked_by, asking.person) and other.fields != dict(intent.fields)
+        says = f"{before}: {other.id} is {tell.doing(other)}.{' Cancel it to ask in other words.' if mine else ''}"
         target = {"service": intent.service, "environment": intent.target, "from": intent.source}
         refused = asking.refused("operation", target, Reply(says), operation=other.id)
         _, ts = await asking.world.store.permalink(other.id)

@@ -30,22 +30,24 @@ async def status(intent: Status, asking: Asking) -> Reply:
     serving = await asyncio.gather(*(_serving(world, policy, service, environment) for service, environment in places))
     now = world.clock.now()
     open_operations = [o for o in await world.store.open_operations() if o.question.service in services]
-    freezes = [f for f in await world.store.freezes(now) if f.service is None or f.service in services]
+    declared = [f for f in await world.store.freezes(now) if f.service is None or f.service in services]
+    freezes = [f for f in declared if f.holds(now)]
     holds = [hold for hold in await world.store.holds() if hold.place.service in services]
     lines = [Line(Mark.NOTE, line) for line in serving]
     lines += [Line(Mark.NOTE, _under_way(operation)) for operation in open_operations]
     lines += [
         Line(
             Mark.NO,
-            texts("❄ ", (Bold(scope(f)),), " frozen until ", (When(f.ends_at),), f" by {f.owner}: {f.reason} ({f.id})"),
+            texts("❄ ", (Bold(scope(f)),), " frozen until ", (When(f.over_at),), f" by {f.owner}: {f.reason} ({f.id})"),
         )
         for f in freezes
-        if f.starts_at <= now
     ]
+    calendar = [line for line in by_calendar(policy, now) if line.mark is Mark.NO]
+    lines += calendar
     lines += [Line(Mark.NO, held(hold)) for hold in holds]
     about = intent.service or tell.count(len(services), "service")
     busy = f"{len(open_operations)} under way or waiting" if open_operations else "nothing under way"
-    frozen = ", frozen" if any(f.starts_at <= now for f in freezes) else ""
+    frozen = ", frozen" if freezes or calendar else ""
     return Reply(f"Status of {about}: {busy}{frozen}.", lines=tuple(lines))
 
 

@@ -308,7 +308,7 @@ async def test_one_that_is_yet_to_come_holds_provisionally_from_its_start(town: 
          • Nobody has agreed to it yet; without that it is over Tue 24 Nov 2026 12:00 UTC
          …
     omar: [Approve]
-    bot: @omar approved the freeze F-82f3e9 of prod. It is in force from now on.
+    bot: @omar approved the freeze F-82f3e9 of prod. It will be in force from Tue 24 Nov 2026 11:00 UTC on.
     bot now: ❄ The freeze F-82f3e9 of prod is approved.
     """,
         town,
@@ -437,6 +437,8 @@ async def test_freezes_by_the_calendar_are_listed_before_they_come(town: Town) -
     gus: /release freeze list
     bot → gus: I know of no freeze and no hold.
          ✗ month-end-2026-11 checkout and payments in prod from Thu 26 Nov 2026 23:00 UTC until Mon 30 Nov 2026 23:00 UTC: the books are closed
+    gus: /release status checkout
+    bot → gus: Status of checkout: nothing under way, frozen.
     maya: /release why checkout stage→prod
     bot → maya: checkout stage→prod: 3 of 14 rules not met (no-freeze, second-person, approvals).
          …

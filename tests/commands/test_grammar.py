@@ -39,7 +39,8 @@ CHECKOUT = Promote("checkout", "stage", "prod")
 
 @pytest.mark.parametrize("command", CATALOGUE, ids=lambda command: " ".join(command.verb))
 def test_every_example_in_the_catalogue_is_understood(command: Command) -> None:
-    understand(command.example, SETTING)
+    for example in command.examples:
+        understand(example, SETTING)
     assert command.shape.startswith(" ".join(command.verb))
 
 
