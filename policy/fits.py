@@ -67,7 +67,7 @@ def _found(document: Document) -> Iterator[Complaint]:
     yield from _exceptions(document)
     yield from _freezes(document)
     for index, path in enumerate(document.paths):
-        yield from _path(document, ("paths", index), path)
+        yield from _path(document, index, path)
     yield from _demands(document)
     yield from _branches(document)
     yield from _conventions(document)
@@ -168,16 +168,15 @@ def _unwrapped(annotation: object, marks: Collection[object] = ()) -> tuple[obje
     if get_origin(annotation) is Annotated:
         annotation, *more = get_args(annotation)
         return _unwrapped(annotation, (*marks, *more))
-    options = [option for option in get_args(annotation) if option is not type(None)]
-    if type(None) in get_args(annotation) and len(options) == 1:
-        return _unwrapped(options[0], marks)
+    if type(None) in get_args(annotation):
+        return _unwrapped(next(option for option in get_args(annotation) if option is not type(None)), marks)
     return annotation, marks
 
 
 def nearest(word: str, known: Collection[str], plural: str) -> str:
     """`; did you mean engineer?`, or all there are: goes on after what is wrong."""
     by_case = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word.casefold(), by_case, 1)
+    near = difflib.get_close_matches(word.casefold(), by_case)
     return f"; did you mean {by_case[near[0]]}?" if near else _listing(plural, known)
 
 
@@ -192,8 +191,8 @@ def spelled(document: Document, where: Where) -> str:
         where = where[:-1]
     words = ""
     for index, part in enumerate(where):
-        if where[:index] == ("paths",) and isinstance(part, int):
-            words += f".{document.paths[part].name}"
+        if where[:index] == ("paths",):
+            words += f".{document.paths[int(part)].name}"
         else:
             words += f"[{part}]" if isinstance(part, int) else f".{part}"
     return words.removeprefix(".")
@@ -260,6 +259,7 @@ def _gates(document: Document) -> Iterator[Complaint]:
 
 
 def _checklists(document: Document) -> Iterator[Complaint]:
+    lists = {name for name, gate in document.gates.items() if gate.kind == "checklist"}
     for name, items in document.checklists.items():
         for word in _repeated(item.id for item in items):
             yield ("checklists", name), f"the id {word!r} stands twice"
@@ -267,8 +267,7 @@ def _checklists(document: Document) -> Iterator[Complaint]:
             here = ("checklists", name, index)
             if (item.by == "gate") != (item.gate is not None):
                 yield here, "by: gate and the name of a gate go together: give both or neither"
-            gate = document.gates.get(item.gate or "")
-            if gate is not None and gate.kind == "checklist":
+            if item.gate in lists:
                 yield (*here, "gate"), f"{item.gate} is a checklist itself; name a gate that is none"
 
 
@@ -333,7 +332,8 @@ def _freezes(document: Document) -> Iterator[Complaint]:
 # Paths --------------------------------------------------------------------------------------------------------------
 
 
-def _path(document: Document, here: Where, path: Path) -> Iterator[Complaint]:
+def _path(document: Document, index: int, path: Path) -> Iterator[Complaint]:
+    here: Where = ("paths", index)
     source, target = document.environments.get(path.source), document.environments.get(path.target)
     if source is not None and target is not None:
         if source.rank >= target.rank:
@@ -346,8 +346,7 @@ def _path(document: Document, here: Where, path: Path) -> Iterator[Complaint]:
                 yield (*here, "model"), f"{path.model.value} moves branches; give environments.{word}.branch"
     if target is not None and target.production:
         yield from _to_production(here, path)
-    for index in range(here[-1] if isinstance(here[-1], int) else 0):
-        other = document.paths[index]
+    for other in document.paths[:index]:
         if other.name == path.name and any(other.serves(word) and path.serves(word) for word in document.services):
             yield here, "stands twice for the same service"
     late = document.measure.delay + document.measure.resolution
@@ -357,7 +356,7 @@ def _path(document: Document, here: Where, path: Path) -> Iterator[Complaint]:
     for name in IN_SHORT:
         if name in path.requires and _asks_in_short(path, name):
             yield (*here, "requires"), f"the gate {name!r} has the name of what gates asks for in short; ask once"
-    yield from _inheritance(document, here, path)
+    yield from _inheritance(document, index, path)
 
 
 def _to_production(here: Where, path: Path) -> Iterator[Complaint]:
@@ -369,15 +368,15 @@ def _to_production(here: Where, path: Path) -> Iterator[Complaint]:
         yield (*here, "rollout", "health", "max_error_percent"), says
 
 
-def _inheritance(document: Document, here: Where, path: Path) -> Iterator[Complaint]:
-    if path.inherits is None or path.inherits not in {other.name for other in document.paths}:
+def _inheritance(document: Document, index: int, path: Path) -> Iterator[Complaint]:
+    place: Where = ("paths", index, "inherits")
+    named = [other for other in document.paths if other.name == path.inherits]
+    if not named:
+        return  # nothing is inherited, or it was said that there is no such path
+    if named[0].target != path.source:
+        yield place, f"{path.inherits} ends in {named[0].target}, and this path begins in {path.source}"
         return
-    place = (*here, "inherits")
-    _, _, target = path.inherits.partition("→")
-    if target != path.source:
-        yield place, f"{path.inherits} ends in {target}, and this path begins in {path.source}"
-        return
-    above = [other for other in document.paths[: document.paths.index(path)] if other.name == path.inherits]
+    above = [other for other in document.paths[:index] if other.name == path.inherits]
     orphans = [word for word in document.services if path.serves(word) and not any(p.serves(word) for p in above)]
     if not above:
         yield place, f"{path.inherits} stands further down; a path inherits from one above it"

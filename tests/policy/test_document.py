@@ -19,9 +19,10 @@ from policy.document import ActivePolicy, Policy
 from policy.duration import span
 from policy.facts import EMERGENCY, Deed, Question
 from policy.finding import Standing
-from policy.fits import IN_SHORT, NEVER_WAIVED, WAIVABLE
+from policy.fits import IN_SHORT, NEVER_WAIVED, WAIVABLE, nearest
 from policy.gates import GATES, Waivable
 from policy.rulebook import KINDS, OTHERS, rules_for
+from policy.timetable import Dates, Unreadable
 from tests.policy.good import ALL_GOOD, DOCUMENT
 from tests.policy.reference import reference
 
@@ -84,6 +85,21 @@ def test_a_span_is_what_it_spells(text: str, expected: timedelta) -> None:
 )
 def test_what_is_no_span_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="write a time span"):
+        span(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("24h", "PT24H"), ("10 min", "PT10M"), ("5 minutes", "PT5M"), ("30s", "PT30S"), ("2 days", "P2D"), ("1d", "P1D")],
+)
+def test_a_span_in_everyday_words_is_told_how_it_is_written(text: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=rf"P1D; did you mean {meant}\?$"):
+        span(text)
+
+
+@pytest.mark.parametrize("text", ["1 month", "a day", "24", 24])
+def test_nobody_guesses_what_else_may_be_meant(text: object) -> None:
+    with pytest.raises(ValueError, match=r"or P1D$"):
         span(text)
 
 
@@ -202,12 +218,23 @@ def test_what_does_not_fit_together_is_refused(where: tuple[str | int, ...], to:
         (("paths", 1, "approval_lasts"), "PT0S", "longer than nothing"),
         (("people", "omar", "slack"), "omar", "pattern"),
         (("timezone",), "Europe/Berln", "is no IANA time zone"),
+        (
+            ("changes",),
+            [{"version": "1", "effective": "tomorrow", "summary": "a", "rationale": "b"}],
+            "write a day like",
+        ),
         (("windows", "office_hours"), {}, "always open; leave it out"),
         (("windows", "office_hours"), {"allow": []}, "at least 1"),
         (("windows", "office_hours"), {"allow": [{}]}, "exactly one of"),
         (("windows", "office_hours"), {"deny": [{"month_end": {}}]}, "it names no day"),
         (("windows", "office_hours"), {"deny": [{"dates": {"days": ["2026-02-30"]}}]}, "in the calendar"),
         (("windows", "office_hours"), {"deny": [{"dates": {"days": [20261224]}}]}, "write a day like"),
+        (("windows", "office_hours"), {"deny": [{"dates": {"days": ["20261224"]}}]}, "write a day like"),
+        (
+            ("windows", "office_hours"),
+            {"deny": [{"dates": {"days": [datetime(2026, 12, 24, tzinfo=UTC)]}}]},
+            "write a day like",
+        ),
         (
             ("windows", "office_hours"),
             {"deny": [{"dates": {"days": ["2026-12-24"], "called": ["a", "b"]}}]},
@@ -225,14 +252,44 @@ def test_what_does_not_fit_together_is_refused(where: tuple[str | int, ...], to:
         ),
         (
             ("windows", "office_hours"),
+            {"deny": [{"interval": {"start": "2026-02-02T00:00", "end": "2026-02-02T00:00"}}]},
+            "ends before it starts",
+        ),
+        (
+            ("windows", "office_hours"),
+            {"deny": [{"interval": {"start": 20260202, "end": "2026-02-02T00:00"}}]},
+            "write a local date and time",
+        ),
+        (
+            ("windows", "office_hours"),
             {"deny": [{"weekly": {"days": ["mon"], "start": "24:00", "end": "02:00"}}]},
             "start the next one with",
+        ),
+        (
+            ("windows", "office_hours"),
+            {"deny": [{"weekly": {"days": ["mon"], "start": "9:00", "end": "10:00"}}]},
+            'did you mean "09:00"?',
+        ),
+        (
+            ("windows", "office_hours"),
+            {"deny": [{"weekly": {"days": ["mon"], "start": 900, "end": "10:00"}}]},
+            'like "09:00"; "24:00" ends a day',
+        ),
+        (
+            ("windows", "office_hours"),
+            {"deny": [{"weekly": {"days": ["mon"], "start": "nine", "end": "10:00"}}]},
+            'like "09:00"; "24:00" ends a day',
         ),
     ],
 )
 def test_what_makes_no_sense_by_itself_is_refused(where: tuple[str | int, ...], to: Any, says: str) -> None:
     found = told(changed(*where, to=to))
     assert any(says in each for each in found), found
+
+
+@pytest.mark.parametrize("turn", ["last_days", "first_days", "last_business_days", "first_business_days"])
+def test_the_turn_of_a_month_may_be_said_in_each_of_four_ways(turn: str) -> None:
+    assert told(changed("windows", "office_hours", to={"deny": [{"month_end": {turn: 1}}]})) == []
 
 
 # A policy with every part --------------------------------------------------------------------------------------------
@@ -398,6 +455,7 @@ NAMES = "tests, scan, signed, alive, apart, alike, ready, lead, version"
             "windows.working_days.deny[0].month_end.calendar: no calendar 'DEE'; did you mean DE?",
         ),
         (("paths", 1, "requires"), ["scann"], "paths.stage→prod.requires: no gate 'scann'; did you mean scan?"),
+        (("paths", 1, "requires"), ["approvals"], "paths.stage→prod.requires: no gate 'approvals'; gates are tests, "),
         (("paths", 1, "types"), ["hotfixes"], "paths.stage→prod.types: no change type 'hotfixes'; did you mean hotfix"),
         (("paths", 1, "inherits"), "dev→stag", "paths.stage→prod.inherits: no path 'dev→stag'; did you mean dev→stage"),
         (("trains", "payments", "window"), "x", "trains.payments.window: no window 'x'; windows are office_hours, wor"),
@@ -452,6 +510,11 @@ NAMES = "tests, scan, signed, alive, apart, alike, ready, lead, version"
         ),
         (("exceptions", "early", "fields"), ["risk"], ""),
         (("emergency", "fields"), ["reason"], "emergency.fields: an emergency names its incident; add incident"),
+        (
+            ("emergency", "owes"),
+            [REVIEW | {"kind": "remediation"}],
+            "emergency.owes: somebody who took no part reviews it afterwards; owe {kind: review, by_others: true, …}",
+        ),
         (
             ("emergency", "owes"),
             [REVIEW | {"by_others": False}],
@@ -664,6 +727,33 @@ def test_a_change_type_cannot_do_without_what_is_demanded() -> None:
         "change_types.quick.window: prod demands a window; leave this out"
     ]
     assert under_governance("change_types", "quick", to={"window": "any", "paths": ["dev→staging"]}) == []
+    assert len(under_governance("change_types", "quick", to={"window": "any", "paths": ["staging→prod"]})) == 1
+
+
+@pytest.mark.parametrize(("types", "complaints"), [(["quick"], 1), (["slow"], 0)])
+def test_a_change_type_that_does_not_go_along_a_path_may_be_anything(types: list[str], complaints: int) -> None:
+    document = changed("change_types", "quick", to={"window": "any"}, document=GOVERNANCE)
+    document["change_types"]["slow"] = {}
+    document["paths"][TO_PROD]["types"] = types
+    assert len(told(document)) == complaints
+
+
+def test_a_soak_in_short_is_a_soak_that_is_demanded() -> None:
+    demands = changed("environments", "prod", "demands", to=["soak", "checks"])
+    assert told(demands) == []
+    del demands["paths"][1]["gates"]["soak"]
+    assert told(demands) == [
+        "paths.stage→prod.requires: prod demands a gate of the kind soak that always blocks; require one"
+    ]
+
+
+def test_a_gate_that_does_not_exist_is_not_what_is_demanded() -> None:
+    demands = changed("environments", "prod", "demands", to=["manifest"])
+    demands["paths"][1]["requires"] = ["together"]
+    assert told(demands) == [
+        "paths.stage→prod.requires: no gate 'together'; there are no gates",
+        "paths.stage→prod.requires: prod demands a gate of the kind manifest that always blocks; require one",
+    ]
 
 
 @pytest.mark.requirement("S4-149")
@@ -738,6 +828,65 @@ def test_whoever_releases_by_train_says_when_it_leaves() -> None:
 
 
 # What is looked up --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("count", "says"),
+    [
+        (0, "; there are no gates"),
+        (12, "; gates are a, b, c, d, e, f, g, h, i, j, k, l"),
+        (13, "; gates are a, b, c, d, e, f, g, h, i, j, k, l …"),
+    ],
+)
+def test_where_none_is_near_a_dozen_known_names_are_listed(count: int, says: str) -> None:
+    assert nearest("unheard-of", "abcdefghijklm"[:count], "gates") == says
+
+
+def test_a_name_that_is_near_is_all_that_is_said() -> None:
+    assert nearest("TEST", ["tests", "text", "test"], "gates") == "; did you mean test?"
+
+
+def test_people_may_have_no_account() -> None:
+    document = changed("people", "lea", to={})
+    document["people"]["ines"] = {}
+    assert told(document) == []
+
+
+def test_a_path_that_begins_nowhere_is_told_only_that() -> None:
+    assert told(changed("paths", 1, "from", to="stag")) == [
+        "paths.stag→prod.from: no environment 'stag'; did you mean stage?"
+    ]
+
+
+def test_what_nobody_asks_for_in_short_cannot_be_waived() -> None:
+    document = deepcopy(RICH)
+    del document["paths"][1]["gates"]["soak"], document["assumed"]["paths.stage→prod.gates.soak"]
+    assert told(document) == [
+        f"{place}.waives: no rule 'soak'; rules that may be waived are "
+        "tests, scan, signed, alive, apart, alike, ready, lead, version, required-checks, window, no-freeze"
+        for place in ("change_types.hotfix", "exceptions.early")
+    ]
+
+
+def inheriting(*paths: dict[str, Any]) -> list[str]:
+    """What is wrong with a path to production that inherits from dev→stage, below those paths."""
+    document = deepcopy(DOCUMENT)
+    document["environments"]["after"] = {"rank": 3}
+    to_prod = {**document["paths"][1], "inherits": "dev→stage", "services": ["checkout", "search"]}
+    document["paths"] = [*paths, to_prod]
+    return told(document)
+
+
+UP, ON = {"from": "dev", "to": "stage"}, {"from": "prod", "to": "after"}
+
+
+def test_every_service_of_a_path_has_something_to_inherit() -> None:
+    assert inheriting(UP) == []
+    assert inheriting({**UP, "services": ["checkout"]}, {**UP, "services": ["search"]}) == []
+    assert inheriting({**UP, "services": ["checkout"]}, ON) == [
+        "paths.stage→prod.inherits: dev→stage is not for search; name services, or let it be for them too"
+    ]
+    assert inheriting(ON) == ["paths.stage→prod.inherits: no path 'dev→stage'; paths are prod→after, stage→prod"]
 
 
 def test_giving_up_one_second_after_the_numbers_come_is_allowed() -> None:
@@ -835,6 +984,99 @@ def test_a_version_decides_from_the_local_day_or_time_that_it_says(zone: str, ef
     policy = Policy.model_validate({**DOCUMENT, "timezone": zone, "changes": [change]})
     assert policy.effective_at == at
     assert Policy.model_validate(DOCUMENT).effective_at is None
+
+
+def test_two_versions_may_begin_at_the_same_time() -> None:
+    assert told(changed("changes", 1, "effective", to="2026-01-01", document=RICH)) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "there"),
+    [
+        ("probes.alive[0].expect[0]", True),
+        ("probes.alive[0].expect[1]", False),
+        ("paths.stage→prod.approvals[0].role", True),
+        ("paths[1].approvals[0].role", True),
+        ("paths.dev→prod", False),
+        ("roles.engineer.members[2]", True),
+        ("people.maya.github", False),
+    ],
+)
+def test_what_is_assumed_stands_somewhere_in_the_file(place: str, there: bool) -> None:
+    assert (told({**RICH, "assumed": {place: "why"}}) == []) is there
+
+
+PINNED = "0" * 64
+
+
+def reading(calendar: dict[str, Any], reader: Any = None) -> list[str]:
+    """What is wrong with a calendar, where somebody knows how to read its file."""
+    document = changed("calendars", to={"DE": calendar})
+    try:
+        Policy.model_validate(document, context=None if reader is None else {"calendar": reader})
+    except ValidationError as error:
+        return [each["msg"] for each in error.errors()]
+    return []
+
+
+def by_hand(file: str, sha256: str) -> dict[str, str]:
+    if sha256 != PINNED:
+        raise Unreadable("sha256", f"{file} is another one")
+    return {"2026-12-25": "Christmas Day"}
+
+
+@pytest.mark.parametrize(
+    ("calendar", "says"),
+    [
+        ({"file": "holidays/DE.yaml", "sha256": PINNED}, []),
+        ({"days": {"2026-12-25": "Christmas Day"}}, []),
+        ({"file": "DE.yaml", "sha256": "1" * 64}, ["sha256: DE.yaml is another one"]),
+        ({"file": "DE.yaml"}, ["sha256: is missing; whoever reviews the file writes its SHA-256 here"]),
+        ({"sha256": PINNED, "days": {"2026-12-25": "Christmas Day"}}, ["sha256: is of a file; name it under file"]),
+        (
+            {"file": "DE.yaml", "sha256": PINNED, "days": {"2026-12-25": "Christmas Day"}},
+            ["days: the days stand in its file; give either file and sha256, or days"],
+        ),
+        (
+            {"file": "/DE.yaml", "sha256": PINNED},
+            ["file: write the name of a file beside the policy or below, not '/DE.yaml'"],
+        ),
+        (
+            {"file": "../DE.yaml", "sha256": PINNED},
+            ["file: write the name of a file beside the policy or below, not '../DE.yaml'"],
+        ),
+        ({"file": 5, "sha256": PINNED}, ["file: write the name of a file beside the policy or below, not 5"]),
+        ({}, ["Value error, it has no days; give days, or file and sha256"]),
+    ],
+)
+def test_the_days_of_a_calendar_stand_there_or_in_the_file_that_is_pinned(
+    calendar: dict[str, Any], says: list[str]
+) -> None:
+    assert reading(calendar, by_hand) == says
+
+
+def test_a_calendar_in_a_file_that_nobody_can_read_is_refused() -> None:
+    assert reading({"file": "DE.yaml", "sha256": PINNED}) == [
+        "file: cannot be looked at here; only the days that stand in the policy itself can"
+    ]
+    (says,) = reading("christmas")  # type: ignore[arg-type]
+    assert "valid dictionary" in says
+
+
+@pytest.mark.parametrize(
+    ("called", "name", "expected"),
+    [
+        ((), "holidays", "holidays"),
+        (("Christmas Day", ""), "holidays", "Christmas Day"),
+        (("", ""), "closed", "closed"),
+    ],
+)
+def test_a_day_is_called_by_its_own_name_or_else_by_the_rules(
+    called: tuple[str, ...], name: str, expected: str
+) -> None:
+    dates = Dates(days=(date(2026, 12, 25), date(2026, 12, 26)), called=called, name=name)
+    assert dates.calls(date(2026, 12, 25)) == expected
+    assert dates.calls(date(2026, 12, 27)) == name
 
 
 def test_what_goes_says_until_when_and_what_to_do_instead() -> None:
