@@ -61,7 +61,7 @@ def test_parity_but_for_what_was_approved() -> None:
     decided(SEED, "A difference that was approved does not")
 
 
-@pytest.mark.requirement("S0-19", "S0-20")
+@pytest.mark.requirement("S0-19")
 def test_notes_and_a_plan_for_going_back() -> None:
     decided(SEED, "Release notes that are empty in the pull request are none")
     decided(SEED, "A plan for going back must be said")
