@@ -122,7 +122,7 @@ class Bot:
 
     async def says(self) -> None:
         """What was decided stands in Slack."""
-        for channel in await self.store.channels_to_tell():
+        for channel in sorted(await self.store.channels_to_tell()):
             await self.outbox._empty(channel)
 
     async def rests(self, until: Callable[[], bool] = lambda: False) -> None:
