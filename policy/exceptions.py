@@ -103,12 +103,15 @@ def doubted(case: Case) -> tuple[frozenset[Human], ...]:
 
 def _doubted(record: ExceptionRecord, case: Case) -> set[Human]:
     """Who granted it, and says yes to this promotion as well."""
-    granted = {person.human for person in record.granted_by}
-    return {
-        vote.voter.human
-        for vote in case.facts.votes
-        if vote.voter.human is not None and vote.voter.human in granted and vote.verdict is Verdict.APPROVE
-    }
+    votes = [vote for vote in case.facts.votes if vote.verdict is Verdict.APPROVE]
+    return {vote.voter.human for vote in votes if vote.voter.human is not None and _granted(record, vote.voter, case)}
+
+
+def _granted(record: ExceptionRecord, voter: Person, case: Case) -> bool:
+    """The account or the human, as either was then or is now: who is renamed under `people` stays who they are."""
+    people = {} if isinstance(case.facts.people, Unknown) else case.facts.people
+    now = voter if voter.human is None else people.get(voter.human, voter)
+    return any(_same(person, voter) or _same(person, now) for person in record.granted_by)
 
 
 # What may be asked ----------------------------------------------------------------------------------------------------

@@ -227,6 +227,18 @@ def test_who_granted_what_it_rests_on_does_not_count_as_agreeing_to_it() -> None
     assert decided(facts=red(GRANTED_BY_OMAR, votes=(vote(OLGA),)), active=UNIT).allowed
 
 
+def test_who_granted_it_is_still_who_granted_it_under_another_name() -> None:
+    """Renamed under `people`, omar agrees with the account that granted it, and then with another one."""
+    renamed = replace(OMAR, human=Human("otto"), name="otto")
+    people = {**EVERYBODY, Human("otto"): renamed}
+    for voter in (renamed, replace(renamed, account="slack:T0ACME/U1OTTO")):
+        decision = decided(facts=red(GRANTED_BY_OMAR, votes=(vote(voter),), people=people), active=UNIT)
+        assert [finding.rule for finding in decision.blockers] == ["second-person", "approvals"]
+    same = replace(OLGA, human=Human("otto"), name="otto")
+    people = {**EVERYBODY, Human("otto"): same}
+    assert decided(facts=red(GRANTED_BY_OMAR, votes=(vote(same),), people=people), active=UNIT).allowed
+
+
 def test_nobody_rests_on_what_they_granted_themselves() -> None:
     asked_by_raj = red(exception(), asked_by=RAJ)
     assert standing(asked_by_raj) is UNMET, "raj granted it"
