@@ -98,7 +98,7 @@ class Trying:
                 self._reap(running)
             tests = self._order(change, last.get(change.where))
             if not tests:
-                self.rows.append(Row(change, NOT_RUN, None, 0, 0))
+                self._add(Row(change, NOT_RUN, None, 0, 0))
                 continue
             read, write = os.pipe()
             pid = os.fork()
@@ -107,8 +107,7 @@ class Trying:
             os.close(write)
             running[pid] = change, read, len(tests)
             if number % 100 == 99:
-                left = sum(row.how != KILLED for row in self.rows)
-                print(f"{number + 1} of {len(todo)}, {left} not killed", flush=True)
+                print(f"{number + 1} of {len(todo)}", flush=True)
         while running:
             self._reap(running)
         self._keep({row.change.where: self.names[row.killer] for row in self.rows if row.killer is not None})
@@ -238,7 +237,12 @@ class Trying:
             if killer in liked:
                 liked.remove(killer)
             liked.insert(0, killer)
-        self.rows.append(Row(change, how, killer, len(begun), of))
+        self._add(Row(change, how, killer, len(begun), of))
+
+    def _add(self, row: Row) -> None:
+        self.rows.append(row)
+        if row.how != KILLED:
+            print(f"{row.how} ({row.tried} of {row.of} tests): line {row.change.line}, {row.change.where}", flush=True)
 
     def _child(self, change: Change, items: list[pytest.Item], tests: list[int], write: int) -> int:
         """0 where every test passed, 1 where one failed; each is written down as it begins."""
@@ -251,7 +255,7 @@ class Trying:
         spent = 0.0
         for index in tests:
             spent += self._took[index]
-            if spent > self._enough:
+            if spent > self._enough and index != tests[0]:
                 break
             os.write(write, f"{index} ".encode())
             signal.setitimer(signal.ITIMER_PROF, max(AT_LEAST, TIMES * self._took[index]))

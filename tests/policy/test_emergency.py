@@ -129,7 +129,8 @@ def test_without_a_record_there_is_none() -> None:
 
 def test_a_policy_without_emergencies_lets_none_through() -> None:
     decision = decided(URGENT, urgent(), CALM)
-    assert found("emergency-record", decision).reason == "this policy knows no emergencies"
+    finding = found("emergency-record", decision)
+    assert (finding.standing, finding.reason) == (UNMET, "this policy knows no emergencies")
     assert found("approvals", decision).standing is Standing.UNKNOWN
     assert not decision.allowed
 

@@ -14,6 +14,7 @@ from policy.document import ActivePolicy, Policy
 from policy.facts import EMERGENCY, Candidate, Facts, Freeze, Hold, Obligation, Question, Serving
 from policy.finding import Finding, Remedy, RemedyKind, Standing
 from policy.model import AccountKind, Human, Person, Place, Unknown
+from policy.rules.change import change_type
 from policy.rules.freeze import in_the_way
 from policy.rules.obligation import nothing_overdue
 from tests.policy import people
@@ -22,6 +23,7 @@ from tests.policy.good import (
     ALL_GOOD,
     COMMIT,
     DOCUMENT,
+    GOOD_ROLLBACK,
     HOUR,
     INES,
     MAYA,
@@ -33,6 +35,7 @@ from tests.policy.good import (
     POLICY,
     PROMOTION,
     RAJ,
+    ROLLBACK,
     but,
     person,
     policy_with,
@@ -49,6 +52,7 @@ GONE = Unknown("it does not answer")
 
 def found(rule: str, facts: Facts, active: ActivePolicy = ACTIVE, question: Question = PROMOTION) -> Finding:
     (finding,) = [each for each in decide(question, facts, active, NOW).findings if each.rule == rule]
+    assert finding.says.count("{}") == len(finding.values), "one place for each value"
     return finding
 
 
@@ -235,6 +239,26 @@ def test_without_a_path_no_window_lets_it_through() -> None:
     assert findings["window"].reason == "without a path it is not known which window applies"
 
 
+def test_without_a_plan_nobody_can_agree_yet() -> None:
+    facts = but(plan="", votes=())
+    assert found("second-person", facts).remedies == ()
+    assert found("second-person", but(votes=())).remedies != ()
+
+
+def test_going_back_to_what_serves_already_is_refused() -> None:
+    there = but(GOOD_ROLLBACK, target_serving=Serving("checkout-r-old", OLD, NOW - HOUR))
+    finding = found("known-good-target", there, question=ROLLBACK)
+    assert (finding.standing, finding.reason) == (Standing.UNMET, "prod already serves checkout-r-old (bbbbbbbbbbbb)")
+
+
+@pytest.mark.parametrize(("change", "says"), [("", "it is an ordinary change"), (EMERGENCY, "it is an emergency")])
+def test_a_change_without_a_type_of_its_own_is_called_what_it_is(change: str, says: str) -> None:
+    named = replace(PROMOTION, change=change)
+    case_of_it = case(named, people.FINE, people.ACTIVE.policy, NOW)
+    finding = change_type(case_of_it)
+    assert (finding.standing, finding.reason) == (Standing.NOT_APPLICABLE, says)
+
+
 # what is left unsaid --------------------------------------------------------------------------------------------------
 
 
@@ -383,6 +407,7 @@ def test_of_more_than_are_needed_it_is_said_how_many_are(slot: dict[str, Any], s
 def test_where_nobody_may_or_too_few_there_is_no_advice_to_agree(facts: Facts, active: ActivePolicy) -> None:
     finding, remedy = letting(facts, active)
     assert remedy is None
+    assert finding.standing is Standing.UNMET
     assert not finding.waits_for_people
 
 

@@ -90,6 +90,27 @@ def test_where_it_is_not_known_who_may_agree_it_is_not_known() -> None:
 def test_where_nobody_may_agree_no_help_is_promised() -> None:
     nobody = but(FINE, votes=(), people={human: each for human, each in EVERYBODY.items() if human == "maya"})
     assert judged(BY_APPROVER, nobody).remedies == ()
+    assert not judged(BY_APPROVER, nobody).waits_for_people
+
+
+def test_those_are_named_who_could_state_it() -> None:
+    by_asker = gate("attest", statement=SAYS, by=["requester"])
+
+    def who(asked: Any, facts: Any) -> list[tuple[str, ...]]:
+        return [each.who for each in judged(asked, facts).remedies]
+
+    assert who(by_asker, FINE) == [("maya",)]
+    assert who(BY_APPROVER, FINE) == [("omar",)]
+    assert who(BY_APPROVER, but(FINE, votes=())) == [("olga", "omar")]
+    assert who(BY_BOTH, FINE) == [("maya", "omar")]
+    someone = replace(FINE.asked_by, human=None, name="someone")
+    assert who(by_asker, but(FINE, asked_by=someone)) == [()]
+
+
+def test_whoever_agrees_is_not_named_where_whoever_asked_must_state_it() -> None:
+    by_asker = gate("attest", statement=SAYS, by=["requester"])
+    facts = but(FINE, confirmed=STATED, votes=(stating(OMAR, "the-gate"),))
+    assert judged(by_asker, facts).reason == f"maya stated: {SAYS}"
 
 
 def test_with_everything_else_well_it_is_what_a_decision_turns_on() -> None:

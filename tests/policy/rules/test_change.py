@@ -32,6 +32,7 @@ INCIDENT = but(FINE, fields={"incident": "INC-7"}, votes=(vote(DANA),))
     [
         ("hotfix", INCIDENT, policy(), None),
         ("config", but(FINE, votes=(vote(OMAR), vote(DANA))), policy(), None),
+        ("hotfix", INCIDENT, TYPED, None),
         ("hotfix", FINE, policy(), "missing for hotfix: incident"),
         ("hotfix", but(FINE, fields={"incident": " "}), policy(), "missing for hotfix: incident"),
         ("nothing", FINE, policy(), "there is no change type nothing; say type: with hotfix, config or emergency"),

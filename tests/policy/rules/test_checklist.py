@@ -12,6 +12,7 @@ from policy.facts import Check, CheckState, Facts
 from policy.finding import Decision, RemedyKind, Standing
 from policy.model import Unknown
 from tests.policy.good import HOUR, NOW, OMAR, but, vote
+from tests.policy.people import EVERYBODY as FINE_PEOPLE
 from tests.policy.people import FINE, MAY_NOT, decided, exception, found, policy
 
 MET, UNMET, UNKNOWN = Standing.MET, Standing.UNMET, Standing.UNKNOWN
@@ -100,6 +101,27 @@ def test_it_waits_for_people_where_only_their_ticks_are_missing() -> None:
     assert [(each.kind, each.who) for each in asker.remedies] == [(RemedyKind.SAY, ("maya",))]
 
 
+def test_a_red_gate_is_no_item_that_people_could_tick() -> None:
+    red = {"build": Check("build", CheckState.FAILED)}
+    finding = found("go", judged(ticked(EITHER, agreed=("go-live.watched",), checks=red)))
+    assert not finding.remedies, "what people could say is not enough"
+    assert not found("go", judged(ticked(TOLD, EITHER, checks=red))).waits_for_people
+
+
+def test_where_nobody_may_agree_nobody_is_waited_for() -> None:
+    alone = ticked(
+        TOLD, EITHER, votes=(), people={human: each for human, each in FINE_PEOPLE.items() if human == "maya"}
+    )
+    finding = found("go", judged(alone))
+    assert (finding.remedies, finding.waits_for_people) == ((), False)
+
+
+@pytest.mark.parametrize("item", [2, 3])
+def test_what_is_ticked_by_those_who_agree_is_ticked_whatever_else_is_on_the_list(item: int) -> None:
+    tick = f"go-live.{ITEMS[item]['id']}"
+    assert found("go", judged(ticked(agreed=(tick,)), listing(ITEMS[item]))).standing is MET
+
+
 def test_a_gate_ticks_as_it_stands_in_this_very_case() -> None:
     red = but(ALL, checks={"build": Check("build", CheckState.FAILED)})
     assert {finding.rule for finding in judged(red).blockers} == {"unit", "go"}
@@ -127,7 +149,11 @@ def test_an_item_of_a_gate_that_the_path_does_not_ask_for_is_not_known() -> None
 
 def test_where_it_is_not_known_who_may_agree_their_items_are_not_known() -> None:
     facts = but(ALL, people=Unknown("Slack does not answer"))
-    assert found("go", judged(facts)).standing is UNKNOWN
+    assert (found("go", judged(facts)).standing, found("go", judged(facts)).reason) == (
+        UNKNOWN,
+        "Slack does not answer",
+    )
+    assert found("go", judged(but(facts, confirmed=frozenset()), listing(ITEMS[3]))).standing is UNMET
     assert found("go", judged(but(facts, confirmed=ALL.confirmed), listing(*ITEMS[:2]))).standing is MET
 
 
