@@ -57,7 +57,7 @@ async def approve(intent: Approve, asking: Asking) -> Writes:
     record = await _find(intent.operation, asking)
     cast = await asking.world.store.record_votes(record.id)
     before = await decide_on(record, cast, asking)
-    no = await _why_not(record, intent.plan, before, asking)
+    no = await _why_not(intent.plan, before, asking)
     if no is not None:
         return asking.refused("vote", target_of(record), Reply(no), before)
     mine = [vote for vote in standing(before.facts.votes, before.facts.plan) if same_voter(vote, asking.person)]
@@ -85,7 +85,7 @@ async def reject(intent: Reject, asking: Asking) -> Writes:
     record = await _find(intent.operation, asking)
     cast = await asking.world.store.record_votes(record.id)
     before = await decide_on(record, cast, asking)
-    no = await _why_not(record, intent.plan, before, asking)
+    no = await _why_not(intent.plan, before, asking)
     if no is not None:
         return asking.refused("vote", target_of(record), Reply(no), before)
     vote = _vote(record, Verdict.REJECT, intent.reason, asking)
@@ -105,8 +105,6 @@ async def withdraw(intent: Withdraw, asking: Asking) -> Writes:
     record, now = await _find(intent.operation, asking), asking.world.clock.now()
     cast = await asking.world.store.record_votes(record.id)
     before = await decide_on(record, cast, asking)
-    if is_decided(record, now):
-        return asking.privately(Reply(f"Too late to withdraw: {state(record, now)}."))
     human = asking.person.human
     if human is not None and human == before.facts.asked_by.human:
         told = texts((tell.who(asking.person),), f" withdrew {title(record)}.")
@@ -126,6 +124,7 @@ async def withdraw(intent: Withdraw, asking: Asking) -> Writes:
 
 
 async def _find(id: str, asking: Asking) -> Record:
+    """The one that is meant, which people can still agree to."""
     id = f"{id[:1].upper()}{id[1:]}"
     found: Record | None
     if id.startswith("X-"):
@@ -137,14 +136,14 @@ async def _find(id: str, asking: Asking) -> Record:
             raise Rejected(f"The freeze `{id[:40]}` is over, or there never was one.")
     if found is None:
         raise Rejected(f"I know no exception `{id[:40]}`; `exception list` shows those there are.")
+    now = asking.world.clock.now()
+    if is_decided(found, now):
+        raise Rejected(f"That is decided already: {state(found, now)}.")
     return found
 
 
-async def _why_not(record: Record, plan: str, before: Decided, asking: Asking) -> str | None:
+async def _why_not(plan: str, before: Decided, asking: Asking) -> str | None:
     """Why this person's word cannot count on it right now; None where it can."""
-    now = asking.world.clock.now()
-    if is_decided(record, now):
-        return f"That is decided already: {state(record, now)}."
     if plan and not before.facts.plan.startswith(plan):
         return f"That is not what is asked: its hash is {before.facts.plan[:8]}, not {plan}."
     return await cannot_vote(before.case, asking.person, asking)

@@ -15,34 +15,35 @@ BOT = Person(account="bot:release-bot", human=None, name="release-bot", kind=Acc
 """Who does what follows from a decision without anybody asking again."""
 
 
-def _short_hash(text: str, length: int) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+def _short_hash(text: str) -> str:
+    """So long that no two deeds of one company ever share it, and short enough to be read out."""
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def operation_id(request: str) -> str:
     """The same request makes the same operation."""
-    return f"op_{_short_hash(request, 10)}"
+    return f"op_{_short_hash(request)}"
 
 
 def freeze_id(request: str) -> str:
-    return f"F-{_short_hash(request, 6)}"
+    return f"F-{_short_hash(request)}"
 
 
 def exception_id(request: str) -> str:
-    return f"X-{_short_hash(request, 6)}"
+    return f"X-{_short_hash(request)}"
 
 
 def emergency_id(request: str) -> str:
-    return f"E-{_short_hash(request, 6)}"
+    return f"E-{_short_hash(request)}"
 
 
 def operation_under(emergency: str) -> str:
-    """How the id of the operation begins that was asked for together with this emergency."""
+    """The id of the operation that was asked for together with this emergency."""
     return f"op_{emergency.removeprefix('E-')}"
 
 
 def hold_id(operation: str) -> str:
-    return f"H-{_short_hash(operation, 6)}"
+    return f"H-{_short_hash(operation)}"
 
 
 def target_of(operation: Operation) -> dict[str, str]:

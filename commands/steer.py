@@ -12,8 +12,10 @@ from commands.operation import Operation, Phase, Wish
 from commands.ports import Entry, EntryPhase, Message, Writes
 from commands.record import target_of
 from commands.reply import Reply
-from commands.vote import find
+from commands.vote import case_of, find
 from policy.facts import Deed
+from policy.model import Unknown
+from policy.terms import agreement
 
 
 async def steer(intent: Steer, asking: Asking) -> Writes:
@@ -83,6 +85,6 @@ def _may(operation: Operation, asking: Asking) -> bool:
     person, policy = asking.person, asking.active.policy
     if person.human is not None and person.human == operation.asked_by.human:
         return True
-    path = policy.path(operation.question.service, operation.question.source or "", operation.question.target)
-    roles = {role for slot in path.approvals for role in slot.roles} if path else set()
-    return bool(person.roles & (roles | set(policy.may.rollback)))
+    terms = agreement(case_of(operation, asking))
+    agree = [] if isinstance(terms, Unknown) else [role for seat in terms.seats for role in seat.roles]
+    return not person.roles.isdisjoint((*agree, *policy.may.rollback))

@@ -33,7 +33,7 @@ async def approve(intent: Approve, asking: Asking) -> Writes:
     before = mine.confirms if mine is not None and mine.verdict is Verdict.APPROVE else None
     if before is not None and intent.confirms <= before:
         return asking.privately(Reply(f"You have approved {tell.title(operation)} already."))
-    terms = agreement(_case(operation, asking))
+    terms = agreement(case_of(operation, asking))
     if not isinstance(terms, Unknown) and terms.reason and not intent.reason:
         return asking.privately(ask_why(intent))
     vote = _vote(operation, Verdict.APPROVE, intent.reason, asking, intent.confirms | (before or frozenset()))
@@ -112,7 +112,7 @@ async def _why_not(operation: Operation, plan: str, asking: Asking) -> str | Non
             f"That button is old: the plan has changed since ({plan} is now {operation.plan.hash[:8]}). "
             "Look at the newest message in its thread."
         )
-    return await cannot_vote(_case(operation, asking), person, asking)
+    return await cannot_vote(case_of(operation, asking), person, asking)
 
 
 async def cannot_vote(case: Case, person: Person, asking: Asking) -> str | None:
@@ -140,7 +140,7 @@ async def cannot_vote(case: Case, person: Person, asking: Asking) -> str | None:
 
 async def _wrote_it(operation: Operation, asking: Asking) -> str | None:
     """That this person wrote part of it and so cannot agree, as far as that can be told now; else None."""
-    case, plan = _case(operation, asking), operation.plan
+    case, plan = case_of(operation, asking), operation.plan
     if case.path is None or plan is None or plan.commit is None or plan.from_commit is None:
         return None
     if (case.path.separation or case.policy.separation).authors is not Stance.OUT:
@@ -152,7 +152,7 @@ async def _wrote_it(operation: Operation, asking: Asking) -> str | None:
     return "You wrote part of it, so somebody who did not has to agree."
 
 
-def _case(operation: Operation, asking: Asking) -> Case:
+def case_of(operation: Operation, asking: Asking) -> Case:
     """As far as it is known without a look at the world: who may agree does not turn on more."""
     facts = Facts(operation.asked_by, operation.asked_at)
     return Case(operation.question, facts, asking.active.policy, asking.world.clock.now())

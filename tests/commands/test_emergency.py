@@ -61,10 +61,10 @@ async def test_all_that_must_be_said_is_asked_for_and_another_person_agrees_who_
          Reason: search is down
          Incident: INC-7
          Rollback plan: back to v1
-         ○ soak: stage has served it for 12 h of 24 h, …; waived by E-db77fd until Wed 25 Nov 2026 00:00 CET
-         ○ window: …; waived by E-db77fd until Wed 25 Nov 2026 00:00 CET
+         ○ soak: stage has served it for 12 h of 24 h, …; waived by E-db77fd01af until Wed 25 Nov 2026 00:00 CET
+         ○ window: …; waived by E-db77fd01af until Wed 25 Nov 2026 00:00 CET
          • Without the emergency it could wait: the next opening is in 13 h, Wed 25 Nov 2026 08:00 UTC
-         • E-db77fd lets nothing through after Tue 24 Nov 2026 23:00 UTC
+         • E-db77fd01af lets nothing through after Tue 24 Nov 2026 23:00 UTC
          op_db77fd01af · asked Tue 24 Nov 2026 19:00 UTC
     bot: Plan for search e2e2e2e2e2e2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     omar: [Approve] reason:"looks right"
@@ -76,7 +76,7 @@ async def test_all_that_must_be_said_is_asked_for_and_another_person_agrees_who_
     ines: [Approve] reason:"INC-7 is real"
     bot: @ines approved search e2e2e2e2e2e2 → prod: INC-7 is real. Checking everything again.
     bot → ines: Your approval of search e2e2e2e2e2e2 → prod is recorded.
-    bot: Owed from now on: Look together at what happened, and at what would have prevented it (O-172dc874, from E-db77fd), by release manager, until Thu 26 Nov 2026 16:00 UTC [Done]
+    bot: Owed from now on: Look together at what happened, and at what would have prevented it (O-53a4a4bfb0, from E-db77fd01af), by release manager, until Thu 26 Nov 2026 16:00 UTC [Done]
     """
         + SHIPS
         + """
@@ -92,7 +92,7 @@ async def test_all_that_must_be_said_is_asked_for_and_another_person_agrees_who_
         (owed,) = await bot.store.obligations("search")
     assert operation is not None
     assert operation.emergency is not None
-    assert operation.emergency.id == owed.about == "E-db77fd"
+    assert operation.emergency.id == owed.about == "E-db77fd01af"
     assert owed.takers == {"maya", "ines"}
 
 
@@ -123,7 +123,7 @@ async def test_whoever_agrees_says_why_also_in_words(night: Town) -> None:
 @pytest.mark.requirement("S4-154", "S4-164")
 async def test_its_review_falls_due_and_overdue_stops_ordinary_changes_until_another_settles_it(night: Town) -> None:
     night.version("search", 3, "Once more", "tom-gh")
-    await plays(ASKED + _agreed("O-48ea432c", "E-82f3e9") + SHIPS + LIVE, night)
+    await plays(ASKED + _agreed("O-a24ae889a8", "E-82f3e9c695") + SHIPS + LIVE, night)
     night.deployed("search", "stage", 3, ago=timedelta(0))
     night.clock.at = night.clock.at.replace(day=26, hour=15, minute=59, second=58)
     await plays(
@@ -139,27 +139,27 @@ async def test_its_review_falls_due_and_overdue_stops_ordinary_changes_until_ano
     maya: /release promote search stage→prod
     bot: search e3e3e3e3e3e3 → prod is blocked for now. [Check again] [Cancel]
          …
-         ✗ nothing-overdue: Look together at what happened, and at what would have prevented it (O-48ea432c, from E-82f3e9) was due on Thu 26 Nov 2026 17:00 CET from release manager
+         ✗ nothing-overdue: Look together at what happened, and at what would have prevented it (O-a24ae889a8, from E-82f3e9c695) was due on Thu 26 Nov 2026 17:00 CET from release manager
          …
-         • It could go ahead if somebody settles O-48ea432c (omar may) and omar agrees.
+         • It could go ahead if somebody settles O-a24ae889a8 (omar may) and omar agrees.
          …
     bot: Plan for search e3e3e3e3e3e3 → prod: 3 of 14 rules not met (nothing-overdue, second-person, approvals) [Check again] [Cancel]
     ines: /release exception list
     bot → ines: I know of no exception and 1 obligation, 1 of them overdue. [Done]
-         ✗ Overdue: Look together at what happened, and at what would have prevented it (O-48ea432c, from E-82f3e9), by release manager, until Thu 26 Nov 2026 16:00 UTC
+         ✗ Overdue: Look together at what happened, and at what would have prevented it (O-a24ae889a8, from E-82f3e9c695), by release manager, until Thu 26 Nov 2026 16:00 UTC
     ines: [Done] I looked at it
-    bot → ines: ines took part, so cannot settle it: Look together at what happened, and at what would have prevented it (O-48ea432c).
+    bot → ines: ines took part, so cannot settle it: Look together at what happened, and at what would have prevented it (O-a24ae889a8).
     raj: [Done] I looked at it
-    bot → raj: raj is no release manager: Look together at what happened, and at what would have prevented it (O-48ea432c).
-    omar: /release exception settle O-48ea432c
+    bot → raj: raj is no release manager: Look together at what happened, and at what would have prevented it (O-a24ae889a8).
+    omar: /release exception settle O-a24ae889a8
     bot → omar: Say what was done: `exception settle O-1a2b3c note:…`.
     omar: [Done] reviewed, see INC-7
-    bot → omar: O-48ea432c is settled.
-    bot now: @omar settled O-48ea432c (Look together at what happened, and at what would have prevented it; from E-82f3e9): reviewed, see INC-7
+    bot → omar: O-a24ae889a8 is settled.
+    bot now: @omar settled O-a24ae889a8 (Look together at what happened, and at what would have prevented it; from E-82f3e9c695): reviewed, see INC-7
     bot now: search e3e3e3e3e3e3 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot now: Plan for search e3e3e3e3e3e3 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     omar: [Done] (first seen) reviewed, see INC-7
-    bot → omar: Nothing is owed as `O-48ea432c`, or not any more; see `exception list`.
+    bot → omar: Nothing is owed as `O-a24ae889a8`, or not any more; see `exception list`.
     """,
         night,
     )

@@ -18,7 +18,7 @@ BLOCKED = """
     """
 ASKED = """
     maya: /release exception request search prod waive:soak until:20h reason:the fix cannot wait risk:low
-    bot: The exception X-db77fd for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-db77fd01af for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
     """
 OPENS = """
     bot now: search e2e2e2e2e2e2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
@@ -27,11 +27,11 @@ OPENS = """
 GRANTED = (
     """
     raj: [Approve]
-    bot: @raj approved the exception X-db77fd for soak of search in prod. It is in force from now on.
+    bot: @raj approved the exception X-db77fd01af for soak of search in prod. It is in force from now on.
     """
     + OPENS
     + """
-    bot now: The exception X-db77fd for soak of search in prod is in force.
+    bot now: The exception X-db77fd01af for soak of search in prod is in force.
     """
 )
 SHIPPED = """
@@ -51,7 +51,7 @@ SHIPPED = """
     bot now: search e2e2e2e2e2e2 → prod is live.
     bot now: Plan for search e2e2e2e2e2e2 → prod: nothing blocks it; waived: soak
          …
-         ○ soak: stage has served it for 2 h of 24 h, since Tue 24 Nov 2026 08:00 CET; waived by X-db77fd until Wed 25 Nov 2026 06:00 CET
+         ○ soak: stage has served it for 2 h of 24 h, since Tue 24 Nov 2026 08:00 CET; waived by X-db77fd01af until Wed 25 Nov 2026 06:00 CET
          …
     """
 
@@ -67,7 +67,7 @@ async def test_it_is_asked_for_granted_by_another_and_lets_exactly_one_rule_thro
         BLOCKED
         + """
     maya: /release exception request search prod waive:soak until:20h reason:the fix cannot wait risk:low
-    bot: The exception X-db77fd for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-db77fd01af for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
          Title: Exception: soak for acme/search
          Asked by: @maya
          Kind: early
@@ -85,7 +85,7 @@ async def test_it_is_asked_for_granted_by_another_and_lets_exactly_one_rule_thro
          • raj can agree
          ✗ approvals: a tech lead must agree to plan …
          • raj can agree
-         X-db77fd · asked Tue 24 Nov 2026 09:00 UTC
+         X-db77fd01af · asked Tue 24 Nov 2026 09:00 UTC
     maya: [Approve]
     bot → maya: You asked for it, so somebody else has to agree.
     omar: [Approve]
@@ -96,23 +96,23 @@ async def test_it_is_asked_for_granted_by_another_and_lets_exactly_one_rule_thro
         + GRANTED
         + SHIPPED
         + """
-    bot now: The exception X-db77fd for soak of search in prod is in force.
+    bot now: The exception X-db77fd01af for soak of search in prod is in force.
     maya: /release exception list
     bot → maya: I know of 1 exception and no obligation.
-         ○ The exception X-db77fd for soak of search in prod is in force until Wed 25 Nov 2026 05:00 UTC, asked by maya, uses 1: op_82f3e9c695: the fix cannot wait
-    """.replace("    bot now: The exception X-db77fd for soak of search in prod is in force.\n", ""),
+         ○ The exception X-db77fd01af for soak of search in prod is in force until Wed 25 Nov 2026 05:00 UTC, asked by maya, uses 1: op_82f3e9c695: the fix cannot wait
+    """.replace("    bot now: The exception X-db77fd01af for soak of search in prod is in force.\n", ""),
         town,
     )
     assert town.runs.serving("search") == digest("search", 2)
     async with Bot(town) as bot:
-        record = await bot.store.exception("X-db77fd")
+        record = await bot.store.exception("X-db77fd01af")
         entries = await bot.store.newest(100)
     assert record is not None
     assert record.used == ("op_82f3e9c695",)
     began = next(entry for entry in entries if entry.what == "began")
-    assert (began.operation, began.detail["exceptions"]) == ("op_82f3e9c695", ["X-db77fd"])
+    assert (began.operation, began.detail["exceptions"]) == ("op_82f3e9c695", ["X-db77fd01af"])
     used = next(entry for entry in entries if entry.what == "used")
-    assert (used.operation, used.target["exception"]) == ("op_82f3e9c695", "X-db77fd")
+    assert (used.operation, used.target["exception"]) == ("op_82f3e9c695", "X-db77fd01af")
 
 
 @pytest.mark.requirement("S4-318", "S4-108")
@@ -138,7 +138,7 @@ async def test_what_is_missing_is_named_and_asked_for_and_nothing_else(town: Tow
          ✗ risk: an exception of kind early needs it
          Or say /release exception request search prod waive:soak until:20h reason:… risk:…
     maya: [Fill in] reason:"the fix cannot wait" risk:"low"
-    bot: The exception X-a2ec8a for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-a2ec8adac7 for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
     """,
         town,
     )
@@ -208,7 +208,7 @@ async def test_a_reason_that_is_none_of_those_the_policy_takes_is_refused_with_a
          ✗ reason: marketing deadline is no reason for merge: one of incident, legal, regulatory
          Or say /release exception request prod waive:no-freeze until:2h reference:M-1 rollback-target:v1 reason:…
     maya: [Fill in] reason:"legal"
-    bot: The exception X-db77fd for no-freeze in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-db77fd01af for no-freeze in prod waits for approval. [Approve] [Reject] [Withdraw]
          Title: Exception: no-freeze for every service
          …
     """,
@@ -230,7 +230,7 @@ async def test_what_only_an_emergency_may_waive_no_ordinary_exception_does(town:
          ✗ exception-allowed: sast needs an emergency exception (urgent)
          …
     maya: /release exception request prod waive:sast until:2h reason:the scanner is away
-    bot: The exception X-db77fd for sast in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-db77fd01af for sast in prod waits for approval. [Approve] [Reject] [Withdraw]
          …
          Kind: urgent
          …
@@ -248,12 +248,12 @@ async def test_which_kind_it_is_is_asked_where_several_would_do(town: Town) -> N
          ✗ kind: say which kind it is: one of early, late
          Or say /release exception request prod waive:window until:2h reason:x kind:…
     maya: [Fill in] kind:"late"
-    bot: The exception X-db77fd for window in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-db77fd01af for window in prod waits for approval. [Approve] [Reject] [Withdraw]
          …
          Kind: late
          …
     maya: /release exception request prod waive:soak,window until:2h reason:x risk:low
-    bot: The exception X-e49d63 for soak and window in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-e49d63b2a8 for soak and window in prod waits for approval. [Approve] [Reject] [Withdraw]
          …
          Kind: early
          …
@@ -293,10 +293,10 @@ async def test_a_rejection_by_somebody_who_could_grant_it_ends_it(town: Town) ->
     omar: [Reject] no
     bot → omar: Your vote would not count: it takes a tech lead (raj).
     raj: [Reject] let it soak
-    bot: @raj rejected the exception X-db77fd for soak of search in prod: let it soak
-    bot now: The exception X-db77fd for soak of search in prod was not granted.
+    bot: @raj rejected the exception X-db77fd01af for soak of search in prod: let it soak
+    bot now: The exception X-db77fd01af for soak of search in prod was not granted.
     raj: [Approve]
-    bot → raj: That is decided already: the exception X-db77fd for soak of search in prod was not granted.
+    bot → raj: That is decided already: the exception X-db77fd01af for soak of search in prod was not granted.
     raj: /release exception list
     bot → raj: Nothing is waived or owed.
     """,
@@ -311,22 +311,22 @@ async def test_whoever_asked_withdraws_it_and_others_their_votes(town: Town) -> 
         BLOCKED
         + """
     maya: /release exception request search prod waive:soak until:20h reason:the fix cannot wait
-    bot: The exception X-db77fd for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-db77fd01af for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
     raj: [Approve]
-    bot: @raj approved the exception X-db77fd for soak of search in prod.
+    bot: @raj approved the exception X-db77fd01af for soak of search in prod.
     raj: [Approve]
-    bot → raj: You have approved the exception X-db77fd for soak of search in prod already.
+    bot → raj: You have approved the exception X-db77fd01af for soak of search in prod already.
     raj: [Withdraw]
-    bot: @raj withdrew their vote on the exception X-db77fd for soak of search in prod.
+    bot: @raj withdrew their vote on the exception X-db77fd01af for soak of search in prod.
     raj: [Withdraw]
-    bot → raj: You have no vote on the exception X-db77fd for soak of search in prod.
+    bot → raj: You have no vote on the exception X-db77fd01af for soak of search in prod.
     omar: [Approve]
-    bot: @omar approved the exception X-db77fd for soak of search in prod.
+    bot: @omar approved the exception X-db77fd01af for soak of search in prod.
     maya: [Withdraw]
-    bot: @maya withdrew the exception X-db77fd for soak of search in prod.
-    bot now: The exception X-db77fd for soak of search in prod was not granted.
-    raj: /release withdraw X-db77fd
-    bot → raj: Too late to withdraw: the exception X-db77fd for soak of search in prod was not granted.
+    bot: @maya withdrew the exception X-db77fd01af for soak of search in prod.
+    bot now: The exception X-db77fd01af for soak of search in prod was not granted.
+    raj: /release withdraw X-db77fd01af
+    bot → raj: That is decided already: the exception X-db77fd01af for soak of search in prod was not granted.
     """,
         town,
     )
@@ -338,11 +338,11 @@ async def test_two_who_grant_it_at_once_bring_it_into_force(town: Town) -> None:
     await plays(
         """
     maya: /release exception request search prod waive:soak until:20h reason:the fix cannot wait
-    bot: The exception X-82f3e9 for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-82f3e9c695 for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
     raj & omar: [Approve]
-    bot: @… approved the exception X-82f3e9 for soak of search in prod.
-    bot: @… approved the exception X-82f3e9 for soak of search in prod. It is in force from now on.
-    bot now: The exception X-82f3e9 for soak of search in prod is in force.
+    bot: @… approved the exception X-82f3e9c695 for soak of search in prod.
+    bot: @… approved the exception X-82f3e9c695 for soak of search in prod. It is in force from now on.
+    bot now: The exception X-82f3e9c695 for soak of search in prod is in force.
          …
          Granted by: raj and omar
          …
@@ -353,15 +353,15 @@ async def test_two_who_grant_it_at_once_bring_it_into_force(town: Town) -> None:
 
 async def test_an_old_button_and_another_hash_grant_nothing(town: Town) -> None:
     await plays(
-        ASKED.replace("X-db77fd", "X-82f3e9")
+        ASKED.replace("X-db77fd01af", "X-82f3e9c695")
         + """
-    raj: /release approve X-82f3e9 plan:0000000000
+    raj: /release approve X-82f3e9c695 plan:0000000000
     bot → raj: That is not what is asked: its hash is …, not 0000000000.
     raj: /release approve X-000000 plan:0000000000
     bot → raj: I know no exception `X-000000`; `exception list` shows those there are.
     … 1 d later
     raj: [Approve]
-    bot → raj: That is decided already: the exception X-82f3e9 for soak of search in prod has expired.
+    bot → raj: That is decided already: the exception X-82f3e9c695 for soak of search in prod has expired.
     """,
         town,
     )
@@ -404,22 +404,22 @@ async def test_it_is_revoked_at_once_by_those_who_may_and_its_id_is_never_given_
         + ASKED
         + GRANTED
         + """
-    ines: /release exception revoke X-db77fd reason:I do not like it
-    bot → ines: You may not revoke X-db77fd.
+    ines: /release exception revoke X-db77fd01af reason:I do not like it
+    bot → ines: You may not revoke X-db77fd01af.
          …
-    raj: /release exception revoke X-db77fd
+    raj: /release exception revoke X-db77fd01af
     bot → raj: Say why: `exception revoke X-1a2b3c reason:…`.
-    raj: /release exception revoke X-db77fd reason:the fix is out
-    bot: @raj revoked the exception X-db77fd for soak of search in prod: the fix is out
+    raj: /release exception revoke X-db77fd01af reason:the fix is out
+    bot: @raj revoked the exception X-db77fd01af for soak of search in prod: the fix is out
     bot now: search e2e2e2e2e2e2 → prod is blocked for now. [Check again] [Cancel]
     bot now: Plan for search e2e2e2e2e2e2 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Check again] [Cancel]
-    bot now: The exception X-db77fd for soak of search in prod was revoked.
-    raj: /release exception revoke X-db77fd reason:the fix is out
-    bot → raj: That is over: the exception X-db77fd for soak of search in prod was revoked.
+    bot now: The exception X-db77fd01af for soak of search in prod was revoked.
+    raj: /release exception revoke X-db77fd01af reason:the fix is out
+    bot → raj: That is over: the exception X-db77fd01af for soak of search in prod was revoked.
     raj: /release exception revoke X-1 reason:x
     bot → raj: I know no exception `X-1`; `exception list` shows those there are.
     maya: /release exception request search prod waive:soak until:20h reason:once more risk:low
-    bot: The exception X-794d9d for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-794d9d1a30 for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
     """,
         town,
     )
@@ -433,20 +433,20 @@ async def test_so_many_promotions_may_rest_on_it_and_no_more(town: Town) -> None
         BLOCKED
         + """
     maya: /release exception request prod waive:soak until:20h reason:both cannot wait
-    bot: The exception X-db77fd for soak in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-db77fd01af for soak in prod waits for approval. [Approve] [Reject] [Withdraw]
     raj: [Approve]
-    bot: @raj approved the exception X-db77fd for soak in prod. It is in force from now on.
+    bot: @raj approved the exception X-db77fd01af for soak in prod. It is in force from now on.
     """
         + OPENS
         + """
-    bot now: The exception X-db77fd for soak in prod is in force.
+    bot now: The exception X-db77fd01af for soak in prod is in force.
          …
          Uses: 0 of 1
          …
     """
         + SHIPPED
         + """
-    bot now: The exception X-db77fd for soak in prod is used up.
+    bot now: The exception X-db77fd01af for soak in prod is used up.
          …
          Uses: 1 of 1: op_82f3e9c695
          …
@@ -477,16 +477,16 @@ async def test_what_it_owes_is_told_in_its_thread_and_settled_there(town: Town) 
     await plays(
         """
     maya: /release exception request search prod waive:soak until:20h reason:the fix cannot wait
-    bot: The exception X-82f3e9 for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-82f3e9c695 for soak of search in prod waits for approval. [Approve] [Reject] [Withdraw]
     raj: [Approve]
-    bot: @raj approved the exception X-82f3e9 for soak of search in prod. It is in force from now on.
-    bot: Owed from now on: scan it after all (O-6120b537, from X-82f3e9), by tech lead, until Tue 24 Nov 2026 11:00 UTC [Done]
-    bot now: The exception X-82f3e9 for soak of search in prod is in force.
+    bot: @raj approved the exception X-82f3e9c695 for soak of search in prod. It is in force from now on.
+    bot: Owed from now on: scan it after all (O-f2f2611c11, from X-82f3e9c695), by tech lead, until Tue 24 Nov 2026 11:00 UTC [Done]
+    bot now: The exception X-82f3e9c695 for soak of search in prod is in force.
     raj: [Done] I scanned it
-    bot → raj: raj took part, so cannot settle it: scan it after all (O-6120b537).
+    bot → raj: raj took part, so cannot settle it: scan it after all (O-f2f2611c11).
     tom: [Done] nothing was found
-    bot → tom: O-6120b537 is settled.
-    bot now: @tom settled O-6120b537 (scan it after all; from X-82f3e9): nothing was found
+    bot → tom: O-f2f2611c11 is settled.
+    bot now: @tom settled O-f2f2611c11 (scan it after all; from X-82f3e9c695): nothing was found
     """,
         town,
     )
@@ -514,7 +514,7 @@ async def test_a_permanent_one_is_asked_for_without_an_end(town: Town) -> None:
          ✗ reconsider-at: an exception of kind permanent needs it
          …
     maya: [Fill in] reconsider-at:"next audit"
-    bot: The exception X-db77fd for window of search in prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: The exception X-db77fd01af for window of search in prod waits for approval. [Approve] [Reject] [Withdraw]
          …
          Until: for good
          …

@@ -15,33 +15,33 @@ async def test_a_freeze_blocks_and_says_who_why_and_until_when_and_its_end_opens
         """
     omar: /release freeze start prod until:18:00 reason:black friday exit:the queues are empty
     bot: ❄ prod is frozen until Tue 24 Nov 2026 17:00 UTC by @omar: black friday
-         • F-82f3e9 from Tue 24 Nov 2026 09:00 UTC until Tue 24 Nov 2026 17:00 UTC
+         • F-82f3e9c695 from Tue 24 Nov 2026 09:00 UTC until Tue 24 Nov 2026 17:00 UTC
          • It can end when the queues are empty
-         F-82f3e9 · promotions are blocked, rollbacks are not · freeze end F-82f3e9
+         F-82f3e9c695 · promotions are blocked, rollbacks are not · freeze end F-82f3e9c695
     maya: /release promote checkout stage→prod
     bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
          …
-         ✗ no-freeze: omar froze prod until Tue 24 Nov 2026 18:00 CET, or the queues are empty: black friday (F-82f3e9)
+         ✗ no-freeze: omar froze prod until Tue 24 Nov 2026 18:00 CET, or the queues are empty: black friday (F-82f3e9c695)
          …
     bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
          …
-         ✗ no-freeze: omar froze prod until Tue 24 Nov 2026 18:00 CET, or the queues are empty: black friday (F-82f3e9)
+         ✗ no-freeze: omar froze prod until Tue 24 Nov 2026 18:00 CET, or the queues are empty: black friday (F-82f3e9c695)
          • wait until Wed 25 Nov 2026 09:00 CET: Wed 25 Nov 2026 08:00 UTC
-         • end the freeze F-82f3e9 (ines or omar may)
+         • end the freeze F-82f3e9c695 (ines or omar may)
          …
     gus: /release freeze list
     bot → gus: I know of 1 freeze and no hold.
          ✗ prod, by omar: black friday
-         • F-82f3e9 from Tue 24 Nov 2026 09:00 UTC until Tue 24 Nov 2026 17:00 UTC
+         • F-82f3e9c695 from Tue 24 Nov 2026 09:00 UTC until Tue 24 Nov 2026 17:00 UTC
          • It can end when the queues are empty
     maya: [Check again]
     bot: @maya had it looked at again.
     maya: /release freeze end
-    bot → maya: You may not end F-82f3e9.
+    bot → maya: You may not end F-82f3e9c695.
          ✗ may-ask: maya is no release manager or incident commander
          • somebody who is release manager or incident commander asks: ines or omar
-    ines: /release freeze end F-82f3e9 reason:all clear
-    bot: prod is open again: @ines ended freeze F-82f3e9: all clear
+    ines: /release freeze end F-82f3e9c695 reason:all clear
+    bot: prod is open again: @ines ended freeze F-82f3e9c695: all clear
     bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     ines: /release freeze end
@@ -106,9 +106,25 @@ async def test_a_freeze_of_one_service_leaves_the_others_alone(town: Town) -> No
     maya: /release promote payments stage→prod
     bot: payments a2a2a2a2a2a2 → prod is blocked for now. [Check again] [Cancel]
          …
-         ✗ no-freeze: omar froze payments in prod until Tue 24 Nov 2026 18:00 CET: audit (F-82f3e9)
+         ✗ no-freeze: omar froze payments in prod until Tue 24 Nov 2026 18:00 CET: audit (F-82f3e9c695)
          …
     bot: Plan for payments a2a2a2a2a2a2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
+    """,
+        town,
+    )
+
+
+async def test_where_nobody_must_agree_there_is_nothing_to_agree_to(town: Town) -> None:
+    await plays(
+        """
+    omar: /release freeze start prod until:18:00 reason:audit
+    bot: ❄ prod is frozen until Tue 24 Nov 2026 17:00 UTC by @omar: audit
+    ines: /release approve F-82f3e9c695 plan:00000000
+    bot → ines: That is decided already: the freeze F-82f3e9c695 of prod is approved.
+    ines: /release reject F-82f3e9c695 plan:00000000 reason:no
+    bot → ines: That is decided already: the freeze F-82f3e9c695 of prod is approved.
+    omar: /release withdraw F-82f3e9c695
+    bot → omar: That is decided already: the freeze F-82f3e9c695 of prod is approved.
     """,
         town,
     )
@@ -122,11 +138,11 @@ async def test_which_freeze_is_meant_is_asked_where_it_cannot_be_told(town: Town
     omar: /release freeze start stage until:18:00 reason:load test
     bot: ❄ stage is frozen until Tue 24 Nov 2026 17:00 UTC by @omar: load test
     omar: /release freeze end
-    bot → omar: Which one? There are `F-82f3e9` and `F-db77fd`.
+    bot → omar: Which one? There are `F-82f3e9c695` and `F-db77fd01af`.
     omar: /release freeze end F-none
-    bot → omar: I know no freeze or hold `F-none`; there are `F-82f3e9` and `F-db77fd`.
+    bot → omar: I know no freeze or hold `F-none`; there are `F-82f3e9c695` and `F-db77fd01af`.
     omar: /release freeze end staging
-    bot: stage is open again: @omar ended freeze F-db77fd.
+    bot: stage is open again: @omar ended freeze F-db77fd01af.
     """,
         town,
     )
@@ -217,7 +233,7 @@ AGREED = {
 WORDS = "prod until:4h reason:incident INC-7 exit:errors are gone re-enable-plan:raj opens it"
 DECLARED = f"""
     ines: /release freeze start {WORDS}
-    bot: ❄ The freeze F-82f3e9 of prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: ❄ The freeze F-82f3e9c695 of prod waits for approval. [Approve] [Reject] [Withdraw]
     """
 
 
@@ -234,7 +250,7 @@ async def test_a_freeze_that_lacks_what_the_policy_asks_for_is_not_made_and_anot
          ✗ re-enable-plan: a freeze needs it here
          Or say /release freeze start prod until:4h reason:"incident INC-7" exit:… re-enable-plan:…
     ines: [Fill in] exit:"errors are gone" re-enable-plan:"raj opens it"
-    bot: ❄ The freeze F-db77fd of prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: ❄ The freeze F-db77fd01af of prod waits for approval. [Approve] [Reject] [Withdraw]
          Asked by: ines
          Where: prod
          From: Tue 24 Nov 2026 09:00 UTC
@@ -250,23 +266,23 @@ async def test_a_freeze_that_lacks_what_the_policy_asks_for_is_not_made_and_anot
          • omar can agree
          ✗ approvals: a release manager must agree to plan …
          • omar can agree
-         F-db77fd · promotions are blocked, rollbacks are not · freeze end F-db77fd
+         F-db77fd01af · promotions are blocked, rollbacks are not · freeze end F-db77fd01af
     ines: [Approve]
     bot → ines: You asked for it, so somebody else has to agree.
     raj: [Approve]
     bot → raj: Your vote would not count: it takes a release manager (omar).
-    omar: /release approve F-db77fd plan:0000000000
+    omar: /release approve F-db77fd01af plan:0000000000
     bot → omar: That is not what is asked: its hash is …, not 0000000000.
     omar: [Approve]
-    bot: @omar approved the freeze F-db77fd of prod. It is in force from now on.
-    bot now: ❄ The freeze F-db77fd of prod is approved.
+    bot: @omar approved the freeze F-db77fd01af of prod. It is in force from now on.
+    bot now: ❄ The freeze F-db77fd01af of prod is approved.
     omar: [Approve]
-    bot → omar: That is decided already: the freeze F-db77fd of prod is approved.
+    bot → omar: That is decided already: the freeze F-db77fd01af of prod is approved.
     … 2 h later
     maya: /release freeze list
     bot → maya: I know of 1 freeze and no hold.
          ✗ prod, by ines: incident INC-7
-         • F-db77fd from Tue 24 Nov 2026 09:00 UTC until Tue 24 Nov 2026 13:00 UTC
+         • F-db77fd01af from Tue 24 Nov 2026 09:00 UTC until Tue 24 Nov 2026 13:00 UTC
          • It can end when errors are gone
          • Re enable plan: raj opens it
     """,
@@ -283,14 +299,14 @@ async def test_until_somebody_agrees_it_holds_provisionally_and_then_lapses_by_i
     maya: /release promote checkout stage→prod
     bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
          …
-         ✗ no-freeze: ines froze prod until Tue 24 Nov 2026 11:00 CET, or errors are gone: incident INC-7 (F-82f3e9; nobody agreed to it yet)
+         ✗ no-freeze: ines froze prod until Tue 24 Nov 2026 11:00 CET, or errors are gone: incident INC-7 (F-82f3e9c695; nobody agreed to it yet)
          …
     bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
     … 1 h later
     bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     omar: [Approve] (first seen)
-    bot → omar: The freeze `F-82f3e9` is over, or there never was one.
+    bot → omar: The freeze `F-82f3e9c695` is over, or there never was one.
     omar: /release freeze list
     bot → omar: Nothing is frozen or held.
     """,
@@ -303,13 +319,13 @@ async def test_one_that_is_yet_to_come_holds_provisionally_from_its_start(town: 
     await plays(
         """
     ines: /release freeze start prod from:12:00 until:15:00 reason:load test
-    bot: ❄ The freeze F-82f3e9 of prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: ❄ The freeze F-82f3e9c695 of prod waits for approval. [Approve] [Reject] [Withdraw]
          …
          • Nobody has agreed to it yet; without that it is over Tue 24 Nov 2026 12:00 UTC
          …
     omar: [Approve]
-    bot: @omar approved the freeze F-82f3e9 of prod. It will be in force from Tue 24 Nov 2026 11:00 UTC on.
-    bot now: ❄ The freeze F-82f3e9 of prod is approved.
+    bot: @omar approved the freeze F-82f3e9c695 of prod. It will be in force from Tue 24 Nov 2026 11:00 UTC on.
+    bot now: ❄ The freeze F-82f3e9c695 of prod is approved.
     """,
         town,
     )
@@ -320,7 +336,7 @@ async def test_one_that_is_not_provisional_holds_only_once_somebody_agreed(town:
     await plays(
         """
     ines: /release freeze start prod until:4h reason:incident INC-7
-    bot: ❄ The freeze F-82f3e9 of prod waits for approval. [Approve] [Reject] [Withdraw]
+    bot: ❄ The freeze F-82f3e9c695 of prod waits for approval. [Approve] [Reject] [Withdraw]
          …
          • It does not hold before somebody has agreed to it.
          …
@@ -328,8 +344,8 @@ async def test_one_that_is_not_provisional_holds_only_once_somebody_agreed(town:
     bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     omar: [Approve] (first seen)
-    bot: @omar approved the freeze F-82f3e9 of prod. It is in force from now on.
-    bot now: ❄ The freeze F-82f3e9 of prod is approved.
+    bot: @omar approved the freeze F-82f3e9c695 of prod. It is in force from now on.
+    bot now: ❄ The freeze F-82f3e9c695 of prod is approved.
     bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
     """,
@@ -346,20 +362,20 @@ async def test_a_rejected_or_withdrawn_one_is_over_at_once(town: Town) -> None:
     bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
     bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
     omar: [Reject] no need
-    bot: @omar rejected the freeze F-82f3e9 of prod: no need
-    bot now: ❄ The freeze F-82f3e9 of prod is over.
+    bot: @omar rejected the freeze F-82f3e9c695 of prod: no need
+    bot now: ❄ The freeze F-82f3e9c695 of prod is over.
     bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     """
-        + DECLARED.replace("F-82f3e9", "F-a2ec8a")
+        + DECLARED.replace("F-82f3e9c695", "F-a2ec8adac7")
         + """
     bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
     ines: [Withdraw]
-    bot: @ines withdrew the freeze F-a2ec8a of prod.
+    bot: @ines withdrew the freeze F-a2ec8adac7 of prod.
     bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
-    bot now: ❄ The freeze F-a2ec8a of prod is over.
+    bot now: ❄ The freeze F-a2ec8adac7 of prod is over.
     ines: /release freeze list
     bot → ines: Nothing is frozen or held.
     """,
@@ -379,7 +395,7 @@ async def test_only_who_may_lets_a_promotion_through_a_freeze_by_naming_it(town:
     maya: /release promote checkout stage→prod
     bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
          …
-         ✗ no-freeze: omar froze prod until Thu 26 Nov 2026 01:00 CET: audit (F-82f3e9)
+         ✗ no-freeze: omar froze prod until Thu 26 Nov 2026 01:00 CET: audit (F-82f3e9c695)
          …
     bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
     maya: [Cancel]
@@ -390,18 +406,18 @@ async def test_only_who_may_lets_a_promotion_through_a_freeze_by_naming_it(town:
     maya: /release promote checkout stage→prod incident:INC-7
     bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
          …
-         • Approving states: It goes through the freeze F-82f3e9 by omar: audit
+         • Approving states: It goes through the freeze F-82f3e9c695 by omar: audit
          …
     bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Approve] [Reject] [Cancel]
          …
-         • raj can agree to go through F-82f3e9
+         • raj can agree to go through F-82f3e9c695
          …
     omar: [Approve]
-    bot: @omar approved checkout c2c2c2c2c2c2 → prod. They state F-82f3e9. Checking everything again.
+    bot: @omar approved checkout c2c2c2c2c2c2 → prod. They state F-82f3e9c695. Checking everything again.
     bot → omar: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (no-freeze) [Approve] [Reject] [Cancel]
     raj: [Approve]
-    bot: @raj approved checkout c2c2c2c2c2c2 → prod. They state F-82f3e9. Checking everything again.
+    bot: @raj approved checkout c2c2c2c2c2c2 → prod. They state F-82f3e9c695. Checking everything again.
     bot → raj: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
     bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
     bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 is deployed at 0 %
@@ -410,7 +426,7 @@ async def test_only_who_may_lets_a_promotion_through_a_freeze_by_naming_it(town:
     bot now: checkout c2c2c2c2c2c2 → prod is under way. [Pause] [Abort]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: every rule is met
          …
-         ✓ no-freeze: omar froze prod until Thu 26 Nov 2026 01:00 CET: audit (F-82f3e9); raj lets this through
+         ✓ no-freeze: omar froze prod until Thu 26 Nov 2026 01:00 CET: audit (F-82f3e9c695); raj lets this through
          …
     … once: serves 10 %
     """,

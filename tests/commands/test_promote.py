@@ -416,15 +416,15 @@ async def test_a_build_that_fails_at_ten_per_cent_is_taken_back_with_its_numbers
         tom: /release promote payments stage→prod
         bot: payments a2a2a2a2a2a2 → prod is blocked for now. [Check again] [Cancel]
              …
-             ✗ no-hold: a2a2a2a2a2a2 was taken back from prod on Tue 24 Nov 2026 10:00:13… CET: 5 of 20 requests failed at 10 % of traffic: 25.0 %, allowed 1 % (H-dc2a5b)
+             ✗ no-hold: a2a2a2a2a2a2 was taken back from prod on Tue 24 Nov 2026 10:00:13… CET: 5 of 20 requests failed at 10 % of traffic: 25.0 %, allowed 1 % (H-dc2a5b878f)
              …
         bot: Plan for payments a2a2a2a2a2a2 → prod: 3 of 14 rules not met (no-hold, second-person, approvals) [Check again] [Cancel]
         lea: [Lift the hold]
-        bot → lea: You may not lift H-dc2a5b.
+        bot → lea: You may not lift H-dc2a5b878f.
              ✗ may-ask: lea is no release manager or incident commander
              • somebody who is release manager or incident commander asks: ines or omar
         omar: [Lift the hold] it was the database
-        bot: @omar lifted the hold H-dc2a5b on payments a2a2a2a2a2a2: it was the database
+        bot: @omar lifted the hold H-dc2a5b878f on payments a2a2a2a2a2a2: it was the database
         bot now: payments a2a2a2a2a2a2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
         bot now: Plan for payments a2a2a2a2a2a2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
         """,

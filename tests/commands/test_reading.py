@@ -29,7 +29,7 @@ async def test_status_shows_what_serves_what_is_under_way_and_what_is_frozen(tow
          • search in stage: 100 % search-r-e2e2e2e2e2e2 (e2e2e2e2e2e2)
          • search in prod: 100 % search-r-e1e1e1e1e1e1 (e1e1e1e1e1e1)
          • op_… checkout c2c2c2c2c2c2 → prod: watching 10 % of traffic, asked by maya
-         ✗ ❄ payments in prod frozen until Tue 24 Nov 2026 17:00 UTC by omar: audit (F-82f3e9)
+         ✗ ❄ payments in prod frozen until Tue 24 Nov 2026 17:00 UTC by omar: audit (F-82f3e9c695)
     lea: /release status search
     bot → lea: Status of search: nothing under way.
          • search in stage: 100 % search-r-e2e2e2e2e2e2 (e2e2e2e2e2e2)

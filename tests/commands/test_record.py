@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
-from commands.record import emergency_id, exception_id, hash_of, operation_id, operation_under
+from commands.record import (
+    emergency_id,
+    exception_id,
+    freeze_id,
+    hash_of,
+    hold_id,
+    operation_id,
+    operation_under,
+)
 from policy.facts import ExceptionRecord, Freeze
 from policy.model import Digest
 from tests.policy.good import HOUR, MAYA, NOW, OMAR
@@ -62,6 +71,10 @@ def test_the_order_of_rules_and_of_fields_makes_no_difference() -> None:
 
 
 def test_an_emergency_leads_to_the_operation_that_was_asked_for_with_it() -> None:
-    assert operation_id("r1").startswith(operation_under(emergency_id("r1")))
-    assert not operation_id("r2").startswith(operation_under(emergency_id("r1")))
-    assert exception_id("r1") != exception_id("r2")
+    assert operation_id("r1") == operation_under(emergency_id("r1"))
+    assert operation_id("r2") != operation_under(emergency_id("r1"))
+
+
+@pytest.mark.parametrize("named", [operation_id, freeze_id, exception_id, emergency_id, hold_id])
+def test_a_hundred_thousand_deeds_all_have_ids_of_their_own(named: Callable[[str], str]) -> None:
+    assert len({named(f"c{number}") for number in range(100_000)}) == 100_000
