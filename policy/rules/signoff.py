@@ -46,7 +46,7 @@ class _Because(NamedTuple):
 def _found(when: When, changes: Changes) -> list[str]:
     labels = {label.casefold() for label in when.labels}
     labelled = [one for one in changes.pull_requests if labels.intersection(map(str.casefold, one.labels))]
-    files = [file for file in changes.files if when.files and like(file, when.files)]
+    files = [file for file in changes.files if like(file, when.files)]
     return [*(f"#{one.number}" for one in labelled), *files[:MOST_FILES]]
 
 

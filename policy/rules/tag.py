@@ -17,6 +17,7 @@ from policy.model import Unknown, short
 Version = tuple[int, int, int]
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+MAJOR, MINOR, PATCH = range(3)
 FIRST_TAGS = ("v1.0.0", "1.0.0")
 """What a first release may be called; the one that fits the gate's pattern is suggested."""
 
@@ -68,11 +69,11 @@ def _version_troubles(tag: Tag, gate: TagGate, case: Case) -> Iterator[str]:
             yield f"cannot be compared with {tag.previous}, which serves now"
     elif case.question.change in gate.patches:
         if version[:2] != before[:2] or version <= before:
-            yield f"does not patch {tag.previous}; expected {_called(before, (0, 0, 1), tag.previous)}"
+            yield f"does not patch {tag.previous}; expected {_called(before, PATCH, tag.previous)}"
     elif version <= before:
         yield f"does not come after {tag.previous}, which serves now"
     elif tag.breaking and version[0] == before[0]:
-        yield f"breaks; expected {_called(before, (1, 0, 0), tag.previous)} after {tag.previous}"
+        yield f"breaks; expected {_called(before, MAJOR, tag.previous)} after {tag.previous}"
 
 
 @lru_cache(maxsize=4096)
@@ -86,9 +87,8 @@ def _version(name: str) -> Version | None:
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
-def _called(before: Version, step: Version, like: str) -> str:
-    """The name of the version one step on, spelled like that one."""
-    place = step.index(1)
+def _called(before: Version, place: int, like: str) -> str:
+    """The name of the version one step on at that place, spelled like that one."""
     after = (*before[:place], before[place] + 1, *(0 for _ in before[place + 1 :]))
     return _VERSION.sub(".".join(map(str, after)), like, count=1)
 
@@ -122,6 +122,6 @@ def _names(gate: TagGate, case: Case, tag: Tag | None) -> Iterator[str]:
     elif before is None:
         return
     elif case.question.change in gate.patches:
-        yield _called(before, (0, 0, 1), tag.previous)
+        yield _called(before, PATCH, tag.previous)
     else:
-        yield _called(before, (1, 0, 0) if tag.breaking else (0, 1, 0), tag.previous)
+        yield _called(before, MAJOR if tag.breaking else MINOR, tag.previous)

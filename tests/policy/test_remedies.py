@@ -239,6 +239,14 @@ def test_without_a_path_no_window_lets_it_through() -> None:
     assert findings["window"].reason == "without a path it is not known which window applies"
 
 
+def test_a_window_that_nothing_closes_is_open() -> None:
+    ends: dict[str, Any] = {"interval": {"start": "2026-01-01T00:00", "end": "2026-01-02T00:00"}}
+    document = {**DOCUMENT, "windows": {"office_hours": {"deny": [ends]}}}
+    finding = found("window", ALL_GOOD, ActivePolicy(policy=Policy.model_validate(document), hash="f" * 64))
+    assert finding.standing is Standing.MET
+    assert finding.reason.endswith(", open")
+
+
 def test_without_a_plan_nobody_can_agree_yet() -> None:
     facts = but(plan="", votes=())
     assert found("second-person", facts).remedies == ()

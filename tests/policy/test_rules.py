@@ -261,6 +261,7 @@ def test_a_window_that_never_opens_again_has_no_advice_to_wait() -> None:
     active = ActivePolicy.model_validate({"policy": document, "hash": "e" * 64})
     decision = judged(active=active)
     finding = found("window", decision)
+    assert finding.standing is UNMET
     assert finding.reason.endswith("closed, and no opening is known")
     assert not finding.remedies
     assert decision.earliest is None

@@ -42,6 +42,7 @@ GATES: dict[str, dict[str, Any]] = {
         "when": {"labels": ["risk:high", "customer-impacting", "data-migration"]},
     },
 }
+GONE = Unknown("no answer")
 SIGNOFFS = [name for name, gate in GATES.items() if gate["kind"] == "signoff"]
 
 
@@ -118,6 +119,15 @@ def test_it_says_what_of_the_change_asks_for_it_and_who_can_help() -> None:
     assert many.reason.endswith("a security engineer must agree for #31, auth/0.py, auth/1.py and auth/2.py")
     by_severity = found("security", judged(changing(fields={"severity": "sev1"})))
     assert by_severity.reason == "security review is missing: a security engineer must agree"
+
+
+def test_only_what_asks_for_it_is_named() -> None:
+    both = found("security", judged(changing(files=("README.md", "auth/session.py"))))
+    assert both.reason == "security review is missing: a security engineer must agree for auth/session.py"
+    always = found("security", judged(changing("new-feature", files=("auth/session.py",)), EVERY))
+    assert always.reason == "a sign-off is missing: a security engineer must agree"
+    unseen = but(FINE, evidence=replace(NOTHING, changes=GONE), fields={"severity": "sev1"})
+    assert found("security", judged(unseen)).reason == "security review is missing: a security engineer must agree"
 
 
 def test_where_it_cannot_be_known_whether_the_change_asks_for_it_it_blocks() -> None:

@@ -102,6 +102,25 @@ def test_the_version_says_what_sort_of_change_it_is(
     assert reason is None or finding.reason == reason
 
 
+def test_what_patches_is_a_patch_though_the_gate_asks_no_order_of_others() -> None:
+    patching = gate("tag", pattern="^v.*$", annotated=False, patches=["hotfix"])
+    tag = replace(GOOD, name="v2.0.0")
+    assert judged(patching, seeing(tag=tag), replace(PROMOTION, change="hotfix")).standing is UNMET
+    assert judged(patching, seeing(tag=replace(tag, name="v1.0.0"))).standing is MET
+
+
+def test_the_first_version_in_a_name_is_the_one_that_goes_on() -> None:
+    dated = gate("tag", pattern="^v.*$", patches=["hotfix"])
+    tag = replace(GOOD, name="v2.0.0", previous="v1.4.2-of-2026.11.3")
+    finding = judged(dated, seeing(tag=tag), replace(PROMOTION, change="hotfix"))
+    assert finding.reason.endswith("expected v1.4.3-of-2026.11.3")
+
+
+def test_the_first_tag_of_all_can_be_made_anew_too() -> None:
+    (remedy,) = judged(RELEASE, seeing(tag=replace(GOOD, verified=False, previous=""))).remedies
+    assert remedy.says.startswith("a new annotated signed tag like ")
+
+
 def test_a_version_that_cannot_be_compared_blocks() -> None:
     finding = judged(RELEASE, seeing(tag=replace(GOOD, previous="2026-11")))
     assert (finding.standing, finding.remedies) == (UNMET, ())
