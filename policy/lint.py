@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum, auto
-from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from policy import windows, wording
-from policy.document import CalendarFreeze, ExceptionKind, Path, Policy, Slot, WindowRule
+from policy.document import CalendarFreeze, ExceptionKind, Path, Policy, Slot, Weekday, WindowRule
 from policy.facts import EMERGENCY, Deed, Question
 from policy.fits import pointers
 from policy.freezes import recurring
@@ -26,7 +25,7 @@ CALENDAR_ENDS = timedelta(days=90)
 """A calendar that ends within this needs its next years."""
 TRANSITIONS = timedelta(days=5 * 366)
 """So far ahead are clock changes looked at."""
-TRIES = 1000
+_WEEKDAYS = tuple(Weekday)
 USUAL = {"commits": "conventional", "tickets": "[A-Z]+-[0-9]+"}
 """What a team need not explain."""
 
@@ -72,7 +71,7 @@ def _questions(policy: Policy, path: Path) -> Iterator[Question]:
     for service in policy.services:
         if path.serves(service):
             for change in ("", *types, *emergency):
-                if path.types is None or change in {"", EMERGENCY, *path.types}:
+                if path.types is None or change in path.types:
                     yield Question(Deed.PROMOTE, service, path.target, path.source, change)
 
 
@@ -82,55 +81,58 @@ def _questions(policy: Policy, path: Path) -> Iterator[Question]:
 def _no_opening(policy: Policy, at: datetime) -> Iterator[Lint]:
     for index, path in enumerate(policy.paths):
         name = path.gates.window
-        if name is not None and not _ever(windows.named(policy, name), at):
+        if name is not None and not _opens([windows.named(policy, name)], [], at):
             says = f"{name} does not open in the next {windows.HORIZON.days} days; nothing can be promoted along it"
             yield Lint("no-opening", ("paths", index, "gates", "window"), says)
             continue
-        for service in (word for word in policy.services if path.serves(word)):
-            if not _opens(policy, path, service, at):
-                says = f"window and calendar freezes leave {service} no opening in the next {windows.HORIZON.days} days"
-                yield Lint("no-opening", ("paths", index), says)
-                break
+        stuck = [word for word in policy.services if path.serves(word) and not _opens(*_times(policy, path, word), at)]
+        if stuck:
+            left = wording.listed(stuck)
+            says = f"window and calendar freezes leave {left} no opening in the next {windows.HORIZON.days} days"
+            yield Lint("no-opening", ("paths", index), says)
 
 
-def _ever(schedule: windows.Schedule, at: datetime) -> bool:
-    return schedule.is_open(at) or schedule.next_change(at) is not None
+Schedules = list[windows.Schedule]
 
 
-def _opens(policy: Policy, path: Path, service: str, at: datetime) -> bool:
-    """Whether some instant within the horizon lies inside the window and outside every calendar freeze."""
-    window = windows.named(policy, path.gates.window) if path.gates.window else None
+def _times(policy: Policy, path: Path, service: str) -> tuple[Schedules, Schedules]:
+    """The window that must be open, if there is one, and the freezes that must not hold."""
+    name = path.gates.window
     freezes = [freeze.schedule for freeze in recurring(policy, Place(service, path.target))]
-    instant = at
-    for _ in range(TRIES):
-        closed = [] if window is None or window.is_open(instant) else [window]
-        closed += [freeze for freeze in freezes if freeze.is_open(instant)]
-        if not closed:
-            return True
-        changes = [schedule.next_change(instant) for schedule in closed]
+    return ([] if name is None else [windows.named(policy, name)]), freezes
+
+
+def _opens(inside: Schedules, outside: Schedules, at: datetime) -> datetime | None:
+    """The first instant from `at` on, within the horizon, that lies inside all of the ones and none of the others."""
+    instant, limit = at, at + windows.HORIZON
+    while instant <= limit:
+        wrong = [each for each in inside if not each.is_open(instant)]
+        wrong += [each for each in outside if each.is_open(instant)]
+        if not wrong:
+            return instant
+        changes = [each.next_change(instant) for each in wrong]
         known = [change for change in changes if change is not None]
-        if len(known) < len(changes) or max(known) > at + windows.HORIZON:
-            return False
+        if len(known) < len(changes):
+            return None
         instant = max(known)
-    return False
+    return None
 
 
 def _clock_changes(policy: Policy, at: datetime) -> Iterator[Lint]:
     for where, rule, zone in _rules(policy):
         for place, walls in _endpoints(rule):
-            for wall in walls(at.astimezone(zone).date(), zone):
-                early, late = (wall.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
-                if early is not None and late is not None and early != late:
-                    yield Lint("clock-change", (*where, *place), _shows(wall, zone, early, late))
+            for wall in walls(at.astimezone(zone).date()):
+                early, late = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+                if early != late:
+                    yield Lint("clock-change", (*where, *place), _shows(wall, zone, twice=early < late))
                     break
 
 
-def _shows(wall: datetime, zone: ZoneInfo, early: timedelta, late: timedelta) -> str:
-    """Which is the larger: the offset before a skipped hour is the smaller one, and `fold` tells them apart."""
+def _shows(wall: datetime, zone: ZoneInfo, *, twice: bool) -> str:
     when = f"on {wall:%Y-%m-%d} clocks in {zone.key}"
-    if early < late:
-        return f"{when} skip {wall:%H:%M}, so it counts from the jump; choose a time outside the change"
-    return f"{when} show {wall:%H:%M} twice, and both count; choose a time outside the change"
+    if twice:
+        return f"{when} show {wall:%H:%M} twice, and both count; choose a time outside the change"
+    return f"{when} skip {wall:%H:%M}, so it counts from the jump; choose a time outside the change"
 
 
 def _rules(policy: Policy) -> Iterator[tuple[Where, WindowRule, ZoneInfo]]:
@@ -145,26 +147,27 @@ def _rules(policy: Policy) -> Iterator[tuple[Where, WindowRule, ZoneInfo]]:
             yield ("freezes", "calendar", number, "when", index), rule, zone
 
 
-_Walls = Callable[[date, ZoneInfo], Iterator[datetime]]
+_Walls = Callable[[date], Iterator[datetime]]
+"""The wall-clock times from a day on, as far ahead as clock changes are looked at."""
 
 
 def _endpoints(rule: WindowRule) -> Iterator[tuple[Where, _Walls]]:
-    """Where a rule says a wall-clock time, and on which days of clock changes it is asked for."""
+    """Where a rule says a wall-clock time, and when that comes round."""
     if rule.weekly is not None:
-        weekly, days = rule.weekly, frozenset(list(type(rule.weekly.days[0])).index(day) for day in rule.weekly.days)
-        over = weekly.end <= weekly.start or weekly.end == "24:00"
-        ends = frozenset((day + 1) % 7 for day in days) if over else days
-        for key, on in (("start", days), ("end", ends)):
-            clock = time.fromisoformat("00:00" if getattr(weekly, key) == "24:00" else getattr(weekly, key))
-            yield ("weekly", key), _on(clock, on)
+        weekly, days = rule.weekly, {_WEEKDAYS.index(day) for day in rule.weekly.days}
+        yield ("weekly", "start"), _on(time.fromisoformat(weekly.start), days)
+        end = "00:00" if weekly.end == "24:00" else weekly.end
+        crosses = end <= weekly.start
+        yield ("weekly", "end"), _on(time.fromisoformat(end), {(day + crosses) % 7 for day in days})
     if rule.interval is not None:
         for key in ("start", "end"):
             yield ("interval", key), _once(datetime.fromisoformat(getattr(rule.interval, key)))
 
 
-def _on(clock: time, weekdays: frozenset[int]) -> _Walls:
-    def walls(since: date, zone: ZoneInfo) -> Iterator[datetime]:
-        for day in _changing(zone.key, since):
+def _on(clock: time, weekdays: set[int]) -> _Walls:
+    def walls(since: date) -> Iterator[datetime]:
+        for number in range(TRANSITIONS.days):
+            day = since + timedelta(days=number)
             if day.weekday() in weekdays:
                 yield datetime.combine(day, clock)
 
@@ -172,17 +175,7 @@ def _on(clock: time, weekdays: frozenset[int]) -> _Walls:
 
 
 def _once(wall: datetime) -> _Walls:
-    return lambda since, _: iter((wall,) if wall.date() >= since else ())
-
-
-@cache
-def _changing(zone: str, since: date) -> tuple[date, ...]:
-    """The local days on which clocks change there, for the next five years."""
-    its, days = ZoneInfo(zone), [since + timedelta(days=number) for number in range(TRANSITIONS.days + 2)]
-    offsets = [datetime.combine(day, time(), its).utcoffset() for day in days]
-    changed = [day for day, before, after in zip(days, offsets, offsets[1:], strict=False) if before != after]
-    # Where midnight itself is skipped or repeated, the change is on its other side.
-    return tuple(sorted({*changed, *(day + timedelta(days=1) for day in changed)}))
+    return lambda since: iter((wall,) if since <= wall.date() else ())
 
 
 def _calendars_end(policy: Policy, at: datetime) -> Iterator[Lint]:
@@ -201,7 +194,7 @@ def _freezes_overlap(policy: Policy, at: datetime) -> Iterator[Lint]:
         for index, freeze in enumerate(policy.freezes.calendar)
     ]
     for (one, its), (other, theirs) in combinations(made, 2):
-        both = _both(its, theirs, at) if _share_a_place(one, other) else None
+        both = _opens([its, theirs], [], at) if _share_a_place(one, other) else None
         if both is not None:
             when = wording.instant(both, policy.zone())
             says = f"holds together with {one.name}, on {when} for the first time; one of them can go, or end earlier"
@@ -209,23 +202,8 @@ def _freezes_overlap(policy: Policy, at: datetime) -> Iterator[Lint]:
 
 
 def _share_a_place(one: CalendarFreeze, other: CalendarFreeze) -> bool:
-    if not set(one.environments) & set(other.environments):
-        return False
-    return one.services is None or other.services is None or bool(set(one.services) & set(other.services))
-
-
-def _both(one: windows.Schedule, other: windows.Schedule, at: datetime) -> datetime | None:
-    """The first instant from `at` on at which both hold."""
-    instant = at
-    for _ in range(TRIES):
-        if one.is_open(instant) and other.is_open(instant):
-            return instant
-        closed = [schedule.next_change(instant) for schedule in (one, other) if not schedule.is_open(instant)]
-        known = [change for change in closed if change is not None]
-        if len(known) < len(closed) or max(known) > at + windows.HORIZON:
-            return None
-        instant = max(known)
-    return None
+    services = one.services is None or other.services is None or set(one.services) & set(other.services)
+    return bool(services and set(one.environments) & set(other.environments))
 
 
 # People -------------------------------------------------------------------------------------------------------------
@@ -256,8 +234,9 @@ def _asks(
     policy: Policy, path: Path, index: int, question: Question
 ) -> tuple[Where, tuple[Slot, ...], tuple[str, ...]]:
     """Where it stands who must agree to that change, who that is, and which roles may ask for it."""
-    if question.change == EMERGENCY and policy.emergency is not None:
-        return (EMERGENCY, "approvals"), policy.emergency.approvals, policy.may.emergency
+    emergency = policy.emergency
+    if emergency is not None and question.change == EMERGENCY:
+        return (EMERGENCY, "approvals"), emergency.approvals, policy.may.emergency
     change = policy.change_types.get(question.change)
     if change is not None and change.approvals:
         slots = change.approvals if change.instead else (*path.approvals, *change.approvals)
@@ -286,7 +265,7 @@ def _too_few(policy: Policy, wanted: tuple[Seat, ...], ask: Iterable[str]) -> st
     )
     if missing:
         return f"{needed}, and the file lists too few: {missing} more must hold these roles"
-    askers = sorted(frozenset[str]().union(*(members[role] for role in ask if role in members)) & policy.people.keys())
+    askers = sorted(frozenset[str]().union(*(members[role] for role in ask)) & policy.people.keys())
     stuck = [asker for asker in askers if _filled([each - {asker} for each in able]) < len(listed)]
     if not stuck:
         return None
@@ -370,12 +349,10 @@ def _never_ticked(policy: Policy) -> Iterator[Lint]:
     for path in policy.paths:
         for question in _questions(policy, path):
             gates: Mapping[str, Gate] = required(policy, question).gates
-            for gate in gates.values():
-                for index, item in enumerate(
-                    policy.checklists[gate.checklist] if isinstance(gate, ChecklistGate) else ()
-                ):
-                    if item.gate is not None and item.gate not in gates and isinstance(gate, ChecklistGate):
-                        where = ("checklists", gate.checklist, index, "gate")
+            for name in [gate.checklist for gate in gates.values() if isinstance(gate, ChecklistGate)]:
+                for index, item in enumerate(policy.checklists[name]):
+                    if item.gate is not None and item.gate not in gates:
+                        where = ("checklists", name, index, "gate")
                         says = f"{path.name} does not require {item.gate}, so nothing ticks this there; require it too"
                         found.setdefault(where, Lint("never-ticked", where, says))
     yield from found.values()
@@ -394,8 +371,10 @@ def _waives_nothing(name: str, kind: ExceptionKind, judged: set[str]) -> Iterato
 def _unguarded(policy: Policy) -> Iterator[Lint]:
     for index, path in enumerate(policy.paths):
         here: Where = ("paths", index)
-        ordinary = [question for question in _questions(policy, path) if not question.change]
-        if policy.environments[path.target].production and not any(required(policy, q).gates for q in ordinary):
+        ordinary = [
+            Question(Deed.PROMOTE, word, path.target, path.source) for word in policy.services if path.serves(word)
+        ]
+        if policy.environments[path.target].production and not all(required(policy, q).gates for q in ordinary):
             says = "nothing is asked of what goes to production but that somebody agrees; require checks at least"
             yield Lint("no-gate", here, says)
         health = path.rollout.health

@@ -94,7 +94,7 @@ def questions(active: ActivePolicy) -> list[Question]:
         for service, entry in policy.services.items()
         if path.serves(service) and {path.source, path.target} <= entry.cloud_run.keys()
         for change in ("", *policy.change_types, *([EMERGENCY] if policy.emergency else []))
-        if change in {"", EMERGENCY} or change in (path.types or policy.change_types)
+        if path.types is None or change in path.types
         if change not in policy.change_types or path.name in (policy.change_types[change].paths or [path.name])
     ]
 

@@ -86,7 +86,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.mark.parametrize(
     ("starts", "closed"),
-    [(-2 * DAY, True), (-HOUR, False), (400 * DAY, False), (400 * DAY + timedelta(minutes=1), True)],
+    [(-2 * DAY, True), (-2 * HOUR, True), (-HOUR, False), (400 * DAY, False), (400 * DAY + timedelta(minutes=1), True)],
 )
 def test_a_window_that_does_not_open_in_400_days(starts: timedelta, closed: bool) -> None:
     opens = NOW + starts
@@ -95,7 +95,11 @@ def test_a_window_that_does_not_open_in_400_days(starts: timedelta, closed: bool
     assert said(windows=only(opens, opens + 2 * HOUR)) == ([expected] if closed else [])
 
 
-def frozen(*rules: dict[str, Any], name: str = "quiet", **more: Any) -> dict[str, Any]:
+def test_a_window_that_is_open_and_stays_so() -> None:
+    assert said(windows=only(NOW - DAY, NOW + 500 * DAY)) == []
+
+
+def frozen(*rules: Any, name: str = "quiet", **more: Any) -> dict[str, Any]:
     return {"name": name, "when": list(rules), "environments": ["prod"], "reason": "quiet days", **more}
 
 
@@ -107,6 +111,36 @@ def test_calendar_freezes_that_leave_a_window_no_opening() -> None:
         ("no-opening", "paths.0", "window and calendar freezes leave checkout no opening in the next 400 days")
     ]
     assert said(freezes={"calendar": [frozen(mondays, sundays, environments=["stage"])]}) == []
+
+
+EVERY_DAY = {"weekly": {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "00:00", "end": "24:00"}}
+
+
+def with_docs(**changes: Any) -> dict[str, Any]:
+    """The same with another service; the path is for both unless it says otherwise."""
+    docs = {
+        "repository": "acme/docs",
+        "cloud_run": {"stage": "acme-stage/europe-west1/docs", "prod": "acme-prod/europe-west1/docs"},
+    }
+    return {"services": {**DOCUMENT["services"], "docs": docs}, **changes}
+
+
+def test_a_freeze_that_never_ends_is_told_once_for_all_it_stops() -> None:
+    stops = "leave checkout and docs no opening in the next 400 days"
+    always = with_docs(freezes={"calendar": [frozen(EVERY_DAY)]})
+    assert [says for _, _, says in said(**always)] == [f"window and calendar freezes {stops}"]
+    assert len(said(**{**always, "path__gates": {"checks": ["build"]}, "windows": {}})) == 1
+    others = with_docs(freezes={"calendar": [frozen(EVERY_DAY, services=["docs"])]})
+    assert "leave docs no opening" in said(**others)[0][2]
+    assert [name for name, _, _ in said(**others, path__services=["checkout"])] == ["never-used"]
+
+
+def test_a_freeze_that_ends_beside_one_that_does_not() -> None:
+    ends = {"interval": {"start": "2020-01-01T00:00", "end": "2027-01-01T00:00"}}
+    assert len(said(freezes={"calendar": [frozen(ends), frozen(EVERY_DAY, name="always")]})) == 2
+    assert said(freezes={"calendar": [frozen(ends)]}) == []
+    later = {"interval": {"start": "2020-01-01T00:00", "end": "2028-01-01T00:00"}}
+    assert [name for name, _, _ in said(freezes={"calendar": [frozen(later)]})] == ["no-opening"]
 
 
 SKIPPED = (
@@ -123,6 +157,8 @@ TWICE = "on 2027-10-31 clocks in Europe/Berlin show 02:30 twice, and both count;
         ({"days": ["sat"], "start": "22:00", "end": "02:30"}, [("end", SKIPPED)]),
         ({"days": ["mon"], "start": "02:30"}, []),
         ({"days": ["sat"], "start": "02:30", "end": "01:59"}, []),
+        ({"days": ["sat"], "start": "02:30", "end": "02:30"}, [("end", SKIPPED)]),
+        ({"days": ["fri"], "start": "22:00", "end": "02:30"}, []),
         ({"start": "01:59"}, []),
         ({"start": "03:00"}, []),
     ],
@@ -157,6 +193,20 @@ def test_one_day_is_looked_at_too() -> None:
     assert told == []
 
 
+def test_a_window_that_only_denies_is_looked_at_too() -> None:
+    deny = [{"weekly": {"days": ["sun"], "start": "02:30", "end": "09:00"}}]
+    assert [(place, says) for _, place, says in said(windows={"hours": {"deny": deny}})] == [
+        ("windows.hours.deny.0.weekly.start", SKIPPED)
+    ]
+
+
+def test_a_day_that_is_over_is_looked_at_no_more() -> None:
+    rules = [{"interval": {"start": "2027-03-28T02:30", "end": "2027-04-28T02:30"}}]
+    changed = {"windows": {"hours": {**DOCUMENT["windows"]["hours"], "deny": rules}}}
+    for at, count in (("2027-03-28T00:00:00+00:00", 1), ("2027-03-29T00:00:00+00:00", 0)):
+        assert len(said(datetime.fromisoformat(at), **changed)) == count
+
+
 def test_a_zone_that_never_changes_is_never_warned_of() -> None:
     assert said(timezone="Asia/Kolkata", windows=weekly(start="02:30")) == []
 
@@ -187,13 +237,41 @@ def test_calendar_freezes_that_hold_together() -> None:
     assert said(freezes={"calendar": two}) == []
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [
+        (None, None, True),
+        (["checkout"], None, True),
+        (None, ["checkout"], True),
+        (["checkout"], ["checkout", "docs"], True),
+        (["checkout"], ["docs"], False),
+    ],
+)
+def test_freezes_of_other_services_do_not_overlap(
+    one: list[str] | None, other: list[str] | None, overlap: bool
+) -> None:
+    days = {"interval": {"start": "2026-12-19T17:00", "end": "2027-01-04T09:00"}}
+    two = [frozen(days, name=name, services=services) for name, services in (("a", one), ("b", other))]
+    told = said(**with_docs(freezes={"calendar": two}))
+    assert [name for name, _, _ in told] == (["freezes-overlap"] if overlap else [])
+
+
+def test_freezes_that_follow_upon_each_other_do_not_overlap() -> None:
+    first = {"weekly": {"days": ["mon"], "start": "09:00", "end": "12:00"}}
+    second = {"weekly": {"days": ["mon"], "start": "12:00", "end": "13:00"}}
+    never = {"interval": {"start": "2020-01-01T00:00", "end": "2020-01-02T00:00"}}
+    for rules in ((first, second), (first, never), (never, first)):
+        two = [frozen(rule, name=name) for rule, name in zip(rules, "ab", strict=True)]
+        assert said(freezes={"calendar": two}) == []
+
+
 # People -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("managers", "count", "says"),
     [
-        (["omar"], 1, "1 different people must agree (release manager); where omar asks, too few others are left; give these roles to more people"),
+        (["omar"], 1, "somebody must agree (release manager); where omar asks, too few others are left; give these roles to more people"),
         (["omar", "olga"], 1, None),
         (["omar", "olga"], 2, "2 different people must agree (release manager); where olga or omar asks, too few others are left; give these roles to more people"),
         (["omar", "olga"], 3, "3 different people must agree (release manager), and the file lists too few: 1 more must hold these roles"),
@@ -207,7 +285,7 @@ def test_more_must_agree_than_there_are(managers: list[str], count: int, says: s
 
 
 def test_one_human_fills_one_seat_and_moves_up_where_that_helps() -> None:
-    roles = {**DOCUMENT["roles"], "lead": {"members": ["omar"]}}
+    roles = {**DOCUMENT["roles"], "lead": {"members": ["olga"]}}
     asks = {"may": {"promote": ["engineer"]}, "roles": roles}
     assert said(**asks, path__approvals=[{"role": "release_manager"}, {"role": "lead"}]) == []
     (told,) = said(**asks, path__approvals=[{"role": "release_manager", "count": 2}, {"role": "lead"}])
@@ -235,6 +313,33 @@ def test_signoffs_exceptions_emergencies_and_freezes_need_people_too() -> None:
         "freezes.approvals",
         "emergency.approvals",
     }
+
+
+def test_each_type_has_its_own_who_must_agree() -> None:
+    """Only omar is a lead. A type's own approvals come besides the path's, or instead of them."""
+    roles = {**DOCUMENT["roles"], "lead": {"members": ["omar"]}}
+    own: dict[str, Any] = {"approvals": [{"role": "lead"}]}
+    beside = said(roles=roles, change_types={"quick": own})
+    says = "2 different people must agree (release manager and lead); where olga or omar asks, too few others are left"
+    assert beside == [("quorum", "change_types.quick.approvals", f"{says}; give these roles to more people")]
+    instead = said(roles=roles, change_types={"quick": {**own, "instead": True}})
+    says = "somebody must agree (lead); where omar asks, too few others are left"
+    assert instead == [("quorum", "change_types.quick.approvals", f"{says}; give these roles to more people")]
+
+
+def test_a_type_that_is_spared_a_signoff_needs_nobody_for_it() -> None:
+    """maya is the only one who signs off, and may ask as well."""
+    roles = {**DOCUMENT["roles"], "security": {"members": ["maya"]}}
+    gates = {"reviewed": {"kind": "signoff", "role": "security"}}
+    types = {"quick": {}, "spared": {"waives": ["reviewed"]}}
+    path = {"roles": roles, "gates": gates, "change_types": types, "path__requires": ["reviewed"]}
+    assert [name for name, _, _ in said(**path, path__types=["quick", "spared"])] == ["quorum"]
+    assert [name for name, _, _ in said(**path, path__types=["spared"])] == ["never-used", "never-used"]
+
+
+def test_what_is_so_of_several_services_is_told_once() -> None:
+    roles = {**DOCUMENT["roles"], "release_manager": {"members": ["omar"]}}
+    assert len(said(**with_docs(roles=roles))) == 1
 
 
 # What does nothing --------------------------------------------------------------------------------------------------
@@ -265,6 +370,44 @@ def test_signoffs_exceptions_emergencies_and_freezes_need_people_too() -> None:
 )
 def test_what_is_never_used(place: str, changes: dict[str, Any]) -> None:
     assert [(name, where) for name, where, _ in said(**changes)] == [("never-used", place)]
+
+
+def test_a_type_that_no_path_admits_is_told_with_its_paths() -> None:
+    types = {"quick": {"paths": ["stage→prod"]}}
+    assert said(change_types=types) == []
+    says = "no path (stage→prod) admits this type; name it under the path's types"
+    assert said(change_types=types, path__types=[]) == [("never-used", "change_types.quick", says)]
+    says = "no path admits this type; name it under the path's types"
+    assert said(change_types={"quick": {}}, path__types=[]) == [("never-used", "change_types.quick", says)]
+
+
+def with_dev(*paths: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The same with an environment below, and a service that is only there and in stage."""
+    services = deepcopy(DOCUMENT["services"])
+    services["checkout"]["cloud_run"]["dev"] = "acme-dev/europe-west1/checkout"
+    run = {"dev": "acme-dev/europe-west1/docs", "stage": "acme-stage/europe-west1/docs"}
+    services["docs"] = {"repository": "acme/docs", "cloud_run": run}
+    environments = {**DOCUMENT["environments"], "dev": {"rank": 0}}
+    return {"environments": environments, "services": services, "paths": list(paths), **changes}
+
+
+def test_a_service_needs_one_path_from_one_of_its_environments_to_another() -> None:
+    up = {"from": "dev", "to": "stage"}
+    assert said(**with_dev(up, PATH)) == []
+    told = said(**with_dev({**up, "services": ["checkout"]}, PATH))
+    assert [(name, where) for name, where, _ in told] == [("never-used", "services.docs")]
+
+
+def test_a_gate_for_a_type_that_goes_along_another_path_is_never_used() -> None:
+    gates = {"base": {"kind": "checks", "names": ["base"], "applies_to": ["early"]}}
+    for paths, used in ((["dev→stage"], False), (["stage→prod"], True), ([], True)):
+        changed = with_dev(
+            {"from": "dev", "to": "stage"},
+            {**PATH, "requires": ["base"]},
+            gates=gates,
+            change_types={"early": {"paths": paths}},
+        )
+        assert [where for _, where, _ in said(**changed)] == ([] if used else ["gates.base"])
 
 
 def test_a_gate_for_types_that_never_come_by_is_never_used() -> None:
@@ -309,6 +452,9 @@ def test_an_item_that_nothing_ticks() -> None:
 def test_production_without_a_single_gate() -> None:
     assert [(name, where) for name, where, _ in said(path__gates={"window": "hours"})] == [("no-gate", "paths.0")]
     assert said(path__gates={"soak": "PT1H", "window": "hours"}) == []
+    gates = {"base": {"kind": "checks", "names": ["base"]}}
+    only_some = {"gates": gates, "change_types": {"quick": {"adds": ["base"]}}, "path__gates": {"window": "hours"}}
+    assert [(name, where) for name, where, _ in said(**only_some)] == [("no-gate", "paths.0")]
 
 
 def test_a_path_that_no_number_of_errors_takes_back() -> None:
