@@ -1,7 +1,7 @@
 """How do votes, freezes, exceptions and what is owed stand in our books? Values in, rows out, and back.
 
 A record that is written again replaces what stands there, but never takes back what somebody else did to it meanwhile:
-then it is `Taken`, and whoever comes second looks again.
+then it is `Taken`, and whoever comes second looks again. Nor does it ever replace what somebody else asked for.
 """
 
 # ruff: noqa: S608  (statements are put together from constants of ours only; values are always bound)
@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 
 from bot.database import Row, Transaction
 from bot.ledger import micros, moment
+from commands.errors import Conflict
 from commands.ports import Taken, Writes
+from commands.record import hash_of
 from policy.facts import ExceptionRecord, Freeze, Hold, KnownGood, Obligation, Verdict, Vote
 from policy.model import Digest, Person, Place, Sha
 
@@ -126,9 +128,12 @@ def _cast(books: Transaction, table: str, about: str, id: str, vote: Vote, voter
 
 
 def _keep_freeze(books: Transaction, freeze: Freeze) -> None:
-    row = books.one("SELECT ended_at, approved FROM freezes WHERE id = :id", {"id": freeze.id})
-    if row is not None and (row[0] is not None or row[1] > freeze.approved):
-        raise Taken(freeze.id)
+    row = books.one(f"{_FREEZE}, ended_at FROM freezes WHERE id = :id", {"id": freeze.id})
+    if row is not None:
+        before, ended_at = freeze_in(row[:-1]), row[-1]
+        _same_record(before, freeze)
+        if ended_at is not None or before.approved > freeze.approved:
+            raise Taken(freeze.id)
     books.run(
         "INSERT INTO freezes (id, environment, service, starts_at, ends_at, reason, owner, exit_criteria, approved,"
         " lapses_at, fields) VALUES (:id, :environment, :service, :starts_at, :ends_at, :reason, :owner,"
@@ -157,6 +162,7 @@ def _keep_exception(books: Transaction, exception: ExceptionRecord, data: str) -
     row = books.one("SELECT data FROM exceptions WHERE id = :id", {"id": exception.id})
     if row is not None:
         before = _exceptions().validate_json(row[0])
+        _same_record(before, exception)
         if (
             not set(before.used) <= set(exception.used)
             or before.granted_at not in {None, exception.granted_at}
@@ -176,6 +182,12 @@ def _keep_exception(books: Transaction, exception: ExceptionRecord, data: str) -
             "data": data,
         },
     )
+
+
+def _same_record(before: Freeze | ExceptionRecord, after: Freeze | ExceptionRecord) -> None:
+    """`Conflict` where something else was asked for under the same id: neither may replace the other."""
+    if hash_of(before) != hash_of(after):
+        raise Conflict(f"Something else is called {after.id} already, so nothing was written; ask for it once more.")
 
 
 def _keep_obligation(books: Transaction, obligation: Obligation, data: str) -> None:
@@ -281,15 +293,18 @@ def _same_vote(one: Vote, other: Vote) -> bool:
     )
 
 
+_FREEZE = (
+    "SELECT id, environment, service, starts_at, ends_at, reason, owner, exit_criteria, approved, lapses_at, fields"
+)
 FREEZES = (
-    "SELECT id, environment, service, starts_at, coalesce(ended_at, ends_at), reason, owner, exit_criteria,"
-    " approved, lapses_at, fields FROM freezes WHERE ends_at > :at AND coalesce(ended_at, ends_at) > :at"
+    f"{_FREEZE.replace('ends_at', 'coalesce(ended_at, ends_at)')} FROM freezes"
+    " WHERE ends_at > :at AND coalesce(ended_at, ends_at) > :at"
     " AND (approved = 1 OR lapses_at IS NULL OR lapses_at > :at) ORDER BY starts_at, id"
 )
 """Those not over at `:at`; one that was ended early ends when it was."""
 
 
-def freeze(row: Row) -> Freeze:
+def freeze_in(row: Row) -> Freeze:
     id, environment, service, starts_at, ends_at, reason, owner, exit_criteria, approved, lapses_at, fields = row
     return Freeze(
         id,

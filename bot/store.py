@@ -551,7 +551,7 @@ class Store:
 
     async def freezes(self, at: datetime) -> tuple[Freeze, ...]:
         """Those not yet over at that instant, by start; those that nobody agreed to yet among them."""
-        return tuple(map(records.freeze, await self._all(records.FREEZES, {"at": _micros(at)})))
+        return tuple(map(records.freeze_in, await self._all(records.FREEZES, {"at": _micros(at)})))
 
     async def exceptions(self, at: datetime) -> tuple[ExceptionRecord, ...]:
         """Those neither ended nor revoked at that instant, by the time they were asked for, granted or not."""

@@ -72,7 +72,7 @@ def _owed(
     took_part = frozenset(human for human in takers if human is not None)
     return tuple(
         Obligation(
-            id=f"O-{hashlib.sha256(f'{about} {number} {duty.kind}'.encode()).hexdigest()[:8]}",
+            id=f"O-{hashlib.sha256(f'{about} {number} {duty.kind}'.encode()).hexdigest()[:10]}",
             kind=duty.kind,
             about=about,
             service=place.service or None,

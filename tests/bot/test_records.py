@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from commands.errors import Conflict
 from commands.ports import Taken, Writes
 from policy.facts import ExceptionRecord, Freeze, Obligation, Verdict
 from policy.model import Person
@@ -104,10 +105,31 @@ async def test_a_freeze_that_nobody_agreed_to_yet_is_listed_until_it_lapses(tmp_
 async def test_a_freeze_that_is_written_again_is_replaced(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await store.commit(Writes(freezes=(FREEZE,)))
-        agreed = replace(FREEZE, approved=True, ends_at=START + 2 * HOUR)
+        agreed = replace(FREEZE, approved=True)
         await store.commit(Writes(freezes=(agreed,)))
         assert await store.freezes(START + HOUR) == (agreed,)
-        assert await store.freezes(START + 2 * HOUR) == ()
+        assert await store.freezes(START + 4 * HOUR) == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [replace(FREEZE, owner="Ines Roth"), replace(FREEZE, environment="stage"), replace(FREEZE, starts_at=START + HOUR)],
+)
+async def test_a_freeze_never_replaces_another_that_has_the_same_id(tmp_path: Path, other: Freeze) -> None:
+    async with opened(tmp_path) as store:
+        await store.commit(Writes(freezes=(FREEZE,)))
+        with pytest.raises(Conflict, match="Something else is called F-1 already"):
+            await store.commit(Writes(freezes=(other,)))
+        assert await store.freezes(START) == (FREEZE,)
+
+
+@pytest.mark.parametrize("other", [exception(asked_by=OMAR), exception(service="search"), exception(uses=9)])
+async def test_an_exception_never_replaces_another_that_has_the_same_id(tmp_path: Path, other: ExceptionRecord) -> None:
+    async with opened(tmp_path) as store:
+        await store.commit(Writes(exceptions=(exception(),)))
+        with pytest.raises(Conflict, match="Something else is called X-1 already"):
+            await store.commit(Writes(exceptions=(other,)))
+        assert await store.exception("X-1") == exception()
 
 
 async def test_who_writes_a_freeze_again_does_not_undo_what_others_did_meanwhile(tmp_path: Path) -> None:
