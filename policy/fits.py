@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar, get_args, get_origin
 
 from policy.agreement import ChangeType
 from policy.facts import EMERGENCY
-from policy.gates import GATES, BranchGate, Gate, Mode, ParityGate, SettingsGate, Waivable
+from policy.gates import GATES, BranchGate, ChecksGate, Gate, Mode, ParityGate, RecordGate, SettingsGate, Waivable
 from policy.part import Part, To
 from policy.schema import Document, Model, Path
 
@@ -42,6 +42,9 @@ NEVER_WAIVED = (
     "something-to-promote",
 )
 """Built-in rules that nothing lets through: identity, separation of duties, the same digest. No gate is called so."""
+OF_PROMOTIONS = frozenset({"type", "confirms"})
+OF_EXCEPTIONS = frozenset({"waive", "kind", "from", "until", "digest"})
+"""Keys that say what is asked for, so nothing that is said under them becomes part of the record."""
 OTHER_DEMANDS = ("window", "approvals", "freeze_approvals", "type", "runbook", "dashboard")
 """What an environment may demand besides kinds of gates."""
 VERSIONS = ("semver", "calver")
@@ -60,6 +63,7 @@ def complaints(document: Document) -> Iterator[Complaint]:
 def _found(document: Document) -> Iterator[Complaint]:
     yield from _nowhere(document)
     yield from _twice(document)
+    yield from _twice_in_words(document)
     yield from _deeds(document)
     yield from _gates(document)
     yield from _checklists(document)
@@ -224,6 +228,20 @@ def _twice(document: Document) -> Iterator[Complaint]:
             yield where, f"{word!r} stands twice"
 
 
+def _twice_in_words(document: Document) -> Iterator[Complaint]:
+    """Names that are one and the same in a command."""
+    for key, names in (("change_types", document.change_types), ("exceptions", document.exceptions)):
+        for word in _repeated(name.casefold() for name in names):
+            yield (key,), f"the name {word!r} stands twice, but for small and capital letters"
+    for name in document.gates:
+        dated = re.fullmatch(r"(.+?)-\d{4}-\d\d(-\d\d)?", name)
+        if dated and any(freeze.name == dated[1] for freeze in document.freezes.calendar):
+            says = (
+                f"so a freeze by the calendar is called while it holds, {dated[1]} and a date; call the gate otherwise"
+            )
+            yield ("gates", name), says
+
+
 _Word = TypeVar("_Word", str, int)
 
 
@@ -244,8 +262,13 @@ def _deeds(document: Document) -> Iterator[Complaint]:
 def _gates(document: Document) -> Iterator[Complaint]:
     for name, gate in document.gates.items():
         here = ("gates", name)
-        if name in {*NEVER_WAIVED, *WAIVABLE}:
+        if name.casefold() in {*NEVER_WAIVED, *WAIVABLE}:
             yield here, "a built-in rule has this name; call the gate something else"
+        if isinstance(gate, RecordGate):
+            yield from _unsayable((*here, "fields"), gate.fields, OF_PROMOTIONS)
+            yield from _unsayable((*here, "only_if"), gate.only_if, OF_PROMOTIONS)
+        if isinstance(gate, ChecksGate):
+            yield from _unsayable((*here, "excused"), gate.excused.values(), OF_PROMOTIONS)
         if isinstance(gate, ParityGate) and gate.left == gate.right:
             yield (*here, "right"), f"{gate.right} is compared with itself; name another environment"
         if isinstance(gate, SettingsGate):
@@ -256,6 +279,13 @@ def _gates(document: Document) -> Iterator[Complaint]:
                         (*here, "environments", index),
                         f"{word} demands nothing; say what under environments.{word}.settings",
                     )
+
+
+def _unsayable(where: Where, keys: Iterable[str], own: Collection[str]) -> Iterator[Complaint]:
+    """What could never be said under such a key."""
+    for key in keys:
+        if key in own:
+            yield where, f"`{key}:` says what is asked for, so nothing else can be said with it; call it something else"
 
 
 def _checklists(document: Document) -> Iterator[Complaint]:
@@ -274,7 +304,8 @@ def _checklists(document: Document) -> Iterator[Complaint]:
 def _change_types(document: Document) -> Iterator[Complaint]:
     for name, change in document.change_types.items():
         here = ("change_types", name)
-        if name == EMERGENCY:
+        yield from _unsayable((*here, "fields"), change.fields, OF_PROMOTIONS)
+        if name.casefold() == EMERGENCY:
             yield here, "an emergency is no change type; say how it goes under emergency"
         if change.instead and not change.approvals:
             yield (*here, "instead"), "nobody would have to agree; give approvals"
@@ -293,6 +324,7 @@ def _exceptions(document: Document) -> Iterator[Complaint]:
         here = ("exceptions", name)
         for index, word in enumerate(kind.waives):
             yield from _unwaivable(document, (*here, "waives", index), word, by_emergency=kind.emergency)
+        yield from _unsayable((*here, "fields"), kind.fields, OF_EXCEPTIONS)
         if kind.reasons and "reason" not in kind.fields:
             yield (*here, "reasons"), "nobody is asked for a reason; name it under fields"
     emergency = document.emergency
@@ -300,6 +332,7 @@ def _exceptions(document: Document) -> Iterator[Complaint]:
         return
     for index, word in enumerate(emergency.waives):
         yield from _unwaivable(document, (EMERGENCY, "waives", index), word, by_emergency=True)
+    yield from _unsayable((EMERGENCY, "fields"), emergency.fields, OF_PROMOTIONS)
     if "incident" not in emergency.fields:
         yield (EMERGENCY, "fields"), "an emergency names its incident; add incident"
     if not any(duty.kind == REVIEW and duty.by_others for duty in emergency.owes):
@@ -323,6 +356,7 @@ def _freezes(document: Document) -> Iterator[Complaint]:
     for index, word in enumerate(freezes.fields):
         if word in {"until", "reason"}:
             yield ("freezes", "fields", index), f"{word!r} must always be said; leave it out"
+    yield from _unsayable(("freezes", "override_fields"), freezes.override_fields, OF_PROMOTIONS)
     if freezes.provisional is not None and not freezes.approvals:
         yield ("freezes", "provisional"), "nobody has to agree to a freeze, so each holds at once; give approvals"
     if freezes.override_fields and not freezes.override:

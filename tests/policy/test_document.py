@@ -406,6 +406,35 @@ def test_a_policy_may_have_every_part() -> None:
     assert told(RICH) == []
 
 
+UNSAYABLE: list[tuple[tuple[str, ...], Any, str, str]] = [
+    *(
+        (("exceptions", "early", "fields"), ["reason", key], "exceptions.early.fields", key)
+        for key in ("waive", "kind", "from", "until", "digest")
+    ),
+    *(
+        row
+        for key in ("type", "confirms")
+        for row in (
+            (("change_types", "hotfix", "fields"), ["reason", key], "change_types.hotfix.fields", key),
+            (("emergency", "fields"), ["incident", "reason", key], "emergency.fields", key),
+            (("freezes", "override_fields"), [key], "freezes.override_fields", key),
+            (("gates", "notes"), {"kind": "record", "fields": ["reason", key]}, "gates.notes.fields", key),
+            (
+                ("gates", "notes"),
+                {"kind": "record", "fields": ["risk"], "only_if": {key: ["high"]}},
+                "gates.notes.only_if",
+                key,
+            ),
+            (
+                ("gates", "notes"),
+                {"kind": "checks", "names": ["dast"], "excused": {"dast": key}},
+                "gates.notes.excused",
+                key,
+            ),
+        )
+    ),
+]
+"""Keys that say what is asked for, and where something else was to be said with them."""
 NAMES = "tests, scan, signed, alive, apart, alike, ready, lead, version"
 
 
@@ -495,6 +524,15 @@ NAMES = "tests, scan, signed, alive, apart, alike, ready, lead, version"
         (("change_types", "emergency"), {}, "change_types.emergency: an emergency is no change type; say how it goes"),
         (("change_types", "hotfix", "approvals"), [], "change_types.hotfix.instead: nobody would have to agree; give"),
         (("gates", "window"), {"kind": "manifest"}, "gates.window: a built-in rule has this name; call the gate some"),
+        (("gates", "Window"), {"kind": "manifest"}, "gates.Window: a built-in rule has this name; call the gate some"),
+        (("change_types", "Emergency"), {}, "change_types.Emergency: an emergency is no change type; say how it goes"),
+        (("change_types", "Hotfix"), {}, "change_types: the name 'hotfix' stands twice, but for small and capital "),
+        (
+            ("exceptions", "Early"),
+            RICH["exceptions"]["early"],
+            "exceptions: the name 'early' stands twice, but for small and capital letters",
+        ),
+        *((place, to, f"{spelled}: `{key}:` says what is asked for") for place, to, spelled, key in UNSAYABLE),
         (("gates", "alike", "right"), "stage", "gates.alike.right: stage is compared with itself; name another envir"),
         (
             ("gates", "apart", "environments"),
@@ -528,6 +566,15 @@ NAMES = "tests, scan, signed, alive, apart, alike, ready, lead, version"
             [RICH["freezes"]["calendar"][0]] * 2,
             "freezes.calendar: the name 'month-end' stands twice",
         ),
+        *(
+            (
+                ("gates", f"month-end-{date}"),
+                {"kind": "manifest"},
+                f"gates.month-end-{date}: so a freeze by the calendar",
+            )
+            for date in ("2026-03", "2026-03-31")
+        ),
+        (("gates", "month-end"), {"kind": "manifest"}, ""),
         # paths
         (("paths", 1, "from"), "dev", "paths.dev→prod.inherits: dev→stage ends in stage, and this path begins in dev"),
         (("paths", 0, "inherits"), "dev→stage", "paths.dev→stage.inherits: dev→stage ends in stage, and this path be"),
