@@ -45,8 +45,10 @@ def rollback_waits_for_no_freeze(_case: Case) -> Finding:
 
 def in_the_way(case: Case) -> tuple[Freeze, ...]:
     """Those that hold and could be let through by people, but were not; they name its id when they agree."""
+    if case.question.deed is not Deed.PROMOTE or not case.policy.freezes.override:
+        return ()
     active = freezes.holding(case)
-    if isinstance(active, Unknown) or not case.policy.freezes.override:
+    if isinstance(active, Unknown):
         return ()
     return tuple(freeze for freeze in active if _let_through(case, freeze) is None)
 
@@ -82,7 +84,7 @@ def _said_of(wanted: Freeze, missing: tuple[str, ...]) -> Applied:
 def _let_through(case: Case, freeze: Freeze) -> tuple[Filled, ...] | None:
     """Who let this promotion through that freeze; None: nobody did, or not all who must, or something is unsaid."""
     override, people = case.policy.freezes.override, case.facts.people
-    if not override or case.question.deed is not Deed.PROMOTE or isinstance(people, Unknown) or _still_to_say(case):
+    if not override or isinstance(people, Unknown) or _still_to_say(case):
         return None
     count = case.once(counted)
     if isinstance(count, Unknown):
@@ -129,7 +131,7 @@ def _lift(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
 def _let(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
     """Who would have to agree, naming the freezes; nothing where nobody may, or too few."""
     override, count = case.policy.freezes.override, case.once(counted)
-    if not override or isinstance(count, Unknown) or case.question.deed is not Deed.PROMOTE:
+    if not override or isinstance(count, Unknown):
         return ()
     needed = who_could_fill(count, override)
     if needed is None:

@@ -419,6 +419,14 @@ def test_where_nobody_may_or_too_few_there_is_no_advice_to_agree(facts: Facts, a
     assert not finding.waits_for_people
 
 
+def test_where_the_calendar_freezes_too_ending_the_other_is_no_advice() -> None:
+    always = {"weekly": {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "00:00", "end": "24:00"}}
+    calendar = [{"name": "closed", "when": [always], "environments": ["prod"], "reason": "it is closed"}]
+    finding, _ = letting(active=people.policy(freezes={"calendar": calendar}))
+    assert finding.says.count("{}") == 2
+    assert RemedyKind.LIFT not in {each.kind for each in finding.remedies}
+
+
 def test_those_in_the_way_are_the_ones_that_nobody_let_through() -> None:
     said = but(FROZEN, fields={"reason": "it must"}, freezes=(freeze("F-1"), freeze("F-2"), freeze("F-3", "stage")))
     agreed = tuple(replace(vote(each), confirms=frozenset({"F-1"})) for each in (OMAR, OLGA))
@@ -431,3 +439,4 @@ def test_those_in_the_way_are_the_ones_that_nobody_let_through() -> None:
     assert ids(but(said, votes=agreed, fields={})) == ["F-1", "F-2"]
     assert ids(but(said, freezes=GONE)) == []
     assert ids(said, people.policy()) == [], "nobody could"
+    assert in_the_way(people.at(people.ASKING, said, LETTING)) == (), "only promotions go through freezes"
