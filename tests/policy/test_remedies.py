@@ -317,6 +317,14 @@ def test_a_record_that_is_not_there_yet_begins_now_and_one_that_is_keeps_its_end
     assert (emergency.ends_at, emergency.fields["scope"]) == (ends_at, scope)
 
 
+def test_what_was_said_of_a_freeze_already_stays() -> None:
+    active = people.policy(freezes={"fields": ["ticket"]})
+    facts = but(people.FINE, wanted=people.freeze(reason="month end"))
+    finding = found("freeze-complete", facts, active, people.FREEZING)
+    record: Any = after(finding.remedies[0], facts).wanted
+    assert (record.reason, record.fields) == ("month end", {"ticket": "said"})
+
+
 def test_where_only_some_reasons_are_reasons_the_first_is_tried() -> None:
     asking = replace(people.ASKING, kind="merge")
     facts = but(people.FINE, wanted=people.wanted(kind="merge", waives=frozenset({"no-freeze"}), fields={}))
