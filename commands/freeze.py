@@ -79,6 +79,8 @@ def _from(intent: StartFreeze, asking: Asking) -> tuple[Freeze | None, list[Gap]
     ends_at = _time("until", said.get("until", ""), now, policy, gaps)
     if starts_at is not None and ends_at is not None and ends_at <= starts_at:
         gaps.append(Gap("until", "that freeze would end before it starts"))
+    elif ends_at is not None and ends_at <= now:
+        gaps.append(Gap("until", "that freeze would be over already"))
     gaps += fields.unsaid(("reason",), said, "everybody will ask why, for example black friday")
     gaps += fields.unsaid(policy.freezes.fields, said, "a freeze needs it here")
     if gaps or starts_at is None or ends_at is None:
@@ -141,7 +143,10 @@ async def end(intent: EndFreeze, asking: Asking) -> Writes:
     return Writes(
         entries=(replace(entry, question=allowed.question, facts=allowed.facts),),
         ended_freezes=((found.id, now),),
-        messages=(Message(asking.request.channel, said, thread=asking.request.thread),),
+        messages=(
+            *await grant.rewritten(replace(found, ends_at=now), asking),
+            Message(asking.request.channel, said, thread=asking.request.thread),
+        ),
         wakes=await asking.touched(found.environment, found.service),
     )
 

@@ -102,7 +102,7 @@ def state(freeze: Freeze, now: datetime) -> str:
 def card(freeze: Freeze, now: datetime) -> Reply:
     """What somebody is asked to agree to, letter by letter, with the hash that votes bind to."""
     says = state(freeze, now)
-    waits = not freeze.approved and now < freeze.over_at
+    over = freeze.over_at <= now
     return Reply(
         f"❄ {says[:1].upper()}{says[1:]}.",
         fields=(
@@ -113,8 +113,8 @@ def card(freeze: Freeze, now: datetime) -> Reply:
             ("Reason", freeze.reason),
             *([("It can end when", freeze.exit_criteria)] if freeze.exit_criteria else []),
             *((tell.name(key), value) for key, value in freeze.fields.items()),
-            *([("Hash", (Code(hash_of(freeze)[:12]),))] if now < freeze.over_at else []),
+            *([("Hash", (Code(hash_of(freeze)[:12]),))] if not over else []),
         ),
-        lines=(Line(Mark.NOTE, unapproved(freeze)),) if waits else (),
-        footer=f"{freeze.id} · promotions are blocked, rollbacks are not · freeze end {freeze.id}",
+        lines=(Line(Mark.NOTE, unapproved(freeze)),) if not (freeze.approved or over) else (),
+        footer=f"{freeze.id}{'' if over else f' · promotions are blocked, rollbacks are not · freeze end {freeze.id}'}",
     )

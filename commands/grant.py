@@ -55,14 +55,22 @@ async def decide_on(record: Record, votes: tuple[Vote, ...], asking: Asking) -> 
 async def approve(intent: Approve, asking: Asking) -> Writes:
     """The vote is recorded, and what was asked is in force once that is enough; or why not was said privately."""
     record = await _find(intent.operation, asking)
+    if is_decided(record, asking.world.clock.now()):
+        return await _too_late(record, asking)
     cast = await asking.world.store.record_votes(record.id)
     before = await decide_on(record, cast, asking)
+    if before.decision.allowed and asking.person.human is not None and before.facts.plan.startswith(intent.plan):
+        # the policy asks for less by now than when the last vote was cast
+        told = texts((tell.who(asking.person),), f" had {title(record)} looked at again: {_enough(before)}.")
+        return await _in_force(record, before, told, Writes(votes_seen=((record.id, cast),)), asking)
     no = await _why_not(intent.plan, before, asking)
     if no is not None:
         return asking.refused("vote", target_of(record), Reply(no), before)
     mine = [vote for vote in standing(before.facts.votes, before.facts.plan) if same_voter(vote, asking.person)]
     if any(vote.verdict is Verdict.APPROVE for vote in mine):
-        return asking.privately(Reply(f"You have approved {title(record)} already."))
+        blockers = replace(before.decision, findings=before.decision.blockers)
+        says = f"You have approved {title(record)} already; what it still takes:"
+        return asking.privately(Reply(says, lines=explain.findings(blockers)))
     terms = before.case.once(agreement)
     if not isinstance(terms, Unknown) and terms.reason and not intent.reason:
         return asking.privately(ask_why(intent))
@@ -83,6 +91,8 @@ async def approve(intent: Approve, asking: Asking) -> Writes:
 async def reject(intent: Reject, asking: Asking) -> Writes:
     """The rejection is recorded, and ends what was asked where it comes from somebody who could have agreed."""
     record = await _find(intent.operation, asking)
+    if is_decided(record, asking.world.clock.now()):
+        return await _too_late(record, asking)
     cast = await asking.world.store.record_votes(record.id)
     before = await decide_on(record, cast, asking)
     no = await _why_not(intent.plan, before, asking)
@@ -103,6 +113,8 @@ async def reject(intent: Reject, asking: Asking) -> Writes:
 async def withdraw(intent: Withdraw, asking: Asking) -> Writes:
     """The vote is taken back; by whoever asked, what was asked for."""
     record, now = await _find(intent.operation, asking), asking.world.clock.now()
+    if is_decided(record, now):
+        return await _too_late(record, asking)
     cast = await asking.world.store.record_votes(record.id)
     before = await decide_on(record, cast, asking)
     human = asking.person.human
@@ -124,22 +136,19 @@ async def withdraw(intent: Withdraw, asking: Asking) -> Writes:
 
 
 async def _find(id: str, asking: Asking) -> Record:
-    """The one that is meant, which people can still agree to."""
-    id = f"{id[:1].upper()}{id[1:]}"
-    found: Record | None
-    if id.startswith("X-"):
-        found = await asking.world.store.exception(id)
-    else:
-        declared = await asking.world.store.freezes(asking.world.clock.now())
-        found = next((each for each in declared if each.id == id), None)
-        if found is None:
-            raise Rejected(f"The freeze `{id[:40]}` is over, or there never was one.")
+    id, store = f"{id[:1].upper()}{id[1:]}", asking.world.store
+    found = await (store.exception(id) if id.startswith("X-") else store.freeze(id))
     if found is None:
-        raise Rejected(f"I know no exception `{id[:40]}`; `exception list` shows those there are.")
-    now = asking.world.clock.now()
-    if is_decided(found, now):
-        raise Rejected(f"That is decided already: {state(found, now)}.")
+        kind = "exception" if id.startswith("X-") else "freeze"
+        raise Rejected(f"I know no {kind} `{id[:40]}`; `{kind} list` shows those there are.")
     return found
+
+
+async def _too_late(record: Record, asking: Asking) -> Writes:
+    """Said privately; its message loses the buttons that time alone had made useless."""
+    no = Reply(f"That is decided already: {state(record, asking.world.clock.now())}.")
+    refused = asking.refused("vote", target_of(record), no)
+    return replace(refused, messages=(*await rewritten(record, asking), *refused.messages))
 
 
 async def _why_not(plan: str, before: Decided, asking: Asking) -> str | None:
@@ -147,6 +156,13 @@ async def _why_not(plan: str, before: Decided, asking: Asking) -> str | None:
     if plan and not before.facts.plan.startswith(plan):
         return f"That is not what is asked: its hash is {before.facts.plan[:8]}, not {plan}."
     return await cannot_vote(before.case, asking.person, asking)
+
+
+def _enough(decided: Decided) -> str:
+    """Why it needs nobody's vote any more."""
+    terms = decided.case.once(agreement)
+    nobody = not isinstance(terms, Unknown) and not terms.seats
+    return "nobody has to agree to it any more" if nobody else "those who agreed are enough by now"
 
 
 def _vote(record: Record, verdict: Verdict, reason: str, asking: Asking) -> Vote:
@@ -276,8 +292,18 @@ def _buttons(record: Record, decided: Decided, policy: Policy) -> tuple[Button, 
 
 async def said(record: Record, told: Text, asking: Asking, decided: Decided | None = None) -> tuple[Message, ...]:
     """Its message as it stands now, and what happened in the thread below it."""
+    root = await _root(record, asking, decided)
+    return (root, Message(root.channel, Reply(told), operation=record.id))
+
+
+async def rewritten(record: Record, asking: Asking) -> tuple[Message, ...]:
+    """Its message as it stands now that nobody can agree to it any more; none, where nobody ever had to."""
+    if not await asking.world.store.record_votes(record.id) and isinstance(record, Freeze):
+        return ()
+    return (await _root(record, asking),)
+
+
+async def _root(record: Record, asking: Asking, decided: Decided | None = None) -> Message:
     channel, _ = await asking.world.store.permalink(record.id)
-    channel = channel or asking.request.channel
     shown = card(record, decided, asking.active.policy, asking.world.clock.now())
-    root = Message(channel, shown, operation=record.id, slot="root")
-    return (root, Message(channel, Reply(told), operation=record.id))
+    return Message(channel or asking.request.channel, shown, operation=record.id, slot="root")

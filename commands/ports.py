@@ -430,6 +430,9 @@ class Store(Protocol):
     async def freezes(self, at: datetime) -> tuple[Freeze, ...]:
         """Those not yet over at that instant, by start; those that nobody agreed to yet among them."""
 
+    async def freeze(self, id: str) -> Freeze | None:
+        """By its whole id, whatever became of it; one that was ended early ends when it was."""
+
     async def exceptions(self, at: datetime) -> tuple[ExceptionRecord, ...]:
         """Those neither ended nor revoked at that instant, by the time they were asked for, granted or not."""
 

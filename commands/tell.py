@@ -155,7 +155,8 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
     match operation.phase:
         case Phase.WAITING if plan is not None and plan.deed == "promote":
             ship = f"{plan.service} {short(plan.digest)} goes to {plan.target}: {_steps(plan)}."
-            return (*confirm.votes(id, plan.hash, name, "Ship this?", ship, judged), cancel)
+            ask = "Ship this as an emergency?" if plan.emergency else "Ship this?"
+            return (*confirm.votes(id, plan.hash, name, ask, ship, judged), cancel)
         case Phase.BLOCKED:
             again = Button("Check again", f"resume {id}", meant_for=f"Check {name} again")
             return (*confirm.by_the_asker(operation, judged), again, *_emergency(operation, judged), cancel)
