@@ -39,16 +39,12 @@ def required(policy: Policy, question: Question) -> Required:
     return Required(gates, spared)
 
 
-def _and_before(policy: Policy, service: str, path: Path) -> list[Path]:
-    """The path and those it inherits from, the earliest first."""
-    found = [path]
-    while found[0].inherits is not None:
-        source, _, target = found[0].inherits.partition("→")
-        earlier = policy.path(service, source, target)
-        if earlier is None or earlier in found:
-            break
-        found.insert(0, earlier)
-    return found
+def _and_before(policy: Policy, service: str, path: Path | None) -> list[Path]:
+    """The path and those it inherits from, the earliest first; each inherits from one further up in the file."""
+    if path is None or path.inherits is None:
+        return [] if path is None else [path]
+    source, _, target = path.inherits.partition("→")
+    return [*_and_before(policy, service, policy.path(service, source, target)), path]
 
 
 def _asked(policy: Policy, path: Path) -> Iterator[tuple[str, AnyGate]]:
