@@ -7,6 +7,7 @@ the instant of the transition; one that exists twice counts both times.
 from __future__ import annotations
 
 from bisect import bisect_right
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -165,7 +166,7 @@ class _Turn(NamedTuple):
     def days(self, year: int, month: int) -> frozenset[int]:
         """Their numbers in that month."""
         rule, first = self.rule, date(year, month, 1)
-        length = ((first.replace(day=28) + timedelta(days=4)).replace(day=1) - first).days if month < 12 else 31
+        length = monthrange(year, month)[1]
         days = [first.replace(day=number) for number in range(1, length + 1)]
         found = {day.day for day in days if day.day > length - rule.last_days or day.day <= rule.first_days}
         business = [day.day for day in days if day.weekday() < 5 and day not in self.holidays]

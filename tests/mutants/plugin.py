@@ -29,7 +29,7 @@ EXAMPLES = 15
 AT_LEAST, TIMES = 1.0, 10.0
 """A test that takes longer than this many seconds, and so many times as long as it did, never ends: it fails."""
 SLOW = 0.1
-"""Seconds after which a test comes behind all others, wherever it stands."""
+"""Seconds after which a test comes behind all others about its module, or about none."""
 KILLED, SURVIVED, NOT_RUN, BROKEN = "killed", "survived", "not run", "broken"
 """`not run`: no test runs that line. `broken`: it could not be tried."""
 
@@ -209,7 +209,7 @@ class Trying:
         def rank(index: int) -> tuple[float, ...]:
             took = self._took[index]
             mine = f"test_{about}" in self.names[index] or about in self.names[index].rpartition("/")[2]
-            return (self.names[index] != last, took > SLOW, place.get(index, len(liked)), not mine, took)
+            return (self.names[index] != last, place.get(index, len(liked)), not mine, took > SLOW, took)
 
         return sorted(tests, key=rank)
 

@@ -1,0 +1,79 @@
+"""What the policy makes of what a rule finds: it warns, it waits until somebody saw it, it is waived, or it blocks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from policy.document import ActivePolicy
+from policy.facts import Check, CheckState, Vote
+from policy.finding import Finding, Standing
+from tests.policy.good import OMAR, but, vote
+from tests.policy.people import FINE, MAY_NOT, decided, exception, found, policy
+
+RED = but(FINE, checks={"build": Check("build", CheckState.FAILED)})
+
+
+def asking(**gate: Any) -> ActivePolicy:
+    waivable = gate.get("waivable", "exception")
+    kinds = {"temporary": {"waives": ["unit"], "approvals": [{"role": "tech_lead"}]}} if waivable == "exception" else {}
+    may = MAY_NOT if kinds else {deed: roles for deed, roles in MAY_NOT.items() if deed != "exception"}
+    return policy(
+        {"requires": ["unit"], "gates": {"soak": "PT24H"}},
+        gates={"unit": {"kind": "checks", "names": ["build"], **gate}},
+        exceptions=kinds,
+        emergency=None,
+        may=may,
+    )
+
+
+def judged(active: ActivePolicy, *votes: Vote, **changes: Any) -> Finding:
+    return found("unit", decided(facts=but(RED, votes=votes or (vote(OMAR),), **changes), active=active))
+
+
+@pytest.mark.parametrize("waivable", ["exception", "never"])
+def test_what_only_warns_lets_through_and_wants_nothing_whether_it_could_be_waived_or_not(waivable: str) -> None:
+    finding = judged(asking(mode="warn", waivable=waivable))
+    assert (finding.standing, finding.remedies, finding.waits_for_people) == (Standing.WARNING, (), False)
+
+
+@pytest.mark.parametrize("waivable", ["exception", "never"])
+def test_what_must_be_seen_waits_until_somebody_saw_it_whether_it_could_be_waived_or_not(waivable: str) -> None:
+    active = asking(mode="acknowledge", waivable=waivable)
+    unseen = judged(active)
+    assert (unseen.standing, unseen.waits_for_people) == (Standing.UNMET, True)
+    seen = judged(active, replace(vote(OMAR), confirms=frozenset({"unit"})))
+    assert (seen.standing, seen.waits_for_people) == (Standing.WARNING, False)
+    assert seen.reason == "build failed on 9f1c2ab; omar saw it"
+
+
+def test_what_is_waived_waits_for_nobody() -> None:
+    finding = judged(asking(mode="acknowledge"), exceptions=(exception(),))
+    assert (finding.standing, finding.waits_for_people) == (Standing.WAIVED, False)
+
+
+def test_what_blocks_blocks() -> None:
+    assert judged(asking()).standing is Standing.UNMET
+
+
+def test_a_list_that_stands_before_its_gate_is_judged_by_it_all_the_same() -> None:
+    active = policy(
+        {"requires": ["go", "unit"], "gates": {"soak": "PT24H"}},
+        gates={
+            "unit": {"kind": "checks", "names": ["build"], "mode": "warn"},
+            "go": {"kind": "checklist", "checklist": "go-live"},
+        },
+        checklists={"go-live": [{"id": "green", "text": "the build is green", "by": "gate", "gate": "unit"}]},
+        exceptions={},
+        emergency=None,
+        may={deed: roles for deed, roles in MAY_NOT.items() if deed != "exception"},
+    )
+    for facts, standing in ((FINE, Standing.MET), (RED, Standing.WARNING)):
+        for votes in ((vote(OMAR),), ()):
+            decision = decided(facts=but(facts, votes=votes), active=active)
+            assert found("go", decision).standing is Standing.MET
+            assert found("unit", decision).standing is standing
+            assert decision.allowed is bool(votes)
+            assert not [note for note in decision.notes if "could not be worked out" in note]
