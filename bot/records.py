@@ -296,12 +296,13 @@ def _same_vote(one: Vote, other: Vote) -> bool:
 _FREEZE = (
     "SELECT id, environment, service, starts_at, ends_at, reason, owner, exit_criteria, approved, lapses_at, fields"
 )
+_ENDED = _FREEZE.replace("ends_at", "coalesce(ended_at, ends_at)")
 FREEZES = (
-    f"{_FREEZE.replace('ends_at', 'coalesce(ended_at, ends_at)')} FROM freezes"
-    " WHERE ends_at > :at AND coalesce(ended_at, ends_at) > :at"
+    f"{_ENDED} FROM freezes WHERE ends_at > :at AND coalesce(ended_at, ends_at) > :at"
     " AND (approved = 1 OR lapses_at IS NULL OR lapses_at > :at) ORDER BY starts_at, id"
 )
 """Those not over at `:at`; one that was ended early ends when it was."""
+FREEZE = f"{_ENDED} FROM freezes WHERE id = :id"
 
 
 def freeze_in(row: Row) -> Freeze:

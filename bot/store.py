@@ -553,6 +553,11 @@ class Store:
         """Those not yet over at that instant, by start; those that nobody agreed to yet among them."""
         return tuple(map(records.freeze_in, await self._all(records.FREEZES, {"at": _micros(at)})))
 
+    async def freeze(self, id: str) -> Freeze | None:
+        """By its whole id, whatever became of it."""
+        row = await self._one(records.FREEZE, {"id": id})
+        return None if row is None else records.freeze_in(row)
+
     async def exceptions(self, at: datetime) -> tuple[ExceptionRecord, ...]:
         """Those neither ended nor revoked at that instant, by the time they were asked for, granted or not."""
         return tuple(map(records.exception, await self._all(records.EXCEPTIONS, {"at": _micros(at)})))

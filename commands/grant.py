@@ -68,9 +68,9 @@ async def approve(intent: Approve, asking: Asking) -> Writes:
         return asking.refused("vote", target_of(record), Reply(no), before)
     mine = [vote for vote in standing(before.facts.votes, before.facts.plan) if same_voter(vote, asking.person)]
     if any(vote.verdict is Verdict.APPROVE for vote in mine):
-        blockers = replace(before.decision, findings=before.decision.blockers)
+        blocks = before.decision._replace(findings=before.decision.blockers)
         says = f"You have approved {title(record)} already; what it still takes:"
-        return asking.privately(Reply(says, lines=explain.findings(blockers)))
+        return asking.privately(Reply(says, lines=explain.findings(blocks)))
     terms = before.case.once(agreement)
     if not isinstance(terms, Unknown) and terms.reason and not intent.reason:
         return asking.privately(ask_why(intent))

@@ -304,6 +304,34 @@ async def test_a_rejection_by_somebody_who_could_grant_it_ends_it(town: Town) ->
     )
 
 
+async def test_who_agrees_again_has_it_decided_again(town: Town) -> None:
+    await plays(BLOCKED + ASKED, town)
+    engineer = town.people.roles.pop("maya")
+    await plays(
+        """
+    raj: [Approve]
+    bot: @raj approved the exception X-db77fd01af for soak of search in prod.
+    raj: [Approve]
+    bot → raj: You have approved the exception X-db77fd01af for soak of search in prod already; what it still takes:
+         ✗ may-ask: maya's account is linked to nobody that the policy knows
+         …
+    """,
+        town,
+    )
+    town.people.roles["maya"] = engineer
+    await plays(
+        """
+    raj: [Approve]
+    bot: @raj had the exception X-db77fd01af for soak of search in prod looked at again: those who agreed are enough by now. It is in force from now on.
+    """
+        + OPENS
+        + """
+    bot now: The exception X-db77fd01af for soak of search in prod is in force.
+    """,
+        town,
+    )
+
+
 async def test_whoever_asked_withdraws_it_and_others_their_votes(town: Town) -> None:
     two = {"waives": ["soak"], "approvals": [{"role": "tech_lead"}, {"role": "release_manager"}]}
     town.policies.adopt(exceptions={"early": two})
@@ -315,7 +343,10 @@ async def test_whoever_asked_withdraws_it_and_others_their_votes(town: Town) -> 
     raj: [Approve]
     bot: @raj approved the exception X-db77fd01af for soak of search in prod.
     raj: [Approve]
-    bot → raj: You have approved the exception X-db77fd01af for soak of search in prod already.
+    bot → raj: You have approved the exception X-db77fd01af for soak of search in prod already; what it still takes:
+         ✗ approvals: raj as tech lead agreed to plan …; a release manager must still agree to plan …
+         • omar can agree
+         …
     raj: [Withdraw]
     bot: @raj withdrew their vote on the exception X-db77fd01af for soak of search in prod.
     raj: [Withdraw]

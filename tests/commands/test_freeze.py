@@ -306,7 +306,10 @@ async def test_until_somebody_agrees_it_holds_provisionally_and_then_lapses_by_i
     bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     omar: [Approve] (first seen)
-    bot → omar: The freeze `F-82f3e9c695` is over, or there never was one.
+    bot → omar: That is decided already: the freeze F-82f3e9c695 of prod is over.
+    bot now: ❄ The freeze F-82f3e9c695 of prod is over.
+    omar: /release approve F-000000 plan:0000000000
+    bot → omar: I know no freeze `F-000000`; `freeze list` shows those there are.
     omar: /release freeze list
     bot → omar: Nothing is frozen or held.
     """,
@@ -348,6 +351,51 @@ async def test_one_that_is_not_provisional_holds_only_once_somebody_agreed(town:
     bot now: ❄ The freeze F-82f3e9c695 of prod is approved.
     bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
+    """,
+        town,
+    )
+
+
+async def test_one_that_is_ended_before_anybody_agreed_has_no_buttons_any_more(town: Town) -> None:
+    town.policies.adopt(freezes=AGREED)
+    await plays(
+        DECLARED
+        + """
+    omar: /release freeze end prod
+    bot: prod is open again: @omar ended freeze F-82f3e9c695.
+    bot now: ❄ The freeze F-82f3e9c695 of prod is over.
+         …
+         F-82f3e9c695
+    omar: [Approve] (first seen)
+    bot → omar: That is decided already: the freeze F-82f3e9c695 of prod is over.
+    """,
+        town,
+    )
+
+
+async def test_one_that_would_be_over_already_is_not_declared(town: Town) -> None:
+    await plays(
+        """
+    omar: /release freeze start prod from:2020-01-01 until:"2026-11-24 10:00" reason:late
+    bot → omar: A freeze of prod needs a little more. [Fill in]
+         ✗ until: that freeze would be over already
+         …
+    omar: /release freeze list
+    bot → omar: Nothing is frozen or held.
+    """,
+        town,
+    )
+
+
+async def test_one_that_nobody_has_to_agree_to_any_more_comes_into_force_when_somebody_asks(town: Town) -> None:
+    town.policies.adopt(freezes=AGREED)
+    await plays(DECLARED, town)
+    town.policies.adopt(freezes={})
+    await plays(
+        """
+    raj: [Approve]
+    bot: @raj had the freeze F-82f3e9c695 of prod looked at again: nobody has to agree to it any more. It is in force from now on.
+    bot now: ❄ The freeze F-82f3e9c695 of prod is approved.
     """,
         town,
     )
