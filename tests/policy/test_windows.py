@@ -313,3 +313,62 @@ def test_a_window_without_a_zone_uses_the_policys() -> None:
 )
 def test_a_window_says_in_words_when_it_is_open(it: Window, expected: str) -> None:
     assert says(it, ELSEWHERE) == expected
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_one_day_of_a_calendar_that_nobody_wrote_out_is_enough_to_know_nothing(first: int) -> None:
+    rules = [{"holidays": "FR"}, weekly("sat", "00:00", "24:00")]
+    with pytest.raises(ValueError, match="not written out"):
+        ready(window("UTC", None, rules if first else rules[::-1]))
+
+
+def test_a_window_until_midnight_ends_with_its_day() -> None:
+    it = ready(window("UTC", [weekly("tue", "18:00", "00:00")]))
+    tick, midnight = timedelta(microseconds=1), moment("2026-11-25T00:00:00Z")
+    assert it.is_open(midnight - tick)
+    assert not it.is_open(midnight)
+    assert it.next_change(midnight) == moment("2026-12-01T18:00:00Z")
+
+
+def test_hours_that_overlap_touch_or_lie_within_each_other_are_one() -> None:
+    hours = [("08:00", "18:00"), ("09:00", "10:00"), ("17:00", "19:00"), ("19:00", "20:00"), ("22:00", "23:00")]
+    it = ready(window("UTC", [weekly("tue", *each) for each in hours]))
+    changes = [moment("2026-11-24T00:00:00Z")]
+    while len(changes) < 5:
+        change = it.next_change(changes[-1])
+        assert change is not None
+        changes.append(change)
+    assert [f"{each:%H}" for each in changes[1:]] == ["08", "20", "22", "23"]
+    assert [it.is_open(each) for each in changes] == [False, True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("turn", "month", "days"),
+    [
+        ({"last_days": 1}, 12, {31}),
+        ({"last_days": 1}, 11, {30}),
+        ({"last_days": 1}, 2, {28}),
+        ({"first_days": 2}, 12, {1, 2}),
+        ({"last_business_days": 1}, 10, {30, 31}),
+        ({"last_business_days": 1}, 12, {31}),
+        ({"last_business_days": 20}, 2, set(range(2, 29))),
+        ({"last_business_days": 19}, 2, set(range(3, 29))),
+        ({"first_business_days": 1}, 11, {1, 2}),
+        ({"first_business_days": 20}, 2, set(range(1, 28))),
+        ({"first_business_days": 19}, 2, set(range(1, 27))),
+        ({"last_business_days": 20, "calendar": "DE-BE"}, 2, set(range(1, 29))),
+        ({"first_business_days": 20, "calendar": "DE-BE"}, 2, set(range(1, 29))),
+    ],
+)
+def test_which_days_are_the_turn_of_a_month(turn: dict[str, Any], month: int, days: set[int]) -> None:
+    one_off = {"DE-BE": Calendar.model_validate({"days": {"2026-02-11": "off"}})}
+    it = ready(with_calendars(window("UTC", None, [{"month_end": turn}]), one_off))
+    length = {2: 28, 10: 31, 11: 30, 12: 31}[month]
+    closed = {day for day in range(1, length + 1) if not it.is_open(datetime(2026, month, day, 12, tzinfo=UTC))}
+    assert closed == days
+
+
+def test_a_window_that_ends_at_the_minute_at_which_it_begins_is_open_for_a_day() -> None:
+    it = ready(window("UTC", [weekly("tue", "09:00", "09:00")]))
+    tick, opens, closes = timedelta(microseconds=1), moment("2026-11-24T09:00:00Z"), moment("2026-11-25T09:00:00Z")
+    assert [it.is_open(at) for at in (opens - tick, opens, closes - tick, closes)] == [False, True, True, False]
