@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from commands.grammar import spoken
+from commands.grammar import nearest, spoken
 from commands.judged import Decided
 from commands.operation import Operation
+from commands.ports import Store
 from commands.reply import Ask, Button, Confirm, Line, Mark, Tone
+from policy.case import Case
 from policy.finding import BLOCKING, Standing
+from policy.freezes import in_scope, recurring
 from policy.gates import Mode
 from policy.model import Unknown
 from policy.rules.freeze import in_the_way
@@ -90,6 +93,26 @@ def to_ask(judged: Decided) -> tuple[Statement, ...]:
     """What whoever asked must vouch for and has not."""
     stated = judged.facts.confirmed
     return tuple(each for each in _of_gates(judged, "requester") if each.name not in stated)
+
+
+async def nothing_called(names: frozenset[str], case: Case, store: Store) -> str | None:
+    """Which of these names nothing that could be stated in this case bears, and what is near it; None: each is meant.
+
+    A freeze that is over by now is meant, too: it was in the way when the button was made.
+    """
+    if not names:
+        return None
+    place = case.question.place
+    items = [gate.checklist for gate in case.gates.values() if gate.kind == "checklist"]
+    able = [*case.gates, *(f"{each}.{item.id}" for each in items for item in case.policy.checklists[each])]
+    yearly = tuple(f"{each.says.name}-" for each in recurring(case.policy, place))
+    for name in sorted(names.difference(able)):
+        if name.startswith(yearly) or in_scope(filter(None, [await store.freeze(name)]), case.question):
+            continue
+        declared = [each.id for each in in_scope(await store.freezes(case.at), case.question)]
+        known = nearest(name, (*able, *declared)) if able or declared else "Nothing has to be stated."
+        return f"Nothing that could be stated here is called `{name[:40]}`. {known}"
+    return None
 
 
 def _of_gates(judged: Decided, who: str) -> Iterator[Statement]:

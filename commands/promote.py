@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commands import explain, fields, gather, tell
+from commands import confirm, explain, fields, gather, tell
 from commands.asking import Asking
 from commands.consider import entry_of, phase_for, same_human, standing, summary, wait
 from commands.explain import texts
@@ -22,6 +22,7 @@ from policy.agreement import Emergency
 from policy.document import Model
 from policy.facts import EMERGENCY, Deed, EmergencyRecord, Question, Verdict, Vote
 from policy.model import Unknown, short
+from policy.wording import listed
 
 UNPROMISING = frozenset({"may-ask", "allowed-path", "something-to-promote"})
 """Rules that neither time nor anybody's vote will mend: such a request is refused instead of kept."""
@@ -41,6 +42,8 @@ async def ask(intent: Promote, asking: Asking) -> Writes:
         return asking.refused("operation", target, reply, judged)
     if (no := cannot_yet(judged)) is not None:
         return asking.refused("operation", target, Reply(f"{what}: {no}", lines=explain.findings(decision)), judged)
+    if (no := await confirm.nothing_called(intent.confirms, judged.case, asking.world.store)) is not None:
+        return asking.privately(Reply(no))
     already = await _already(plan, judged, intent, asking)
     if already is not None:
         return already
@@ -127,8 +130,8 @@ async def _already(plan: Plan, judged: Judged, intent: Promote, asking: Asking) 
         if same_human(other.asked_by, asking.person) and not other.moving and intent.confirms - other.confirmed:
             return await _states(other, intent, asking)
         before = f"{other.asked_by.name} asked for {what} of {short(plan.digest)} already"
-        mine = same_human(other.asked_by, asking.person) and other.fields != dict(intent.fields)
-        says = f"{before}: {other.id} is {tell.doing(other)}.{' Cancel it to ask in other words.' if mine else ''}"
+        mine = same_human(other.asked_by, asking.person)
+        says = f"{before}: {other.id} is {tell.doing(other)}.{_unchanged(other, intent) if mine else ''}"
         target = {"service": intent.service, "environment": intent.target, "from": intent.source}
         refused = asking.refused("operation", target, Reply(says), operation=other.id)
         _, ts = await asking.world.store.permalink(other.id)
@@ -137,13 +140,26 @@ async def _already(plan: Plan, judged: Judged, intent: Promote, asking: Asking) 
     return None
 
 
+def _unchanged(operation: Operation, intent: Promote) -> str:
+    """That it still says what it said, where these words say otherwise."""
+    before, now = gather.said(operation.fields, operation.reason), gather.said(intent.fields, intent.reason)
+    other = [key for key, value in now.items() if before.get(key) != value]
+    return (
+        f" Its {listed(other)} {'stays' if len(other) == 1 else 'stay'} as before; cancel it to ask in other words."
+        if other
+        else ""
+    )
+
+
 async def _states(operation: Operation, intent: Promote, asking: Asking) -> Writes | None:
     """Whoever asked states more of their own request; it counts for exactly this plan."""
     plan = operation.plan.hash if operation.plan else ""
     mine = [vote for vote in await asking.world.store.votes(operation.id) if same_human(vote.voter, asking.person)]
     stated = frozenset[str]().union(*(vote.confirms for vote in mine if vote.plan == plan))
+    unchanged = _unchanged(operation, intent)
     if intent.confirms <= stated | operation.confirmed:
-        return asking.privately(Reply(f"You have stated that already: {operation.id} is {tell.doing(operation)}."))
+        says = f"You have stated that already: {operation.id} is {tell.doing(operation)}.{unchanged}"
+        return asking.privately(Reply(says))
     confirms = intent.confirms | stated
     vote = Vote(asking.person, Verdict.APPROVE, asking.world.clock.now(), plan, confirms=confirms)
     names = ", ".join(sorted(intent.confirms - stated))
@@ -151,7 +167,10 @@ async def _states(operation: Operation, intent: Promote, asking: Asking) -> Writ
     said = texts((tell.who(asking.person),), f" states {names} for {tell.title(operation)}. Checking everything again.")
     return Writes(
         entries=(replace(entry, detail={"confirms": sorted(confirms), "shown": short(plan)}),),
-        messages=(Message(operation.channel, Reply(said), operation=operation.id),),
+        messages=(
+            Message(operation.channel, Reply(said), operation=operation.id),
+            *([asking.whisper(Reply(f"{operation.id} is open.{unchanged}"))] if unchanged else []),
+        ),
         votes=((operation.id, vote),),
     )
 

@@ -27,6 +27,7 @@ async def approve(intent: Approve, asking: Asking) -> Writes:
     """The vote is recorded and everything is decided again; or why it cannot be was said privately."""
     operation = await find(intent.operation, asking)
     no = await _why_not(operation, intent.plan, asking) or await _wrote_it(operation, asking)
+    no = no or await confirm.nothing_called(intent.confirms, case_of(operation, asking), asking.world.store)
     if no is not None:
         return _refused(operation, no, asking)
     mine = next((vote for vote in await _standing(operation, asking) if same_voter(vote, asking.person)), None)

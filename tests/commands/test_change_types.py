@@ -187,6 +187,49 @@ async def test_what_people_must_have_seen_or_state_is_in_the_buttons_words_and_s
     assert all("confirms:dast,no-storage" in words for words in approving)
 
 
+async def test_nobody_states_what_nothing_here_is_called(town: Town) -> None:
+    town.policies.adopt(gates=STATED, to_prod={"requires": ["no-storage"]})
+    await plays(
+        """
+    maya: /release promote checkout stage→prod confirms:no-storag
+    bot → maya: Nothing that could be stated here is called `no-storag`. Did you mean `no-storage`?
+    maya: /release promote checkout stage→prod confirms:no-storage reason:it is time
+    bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 15 rules not met (no-storage, second-person, approvals) [Approve] [Reject] [Cancel]
+    maya: /release promote checkout stage→prod confirms:no-storage reason:now or never
+    bot → maya: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_db77fd01af is waiting. Its reason stays as before; cancel it to ask in other words.
+    """,
+        town,
+    )
+    async with Bot(town) as bot:
+        (operation,) = await bot.store.open_operations()
+    plan = operation.plan.hash[:8] if operation.plan else ""
+    await plays(
+        f"""
+    omar: /release approve op_db77fd01af plan:{plan} confirms:zzz
+    bot → omar: Nothing that could be stated here is called `zzz`. I know `required-checks`, `soak` and `no-storage`.
+    """,
+        town,
+    )
+
+
+async def test_who_states_more_in_other_words_hears_that_these_change_nothing(town: Town) -> None:
+    town.policies.adopt(gates=STATED, to_prod={"requires": ["no-storage"]})
+    await plays(
+        """
+    maya: /release promote checkout stage→prod reason:it is time
+    bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [I state this] [Check again] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 15 rules not met (no-storage, second-person, approvals) [I state this] [Check again] [Cancel]
+    maya: /release promote checkout stage→prod confirms:no-storage reason:now or never
+    bot: @maya states no-storage for checkout c2c2c2c2c2c2 → prod. Checking everything again.
+    bot → maya: op_82f3e9c695 is open. Its reason stays as before; cancel it to ask in other words.
+    bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 15 rules not met (no-storage, second-person, approvals) [Approve] [Reject] [Cancel]
+    """,
+        town,
+    )
+
+
 async def test_an_approval_that_states_too_little_is_completed_by_the_same_person(town: Town) -> None:
     dast = {"kind": "checks", "names": ["dast"], "mode": "acknowledge"}
     town.policies.adopt(gates={**STATED, "dast": dast}, to_prod={"requires": ["no-storage", "dast"]})

@@ -186,7 +186,7 @@ async def test_where_the_window_is_closed_a_button_opens_an_emergency_and_nothin
     bot: EMERGENCY: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     maya: /release promote checkout stage→prod type:emergency incident:INC-7 reason:x rollback-plan:y
-    bot → maya: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_e49d63b2a8 is waiting. Cancel it to ask in other words.
+    bot → maya: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_e49d63b2a8 is waiting. Its rollback-plan and reason stay as before; cancel it to ask in other words.
     """,
         night,
     )
