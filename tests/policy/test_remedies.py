@@ -267,6 +267,12 @@ def test_a_change_without_a_type_of_its_own_is_called_what_it_is(change: str, sa
     assert (finding.standing, finding.reason) == (Standing.NOT_APPLICABLE, says)
 
 
+def test_without_a_path_it_is_not_known_which_types_go() -> None:
+    nowhere = replace(PROMOTION, source="dev", change="hotfix")
+    finding = change_type(case(nowhere, people.FINE, people.ACTIVE.policy, NOW))
+    assert finding.standing is Standing.UNKNOWN
+
+
 # what is left unsaid --------------------------------------------------------------------------------------------------
 
 
@@ -282,8 +288,8 @@ NOBODY = Person("slack:T0ACME/U9", None, "someone")
         (
             "exception-complete",
             people.ASKING,
-            {"wanted": people.wanted(fields={"reason": "x"})},
-            "say risk:, controls: and remediation:",
+            {"wanted": people.wanted(fields={"risk": "x"})},
+            "say reason:, controls: and remediation:",
         ),
         ("freeze-complete", people.FREEZING, {"wanted": people.freeze(reason=" ")}, "say reason:"),
     ],
@@ -348,7 +354,9 @@ def test_where_only_some_reasons_are_reasons_the_first_is_tried() -> None:
 )
 def test_it_is_known_what_would_be_waived_or_nothing_is_let_through(wanted: Any, kind: str, standing: Standing) -> None:
     facts, asking = but(people.FINE, wanted=wanted), replace(people.ASKING, kind=kind)
-    assert found("exception-complete", facts, people.ACTIVE, asking).standing is standing
+    finding = found("exception-complete", facts, people.ACTIVE, asking)
+    assert finding.standing is standing
+    assert "fault" not in finding.reason
 
 
 @pytest.mark.parametrize(
