@@ -12,9 +12,11 @@ from policy.document import ActivePolicy
 from policy.evidence import NOTHING, Changes, PullRequest
 from policy.facts import Facts, Verdict
 from policy.finding import Decision, RemedyKind, Standing
+from policy.gates import SignoffGate
 from policy.model import Human, Unknown
+from policy.rules.signoff import signed_off
 from tests.policy.good import HOUR, NOW, OMAR, PROMOTION, RAJ, but, person, vote
-from tests.policy.people import EVERYBODY, FINE, MAY_NOT, QUINN, SAM, decided, exception, found, policy
+from tests.policy.people import EVERYBODY, FINE, MAY_NOT, QUINN, SAM, at, decided, exception, found, policy
 
 MET, UNMET, UNKNOWN, NA = Standing.MET, Standing.UNMET, Standing.UNKNOWN, Standing.NOT_APPLICABLE
 
@@ -141,6 +143,11 @@ BOTH = replace(SAM, roles=frozenset({"release_manager", "security_engineer"}))
 
 def of_everybody(*more: Any) -> Any:
     return {**EVERYBODY, **{each.human: each for each in more}}
+
+
+def test_one_that_no_seat_stands_for_is_not_known() -> None:
+    finding = signed_off("another", SignoffGate(kind="signoff", role="qa"), at(facts=FINE, active=EVERY))
+    assert (finding.standing, finding.reason) == (UNKNOWN, "nobody was asked to sign it off")
 
 
 def test_nobody_fills_two_places() -> None:
