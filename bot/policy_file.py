@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 GIT_SECONDS = 5
 BEGINS = "policy: 1"
+RESTART = "Until then this process must not be started anew with it: put the version before it in place first."
+"""Of a version that waits: the one before stands nowhere but in the memory of this process."""
 
 
 class NoPolicy(Rejected):
@@ -102,7 +104,7 @@ class PolicyChange:
         why = f" {changes[-1].version}: {changes[-1].summary.rstrip('.')}." if changes else ""
         if self.became is Became.WAITING and self.effective_at is not None:
             since = wording.instant(self.effective_at, version.policy.zone())
-            return f"Policy {_short(version)} decides from {since} on.{why}"
+            return f"Policy {_short(version)} decides from {since} on.{why} {RESTART}"
         if self.became is Became.WITHDRAWN:
             return f"Policy {_short(version)} waits no longer: it was taken back. Policy {_short(self.active)} decides."
         return f"Policy {_short(version)} decides now.{why}"
@@ -172,7 +174,7 @@ class PolicyFile:
             gone, self._waiting = self._waiting.version, None
             return self._told(Became.WITHDRAWN, gone)
         if since is not None and since > self._now():
-            log.warning("policy %s waits until %s", _short(version), since.isoformat())
+            log.warning("policy %s waits until %s. %s", _short(version), since.isoformat(), RESTART)
             self._waiting = _Waiting(version, since)
             return self._told(Became.WAITING, version, effective_at=since)
         return self._take_over(version)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from bot.policy_file import Became, PolicyChange, PolicyFile
+from bot.policy_file import RESTART, Became, PolicyChange, PolicyFile
 from bot.store import Store
 from commands.errors import ReleaseBotError
 from commands.ports import Clock, Entry, EntryPhase, Writes
@@ -88,7 +88,7 @@ def _entry(change: PolicyChange, before: str) -> Entry:
     target = {"policy": change.active.hash, "before": before}
     detail: dict[str, Any] = {}
     if change.effective_at is not None:
-        detail["effective_at"] = change.effective_at.isoformat()
+        detail |= {"effective_at": change.effective_at.isoformat(), "until_then": RESTART}
     if change.version is None:
         private = {"complaints": "\n".join(map(str, change.complaints))}
         detail["complaints"] = len(change.complaints)

@@ -38,6 +38,7 @@ from bot.slack_out import (
     home_view,
     said_view,
     to_slack,
+    whole,
     words_view,
 )
 from bot.slack_proof import BODY_MAX, Replays, parse, signed
@@ -442,6 +443,7 @@ class SlackIn:
     def _request(
         self, id: str, words: str, actor: Actor, channel: str, *, via: Via, thread: str = "", message: str = ""
     ) -> Request:
+        words = whole(words)  # half a character can be neither kept nor said again
         return Request(id, words, actor.account, channel, thread, message, via, self._clock.now())
 
     def _team_of(self, body: dict[str, Any], event: object) -> str:

@@ -579,16 +579,20 @@ def test_until_its_day_in_the_policys_zone_the_version_before_decides(
     assert change.version is not None
     assert change.says == (
         f"Policy {change.version.hash[:12]} decides from Wed 1 Apr 2026 00:00 CEST on. 2: Two people for production."
+        " Until then this process must not be started anew with it: put the version before it in place first."
     )
     assert waiting.next_at == MIDNIGHT
     clock.at = at
     assert waiting.current() is (before if decides == "before" else change.version)
 
 
-def test_whoever_listens_hears_that_it_waits_and_then_that_it_decides(waiting: PolicyFile, clock: Clock) -> None:
+def test_whoever_listens_hears_that_it_waits_and_then_that_it_decides(
+    waiting: PolicyFile, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     heard: list[PolicyChange] = []
     waiting.tell(heard.append)
     waiting.reload()
+    assert "put the version before it in place first" in caplog.text
     assert waiting.reload() is None
     clock.at = MIDNIGHT
     waiting.current()

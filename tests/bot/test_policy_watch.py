@@ -136,6 +136,7 @@ async def test_a_version_waits_for_its_time_and_takes_over_by_itself(tmp_path: P
         _, waiting = await bench.entries(2)
         assert (waiting.what, waiting.target["policy"]) == ("waiting", before)
         assert waiting.detail["effective_at"] == "2026-11-24T11:00:00+00:00"
+        assert "put the version before it in place first" in waiting.detail["until_then"]
         bench.clock.move(2 * HOUR - timedelta(seconds=1))
         await asyncio.sleep(0.1)
         assert (len(await bench.entries(2)), await due(bench.store)) == (2, set())

@@ -209,6 +209,13 @@ def test_without_a_secret_there_is_no_start(secrets: list[str]) -> None:
 # The acknowledgement ------------------------------------------------------------------------------------------------
 
 
+async def test_half_a_character_in_words_is_made_whole(b: Bench) -> None:
+    """What comes through a socket was parsed by Slack's library, which lets it through."""
+    answer = await b.slack_in.answer(dict(command("reject op_1 reason:no \ud83d way")))
+    assert answer.status == 200
+    assert b.ear.only.words == "reject op_1 reason:no \ufffd way"
+
+
 async def test_fifty_commands_at_once_ask_slack_nothing(b: Bench) -> None:
     answers = await asyncio.gather(*(b.form(command(f"status s{n}")) for n in range(50)))
     assert {status for status, _ in answers} == {200}
