@@ -10,7 +10,7 @@ from policy.explain import explain, opening
 from policy.facts import Facts, Question
 from policy.finding import Decision
 from policy.judge import judge, read
-from policy.rulebook import Rule, Rulebook, rules_for
+from policy.rulebook import Rule, Rulebook, rules_on
 
 
 def decide(
@@ -20,7 +20,7 @@ def decide(
 
     Nothing is left out and nothing raises; a deed without rules is not allowed.
     """
-    book = rules_for(active.policy, question) if rules is None else Rulebook(rules)
+    book = rules_on(active.policy, question, facts) if rules is None else Rulebook(rules)
     judging = read(book, question, facts, active.policy, at)
     findings = judging.findings()
     try:
@@ -44,7 +44,7 @@ def decide_again(
     question: Question, facts: Facts, active: ActivePolicy, at: datetime, rules: Iterable[Rule] | None = None
 ) -> Decision:
     """The same findings and the same opening, for a moment when nobody asks for advice: none was tried."""
-    book = rules_for(active.policy, question) if rules is None else Rulebook(rules)
+    book = rules_on(active.policy, question, facts) if rules is None else Rulebook(rules)
     judging = judge(book, question, facts, active.policy, at)
     findings = judging.findings()
     try:

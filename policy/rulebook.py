@@ -10,10 +10,11 @@ from policy.applies import applies
 from policy.case import Case
 from policy.document import Policy
 from policy.exceptions import BUILT_IN
-from policy.facts import EMERGENCY, Deed, Question
+from policy.facts import EMERGENCY, Deed, Facts, Question
 from policy.finding import Finding, not_applicable, unknown
 from policy.gates import AnyGate, Mode, Waivable
 from policy.kept import kept
+from policy.model import Unknown
 from policy.required import required
 from policy.rules import (
     alerts,
@@ -178,6 +179,17 @@ def rules_for(policy: Policy, question: Question) -> Rulebook:
     if question.deed is Deed.PROMOTE:
         return Rulebook(_of_a_promotion(policy, question))
     return Rulebook(OTHERS.get(question.deed, ()))
+
+
+def rules_on(policy: Policy, question: Question, facts: Facts) -> Rulebook:
+    """The same; what is owed from earlier stops a promotion even where the policy lets nothing be owed any more."""
+    book, owed = rules_for(policy, question), facts.obligations
+    if question.deed is not Deed.PROMOTE or not owed or isinstance(owed, Unknown):
+        return book
+    if NOTHING_OVERDUE.requires in book.places:
+        return book
+    last = book.places[NOT_EXPIRED.requires]
+    return Rulebook((*book[:last], NOTHING_OVERDUE, *book[last:]))
 
 
 def _of_a_promotion(policy: Policy, question: Question) -> Iterator[Rule]:

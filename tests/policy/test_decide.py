@@ -30,7 +30,7 @@ from policy.facts import (
 )
 from policy.finding import Decision, Finding, Remedy, RemedyKind, Standing, met, unmet
 from policy.model import AccountKind, Human, Person, Place, Unknown
-from policy.rulebook import Rule, rules_for
+from policy.rulebook import Rule, rules_for, rules_on
 from tests.policy.good import (
     ACTIVE,
     ALL_GOOD,
@@ -559,7 +559,7 @@ def test_it_never_raises_and_says_the_same_twice(question: Question, facts: Fact
     decision = decide(question, facts, ACTIVE, at)
     assert decision == decide(question, facts, ACTIVE, at)
     assert [finding.rule for finding in decision.findings] == [
-        rule.requires for rule in rules_for(ACTIVE.policy, question)
+        rule.requires for rule in rules_on(ACTIVE.policy, question, facts)
     ]
     assert not any("fault of the bot's" in finding.reason for finding in decision.findings)
     assert not any("could not be worked out" in note for note in decision.notes)
@@ -569,7 +569,7 @@ def test_it_never_raises_and_says_the_same_twice(question: Question, facts: Fact
 @given(facts=ANY_FACTS, at=MOMENTS, seed=st.integers())
 def test_the_order_of_votes_of_freezes_and_of_rules_does_not_matter(facts: Facts, at: datetime, seed: int) -> None:
     shuffle = random.Random(seed)
-    rules = list(rules_for(ACTIVE.policy, PROMOTION))
+    rules = list(rules_on(ACTIVE.policy, PROMOTION, facts))
     shuffle.shuffle(rules)
     votes = shuffle.sample(facts.votes, len(facts.votes))
     freezes = facts.freezes

@@ -19,7 +19,7 @@ from policy.facts import ExceptionRecord, Facts, Freeze, Question
 from policy.finding import BLOCKING, Decision, Finding, Remedy, RemedyKind, Standing
 from policy.judge import again, judge, read
 from policy.model import Human, Unknown
-from policy.rulebook import rules_for
+from policy.rulebook import rules_for, rules_on
 from tests.policy.good import person, vote
 from tests.policy.states import exceptions, freezes, states
 
@@ -67,7 +67,7 @@ def test_it_never_raises_and_says_the_same_twice(state: State) -> None:
     decision = decided(state)
     assert words(decision) == words(decided(state))
     assert [finding.rule for finding in decision.findings] == [
-        rule.requires for rule in rules_for(active.policy, question)
+        rule.requires for rule in rules_on(active.policy, question, facts)
     ]
     assert not any("fault of the bot's" in finding.reason for finding in decision.findings)
     assert not any("could not be worked out" in note for note in decision.notes)
@@ -82,7 +82,7 @@ def test_it_never_raises_and_says_the_same_twice(state: State) -> None:
 @given(states(), st.randoms(use_true_random=False))
 def test_the_order_of_anything_does_not_matter(state: State, chance: random.Random) -> None:
     active, question, facts, at = state
-    rules = list(rules_for(active.policy, question))
+    rules = list(rules_on(active.policy, question, facts))
     chance.shuffle(rules)
     votes = tuple(chance.sample(facts.votes, len(facts.votes)))
     others = replace(facts, votes=votes)

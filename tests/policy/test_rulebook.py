@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -11,13 +12,13 @@ import pytest
 from policy.decide import decide
 from policy.document import ActivePolicy, Policy
 from policy.exceptions import BUILT_IN
-from policy.facts import EMERGENCY, Check, CheckState, Deed, Question
+from policy.facts import EMERGENCY, Check, CheckState, Deed, Obligation, Question
 from policy.finding import Standing
 from policy.gates import AnyGate, Waivable
 from policy.kept import MOST, kept
 from policy.required import required
 from policy.rulebook import KINDS, rules_for
-from tests.policy.good import ALL_GOOD, DOCUMENT, NOW, PROMOTION, but
+from tests.policy.good import ALL_GOOD, DOCUMENT, NOW, PROMOTION, SECOND, but
 from tests.policy.states import POLICIES
 
 GATES: dict[str, Any] = {
@@ -137,6 +138,16 @@ def test_what_is_asked_of_types_and_emergencies_is_asked_of_them_alone(question:
 def test_what_is_owed_is_asked_where_the_policy_lets_anything_be_owed() -> None:
     assert "nothing-overdue" not in rules_for(policy().policy, PROMOTION).places
     assert "nothing-overdue" in rules_for(POLICIES[0].policy, PROMOTION).places
+
+
+def test_what_is_overdue_stops_promotions_also_where_the_policy_lets_nothing_be_owed_any_more() -> None:
+    owed = Obligation("O-1", "review", "E-1", "checkout", "prod", "tech_lead", NOW, "it is reviewed")
+    for due_at, stops in ((NOW, True), (NOW + SECOND, False)):
+        decision = decide(PROMOTION, but(obligations=(replace(owed, due_at=due_at),)), policy(), NOW)
+        assert decision.allowed is not stops
+        names = [finding.rule for finding in decision.findings]
+        assert names.index("nothing-overdue") == names.index("not-expired") - 1
+        assert [finding.rule for finding in decision.blockers] == (["nothing-overdue"] if stops else [])
 
 
 # What is kept -------------------------------------------------------------------------------------------------------
