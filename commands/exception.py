@@ -19,6 +19,7 @@ from commands.reply import Reply
 from policy import exceptions
 from policy.document import ExceptionKind, Policy
 from policy.facts import Deed, ExceptionRecord
+from policy.fits import IN_SHORT, NEVER_WAIVED, WAIVABLE
 from policy.gates import Waivable
 from policy.model import Digest, digest
 
@@ -35,11 +36,15 @@ async def request(intent: RequestException, asking: Asking) -> Writes:
     if not allowed.decision.allowed:
         reply = explain.refused(f"You may not ask for exceptions in {intent.environment}.", allowed.decision)
         return asking.refused("exception", target, reply, allowed)
-    record, gaps = _Form(intent, asking).filled()
+    form = _Form(intent, asking)
+    record, gaps = form.filled()
     if record is None:
         words = ("exception", "request", intent.service or "", intent.environment)
         says = f"An exception in {intent.environment} needs a little more."
-        return asking.privately(fields.ask_for(says, gaps, words, intent.said))
+        reply = fields.ask_for(says, gaps, words, intent.said)
+        if form.never:  # whoever tries that, others should be able to see it
+            return asking.refused("exception", {**target, "waives": ", ".join(form.never)}, reply)
+        return asking.privately(reply)
     decided = await grant.decide_on(record, (), asking)
     hopeless = [finding for finding in decided.decision.blockers if not finding.waits_for_people]
     if hopeless:
@@ -74,6 +79,8 @@ class _Form:
         self.intent, self.asking = intent, asking
         self.said, self.policy, self.now = intent.said, asking.active.policy, asking.world.clock.now()
         self.gaps: dict[str, Gap] = {}
+        self.never: list[str] = []
+        """Rules that it asks for and nobody ever waives."""
 
     def filled(self) -> tuple[ExceptionRecord | None, list[Gap]]:
         """The record that they mean, or what is missing before they mean one."""
@@ -110,7 +117,9 @@ class _Form:
         if not named:
             self._gap("waive", f"say which rules: any of {', '.join(able)}")
         for rule in sorted(named.difference(able)):
-            why = f"{rule} is never waived" if is_rule(rule, self.policy) else f"I know no rule {rule}"
+            never = is_rule(rule, self.policy)
+            self.never += [rule] if never else []
+            why = f"{rule} is never waived" if never else f"I know no rule {rule}"
             self._gap("waive", f"{why}. {nearest(rule, able)}")
         return named
 
@@ -174,7 +183,7 @@ def waivable(policy: Policy) -> tuple[str, ...]:
 
 
 def is_rule(rule: str, policy: Policy) -> bool:
-    return rule in policy.gates or exceptions.waivable(rule, policy) is not None
+    return rule in policy.gates or rule in {*IN_SHORT, *WAIVABLE, *NEVER_WAIVED}
 
 
 async def revoke(intent: RevokeException, asking: Asking) -> Writes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # see commands/ports.py
     from policy.document import Policy
     from policy.gates import RecordGate
 
-SAYS_MAX = 2000  # letters in a button's words: bot/slack_out.py leaves out a button that has more
+SAYS_MAX = 2000  # UTF-16 units in a button's words: bot/slack_out.py leaves out a button that has more
 PROMOTION = ("reason", "type", "confirms", "incident")
 FREEZE = ("from", "until", "reason", "exit")
 EXCEPTION = ("waive", "kind", "from", "until", "digest", "reason")
@@ -104,13 +105,19 @@ def ask_for(what: str, gaps: Sequence[Gap], words: Sequence[str], said: Mapping[
     wrong = {gap.key for gap in gaps}
     begun = spoken(*words, **{key: value for key, value in said.items() if key not in wrong and value.strip()})
     fill_in = Button("Fill in", begun, Tone.PRIMARY, asks=tuple(map(ask, gaps)))
-    shown = " ".join((begun, *(f"{gap.key}:…" for gap in gaps)))
-    return Reply(
-        what,
-        lines=tuple(Line(Mark.NO, (Code(f"{gap.key}:"), f" {gap.why}{_one_of(gap)}")) for gap in gaps),
-        buttons=(fill_in,) if len(begun) <= SAYS_MAX else (),
-        footer=("Or say ", Code(f"/release {shown}")),
-    )
+    missing = " ".join(f"{gap.key}:…" for gap in gaps)
+    lines = tuple(Line(Mark.NO, (Code(f"{gap.key}:"), f" {gap.why}{_one_of(gap)}")) for gap in gaps)
+    if not _fits(begun, gaps):
+        says = "What you said is too long for a dialog. Say all of it once more, shorter or in one piece, and in it "
+        return Reply(what, lines=lines, footer=(says, Code(missing)))
+    return Reply(what, lines=lines, buttons=(fill_in,), footer=("Or say ", Code(f"/release {begun} {missing}")))
+
+
+def _fits(begun: str, gaps: Sequence[Gap]) -> bool:
+    """Whether one button bears these words and all that it asks for, written as bot/dialogs.py does, but for hints."""
+    borne = [begun, [[gap.key, "rl", "", "", gap.choices] for gap in gaps]]
+    text = json.dumps(borne, ensure_ascii=False, separators=(",", ":"))
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2 <= SAYS_MAX
 
 
 def _one_of(gap: Gap) -> str:

@@ -552,3 +552,36 @@ async def test_a_permanent_one_is_asked_for_without_an_end(town: Town) -> None:
     """,
         town,
     )
+
+
+@pytest.mark.parametrize("rule", ["second-person", "no-hold", "required-checks"])
+async def test_who_asks_to_waive_what_is_never_waived_is_refused_on_the_record(town: Town, rule: str) -> None:
+    await plays(
+        f"""
+    maya: /release exception request search prod waive:{rule} until:2h reason:x risk:low
+    bot → maya: An exception in prod needs a little more. [Fill in]
+         ✗ waive: {rule} is never waived. …
+         …
+    """,
+        town,
+    )
+    async with Bot(town) as bot:
+        (refused,) = [each for each in await bot.store.newest(9) if each.kind == "exception"]
+    assert (refused.what, refused.target["waives"]) == ("refused", rule)
+
+
+@pytest.mark.parametrize("letter", ["a", "😀", "\\"])
+async def test_what_is_too_long_for_a_dialog_says_what_is_missing_in_words(town: Town, letter: str) -> None:
+    """Emojis count twice in a button, and a backslash is written as two."""
+    fits, too_long = (letter * (count // (1 if letter == "a" else 2)) for count in (1800, 2000))
+    await plays(
+        f"""
+    maya: /release exception request search prod waive:soak until:20h reason:{fits}
+    bot → maya: An exception in prod needs a little more. [Fill in]
+    maya: /release exception request search prod waive:soak until:20h reason:{too_long}
+    bot → maya: An exception in prod needs a little more.
+         ✗ risk: an exception of kind early needs it
+         What you said is too long for a dialog. Say all of it once more, shorter or in one piece, and in it risk:…
+    """,
+        town,
+    )
