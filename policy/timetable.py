@@ -112,7 +112,7 @@ class Calendar(Part):
         file, sha256 = said["file"], said.get("sha256")
         if "days" in said:
             raise _misplaced("days", "the days stand in its file; give either file and sha256, or days")
-        if not isinstance(file, str) or file.startswith("/") or not _BESIDE.fullmatch(file):
+        if not isinstance(file, str) or not _BESIDE.fullmatch(file):
             raise _misplaced("file", f"write the name of a file beside the policy or below, not {file!r}")
         if not isinstance(sha256, str):
             raise _misplaced("sha256", "is missing; whoever reviews the file writes its SHA-256 here")

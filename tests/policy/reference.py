@@ -63,7 +63,12 @@ def own(part: type[Part]) -> dict[str, FieldInfo]:
         for name, field in part.model_fields.items()
         if name != "kind" and (name not in common or field.default != common[name].default)
     }
-    return dict(sorted(beyond.items(), key=lambda each: any(each[0] in base.model_fields for base in part.__mro__[1:] if issubclass(base, Part))))
+    return dict(
+        sorted(
+            beyond.items(),
+            key=lambda each: any(each[0] in base.model_fields for base in part.__mro__[1:] if issubclass(base, Part)),
+        )
+    )
 
 
 def first_line(part: type[Part]) -> str:

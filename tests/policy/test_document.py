@@ -213,6 +213,7 @@ def test_what_does_not_fit_together_is_refused(where: tuple[str | int, ...], to:
         (("services", "checkout", "cloud_run", "prod"), "just-a-name", "write project/region/service"),
         (("paths", 1, "rollout"), {"steps": [{"percent": 50}]}, "the last one is 100"),
         (("paths", 1, "rollout"), {"steps": [{"percent": 50}, {"percent": 10}, {"percent": 100}]}, "steps rise"),
+        (("paths", 1, "rollout"), {"steps": []}, "the last one is 100"),
         (("paths", 1, "approvals"), [{}], "a slot names either role or any_of"),
         (("paths", 1, "approvals"), [{"role": "tech_lead", "any_of": ["tech_lead"]}], "names either role or any_of"),
         (("paths", 1, "approval_lasts"), "PT0S", "longer than nothing"),
@@ -1017,6 +1018,24 @@ def test_the_times_of_a_policy_are_utc_unless_it_says_otherwise() -> None:
     assert wording.instant(datetime(2026, 3, 1, 18, tzinfo=UTC), policy.zone()) == "Sun 1 Mar 2026 18:00 UTC"
 
 
+def test_a_channel_hears_of_every_path_that_leads_there_once() -> None:
+    document = deepcopy(DOCUMENT)
+    document["paths"][0]["informs"] = ["C0DEV"]
+    document["paths"][1] |= {"services": ["checkout"], "informs": ["C0ALL", "C0CHECKOUT"]}
+    document["paths"].append(document["paths"][1] | {"services": ["search"], "informs": ["C0ALL"]})
+    policy = Policy.model_validate(document)
+    assert policy.informed("checkout", "prod") == ("C0ALL", "C0CHECKOUT")
+    assert policy.informed("search", "prod") == ("C0ALL",)
+    assert policy.informed("search", "stage") == ()
+
+
+@pytest.mark.parametrize("start", ["nine", "99:00", 900])
+def test_what_is_no_time_is_told_what_one_looks_like_and_nothing_is_guessed(start: object) -> None:
+    rule = {"weekly": {"days": ["mon"], "start": start, "end": "10:00"}}
+    found = told(changed("windows", "office_hours", to={"deny": [rule]}))
+    assert all(says.endswith('write a quoted wall-clock time like "09:00"; "24:00" ends a day') for says in found)
+
+
 @pytest.mark.parametrize(
     ("zone", "effective", "at"),
     [
@@ -1106,8 +1125,9 @@ def test_a_calendar_in_a_file_that_nobody_can_read_is_refused() -> None:
     assert reading({"file": "DE.yaml", "sha256": PINNED}) == [
         "file: cannot be looked at here; only the days that stand in the policy itself can"
     ]
-    (says,) = reading("christmas")  # type: ignore[arg-type]
-    assert "valid dictionary" in says
+    for what in ("christmas", 5):
+        (says,) = reading(what)  # type: ignore[arg-type]
+        assert "valid dictionary" in says
 
 
 @pytest.mark.parametrize(
@@ -1136,6 +1156,8 @@ def test_what_goes_says_until_when_and_what_to_do_instead() -> None:
     assert told(changed("changes", 1, "deprecates", to=[lacks], document=RICH)) == [
         "changes.1.deprecates.0.instead: Field required"
     ]
+    same_day = {**lacks, "instead": "Say stage", "works_until": "2026-02-01"}
+    assert told(changed("changes", 1, "deprecates", to=[same_day], document=RICH)) == []
     backwards = {**lacks, "instead": "Say stage", "works_until": "2026-01-31"}
     (says,) = told(changed("changes", 1, "deprecates", to=[backwards], document=RICH))
     assert "works_until comes before adopt_until" in says
