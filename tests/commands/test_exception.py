@@ -148,7 +148,7 @@ async def test_what_is_missing_is_named_and_asked_for_and_nothing_else(town: Tow
     ("words", "answer"),
     [
         ("waive:sok", "waive: I know no rule sok. Did you mean `soak`?"),
-        ("waive:approvals", "waive: I know no rule approvals. I know `soak` and `window`."),
+        ("waive:approvals", "waive: approvals is never waived. I know `soak` and `window`."),
         ("kind:late waive:soak", "kind: I know no kind late: one of early"),
         ("waive:soak until:yesterday", "until: `yesterday` is no time I understand; write …"),
         ("waive:soak until:0h", "until: it would end before it begins"),
