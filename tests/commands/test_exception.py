@@ -393,6 +393,7 @@ async def test_an_old_button_and_another_hash_grant_nothing(town: Town) -> None:
     … 1 d later
     raj: [Approve]
     bot → raj: That is decided already: the exception X-82f3e9c695 for soak of search in prod has expired.
+    bot now: The exception X-82f3e9c695 for soak of search in prod has expired.
     """,
         town,
     )
