@@ -47,9 +47,8 @@ def of_exception(record: ExceptionRecord, policy: Policy) -> tuple[Obligation, .
     kind = policy.exceptions.get(record.kind)
     if kind is None or record.granted_at is None:
         return ()
-    place = Place(record.service or "", record.environment)
-    takers = (person.human for person in (record.asked_by, *record.granted_by))
-    return _owed(kind.owes, record.id, place, record.granted_at, takers, policy)
+    where = record.service, record.environment
+    return _owed(kind.owes, record.id, where, record.granted_at, (record.asked_by, *record.granted_by), policy)
 
 
 def of_emergency(
@@ -57,26 +56,27 @@ def of_emergency(
 ) -> tuple[Obligation, ...]:
     """What becomes owed once a change begins under that emergency."""
     duties = () if policy.emergency is None else policy.emergency.owes
-    return _owed(duties, id, place, began_at, (person.human for person in takers), policy)
+    return _owed(duties, id, (place.service, place.environment), began_at, takers, policy)
 
 
 def _owed(
     duties: Iterable[Duty],
     about: str,
-    place: Place,
+    where: tuple[str | None, str],
     began_at: datetime,
-    takers: Iterable[Human | None],
+    takers: Iterable[Person],
     policy: Policy,
 ) -> tuple[Obligation, ...]:
-    """The same each time it is worked out, ids too."""
-    took_part = frozenset(human for human in takers if human is not None)
+    """The same each time it is worked out, ids too; `where` is service and environment."""
+    service, environment = where
+    took_part = frozenset[Human](person.human for person in takers if person.human is not None)
     return tuple(
         Obligation(
             id=f"O-{hashlib.sha256(f'{about} {number} {duty.kind}'.encode()).hexdigest()[:10]}",
             kind=duty.kind,
             about=about,
-            service=place.service or None,
-            environment=place.environment,
+            service=service,
+            environment=environment,
             owner=duty.owner,
             due_at=due_at(duty, began_at, policy),
             says=duty.says,

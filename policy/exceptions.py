@@ -146,7 +146,7 @@ def _of_rules(record: ExceptionRecord, kind: ExceptionKind, policy: Policy) -> I
             case None | Waivable.NEVER:
                 yield f"{rule} is never waived"
             case Waivable.EMERGENCY if not kind.emergency:
-                others = [name for name, other in policy.exceptions.items() if other.emergency and rule in other.waives]
+                others = [name for name, other in policy.exceptions.items() if rule in other.waives]
                 needs = f"an emergency exception ({wording.listed(others, 'or')})" if others else "an emergency"
                 yield f"{rule} needs {needs}"
             case _ if rule not in kind.waives:
@@ -182,5 +182,5 @@ def title(record: ExceptionRecord, policy: Policy) -> str:
     said = record.fields.get("policy-reference", "").strip()
     gates = policy.gates
     what = said or ", ".join(gates[rule].source or rule if rule in gates else rule for rule in sorted(record.waives))
-    service = policy.services.get(record.service) if record.service is not None else None
+    service = policy.services.get(record.service or "")
     return f"Exception: {what} for {service.repository if service else record.service or 'every service'}"

@@ -21,7 +21,7 @@ TRIES = 1000
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a freeze ends of which no end is known."""
 
-_MOMENT = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
 
 
 class Recurring(NamedTuple):
@@ -48,15 +48,13 @@ class Recurring(NamedTuple):
         )
 
     def _began(self, at: datetime) -> datetime:
-        """When it began to hold, or what is known of that within the horizon."""
-        local = at.astimezone(self.schedule.zone)
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-        limit = at - HORIZON
-        while midnight > limit and self.schedule.is_open(midnight.astimezone(UTC) - _MOMENT):
-            midnight -= timedelta(days=1)
-        began = midnight.astimezone(UTC)
-        if not self.schedule.is_open(began):
-            began = self.schedule.next_change(began) or at
+        """When the spell began that `at` is in, or what is known of that within the horizon."""
+        before, limit = at, at - HORIZON
+        while self.schedule.is_open(before):
+            if before <= limit:
+                return before
+            before -= _DAY
+        began = self.schedule.next_change(before) or at
         while (ends := self.schedule.next_change(began)) is not None and ends <= at:
             began = self.schedule.next_change(ends) or at
         return began

@@ -82,8 +82,7 @@ class Count(NamedTuple):
             return tuple(sorted(human for human, places in willing.items() if not wanted.isdisjoint(places)))
         now = {human: among(places, wanted) for human, places in table.able.items()}
         much = self._worth(now)
-        silent = [human for human in sorted(willing) if human not in table.able]
-        return tuple(one for one in silent if self._worth({**now, one: among(willing[one], wanted)}) > much)
+        return tuple(one for one in sorted(willing) if self._worth({**now, one: among(willing[one], wanted)}) > much)
 
     @property
     def relented(self) -> Count:
@@ -130,7 +129,7 @@ def counted(case: Case) -> Count | Unknown:
         return terms
     people = facts.people
     if isinstance(people, Unknown):
-        if terms.seats or facts.votes:
+        if terms.seats:
             return people
         people = {}
     override = case.policy.freezes.override if case.question.deed is Deed.PROMOTE else ()

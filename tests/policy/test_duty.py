@@ -135,8 +135,9 @@ def test_an_exception_owes_what_its_kind_says_once_it_is_granted() -> None:
             }
         }
     )
-    one, other = duty.of_exception(exception(service=None), by_others.policy)
-    assert one.takers == {"maya", "raj"}
+    unlinked = replace(RAJ, human=None)
+    one, other = duty.of_exception(exception(service=None, granted_by=(RAJ, unlinked)), by_others.policy)
+    assert one.takers == {"maya", "raj"}, "an account of nobody took no part as anybody"
     assert one.service is None
     assert one.id != other.id
 

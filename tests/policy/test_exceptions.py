@@ -11,8 +11,8 @@ import pytest
 from policy.decide import decide
 from policy.document import ActivePolicy
 from policy.evidence import NOTHING, Tag
-from policy.exceptions import BUILT_IN, missing, objections, title, waivers
-from policy.facts import Check, CheckState, Deed, ExceptionRecord, Facts, Question, Serving
+from policy.exceptions import BUILT_IN, doubted, missing, objections, title, waivers
+from policy.facts import Check, CheckState, Deed, ExceptionRecord, Facts, Question, Serving, Verdict
 from policy.finding import RemedyKind, Standing
 from policy.fits import NEVER_WAIVED
 from policy.gates import Waivable
@@ -144,8 +144,13 @@ def test_of_two_the_stronger_and_the_longer_one_is_named() -> None:
         assert waivers(at(facts=red(*records)))["unit"].by == "X-5"
     for records in ((strong, longer), (longer, strong)):
         assert waivers(at(facts=red(*records)))["unit"].by == "X-3"
-    forever = exception(id="X-9", ends_at=None)
+    forever, later = exception(id="X-9", ends_at=None), exception(id="X-1", ends_at=None, starts_at=NOW - HOUR)
     assert waivers(at(facts=red(forever, longer)))["unit"].by == "X-9"
+    for records in ((forever, later), (later, forever)):
+        assert waivers(at(facts=red(*records)))["unit"].by == "X-1"
+    stronger = replace(strong, id="X-2", ends_at=NOW + 2 * HOUR)
+    for records in ((strong, stronger), (stronger, strong)):
+        assert waivers(at(facts=red(*records)))["unit"].by == "X-2"
 
 
 def test_what_is_not_known_waives_nothing() -> None:
@@ -165,6 +170,18 @@ def test_a_security_gate_is_waived_only_by_an_emergency_exception() -> None:
     assert objections(wanted(waives=frozenset({"sast"})), ACTIVE.policy) == (
         "sast needs an emergency exception (outage)",
     )
+
+
+def test_it_is_said_which_exceptions_reach_what_only_an_emergency_may_waive() -> None:
+    kinds = {
+        "plain": {"waives": ["unit"], "approvals": [{"role": "qa"}]},
+        "other": {"waives": ["unit"], "emergency": True, "approvals": [{"role": "qa"}]},
+        "one": {"waives": ["sast"], "emergency": True, "approvals": [{"role": "qa"}]},
+    }
+    asking = wanted(kind="plain", waives=frozenset({"sast"}))
+    assert objections(asking, policy(exceptions=kinds).policy) == ("sast needs an emergency exception (one)",)
+    del kinds["one"]
+    assert objections(asking, policy(exceptions=kinds).policy) == ("sast needs an emergency",)
 
 
 def test_what_is_never_waived_is_not_waived_whatever_the_record_says() -> None:
@@ -259,6 +276,16 @@ def test_who_granted_what_it_does_without_counts() -> None:
     assert found("unit", both).by == "X-7"
 
 
+def test_only_those_are_in_doubt_who_granted_it_and_agree() -> None:
+    nobody = (frozenset[Human](),)
+    assert doubted(at(facts=red(GRANTED_BY_OMAR))) == (*nobody, frozenset({"omar"}))
+    assert doubted(at(facts=red(GRANTED_BY_OMAR, votes=(vote(OMAR, Verdict.REJECT),)))) == nobody
+    assert doubted(at(facts=red(GRANTED_BY_OMAR, votes=(vote(OLGA),)))) == nobody
+    stranger = replace(OMAR, human=None)
+    unlinked = exception(granted_by=(stranger,))
+    assert doubted(at(facts=red(unlinked, votes=(vote(stranger),)))) == nobody, "their vote counts for nothing anyway"
+
+
 def test_of_those_who_granted_and_agreed_as_few_as_possible_are_left_out() -> None:
     """Another exception for the same rule never turns a yes into a no."""
     by_olga = exception(id="X-8", granted_by=(OLGA,), waives=frozenset({"unit", "soak"}))
@@ -295,6 +322,8 @@ OBJECTIONS: list[tuple[dict[str, Any], str]] = [
     ({"service": "shop"}, "there is no service shop; there are checkout and search"),
     ({"ends_at": None}, "it must end, 720 h after it begins at the latest"),
     ({"ends_at": NOW - 2 * HOUR}, "it ends before it begins"),
+    ({"starts_at": NOW - 4 * HOUR, "ends_at": NOW - 3 * HOUR}, "it ends before it begins"),
+    ({"starts_at": NOW + HOUR, "ends_at": NOW + HOUR}, "it ends before it begins"),
     ({"ends_at": NOW - 2 * HOUR + 30 * DAY + TICK}, "it may last 720 h, and would last longer"),
     (
         {"kind": "outage", "uses": 2},
@@ -320,6 +349,7 @@ def test_what_nobody_can_grant_is_refused_with_the_reason(changes: dict[str, Any
         {"ends_at": NOW - 2 * HOUR + 30 * DAY},
         {"service": None},
         {"kind": "permanent", "ends_at": None, "fields": {"reason": "never will", "reconsider-at": "the next audit"}},
+        {"kind": "permanent", "ends_at": NOW + 900 * DAY, "fields": {"reason": "said", "reconsider-at": "said"}},
         {"kind": "outage", "uses": 1, "waives": frozenset({"unit", "sast"})},
         {"kind": "merge", "waives": frozenset({"no-freeze"}), "fields": {"reason": "legal", "rollback-target": "r-3"}},
     ],
@@ -375,6 +405,8 @@ def test_to_revoke_one_takes_only_somebody_who_may() -> None:
         ({}, "Exception: 1.21.3.1 for acme/checkout"),
         ({"waives": frozenset({"unit", "soak"})}, "Exception: soak, 1.21.3.1 for acme/checkout"),
         ({"service": None}, "Exception: 1.21.3.1 for every service"),
+        ({"service": "gone"}, "Exception: 1.21.3.1 for gone"),
+        ({"waives": frozenset({"sast"})}, "Exception: sast for acme/checkout"),
         ({"fields": {"policy-reference": "1.29.3"}}, "Exception: 1.29.3 for acme/checkout"),
     ],
 )

@@ -12,7 +12,8 @@ from policy import freezes
 from policy.case import Case, case
 from policy.decide import decide
 from policy.document import ActivePolicy
-from policy.facts import Facts, Freeze
+from policy.evidence import Authors
+from policy.facts import Facts, Freeze, Verdict
 from policy.finding import Decision, RemedyKind, Standing
 from policy.model import Human, Place, Unknown
 from policy.rules.freeze import in_the_way
@@ -224,6 +225,18 @@ def test_of_two_spells_on_one_day_each_has_its_own_beginning() -> None:
     assert (freeze.starts_at, freeze.ends_at) == (NOW, NOW + HOUR)
 
 
+def test_days_of_more_than_one_kind_are_named_by_the_day() -> None:
+    mixed = [{**CALENDAR[0], "when": [*CALENDAR[0]["when"], {"dates": {"days": ["2026-11-24"]}}]}]
+    assert names(NOW, active=policy(freezes={"calendar": mixed})) == ["month-end-2026-11-24"]
+
+
+def test_a_long_one_is_named_by_its_first_day() -> None:
+    december = [{"interval": {"start": "2026-12-01T17:00", "end": "2027-01-07T09:00"}}]
+    active = policy(freezes={"calendar": [{**CALENDAR[0], "name": "year-end", "when": december}]})
+    for day in ("2026-12-02", "2026-12-24", "2027-01-06"):
+        assert names(berlin(day), active=active) == ["year-end-2026-12-01"]
+
+
 def test_one_without_an_end_has_none() -> None:
     always = [{"weekly": {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "00:00", "end": "24:00"}}]
     active = policy(freezes={"calendar": [{**CALENDAR[0], "name": "closed", "when": always}]})
@@ -241,6 +254,14 @@ def test_peoples_and_the_calendars_are_waited_for_together() -> None:
     assert freezes.thaws(case(PROMOTION, facts, BY_CALENDAR.policy, now)) == after
     both = found("no-freeze", decide(PROMOTION, frozen(freeze(starts_at=now, ends_at=after)), BY_CALENDAR, now))
     assert RemedyKind.LIFT not in {each.kind for each in both.remedies}
+
+
+def test_it_is_known_when_it_thaws_but_for_those_that_are_let_through() -> None:
+    longer = freeze(id="F-8", ends_at=NOW + 3 * HOUR)
+    both = at(frozen(freeze(), longer))
+    assert freezes.thaws(both) == NOW + 3 * HOUR
+    assert freezes.thaws(both, [longer]) == NOW + 2 * HOUR
+    assert freezes.thaws(both, [freeze(), longer]) == NOW
 
 
 # Letting a promotion through ------------------------------------------------------------------------------------------
@@ -285,6 +306,31 @@ def test_not_before_all_is_said_that_the_policy_wants_said_for_it(field: str) ->
         helped = [each for each in found("no-freeze", refused).remedies if each.kind is RemedyKind.APPROVE]
         assert [each.says for each in helped] == [f"say {field}:, and dana can agree to go through F-7"]
         assert not found("no-freeze", refused).waits_for_people
+
+
+@pytest.mark.parametrize(
+    ("cast", "why"),
+    [
+        (vote(DANA), "dana's approval does not count: dana is no release manager"),
+        (naming("F-7", by=INES), "ines's approval does not count: ines is no release manager"),
+        (
+            replace(naming("F-7"), verdict=Verdict.REJECT),
+            "dana's rejection does not count: dana is no release manager; the rejection is a comment",
+        ),
+    ],
+)
+def test_a_vote_that_counts_for_nothing_says_so_here_too(cast: Any, why: str) -> None:
+    decision = let_through(cast)
+    assert [finding.rule for finding in decision.blockers] == ["no-freeze"]
+    assert why in decision.notes
+
+
+def test_who_wrote_it_lets_it_through_no_freeze_even_where_nobody_else_must_agree() -> None:
+    to_stage = replace(PROMOTION, source="dev", target="stage")
+    facts = frozen(freeze(environment="stage"), votes=(naming("F-7"),), fields=SAID)
+    assert found("no-freeze", decided(to_stage, facts, OVERRIDE)).standing is MET
+    by_dana = but(facts, authors=Authors(frozenset({Human("dana")})))
+    assert found("no-freeze", decided(to_stage, by_dana, OVERRIDE)).standing is UNMET
 
 
 def test_it_waits_for_them_once_all_is_said() -> None:

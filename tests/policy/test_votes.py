@@ -247,6 +247,8 @@ def test_what_can_be_reached_is_known_before_anybody_votes(
 def test_who_holds_which_role_must_be_known() -> None:
     out = Unknown("Slack does not answer")
     assert counted(case(PROMOTION, but(people=out), POLICY, NOW)) == out
+    to_stage = replace(PROMOTION, source="dev", target="stage")
+    assert isinstance(counted(case(to_stage, but(people=out), POLICY, NOW)), Count), "nobody must agree there"
     known = counted(case(PROMOTION, ALL_GOOD, POLICY, NOW))
     assert isinstance(known, Count)
     assert known.complete

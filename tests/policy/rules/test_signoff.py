@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from policy.case import case
 from policy.document import ActivePolicy
 from policy.evidence import NOTHING, Changes, PullRequest
 from policy.facts import Facts, Verdict
@@ -137,6 +138,7 @@ def test_where_it_cannot_be_known_whether_the_change_asks_for_it_it_blocks() -> 
     assert finding.standing is UNKNOWN
 
 
+GATE = SignoffGate(kind="signoff", role="security_engineer")
 EVERY = asking(security={"kind": "signoff", "role": "security_engineer"})
 BOTH = replace(SAM, roles=frozenset({"release_manager", "security_engineer"}))
 
@@ -148,6 +150,43 @@ def of_everybody(*more: Any) -> Any:
 def test_one_that_no_seat_stands_for_is_not_known() -> None:
     finding = signed_off("another", SignoffGate(kind="signoff", role="qa"), at(facts=FINE, active=EVERY))
     assert (finding.standing, finding.reason) == (UNKNOWN, "nobody was asked to sign it off")
+
+
+def test_what_is_open_is_said_by_the_rule_that_asks_for_it_and_by_no_other() -> None:
+    nobody = judged(but(FINE, votes=()), EVERY)
+    assert found("approvals", nobody).reason == "a release manager must agree to plan 3f2a91c"
+    assert [each.who for each in found("approvals", nobody).remedies] == [("olga", "omar")]
+    assert found("security", nobody).reason == "a sign-off is missing: a security engineer must agree"
+    assert [each.who for each in found("security", nobody).remedies if each.kind is RemedyKind.APPROVE] == [("sam",)]
+
+
+def test_what_would_help_a_sign_off_is_no_more_than_it_takes() -> None:
+    two = policy(
+        {"requires": ["security"], "approvals": [{"role": "release_manager", "count": 3}]},
+        gates={**GATES, "security": {"kind": "signoff", "role": "security_engineer"}},
+        exceptions={"temporary": {"waives": ["security"], "approvals": [{"role": "qa"}]}},
+        emergency=None,
+        may=MAY_NOT,
+    )
+    asked = case(PROMOTION, but(FINE, votes=(vote(OMAR),)), two.policy, NOW)
+    finding = signed_off("security", GATE, asked)
+    (advice,) = finding.remedies
+    assert advice.says == "sam can agree"
+    assert advice.applied is not None
+    assert len(advice.applied(asked.facts).votes) == 2, "although the three release managers can never come together"
+
+
+def test_those_who_may_not_be_alone_hold_up_no_sign_off() -> None:
+    alone = policy(
+        {"requires": ["security"], "separation": {"reviewers": "not_alone"}},
+        gates={**GATES, "security": {"kind": "signoff", "role": "security_engineer"}},
+        exceptions={"temporary": {"waives": ["security"], "approvals": [{"role": "qa"}]}},
+        emergency=None,
+        may=MAY_NOT,
+    )
+    reviewed = frozenset({Human("omar"), Human("olga"), Human("sam")})
+    asked = case(PROMOTION, but(FINE, reviewers=reviewed), alone.policy, NOW)
+    assert [each.says for each in signed_off("security", GATE, asked).remedies] == ["sam can agree"]
 
 
 def test_nobody_fills_two_places() -> None:
