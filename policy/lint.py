@@ -260,9 +260,8 @@ def _too_few(policy: Policy, wanted: tuple[Seat, ...], ask: Iterable[str]) -> st
         return None
     able = [frozenset[str]().union(*(members[role] for role in seat.roles)) for seat in listed]
     missing = len(listed) - _filled(able)
-    needed = (
-        f"{len(listed)} different people must agree ({wording.listed(dict.fromkeys(seat.called for seat in listed))})"
-    )
+    people = f"{len(listed)} different people" if len(listed) > 1 else "somebody"
+    needed = f"{people} must agree ({wording.listed(dict.fromkeys(seat.called for seat in listed))})"
     if missing:
         return f"{needed}, and the file lists too few: {missing} more must hold these roles"
     askers = sorted(frozenset[str]().union(*(members[role] for role in ask)) & policy.people.keys())

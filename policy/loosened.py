@@ -26,22 +26,14 @@ WORDS_ONLY = frozenset({"kind", "source", "title", "rationale", "unit"})
 """Nothing is judged by these."""
 LESS_IS_STRICTER = frozenset(
     {
-        "approved",
-        "at_most",
-        "builders",
-        "created_by",
-        "excused",
-        "max_age",
-        "max_attempts",
-        "optional",
-        "patches",
-        "signed_by",
+        *("allows", "approved", "at_most", "branch.names", "builders", "created_by", "excused", "image.names"),
+        *("max_age", "max_attempts", "one_of", "optional", "patches", "signed_by"),
     }
 )
 """Of a gate: the longer, larger or more of it, the looser. Of everything else: the stricter."""
 NONE_IS_LOOSEST = frozenset({"created_by", "max_age", "max_attempts", "signed_by"})
 """Left out, they ask for nothing."""
-NARROWS = frozenset({"applies_to", "when", "labelled"})
+NARROWS = frozenset({"applies_to", "labelled", "only_if", "when"})
 """With them a gate is for some changes only."""
 
 
@@ -122,17 +114,16 @@ def weaker(old: AnyGate, new: AnyGate) -> Iterator[str]:
         elif name in NARROWS:
             if not before or (after and not _covers(after, before)):
                 yield f"{name} leaves out changes that had to meet it"
-        elif _looser(name, before, after):
+        elif _looser(name, before, after, less=not LESS_IS_STRICTER.isdisjoint({name, f"{old.kind}.{name}"})):
             yield f"{name} is {_shown(after)} now, and was {_shown(before)}"
 
 
-def _looser(name: str, before: Any, after: Any) -> bool:  # noqa: ANN401 (a value of any field)
-    """Whether less is asked; of what has no order, whether it is another."""
-    less = name in LESS_IS_STRICTER
+def _looser(name: str, before: Any, after: Any, *, less: bool) -> bool:  # noqa: ANN401 (a value of any field)
+    """Whether less is asked; of what has no order, that it is another. `less`: the less of it, the stricter."""
     if name in NONE_IS_LOOSEST and (not before or not after):
         return not after
     if before is None or after is None:
-        return after is None if not less else before is None
+        return after is None
     if isinstance(before, bool | int | float | timedelta):
         return bool(after > before if less else after < before)
     if isinstance(before, dict):
@@ -151,10 +142,12 @@ def _looser_each(before: Mapping[str, Any], after: Mapping[str, Any], *, less: b
     return not after.items() <= before.items()
 
 
-def _covers(wide: Any, narrow: Any) -> bool:  # noqa: ANN401 (change types, labels, or a condition)
+def _covers(wide: Any, narrow: Any) -> bool:  # noqa: ANN401 (change types, labels, fields or a condition)
     """Whether whatever the narrow one is for, the wide one is for as well."""
     if isinstance(wide, tuple):
         return set(narrow) <= set(wide)
+    if isinstance(wide, dict):
+        return all(key in narrow and set(narrow[key]) <= set(words) for key, words in wide.items())
     return all(set(getattr(narrow, key)) <= set(getattr(wide, key)) for key in type(wide).model_fields)
 
 
@@ -293,9 +286,10 @@ def _exceptions(old: Policy, new: Policy) -> Iterator[Lint]:
         if before.uses is not None and (kind.uses is None or kind.uses > before.uses):
             yield _loose((*here, "uses"), "more promotions may rest on one")
         yield from _gained((*here, "fields"), kind.fields, before.fields, "{} need not be said for it any more")
-        yield from _gained((*here, "reasons"), before.reasons, kind.reasons, "{} is a reason for it now")
         if before.reasons and not kind.reasons:
             yield _loose((*here, "reasons"), "any reason will do now")
+        elif before.reasons:
+            yield from _gained((*here, "reasons"), before.reasons, kind.reasons, "{} is a reason for it now")
         yield from _owed(here, before.owes, kind.owes)
 
 

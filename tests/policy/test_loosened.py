@@ -6,9 +6,12 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from policy.document import Policy
-from policy.loosened import loosened
+from policy.gates import AnyGate
+from policy.lint import Lint
+from policy.loosened import loosened, weaker
 from tests.policy.good import NOW
 from tests.policy.large import DOCUMENT as LARGE
 
@@ -197,3 +200,165 @@ def test_emergencies_that_begin_to_exist() -> None:
 def test_what_was_production_and_is_not() -> None:
     new = changed(("environments/prod/production", False))
     assert [lint.says for lint in loosened(OLD, new, NOW)] == ["prod is production no more"]
+
+
+def gate(**says: Any) -> AnyGate:
+    return GATE.validate_python(says)
+
+
+GATE: TypeAdapter[AnyGate] = TypeAdapter(AnyGate)
+CHECKS = {"kind": "checks", "names": ["a", "b"], "excused": {"c": "no-c"}}
+PULL = {"kind": "pull_request", "fields": ["risk"]}
+ALERTS = {"kind": "alerts", "sources": ["x"], "at_most": {"critical": 0, "high": 3}}
+DATABASE = {"kind": "database", "allows": ["none"]}
+BRANCH = {"kind": "branch", "require": ["naming"], "names": ["^a$"]}
+RECORD = {"kind": "record", "fields": ["ticket"]}
+RUN = {"kind": "workflow", "workflow": "w.yml", "inputs": {"mode": "staging"}}
+
+
+@pytest.mark.parametrize(
+    ("strict", "loose", "says"),
+    [
+        ({**CHECKS}, {**CHECKS, "names": ["a"]}, "names is a now, and was a and b"),
+        ({**CHECKS}, {**CHECKS, "excused": {"c": "no-c", "d": "no-d"}}, "excused is"),
+        ({**CHECKS, "max_age": "P1D"}, {**CHECKS, "max_age": "P2D"}, "max_age is 48 h now, and was 24 h"),
+        ({**CHECKS, "max_age": "P1D"}, {**CHECKS}, "max_age is left out now, and was 24 h"),
+        ({**CHECKS, "applies_to": ["x", "y"]}, {**CHECKS, "applies_to": ["x"]}, "applies_to leaves out changes"),
+        ({**PULL, "titled": "^feat"}, {**PULL}, "titled is left out now, and was ^feat"),
+        ({**PULL, "matches": {"t": "P-"}}, {**PULL}, "matches is {} now"),
+        ({**PULL, "labelled": []}, {**PULL, "labelled": ["x"]}, "labelled leaves out changes"),
+        ({**ALERTS}, {**ALERTS, "at_most": {"critical": 0, "high": 4}}, "at_most is"),
+        ({**ALERTS}, {**ALERTS, "at_most": {"critical": 0}}, "at_most is"),
+        ({**ALERTS}, {**ALERTS, "sources": ["x", "y"]}, ""),
+        ({**DATABASE, "contract_after": "P7D"}, {**DATABASE}, "contract_after is left out now, and was 168 h"),
+        ({**DATABASE, "contract_after": "P7D"}, {**DATABASE, "contract_after": "P6D"}, "contract_after is 144 h now"),
+        ({**DATABASE, "down_required": True}, {**DATABASE}, "down_required is False now, and was True"),
+        ({**DATABASE}, {**DATABASE, "allows": ["none", "expand"]}, "allows is none and expand now, and was none"),
+        ({**RUN, "inputs": {"mode": "staging", "x": "y"}}, {**RUN}, "inputs is"),
+        ({**BRANCH}, {**BRANCH, "names": ["^a$", "^b$"]}, "names is ^a$ and ^b$ now, and was ^a$"),
+        ({"kind": "image", "names": ["a/*"]}, {"kind": "image", "names": ["a/*", "b/*"]}, "names is a/* and b/* now"),
+        ({**RECORD}, {**RECORD, "only_if": {"risk": ["high"]}}, "only_if leaves out changes"),
+        ({**RECORD, "only_if": {"risk": ["high", "mid"]}}, {**RECORD, "only_if": {"risk": ["high"]}}, "only_if leaves"),
+        ({**RECORD, "only_if": {"risk": ["high"]}}, {**RECORD, "only_if": {"risk": ["high"], "x": ["y"]}}, "only_if leaves"),
+        (
+            {"kind": "parity", "left": "a", "right": "b", "shape": ["x"]},
+            {"kind": "parity", "left": "a", "right": "b", "shape": ["x"], "approved": ["api.x"]},
+            "approved is api.x now, and was empty",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_gate_asks_no_more(strict: dict[str, Any], loose: dict[str, Any], says: str) -> None:
+    if not says:  # more is asked: the other way round
+        strict, loose = loose, strict
+        assert [line.partition(" ")[0] for line in weaker(gate(**strict), gate(**loose))] == ["sources"]
+    else:
+        (line,) = weaker(gate(**strict), gate(**loose))
+        assert line.startswith(says)
+    assert list(weaker(gate(**loose), gate(**strict))) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({**CHECKS}, {**CHECKS, "names": ["b", "a"]}),
+        ({**CHECKS, "optional": ["x", "y"]}, {**CHECKS, "optional": ["y", "x"]}),
+        ({**ALERTS}, {**ALERTS, "at_most": {"high": 3, "critical": 0}}),
+    ],
+)
+def test_another_order_asks_for_the_same(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert list(weaker(gate(**one), gate(**other))) == []
+    assert list(weaker(gate(**other), gate(**one))) == []
+
+
+def test_what_has_no_order_is_told_both_ways() -> None:
+    for one, other in (("staging", "prod"), ("prod", "staging")):
+        (line,) = weaker(gate(**{**RUN, "inputs": {"mode": one}}), gate(**{**RUN, "inputs": {"mode": other}}))
+        assert line == f"inputs is {{'mode': '{other}'}} now, and was {{'mode': '{one}'}}"
+    (line,) = weaker(gate(**RUN), gate(**{**RUN, "workflow": "other.yml"}))
+    assert line == "workflow is other.yml now, and was w.yml"
+
+
+def test_seats_are_held_against_each_other_so_that_most_stay() -> None:
+    """One may be filled by release managers or qa, one by release managers or security: none becomes wider."""
+    before = [{"any_of": ["release_manager", "qa"]}, {"any_of": ["release_manager", "security_reviewer"]}]
+    after = [{"any_of": ["release_manager", "qa"]}, {"role": "release_manager"}]
+    old, new = changed(("paths/1/approvals", before)), changed(("paths/1/approvals", after))
+    assert list(loosened(old, new, NOW)) == []
+    assert len(list(loosened(new, old, NOW))) == 1
+
+
+def test_a_separation_of_its_own_is_held_against_the_policys() -> None:
+    strict, loose = {"authors": "out"}, {"authors": "may_agree"}
+    old = changed(("separation", loose), ("paths/1/separation", strict))
+    new = changed(("separation", loose))
+    says = "authors are may_agree now, and were out"
+    assert [(lint.where, lint.says) for lint in loosened(old, new, NOW)] == [(("separation", "authors"), says)]
+    assert list(loosened(new, old, NOW)) == []
+
+
+def test_each_service_is_held_against_the_path_that_it_had() -> None:
+    """The one had to be reviewed, the other not; now neither has to be."""
+    search = {
+        "repository": "acme/search",
+        "cloud_run": {name: f"acme-{name}/europe-west1/search" for name in ("dev", "stage", "prod")},
+    }
+    path = {**DOCUMENT["paths"][1], "inherits": None, "gates": {"window": "prod", "checks": ["build"]}, "types": None}
+    both = [{**path, "requires": ["reviews"], "services": ["api"]}, {**path, "requires": [], "services": ["search"]}]
+    whole: tuple[tuple[str, Any], ...] = (
+        ("services/search", search),
+        ("environments/prod/demands", []),
+        ("checklists", {}),
+        ("gates/go_no_go", None),
+    )
+    loose: tuple[tuple[str, Any], ...] = (("emergency/waives", ["window"]), ("exceptions", {}), ("may/exception", []))
+    old = changed(*whole, *loose, ("paths", [DOCUMENT["paths"][0], *both]))
+    new = changed(*whole, *loose, ("paths", [DOCUMENT["paths"][0], {**path, "requires": []}]))
+    assert [lint.says for lint in loosened(old, new, NOW)] == ["reviews need not be met any more"]
+    assert [lint.where for lint in loosened(new, old, NOW)] == []
+
+
+def test_what_was_never_asked_is_not_missed() -> None:
+    silent = changed(("paths/1/reason", False), ("environments/prod/settings", None), ("freezes/override", []))
+    assert list(loosened(silent, silent, NOW)) == []
+    assert list(loosened(silent, OLD, NOW)) == [
+        Lint("loosened", ("freezes", "override"), "something can be let through a freeze now")
+    ]
+
+
+def test_an_environment_that_is_gone_or_new() -> None:
+    without = changed(("environments/prod/settings", None), ("environments/prod/demands", []))
+    whole = without.model_dump(by_alias=True)
+    for place in ("environments", "services"):
+        part = whole[place] if place == "environments" else whole[place]["api"]["cloud_run"]
+        part.pop("prod")
+    whole["paths"] = whole["paths"][:1]
+    whole["freezes"]["calendar"], whole["gates"], whole["checklists"] = (
+        [],
+        {k: v for k, v in whole["gates"].items() if k in LARGE["paths"][0]["requires"]},
+        {},
+    )
+    whole["change_types"], whole["exceptions"], whole["emergency"] = {}, {}, None
+    whole["may"] |= {"exception": [], "emergency": []}
+    smaller = Policy.model_validate(whole)
+    assert "stage→prod is a new way into production for api" in [lint.says for lint in loosened(smaller, OLD, NOW)]
+    assert [lint.where[0] for lint in loosened(OLD, smaller, NOW)] == ["freezes"]
+
+
+def test_an_exception_for_good_and_for_any_reason() -> None:
+    kind = LARGE["exceptions"]["gate_bypass"]
+    dated = changed(("exceptions/gate_bypass", {**kind, "reasons": ["incident", "legal"]}))
+    for_good = changed(("exceptions/gate_bypass", {**kind, "longest": None, "reasons": ["incident"]}))
+    anything = changed(("exceptions/gate_bypass", kind))
+    assert [lint.says for lint in loosened(dated, for_good, NOW)] == ["it may last for good now, and 168 h before"]
+    assert [lint.says for lint in loosened(for_good, dated, NOW)] == ["legal is a reason for it now"]
+    assert [lint.says for lint in loosened(dated, anything, NOW)] == ["any reason will do now"]
+    assert list(loosened(anything, dated, NOW)) == []
+
+
+def test_a_window_that_never_changes_any_more_is_held_against_one_that_does() -> None:
+    past = {"prod": {"allow": [{"interval": {"start": "2020-01-01T00:00", "end": "2020-01-02T00:00"}}]}}
+    shut = changed(("windows", past))
+    (told,) = loosened(shut, OLD, NOW)
+    assert told.says == "open on Tue 24 Nov 2026 09:00 UTC, when it was closed before"
+    assert list(loosened(OLD, shut, NOW)) == []
+    assert list(loosened(shut, shut, NOW)) == []
