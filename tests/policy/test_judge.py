@@ -11,7 +11,7 @@ from policy.document import ActivePolicy
 from policy.facts import Check, CheckState, Vote
 from policy.finding import Finding, Standing
 from tests.policy.good import OMAR, but, vote
-from tests.policy.people import FINE, MAY_NOT, decided, exception, found, policy
+from tests.policy.people import FINE, MAY_NOT, at, decided, exception, found, policy
 
 RED = but(FINE, checks={"build": Check("build", CheckState.FAILED)})
 
@@ -77,3 +77,7 @@ def test_a_list_that_stands_before_its_gate_is_judged_by_it_all_the_same() -> No
             assert found("unit", decision).standing is standing
             assert decision.allowed is bool(votes)
             assert not [note for note in decision.notes if "could not be worked out" in note]
+
+
+def test_a_rule_that_is_judged_alone_knows_nothing_of_the_others() -> None:
+    assert at().finding("unit").standing is Standing.UNKNOWN

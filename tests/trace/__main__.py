@@ -40,7 +40,9 @@ def main() -> None:
     width = max(map(len, total))
     print(f"{'class':{width}}  total  covered  later  out of scope  open")
     for name in total:
-        print(f"{name:{width}}  {total[name]:5}  {covered[name]:7}  {put_off[name]:5}  {out[name]:12}  {opened[name]:4}")
+        print(
+            f"{name:{width}}  {total[name]:5}  {covered[name]:7}  {put_off[name]:5}  {out[name]:12}  {opened[name]:4}"
+        )
     tests = len({test for found in shown.values() for test in found})
     print(
         f"\n{len(shown)} of {len(requirements)} requirements are covered by {tests} tests; "
