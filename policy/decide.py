@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from policy.document import ActivePolicy
-from policy.explain import explain, opening
+from policy.explain import explain
 from policy.facts import Facts, Question
 from policy.finding import Decision
 from policy.judge import judge, read
+from policy.opening import opening
 from policy.rulebook import Rule, Rulebook, rules_on
 
 

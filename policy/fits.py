@@ -173,7 +173,7 @@ def _unwrapped(annotation: object, marks: Collection[object] = ()) -> tuple[obje
         annotation, *more = get_args(annotation)
         return _unwrapped(annotation, (*marks, *more))
     if type(None) in get_args(annotation):
-        return _unwrapped(next(option for option in get_args(annotation) if option is not type(None)), marks)
+        return _unwrapped(get_args(annotation)[0], marks)
     return annotation, marks
 
 
@@ -233,9 +233,10 @@ def _twice_in_words(document: Document) -> Iterator[Complaint]:
     for key, names in (("change_types", document.change_types), ("exceptions", document.exceptions)):
         for word in _repeated(name.casefold() for name in names):
             yield (key,), f"the name {word!r} stands twice, but for small and capital letters"
+    freezes = {freeze.name for freeze in document.freezes.calendar}
     for name in document.gates:
         dated = re.fullmatch(r"(.+?)-\d{4}-\d\d(-\d\d)?", name)
-        if dated and any(freeze.name == dated[1] for freeze in document.freezes.calendar):
+        if dated and dated[1] in freezes:
             says = (
                 f"so a freeze by the calendar is called while it holds, {dated[1]} and a date; call the gate otherwise"
             )

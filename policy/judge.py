@@ -46,7 +46,7 @@ class Judging:
         if self._findings is None:
             found, earlier, case = self._found, self._earlier, self.case
             for place, rule in enumerate(self.rules):
-                found.append(earlier[place] if earlier and place in earlier else judged(rule, case))
+                found.append(earlier[place] if place in earlier else judged(rule, case))
             self._findings = tuple(found)
         return self._findings
 
@@ -81,7 +81,21 @@ class Judging:
         return self.finding(place)
 
 
-class Reading(Judging):
+class _OneByOne(Judging):
+    """Each of its rules may be judged in another way."""
+
+    __slots__ = ()
+
+    def findings(self) -> tuple[Finding, ...]:
+        if self._findings is None:
+            found, earlier = self._found, self._earlier
+            for place, rule in enumerate(self.rules):
+                found.append(earlier[place] if place in earlier else self._judged(place, rule))
+            self._findings = tuple(found)
+        return self._findings
+
+
+class Reading(_OneByOne):
     """It writes down what each rule reads, so that little has to be judged again, on other facts or at another time."""
 
     __slots__ = ("_before", "read", "reads")
@@ -96,14 +110,6 @@ class Reading(Judging):
             before.findings()
             self.read.known.update({work: known for work, known in before.read.known.items() if AT not in known[1]})
         super().__init__(rules, self.read, case.facts)
-
-    def findings(self) -> tuple[Finding, ...]:
-        if self._findings is None:
-            found, earlier = self._found, self._earlier
-            for place, rule in enumerate(self.rules):
-                found.append(earlier[place] if earlier and place in earlier else self._judged(place, rule))
-            self._findings = tuple(found)
-        return self._findings
 
     def finding(self, place: int) -> Finding:
         found = super().finding(place)
@@ -126,7 +132,7 @@ class Reading(Judging):
 _NOTHING = frozenset[str]()
 
 
-class Again(Judging):
+class Again(_OneByOne):
     """The same at the same instant on other facts: only what reads those that changed is judged."""
 
     __slots__ = ("_before", "_changes")
@@ -136,22 +142,9 @@ class Again(Judging):
         self._changes = changed(before.facts, facts)
         super().__init__(before.rules, Reread(before.read, facts, self._changes), facts)
 
-    def findings(self) -> tuple[Finding, ...]:
-        if self._findings is None:
-            found, earlier = self._found, self._earlier
-            for place, rule in enumerate(self.rules):
-                found.append(earlier[place] if earlier and place in earlier else self._judged(place, rule))
-            self._findings = tuple(found)
-        return self._findings
-
     def _judged(self, place: int, rule: Rule) -> Finding:
-        before = self._before
-        found = before.findings()[place]
-        if not before.reads[place].isdisjoint(self._changes):
-            return judged(rule, self.case)
-        if place in before.resting:
-            self.resting.add(place)
-        return found
+        found = self._before.findings()[place]
+        return found if self._before.reads[place].isdisjoint(self._changes) else judged(rule, self.case)
 
 
 def judge(rules: Rulebook, question: Question, facts: Facts, policy: Policy, at: datetime) -> Judging:
@@ -174,8 +167,6 @@ def later(before: Reading, at: datetime) -> Reading:
 
 def again(before: Reading, facts: Facts) -> Judging:
     """The same as before on other facts."""
-    if facts.exceptions is before.facts.exceptions and facts.votes is before.facts.votes and not facts.exceptions:
-        return Again(before, facts)
     case = Case(before.case.question, facts, before.case.policy, before.case.at)
     if _whom(case) == (before.case.barred,):
         return Again(before, facts)
@@ -212,8 +203,7 @@ def judged(rule: Rule, case: Case) -> Finding:
         finding = rule.judge(case)
         if finding.standing not in BLOCKING:
             return finding
-        if rule.mode is not Mode.BLOCK or rule.waivable is not Waivable.NEVER:
-            finding = _reckoned(rule, finding, case)
+        finding = _reckoned(rule, finding, case)
     except Exception as error:  # noqa: BLE001 (a rule that fails for whatever reason must not let anything through)
         fault = type(error).__name__
         finding = unknown(rule.requires, "this could not be judged, for a fault of the bot's ({})", fault)

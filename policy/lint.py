@@ -373,7 +373,7 @@ def _unguarded(policy: Policy) -> Iterator[Lint]:
         ordinary = [
             Question(Deed.PROMOTE, word, path.target, path.source) for word in policy.services if path.serves(word)
         ]
-        if policy.environments[path.target].production and not all(required(policy, q).gates for q in ordinary):
+        if policy.environments[path.target].production and not any(required(policy, q).gates for q in ordinary):
             says = "nothing is asked of what goes to production but that somebody agrees; require checks at least"
             yield Lint("no-gate", here, says)
         health = path.rollout.health

@@ -29,6 +29,7 @@ from policy.facts import (
     Verdict,
 )
 from policy.finding import Decision, Finding, Remedy, RemedyKind, Standing, met, unmet
+from policy.gates import Waivable
 from policy.model import AccountKind, Human, Person, Place, Unknown
 from policy.rulebook import Rule, rules_for, rules_on
 from tests.policy.good import (
@@ -281,6 +282,7 @@ def test_what_must_be_seen_blocks_until_somebody_who_agrees_says_to_have_seen_it
         if counts:
             assert finding.standing is Standing.WARNING
             assert finding.reason == f"lint failed on 9f1c2ab; {by.name} saw it"
+            assert not finding.waits_for_people
 
 
 def test_to_have_seen_something_else_is_not_enough() -> None:
@@ -412,6 +414,46 @@ def test_an_exception_begins_when_one_waits_for_it_and_opens_what_it_waives() ->
     assert (during.earliest, during.closes) == (None, starts_at + HOUR)
     assert "X-4 ends Sun 29 Nov 2026 13:00 CET" in during.notes
     assert decide(PROMOTION, facts, active, starts_at + HOUR).earliest == datetime(2026, 11, 30, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("waivable", "waived"), [(Waivable.EXCEPTION, True), (Waivable.EMERGENCY, False), (Waivable.NEVER, False)]
+)
+def test_what_only_an_emergency_may_waive_no_ordinary_exception_does(waivable: Waivable, waived: bool) -> None:
+    record = ExceptionRecord(
+        "X-4",
+        "temporary",
+        frozenset({"window"}),
+        "prod",
+        None,
+        None,
+        MAYA,
+        NOW,
+        NOW,
+        None,
+        granted_by=(RAJ,),
+        granted_at=NOW,
+    )
+    rule = Rule("window", lambda _: unmet("window", "it is shut"), waivable=waivable)
+    decision = decide(PROMOTION, but(exceptions=(record,)), with_exceptions("engineer"), NOW, (rule,))
+    assert decision.allowed is waived
+    assert decision.findings[0].reason == ("it is shut; waived by X-4" if waived else "it is shut")
+
+
+def test_what_rests_on_another_rule_is_mended_with_it_even_later() -> None:
+    gates = {
+        "tidy": {"kind": "checks", "names": ["lint"]},
+        "all": {"kind": "checklist", "checklist": "all"},
+    }
+    to_prod = {**DOCUMENT["paths"][1], "requires": ["all", "tidy"]}
+    lists = {"all": [{"id": "tidy", "text": "It is tidy", "by": "gate", "gate": "tidy"}]}
+    document = {**DOCUMENT, "gates": gates, "checklists": lists, "paths": [DOCUMENT["paths"][0], to_prod]}
+    active = ActivePolicy(policy=Policy.model_validate(document), hash="4" * 64)
+    failed = linted(CheckState.FAILED, expires_at=None)
+    assert ways(decide(PROMOTION, failed, active, NOW)) == [["lint passes on 9f1c2ab"]]
+    at_night = decide(PROMOTION, failed, active, NOW + 8 * HOUR)
+    mended = ["wait until Wed 25 Nov 2026 09:00 CET", "lint passes on 9f1c2ab", "olga or omar can agree"]
+    assert ways(at_night) == [mended]
 
 
 def test_outside_the_window_a_change_is_told_that_it_may_be_an_emergency() -> None:

@@ -571,11 +571,12 @@ NAMES = "tests, scan, signed, alive, apart, alike, ready, lead, version"
             (
                 ("gates", f"month-end-{date}"),
                 {"kind": "manifest"},
-                f"gates.month-end-{date}: so a freeze by the calendar",
+                f"gates.month-end-{date}: so a freeze by the calendar is called while it holds, month-end and a date",
             )
             for date in ("2026-03", "2026-03-31")
         ),
         (("gates", "month-end"), {"kind": "manifest"}, ""),
+        (("gates", "quarter-end-2026-03"), {"kind": "manifest"}, ""),
         # paths
         (("paths", 1, "from"), "dev", "paths.dev→prod.inherits: dev→stage ends in stage, and this path begins in dev"),
         (("paths", 0, "inherits"), "dev→stage", "paths.dev→stage.inherits: dev→stage ends in stage, and this path be"),

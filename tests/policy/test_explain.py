@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from policy.decide import decide, decide_again
 from policy.document import ActivePolicy
-from policy.explain import exceptions_for
 from policy.facts import ExceptionRecord, Facts, Freeze, Question
 from policy.finding import BLOCKING, Decision, Finding, Remedy, RemedyKind, Standing
 from policy.judge import again, judge, read
 from policy.model import Human, Unknown
+from policy.relief import exceptions_for
 from policy.rulebook import rules_for, rules_on
 from tests.policy.good import person, vote
 from tests.policy.states import exceptions, freezes, states

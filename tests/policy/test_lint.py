@@ -303,15 +303,15 @@ def test_signoffs_exceptions_emergencies_and_freezes_need_people_too() -> None:
         exceptions={"early": {"waives": ["window"], "approvals": [{"role": "security"}]}},
         freezes={"approvals": [{"role": "security"}]},
         emergency={
-            "approvals": [{"role": "release_manager"}],
+            "approvals": [{"role": "engineer"}],
             "owes": [{"kind": "review", "says": "it", "owner": "engineer", "business_days": 1, "by_others": True}],
         },
     )
-    assert {place for name, place, says in told if name == "quorum" and "where maya asks" in says} == {
-        "paths.0.approvals",
-        "exceptions.early.approvals",
-        "freezes.approvals",
-        "emergency.approvals",
+    assert {place: says.partition(", too few")[0] for name, place, says in told if name == "quorum"} == {
+        "paths.0.approvals": "2 different people must agree (release manager and security); where maya asks",
+        "exceptions.early.approvals": "somebody must agree (security); where maya asks",
+        "freezes.approvals": "somebody must agree (security); where maya asks",
+        "emergency.approvals": "2 different people must agree (engineer and security); where maya or raj asks",
     }
 
 
@@ -337,9 +337,21 @@ def test_a_type_that_is_spared_a_signoff_needs_nobody_for_it() -> None:
     assert [name for name, _, _ in said(**path, path__types=["spared"])] == ["never-used", "never-used"]
 
 
+def test_emergencies_are_looked_at_only_where_a_path_takes_them() -> None:
+    roles = {**DOCUMENT["roles"], "security": {"members": ["maya"]}}
+    emergency = {
+        "approvals": [{"role": "security"}],
+        "owes": [{"kind": "review", "says": "it", "owner": "engineer", "business_days": 1, "by_others": True}],
+    }
+    urgent = {"roles": roles, "may": {**DOCUMENT["may"], "emergency": ["engineer"]}, "emergency": emergency}
+    assert [where for _, where, _ in said(**urgent)] == ["emergency.approvals"]
+    assert said(**urgent, change_types={"quick": {}}, path__types=["quick"]) == []
+
+
 def test_what_is_so_of_several_services_is_told_once() -> None:
     roles = {**DOCUMENT["roles"], "release_manager": {"members": ["omar"]}}
     assert len(said(**with_docs(roles=roles))) == 1
+    assert len(said(**with_docs(roles=roles, change_types={"quick": {}}))) == 1
 
 
 # What does nothing --------------------------------------------------------------------------------------------------
@@ -453,6 +465,10 @@ def test_production_without_a_single_gate() -> None:
     assert [(name, where) for name, where, _ in said(path__gates={"window": "hours"})] == [("no-gate", "paths.0")]
     assert said(path__gates={"soak": "PT1H", "window": "hours"}) == []
     gates = {"base": {"kind": "checks", "names": ["base"]}}
+    each = [
+        {**PATH, "gates": gates, "services": [name]} for name, gates in (("checkout", {}), ("docs", {"checks": ["a"]}))
+    ]
+    assert [(name, where) for name, where, _ in said(**with_docs(paths=each, windows={}))] == [("no-gate", "paths.0")]
     only_some = {"gates": gates, "change_types": {"quick": {"adds": ["base"]}}, "path__gates": {"window": "hours"}}
     assert [(name, where) for name, where, _ in said(**only_some)] == [("no-gate", "paths.0")]
 

@@ -171,6 +171,8 @@ def test_a_new_way_into_production_and_one_that_is_gone() -> None:
     told = [(lint.where, lint.says) for lint in loosened(OLD, new, NOW)]
     assert told == [(("paths", 1), "stage→prod is a new way into production for search")]
     assert list(loosened(new, OLD, NOW)) == []
+    elsewhere = changed(("services/search", search), ("paths/1/services", ["api"]))
+    assert list(loosened(OLD, elsewhere, NOW)) == []
 
 
 def test_a_window_that_is_given_up_and_a_number_that_falls() -> None:
@@ -263,6 +265,7 @@ def test_what_a_gate_asks_no_more(strict: dict[str, Any], loose: dict[str, Any],
         ({**CHECKS}, {**CHECKS, "names": ["b", "a"]}),
         ({**CHECKS, "optional": ["x", "y"]}, {**CHECKS, "optional": ["y", "x"]}),
         ({**ALERTS}, {**ALERTS, "at_most": {"high": 3, "critical": 0}}),
+        ({**CHECKS, "applies_to": ["x", "y"]}, {**CHECKS, "applies_to": ["y", "x"]}),
     ],
 )
 def test_another_order_asks_for_the_same(one: dict[str, Any], other: dict[str, Any]) -> None:

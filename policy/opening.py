@@ -1,0 +1,119 @@
+"""When does time alone open what it closes, and when does it close what is open?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from policy import freezes, windows, wording
+from policy.case import Case
+from policy.exceptions import doubted, waivers
+from policy.finding import BLOCKING, Finding, RemedyKind, Standing
+from policy.judge import Judging, Reading, later
+from policy.model import Unknown
+from policy.rules.emergency import EMERGENCY_RECORD
+from policy.rules.expiry import NOT_EXPIRED
+from policy.rules.freeze import NO_FREEZE
+from policy.rules.obligation import NOTHING_OVERDUE
+from policy.rules.window import WINDOW
+from policy.terms import agreement
+
+TRIES = 1000
+"""So many steps from opening to thaw to opening are looked at; more than any calendar has in its horizon."""
+
+
+def opening(judging: Judging) -> datetime | None:
+    """The first instant at which every rule that turns with time is met; None: it is so now, or nobody knows one.
+
+    Each says not before when it would be met; before the latest of these no instant can do, so it is judged next.
+    """
+    began = judging.case.at
+    for _ in range(TRIES):
+        findings = (judging.finding(place) for place in judging.rules.turning)
+        blocking = [finding for finding in findings if finding.standing in BLOCKING]
+        instant = judging.case.at
+        if not blocking:
+            return instant if instant != began else None
+        opens = [_not_before(finding, judging.case) for finding in blocking]
+        if any(opening is None or opening <= instant for opening in opens):
+            return None
+        judging = _turned(judging, max(opening for opening in opens if opening is not None))
+    return None
+
+
+def _not_before(finding: Finding, case: Case) -> datetime | None:
+    """No earlier is it met or waived; None: not by waiting."""
+    opens = [remedy.at for remedy in finding.remedies if remedy.kind is RemedyKind.WAIT and remedy.at is not None]
+    exceptions = case.facts.exceptions
+    if exceptions and not isinstance(exceptions, Unknown):
+        opens += [x.starts_at for x in exceptions if finding.rule in x.waives and x.starts_at > case.at]
+    return min(opens, default=None)
+
+
+def _turned(judging: Judging, at: datetime) -> Judging:
+    """The same at another instant, for rules that turn with time: whoever granted an exception agrees to nothing."""
+    case, facts = judging.case, judging.facts
+    then = Case(case.question, facts, case.policy, at)
+    *_, barred = doubted(then)
+    return Judging(judging.rules, Case(case.question, facts, case.policy, at, barred) if barred else then, facts)
+
+
+# When it closes -------------------------------------------------------------------------------------------------------
+
+
+def closing(judging: Reading) -> tuple[datetime, str] | None:
+    """What closes next of what is open now, and when; nothing where something is closed that time alone opens."""
+    if any(judging.rules[place].turns_with_time for place in judging.blockers):
+        return None
+    open_now = [place for place in range(len(judging.rules)) if place not in judging.blockers]
+    for at, says, rules in sorted(_closings(judging)):
+        if at > judging.case.at:
+            then = later(judging, at)
+            if any(then.finding(p).standing in BLOCKING for p in open_now if judging.rules[p].requires in rules):
+                return at, f"{says} {wording.instant(at, judging.case.zone)}"
+    return None
+
+
+Closing = tuple[datetime, str, frozenset[str]]
+"""When something may close, what that is, and which rules would say so."""
+
+
+def _closings(judging: Reading) -> Iterator[Closing]:
+    case, facts = judging.case, judging.facts
+    if case.path is not None and case.path.gates.window is not None:
+        change = windows.named(case.policy, case.path.gates.window).next_change(case.at)
+        if change is not None:
+            yield change, "the window closes", frozenset((WINDOW,))
+    for at, says in _freezing(case):
+        yield at, says, frozenset((NO_FREEZE,))
+    if facts.expires_at is not None:
+        yield facts.expires_at, "the request expires", frozenset((NOT_EXPIRED,))
+    if facts.emergency is not None:
+        yield facts.emergency.ends_at, f"{facts.emergency.id} ends", frozenset((EMERGENCY_RECORD,))
+    for one in () if isinstance(facts.obligations, Unknown) else facts.obligations:
+        yield one.due_at, f"{one.says} ({one.id}) falls due", frozenset((NOTHING_OVERDUE,))
+    waived = {finding.rule: finding.by for finding in judging.findings() if finding.standing is Standing.WAIVED}
+    for rule, waiver in case.once(waivers).items() if waived else ():
+        if rule in waived and waiver.ends_at is not None:
+            yield waiver.ends_at, f"{waived[rule]} ends", frozenset((rule,))
+    yield from _lapsing(judging)
+
+
+def _freezing(case: Case) -> Iterator[tuple[datetime, str]]:
+    """Freezes that are coming."""
+    declared = () if isinstance(case.facts.freezes, Unknown) else case.facts.freezes
+    for freeze in freezes.in_scope(declared, case.question):
+        yield freeze.starts_at, f"a freeze by {freeze.owner} begins"
+    for recurring in freezes.recurring(case.policy, case.question.place):
+        begins = None if recurring.schedule.is_open(case.at) else recurring.schedule.next_change(case.at)
+        if begins is not None:
+            yield begins, f"the freeze {recurring.says.name} begins"
+
+
+def _lapsing(judging: Reading) -> Iterator[Closing]:
+    """Votes that stop to count, and what rests on them."""
+    terms, votes = agreement(judging.case), judging.facts.votes
+    if votes and not isinstance(terms, Unknown):
+        resting = frozenset(rule.requires for p, rule in enumerate(judging.rules) if "votes" in judging.reads[p])
+        for vote in votes:
+            yield vote.at + terms.lasts, "the approvals lapse", resting
