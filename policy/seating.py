@@ -30,8 +30,7 @@ class Table(NamedTuple):
 
         First of all come those without whom the others would be alone, unless they may be.
         """
-        known = [human for human in self.able if able[human]]
-        known += sorted(human for human, places in able.items() if places and human not in self.able)
+        known = [*self.able, *sorted(human for human, places in able.items() if places and human not in self.able)]
         if alone or not self.apart.alone:
             return known
         first = self._witnesses(known, able)

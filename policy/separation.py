@@ -9,7 +9,7 @@ from typing import NamedTuple
 from policy import wording
 from policy.case import Case
 from policy.document import Separation, Stance
-from policy.facts import Deed, Facts
+from policy.facts import Facts
 from policy.model import Human, Unknown
 
 
@@ -30,7 +30,7 @@ _GRANTED = "granted an exception that this rests on, so cannot agree to it"
 
 def kept_apart(case: Case) -> Apart | Unknown:
     """Whom separation of duties keeps out of this promotion besides whoever asked."""
-    if case.question.deed is not Deed.PROMOTE or case.path is None:
+    if case.path is None:
         return NOBODY
     separation = case.path.separation or case.policy.separation
     authors = _authors(separation, case.facts)

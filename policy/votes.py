@@ -34,6 +34,8 @@ class Filled(NamedTuple):
     vote: Vote
     role: str
     """The role that they fill it with."""
+    place: int
+    """Which of the seats it is."""
 
 
 class Count(NamedTuple):
@@ -103,15 +105,8 @@ class Count(NamedTuple):
 
     def _wanted(self, gate: str | None) -> frozenset[int]:
         """The places of the seats that are filled, and of those that this gate (any) asks for besides."""
-        filled = Counter(one.seat for one in self.filled)
-        wanted = set()
-        for place, seat in enumerate(self.table.terms.seats):
-            if filled[seat] > 0:
-                filled[seat] -= 1
-                wanted.add(place)
-            elif gate is None or seat.gate == gate:
-                wanted.add(place)
-        return frozenset(wanted)
+        asked = [place for place, seat in enumerate(self.table.terms.seats) if gate is None or seat.gate == gate]
+        return frozenset((*asked, *(one.place for one in self.filled)))
 
     def _worth(self, able: Able) -> tuple[int, int]:
         seated = matching(self.table.order(able), able, self.table.terms)
@@ -202,9 +197,7 @@ def count(
     seated = matching(table.order(able), able, terms) if able else {}
     there = seated.values()
     return Count(
-        filled=tuple(
-            [_filled(terms.seats[place], last[seated[place]], people[seated[place]]) for place in sorted(seated)]
-        ),
+        filled=tuple([_filled(terms, place, last[seated[place]], people[seated[place]]) for place in sorted(seated)]),
         open=tuple([seat for place, seat in enumerate(terms.seats) if place not in seated]),
         rejected=tuple(sorted(rejected, key=_order)) if rejected else (),
         spare=tuple([vote for vote in agreeing if vote.voter.human not in there]),
@@ -216,8 +209,8 @@ def count(
 
 
 def _order(vote: Vote) -> tuple[object, ...]:
-    voter, rejects, more = vote.voter, vote.verdict is Verdict.REJECT, sorted(vote.confirms)
-    return (vote.at, rejects, voter.human or "", voter.account, sorted(voter.roles), vote.reason, len(more), more)
+    rejects, more = vote.verdict is Verdict.REJECT, sorted(vote.confirms)
+    return (vote.at, rejects, vote.voter.account, sorted(vote.voter.roles), vote.reason, len(more), more)
 
 
 def _why_not(
@@ -265,9 +258,9 @@ def _common(then: Person, now: Person) -> frozenset[str]:
     return then.roles & now.roles
 
 
-def _filled(seat: Seat, vote: Vote, now: Person) -> Filled:
-    roles = _common(vote.voter, now)
-    return Filled(seat, vote, next(role for role in seat.roles if role in roles))
+def _filled(terms: Terms, place: int, vote: Vote, now: Person) -> Filled:
+    seat, roles = terms.seats[place], _common(vote.voter, now)
+    return Filled(seat, vote, next(role for role in seat.roles if role in roles), place)
 
 
 def _no_seat(vote: Vote, now: Person, terms: Terms) -> str:
@@ -309,7 +302,7 @@ def filling(cast: Iterable[Vote], slots: Iterable[Slot], people: Mapping[Human, 
     seated = matching(able, able, terms)
     if len(seated) < len(terms.seats):
         return None
-    return tuple(_filled(terms.seats[place], votes[seated[place]], people[seated[place]]) for place in sorted(seated))
+    return tuple(_filled(terms, place, votes[seated[place]], people[seated[place]]) for place in sorted(seated))
 
 
 def if_agreed(case: Case, gate: str = "") -> Applied:

@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 
 from policy.case import case
-from policy.document import Slot
+from policy.document import Policy, Slot
 from policy.evidence import Authors
 from policy.facts import Facts, Verdict, Vote
 from policy.model import AccountKind, Human, Person, Unknown
 from policy.separation import Apart
-from policy.terms import Terms, seats
-from policy.votes import Count, count, counted, missing
+from policy.terms import Seat, Terms, seats
+from policy.votes import Count, count, counted, if_confirmed, missing, who_could_fill
 from tests.policy.good import (
     ALL_GOOD,
+    DOCUMENT,
     EVERYBODY,
     HOUR,
     INES,
@@ -162,6 +163,11 @@ def test_a_vote_that_does_not_count_says_why(cast: Vote, why: str) -> None:
     assert not result.rejected
 
 
+def test_without_a_plan_a_vote_on_one_does_not_count() -> None:
+    (entry,) = counting(vote(OMAR), plan="").ignored
+    assert entry.why == "voted on plan 3f2a91c, and the plan is not known"
+
+
 @pytest.mark.parametrize(
     ("at", "counts"),
     [(NOW - 24 * HOUR - SECOND, False), (NOW - 24 * HOUR, False), (NOW - 24 * HOUR + SECOND, True), (NOW, True)],
@@ -275,7 +281,31 @@ def test_any_one_of_several_roles_fills_the_seat(voter: Person, asker: Person, r
     assert result.complete is (role is not None)
 
 
+def test_who_could_help_is_somebody_else_and_one_of_us() -> None:
+    asker = Person("slack:T0ACME/U1OMAR", Human("omar"), "omar", roles=frozenset({"engineer"}))
+    assert counting(asked_by=asker).helpers() == ("olga",), "whatever account omar asked from"
+    nobody = Person(OMAR.account, None, "omar", roles=frozenset({"engineer"}))
+    assert counting(asked_by=nobody).helpers() == ("olga",), "whoever that account belongs to now"
+    guests = {**EVERYBODY, Human("gus"): GUS}
+    assert counting(people=guests).helpers() == ("olga", "omar")
+
+
+def test_who_could_help_agrees_with_what_is_asked_here() -> None:
+    """Somebody with another role is no help, although they had no hand in it."""
+    people = {**EVERYBODY, Human("abe"): person("abe", "security_engineer")}
+    gates = {"security": {"kind": "signoff", "role": "security_engineer"}}
+    roles = {**DOCUMENT["roles"], "security_engineer": {"members": ["lea"]}}
+    to_prod = {**DOCUMENT["paths"][1], "requires": ["security"], "separation": {"reviewers": "not_alone"}}
+    document = {**DOCUMENT, "gates": gates, "roles": roles, "paths": [DOCUMENT["paths"][0], to_prod]}
+    facts = but(people=people, reviewers=OMAR_REVIEWED)
+    result = counted(case(PROMOTION, facts, Policy.model_validate(document), NOW))
+    assert isinstance(result, Count)
+    assert result.lacking
+    assert result.still() == ("olga",)
+
+
 def test_an_open_seat_names_every_role_that_fills_it() -> None:
+    assert missing((Seat(("on_call",)),)) == "an on call"
     assert missing(counting(slots=LEADS).open) == "a tech lead or incident commander"
     assert missing(counting(slots=(Slot(any_of=("tech_lead", "engineer"), count=2),)).open) == (
         "2 who are tech lead or engineer"
@@ -460,6 +490,30 @@ def test_what_those_state_counts_who_can_agree_and_do() -> None:
     votes = [replace(vote(EVERYBODY[Human(name)]), confirms=frozenset({word})) for name, word in said.items()]
     votes[3] = replace(vote(RAJ, Verdict.REJECT), confirms=frozenset({"raj"}))
     assert counting(*votes, slots=MIXED).confirmed == {"omar", "olga"}, "a spare vote states, a rejection does not"
+
+
+def test_who_is_asked_to_state_more_states_what_they_did_before() -> None:
+    asked = case(PROMOTION, but(), POLICY, NOW)
+    other = {"at": NOW - 2 * HOUR}
+    said = (
+        replace(vote(OMAR), confirms=frozenset({"before"})),
+        replace(vote(OMAR, plan=OTHER_PLAN, **other), confirms=frozenset({"another plan"})),
+        replace(vote(OMAR, Verdict.REJECT, **other), confirms=frozenset({"a rejection"})),
+        replace(vote(OLGA), confirms=frozenset({"somebody else"})),
+    )
+    after = if_confirmed(asked, "now")(but(votes=said))
+    assert after.votes[:-1] == said, "one of them states it"
+    assert after.votes[-1].voter == OMAR
+    assert after.votes[-1].confirms == {"before", "now"}
+
+
+def test_those_who_agree_already_are_asked_before_others_and_nobody_who_may_not() -> None:
+    slots = (Slot(any_of=("release_manager", "tech_lead")),)
+    result = counting(vote(OMAR))
+    assert who_could_fill(result, slots) == ("olga",)
+    assert who_could_fill(result, slots, [Human("omar")]) == ("omar",)
+    assert who_could_fill(result, slots, [Human("ines"), Human("maya"), Human("raj")]) == ("raj",)
+    assert who_could_fill(result, (Slot(role="tech_lead", count=2),)) is None
 
 
 def test_somebody_who_may_agree_and_rejects_it_stops_it_and_says_why() -> None:

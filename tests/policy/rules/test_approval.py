@@ -93,6 +93,7 @@ def test_what_can_never_come_together_is_said_when_it_is_asked(facts: Facts, pat
 def test_where_those_who_agree_may_not_be_alone_it_says_who_is_missing() -> None:
     facts = but(reviewers=frozenset({Human("omar")}))
     apart = {"separation": {"reviewers": "not_alone"}}
+    assert says(but(facts, votes=()), **apart) == "a release manager must agree to plan 3f2a91c"
     assert says(facts, **apart) == (
         "omar as release manager agreed to plan 3f2a91c; it needs one more who reviewed none of its pull requests"
     )

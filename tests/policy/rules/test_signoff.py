@@ -187,6 +187,18 @@ def test_those_who_may_not_be_alone_hold_up_no_sign_off() -> None:
     reviewed = frozenset({Human("omar"), Human("olga"), Human("sam")})
     asked = case(PROMOTION, but(FINE, reviewers=reviewed), alone.policy, NOW)
     assert [each.says for each in signed_off("security", GATE, asked).remedies] == ["sam can agree"]
+    by_omar = case(PROMOTION, but(FINE, reviewers=frozenset({Human("omar")})), alone.policy, NOW)
+    (advice,) = signed_off("security", GATE, by_omar).remedies
+    assert advice.applied is not None
+    assert [each.voter.name for each in advice.applied(by_omar.facts).votes] == ["omar", "sam"]
+
+
+def test_what_would_help_a_sign_off_takes_nobodys_rejection_back() -> None:
+    against = (vote(EVERYBODY[Human("olga")], Verdict.REJECT), vote(OMAR))
+    asked = case(PROMOTION, but(FINE, votes=against), EVERY.policy, NOW)
+    (advice,) = signed_off("security", GATE, asked).remedies
+    assert advice.applied is not None
+    assert advice.applied(asked.facts).votes[:2] == against
 
 
 def test_nobody_fills_two_places() -> None:
