@@ -492,19 +492,20 @@ def test_what_those_state_counts_who_can_agree_and_do() -> None:
     assert counting(*votes, slots=MIXED).confirmed == {"omar", "olga"}, "a spare vote states, a rejection does not"
 
 
-def test_who_is_asked_to_state_more_states_what_they_did_before() -> None:
+def test_who_agreed_first_is_asked_to_state_more_and_states_what_they_did_before() -> None:
     asked = case(PROMOTION, but(), POLICY, NOW)
     other = {"at": NOW - 2 * HOUR}
     said = (
         replace(vote(OMAR), confirms=frozenset({"before"})),
         replace(vote(OMAR, plan=OTHER_PLAN, **other), confirms=frozenset({"another plan"})),
         replace(vote(OMAR, Verdict.REJECT, **other), confirms=frozenset({"a rejection"})),
-        replace(vote(OLGA), confirms=frozenset({"somebody else"})),
+        replace(vote(OLGA, at=NOW), confirms=frozenset({"somebody else"})),
     )
-    after = if_confirmed(asked, "now")(but(votes=said))
-    assert after.votes[:-1] == said, "one of them states it"
-    assert after.votes[-1].voter == OMAR
-    assert after.votes[-1].confirms == {"before", "now"}
+    for votes in permutations(said):
+        after = if_confirmed(asked, "now")(but(votes=votes))
+        assert after.votes[:-1] == votes, "one of them states it"
+        assert after.votes[-1].voter == OMAR
+        assert after.votes[-1].confirms == {"before", "now"}
 
 
 def test_those_who_agree_already_are_asked_before_others_and_nobody_who_may_not() -> None:
