@@ -235,7 +235,7 @@ def _times(policy: Policy, question: Question) -> Iterator[Rule]:
 
 def _spared(name: str, change: str) -> Judge:
     """The type of the change is enough."""
-    finding = not_applicable(name, "a {} need not meet it", change)
+    finding = not_applicable(name, "a change of type {} need not meet it", change)
 
     def judge(_case: Case) -> Finding:
         return finding

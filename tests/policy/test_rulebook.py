@@ -86,7 +86,7 @@ def test_a_type_adds_gates_and_spares_others_which_stay_to_be_seen() -> None:
     question = Question(Deed.PROMOTE, "checkout", "prod", "stage", "hotfix")
     findings = {finding.rule: finding for finding in decide(question, ALL_GOOD, active, NOW).findings}
     assert findings["scan"].standing is Standing.NOT_APPLICABLE
-    assert findings["scan"].reason == "a hotfix need not meet it"
+    assert findings["scan"].reason == "a change of type hotfix need not meet it"
     assert findings["signed"].standing is Standing.UNKNOWN
 
 
@@ -104,7 +104,7 @@ def test_a_type_that_waits_for_nothing_waits_for_neither_window_nor_freeze() -> 
     for rule in ("window", "no-freeze"):
         assert (findings[rule].standing, findings[rule].reason) == (
             Standing.NOT_APPLICABLE,
-            "a flag need not meet it",
+            "a change of type flag need not meet it",
         )
 
 
