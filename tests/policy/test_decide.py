@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.case import Case
@@ -57,6 +57,7 @@ from tests.policy.good import (
     policy_with,
     vote,
 )
+from tests.policy.over import over
 
 DAY = timedelta(days=1)
 
@@ -592,10 +593,10 @@ QUESTIONS = st.builds(
     st.sampled_from([None, "dev", "stage"]),
 )
 ANY_QUESTION = st.just(PROMOTION) | QUESTIONS
-HYPOTHESIS = settings(max_examples=200, deadline=None)
+EACH = over(200)
 
 
-@HYPOTHESIS
+@EACH
 @given(question=ANY_QUESTION, facts=ANY_FACTS, at=MOMENTS)
 def test_it_never_raises_and_says_the_same_twice(question: Question, facts: Facts, at: datetime) -> None:
     decision = decide(question, facts, ACTIVE, at)
@@ -607,7 +608,7 @@ def test_it_never_raises_and_says_the_same_twice(question: Question, facts: Fact
     assert not any("could not be worked out" in note for note in decision.notes)
 
 
-@HYPOTHESIS
+@EACH
 @given(facts=ANY_FACTS, at=MOMENTS, seed=st.integers())
 def test_the_order_of_votes_of_freezes_and_of_rules_does_not_matter(facts: Facts, at: datetime, seed: int) -> None:
     shuffle = random.Random(seed)
@@ -623,7 +624,7 @@ def test_the_order_of_votes_of_freezes_and_of_rules_does_not_matter(facts: Facts
     assert {finding.rule: finding for finding in one.findings} == {finding.rule: finding for finding in other.findings}
 
 
-@HYPOTHESIS
+@EACH
 @given(facts=ANY_FACTS, at=MOMENTS, more=FREEZES)
 def test_a_freeze_more_never_lets_anything_through(facts: Facts, at: datetime, more: Freeze) -> None:
     if isinstance(facts.freezes, Unknown):
@@ -632,7 +633,7 @@ def test_a_freeze_more_never_lets_anything_through(facts: Facts, at: datetime, m
     assert decide(PROMOTION, facts, ACTIVE, at).allowed or not decide(PROMOTION, frozen, ACTIVE, at).allowed
 
 
-@HYPOTHESIS
+@EACH
 @given(facts=ANY_FACTS, at=MOMENTS)
 def test_what_is_not_known_never_lets_anything_through(facts: Facts, at: datetime) -> None:
     names = ("candidate", "source_serving", "target_serving", "checks", "freezes", "holds", "people")
@@ -641,7 +642,7 @@ def test_what_is_not_known_never_lets_anything_through(facts: Facts, at: datetim
         assert not decide(PROMOTION, replace(facts, **gone), ACTIVE, at).allowed
 
 
-@HYPOTHESIS
+@EACH
 @given(facts=ANY_FACTS, at=MOMENTS)
 def test_an_agreement_more_never_closes_anything(facts: Facts, at: datetime) -> None:
     if isinstance(facts.people, Unknown):
@@ -660,7 +661,7 @@ def closed(findings: tuple[Finding, ...]) -> set[str]:
     return {finding.rule for finding in findings} & TURNING
 
 
-@HYPOTHESIS
+@EACH
 @given(facts=ANY_FACTS, at=MOMENTS)
 def test_an_opening_that_is_named_is_one_and_is_the_first(facts: Facts, at: datetime) -> None:
     decision = decide(PROMOTION, facts, ACTIVE, at)
@@ -679,7 +680,7 @@ def test_an_opening_that_is_named_is_one_and_is_the_first(facts: Facts, at: date
     assert closed(decide(PROMOTION, facts, ACTIVE, just_before).blockers)
 
 
-@HYPOTHESIS
+@EACH
 @given(facts=ANY_FACTS, at=MOMENTS)
 def test_where_no_opening_is_named_there_is_none(facts: Facts, at: datetime) -> None:
     decision = decide(PROMOTION, facts, ACTIVE, at)
@@ -690,7 +691,7 @@ def test_where_no_opening_is_named_there_is_none(facts: Facts, at: datetime) -> 
                 assert closed(later.blockers)
 
 
-@HYPOTHESIS
+@EACH
 @given(facts=FACTS, freezes=st.lists(FREEZES, max_size=3).map(tuple), at=MOMENTS)
 def test_a_rollback_turns_on_its_own_facts_alone(facts: Facts, freezes: tuple[Freeze, ...], at: datetime) -> None:
     rollback = replace(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,14 +20,12 @@ from policy.model import Human, Unknown
 from policy.relief import exceptions_for
 from policy.rulebook import rules_for, rules_on
 from tests.policy.good import person, vote
+from tests.policy.over import over
 from tests.policy.states import exceptions, freezes, states
 
 State = tuple[ActivePolicy, Question, Facts, datetime]
 
-STATES = int(os.environ.get("POLICY_STATES", "150"))
-"""So many for each property; 10,000 were run once, as `POLICY_STATES=10000` does."""
-
-EACH = settings(max_examples=STATES, deadline=None, derandomize=True)
+EACH = settings(over(150), derandomize=True)
 TICK = timedelta(microseconds=1)
 
 

@@ -11,12 +11,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.timetable import Calendar, Window, with_calendars
 from policy.windows import Schedule, named, says, schedule
 from tests.policy.good import POLICY
+from tests.policy.over import over
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "windows.json").read_text())
 ELSEWHERE = ZoneInfo("Pacific/Auckland")
@@ -136,7 +137,7 @@ TRANSITIONS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@over(60)
 @given(
     zone=st.sampled_from(ZONES),
     allow=st.none() | st.lists(st.sampled_from(RULES), min_size=1, max_size=3),
@@ -158,7 +159,7 @@ def test_the_next_change_is_the_one_found_by_stepping_through_the_minutes(
         assert found == expected
 
 
-@settings(max_examples=60, deadline=None)
+@over(60)
 @given(
     zone=st.sampled_from(ZONES),
     allow=st.none() | st.lists(st.sampled_from(RULES), min_size=1, max_size=3),

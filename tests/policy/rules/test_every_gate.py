@@ -14,7 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.document import Policy
@@ -25,6 +25,7 @@ from policy.gates import GATES, AnyGate
 from policy.model import Digest, Human, Sha, Unknown
 from policy.rulebook import KINDS
 from tests.policy.good import ALL_GOOD, COMMIT, DOCUMENT, MAYA, NEW, NOW, OLD, but
+from tests.policy.over import over
 from tests.policy.rules.judging import UNKNOWN, gate, judged
 
 DAY = timedelta(days=1)
@@ -180,7 +181,7 @@ FIELDS = st.dictionaries(st.sampled_from(["summary", "no-dast"]), WORDS)
 
 
 @pytest.mark.parametrize("kind", all_kinds())
-@settings(max_examples=100, deadline=None)
+@over(100)
 @given(data=st.data())
 def test_whatever_the_facts_nothing_raises_and_what_would_help_does(kind: str, data: st.DataObject) -> None:
     """`judged` renders the finding, and tries each of its remedies."""
