@@ -41,7 +41,11 @@ class HttpProbes:
                 probe.method,
                 url,
                 allow_redirects=False,
-                headers={"user-agent": USER_AGENT},
+                data=probe.body,
+                headers={
+                    "user-agent": USER_AGENT,
+                    **({} if probe.body is None else {"content-type": probe.content_type}),
+                },
                 timeout=aiohttp.ClientTimeout(total=probe.within_seconds),
             ) as response:
                 async for _ in response.content.iter_chunked(_PIECE):

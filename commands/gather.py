@@ -11,9 +11,9 @@ from commands import way_back
 from commands.evidence import UNSEEN, YET, authors, evidence, places
 from commands.operation import Operation
 from commands.places import Seen, known, seen, site_of
-from commands.plan import Plan, PlannedHealth, PlannedProbe, PlannedStep
+from commands.plan import Plan, PlannedHealth, PlannedProbe, PlannedStep, PlannedTrigger
 from commands.ports import Comparison, Running, Site, World
-from policy.document import ActivePolicy, Path, Policy, Rollout
+from policy.document import ActivePolicy, Path, Policy, Probe, Rollout, Step
 from policy.facts import Candidate, EmergencyRecord, Facts, KnownGood, Question, Serving, Vote
 from policy.model import Digest, Person, Sha, Unknown, short
 from policy.required import required
@@ -198,12 +198,13 @@ def _promotion_plan(
         site=service.cloud_run[question.target],
         production=active.policy.environments[question.target].production,
         container=service.container,
-        steps=tuple(PlannedStep(step.percent, int(step.hold.total_seconds())) for step in path.rollout.steps),
-        smoke=tuple(
-            PlannedProbe(probe.method, probe.path, probe.expect, probe.repeat, probe.within.total_seconds())
-            for probe in path.rollout.smoke
-        ),
+        style=path.rollout.style,
+        steps=tuple(_step(step, active.policy) for step in path.rollout.steps),
+        smoke=planned_probes(path.rollout.smoke),
         health=planned_health(path.rollout, active.policy),
+        triggers=planned_triggers(path.rollout, active.policy),
+        watch_seconds=0 if path.rollout.watch is None else int(path.rollout.watch.total_seconds()),
+        inconclusive=path.rollout.inconclusive,
         deploy_within_seconds=int(path.rollout.deploy_within.total_seconds()),
         model=path.model.value,
         change=question.change,
@@ -232,6 +233,46 @@ async def _free_name(world: World, policy: Policy, question: Question, candidate
         if found is None or isinstance(found, Unknown) or found.ready is not False:
             return name
     return revision_name(site, candidate.digest, ATTEMPTS)
+
+
+def _step(step: Step, policy: Policy) -> PlannedStep:
+    probes = () if step.probes is None else policy.probes[step.probes]
+    return PlannedStep(step.percent, int(step.hold.total_seconds()), step.min_requests, planned_probes(probes))
+
+
+def planned_probes(probes: Sequence[Probe]) -> tuple[PlannedProbe, ...]:
+    """As they will be asked."""
+    return tuple(
+        PlannedProbe(
+            probe.method,
+            probe.path,
+            probe.expect,
+            probe.repeat,
+            probe.within.total_seconds(),
+            probe.body,
+            probe.content_type,
+        )
+        for probe in probes
+    )
+
+
+def planned_triggers(rollout: Rollout, policy: Policy) -> tuple[PlannedTrigger, ...]:
+    """What takes it back by itself, in the policy's order."""
+    return tuple(
+        PlannedTrigger(
+            name,
+            trigger.signal,
+            trigger.above,
+            0 if trigger.lasts is None else int(trigger.lasts.total_seconds()),
+            trigger.min_requests,
+            () if trigger.probes is None else planned_probes(policy.probes[trigger.probes]),
+            trigger.in_a_row,
+            trigger.every.total_seconds(),
+            trigger.during,
+            trigger.then,
+        )
+        for name, trigger in rollout.triggers.items()
+    )
 
 
 def planned_health(rollout: Rollout, policy: Policy) -> PlannedHealth:

@@ -26,6 +26,8 @@ class Phase(StrEnum):
     RUNNING = "running"
     GOING_BACK = "going back"
     """Something went bad, or somebody aborted: traffic returns to where it was."""
+    WATCHING = "watching"
+    """It changes nothing and keeps nobody from changing: it waits for a time, or looks after what was released."""
     DONE = "done"
     ROLLED_BACK = "rolled back"
     FAILED = "failed"

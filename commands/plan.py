@@ -16,17 +16,43 @@ class PlannedStep:
 
     percent: int
     hold_seconds: int
+    min_requests: int | None = None
+    """Instead of the health's."""
+    probes: tuple[PlannedProbe, ...] = ()
+    """What must pass before the next step."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedProbe:
-    """One smoke request."""
+    """One request and what must come back."""
 
     method: str
     path: str
     expect: tuple[int, ...]
     repeat: int
     within_seconds: float
+    body: str | None = None
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrigger:
+    """What takes it back by itself, or asks people whether to (`policy.schema.Trigger`)."""
+
+    name: str
+    signal: str
+    """`error_percent`, `p99_ms`, `memory_percent`, `cpu_percent`, `probes`."""
+    above: float | None
+    lasts_seconds: int
+    """0: once will do."""
+    min_requests: int
+    probes: tuple[PlannedProbe, ...]
+    in_a_row: int
+    every_seconds: float
+    during: str
+    """`rollout`, `watch`, `both`."""
+    then: str
+    """`back`, `ask`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +96,16 @@ class Plan:
     """Full reference by digest, `registry/name@sha256:…`."""
     commit: Sha | None = None
     from_commit: Sha | None = None
+    style: str = "canary"
+    """Or `blue_green`: all at once, beside what serves."""
     steps: tuple[PlannedStep, ...] = ()
     smoke: tuple[PlannedProbe, ...] = ()
     health: PlannedHealth | None = None
+    triggers: tuple[PlannedTrigger, ...] = ()
+    watch_seconds: int = 0
+    """After 100 % the triggers go on for so long."""
+    inconclusive: str = "ask"
+    """Or `back`: what becomes of it where too few requests came for too long."""
     deploy_within_seconds: int = 600
     model: str = "artifact"
     """How the candidate goes along the path."""

@@ -52,6 +52,7 @@ _STATES = {
     Phase.WAITING: "is waiting for approval",
     Phase.RUNNING: "is under way",
     Phase.GOING_BACK: "went bad and is being taken back",
+    Phase.WATCHING: "is live and watched for a while",
     Phase.DONE: "is live",
     Phase.ROLLED_BACK: "was taken back",
     Phase.FAILED: "failed",

@@ -25,6 +25,12 @@ class Deed(StrEnum):
     EXCEPTION = "exception"
     """Waive rules for a time."""
 
+    __hash__ = str.__hash__
+    WATCH = "watch"
+    """Look after what was released. Nobody asks for it, and no rule judges it."""
+    REMIND = "remind"
+    """Say, when the time has come, that it has. Nobody asks for that either."""
+
 
 EMERGENCY = "emergency"
 """The change type of a promotion outside the normal rules."""

@@ -23,6 +23,7 @@ from policy.part import (
     Name,
     Part,
     PathName,
+    ProbesName,
     RoleName,
     ServiceName,
     Span,
@@ -141,6 +142,40 @@ class Step(Part):
 
     percent: int = Field(ge=1, le=100, description="Whole per cent of the traffic")
     hold: Span = Field(default=timedelta(minutes=3), description="Watched so long")
+    min_requests: int | None = Field(default=None, ge=1, description="Instead of the health's for this step")
+    probes: ProbesName | None = Field(default=None, description="A set under `probes` that passes before the next step")
+
+
+class Trigger(Part):
+    """What takes a release back by itself, or asks people whether to."""
+
+    signal: Literal["error_percent", "p99_ms", "memory_percent", "cpu_percent", "probes"] = Field(
+        description="Which number of the new revision, or whether its probes pass"
+    )
+    above: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="More than this is too much; for every signal but probes"
+    )
+    lasts: Span | None = Field(default=None, description="Too much for so long without a break; default: once will do")
+    min_requests: int = Field(default=1, ge=1, description="Fewer say nothing of errors and of how fast it answers")
+    probes: ProbesName | None = Field(default=None, description="A set under `probes`; for the signal probes")
+    in_a_row: int = Field(default=1, ge=1, le=20, description="So many failures of the probes, one after another")
+    every: Span = Field(default=timedelta(seconds=5), description="The probes are asked so often")
+    during: Literal["rollout", "watch", "both"] = Field(
+        default="both", description="While traffic moves, in the watch after it, or both"
+    )
+    then: Literal["back", "ask"] = Field(default="back", description="Its traffic goes back, or somebody is asked")
+    alert: str = Field(default="", description="The alert of the monitoring that says the same")
+    source: str = Field(default="", description="Where the policy that people signed asks for it")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.signal == "probes" and self.probes is None:
+            message = "probes: name a set under `probes`"
+            raise ValueError(message)
+        if self.signal != "probes" and self.above is None:
+            message = f"above: how much {self.signal} is too much"
+            raise ValueError(message)
+        return self
 
 
 class Health(Part):
@@ -167,20 +202,56 @@ class Measure(Part):
 class Rollout(Part):
     """How traffic moves."""
 
+    style: Literal["canary", "blue_green"] = Field(
+        default="canary", description="In steps; or all at once, after the smoke test, beside what serves"
+    )
     steps: tuple[Step, ...] = Field(
         default=(Step(percent=10), Step(percent=50), Step(percent=100)), description="Rising, and the last is 100"
     )
     smoke: tuple[Probe, ...] = Field(default=(), description="Asked of the new revision before it gets traffic")
     health: Health = Field(default=Health(), description="Judged after each step")
+    triggers: dict[Name, Trigger] = Field(default={}, description="What takes it back by itself, by name")
+    watch: Span | None = Field(default=None, description="After 100 % the triggers go on for so long")
+    inconclusive: Literal["ask", "back"] = Field(
+        default="ask", description="Too few requests for too long: somebody is asked, or it is taken back"
+    )
     deploy_within: Span = Field(default=timedelta(minutes=10), description="Ready within this, or taken back")
 
     @model_validator(mode="after")
     def _rises_to_all(self) -> Self:
+        if self.style == "blue_green" and "steps" not in self.model_fields_set:
+            self.__dict__["steps"] = (Step(percent=100),)
         percents = [step.percent for step in self.steps]
         if not percents or percents[-1] != 100 or percents != sorted(set(percents)):
             message = "rollout steps rise, and the last one is 100"
             raise ValueError(message)
+        if self.style == "blue_green" and len(percents) > 1:
+            message = "a blue_green rollout has one step, of 100"
+            raise ValueError(message)
         return self
+
+
+class Rollback(Part):
+    """How a rollback goes. Traffic returns first; whatever else there is to do comes after it."""
+
+    order: tuple[Literal["flag", "traffic", "redeploy", "ref", "revert"], ...] = Field(
+        default=("traffic", "redeploy"), min_length=1, description="Ways back, the one to try first at the head"
+    )
+    approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree to one that people ask for")
+    reasons: tuple[Text, ...] = Field(default=(), description="One of these must be given; default: any words will do")
+    fields: tuple[Name, ...] = Field(default=(), description="What else whoever asks must say")
+    within: Span = Field(default=timedelta(minutes=2), description="Restored later than this: said, and recorded")
+    recovered: ProbesName | None = Field(
+        default=None, description="A set under `probes` that passes before recovery is declared"
+    )
+    database: Literal["off", "ask", "block"] = Field(
+        default="ask", description="Where what is left changed the database for good: nothing, a statement, or no"
+    )
+    informs: tuple[Channel, ...] = Field(default=(), description="Slack channel ids that hear of each one")
+    informs_first: bool = Field(default=False, description="They hear of it before it begins; default: at once after")
+    posture: Literal["rollback_first", "hotfix_first"] = Field(
+        default="rollback_first", description="What is tried first; hotfix_first wants a reason in each incident"
+    )
 
 
 class PathGates(Part):
@@ -317,6 +388,7 @@ class Document(Part):
     exceptions: dict[Name, ExceptionKind] = Field(default={}, description="Kinds of exceptions by name")
     emergency: Emergency | None = Field(default=None, description="How emergencies go; default: there are none")
     paths: tuple[Path, ...] = Field(min_length=1, description="Every promotion there is; no other is allowed")
+    rollback: Rollback = Field(default=Rollback(), description="How rollbacks go")
     measure: Measure = Field(default=Measure(), description="How late the monitoring is")
     conventions: dict[Literal["versions", "commits", "tickets", "releases"], Convention] = Field(
         default={}, description="What the team settled: how versions are numbered, commits written, releases timed"

@@ -22,7 +22,7 @@ EVENTS: dict[str, tuple[Callable[[Operation], Operation], tuple[Phase, ...]]] = 
     "at": (lambda o: o.at(Moment(Step.SMOKE), START), MOVING),
     "doing": (lambda o: o.doing(Effect("shift:0")), MOVING),
     "turned back": (lambda o: o.turned_back("bad", START), (Phase.RUNNING,)),
-    "ended": (lambda o: o.ended(Phase.DONE, ""), (*BEFORE, *MOVING)),
+    "ended": (lambda o: o.ended(Phase.DONE, ""), (*BEFORE, *MOVING, Phase.WATCHING)),
 }
 
 
