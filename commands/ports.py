@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, NewType, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, Protocol
 
 from commands.operation import Operation, Wish
 from commands.plan import PlannedProbe
@@ -162,6 +162,26 @@ class Requests:
         return 100 * self.errors / self.total if self.total else 0.0
 
 
+class Signal(StrEnum):
+    """What a revision can be watched by."""
+
+    ERROR_PERCENT = "error_percent"
+    """Of its answers, those of 500 and above."""
+    P99_MS = "p99_ms"
+    MEMORY_PERCENT = "memory_percent"
+    """Of what its containers may have, the p99 over them."""
+    CPU_PERCENT = "cpu_percent"
+    """The same of processor time."""
+
+
+class Point(NamedTuple):
+    """One value of a signal, over one resolution."""
+
+    at: datetime
+    """The end of the span that it is about."""
+    value: float
+
+
 class Metrics(Protocol):
     """Monitoring."""
 
@@ -169,6 +189,14 @@ class Metrics(Protocol):
         self, site: Site, revision: str, since: datetime, until: datetime, resolution: timedelta
     ) -> Requests:
         """Requests that a revision answered in [since, until), whole multiples of `resolution` long."""
+
+    async def series(
+        self, site: Site, revision: str, signal: Signal, since: datetime, until: datetime, resolution: timedelta
+    ) -> tuple[Point, ...]:
+        """Its values over [since, until), oldest first; the spans end at `until` and are `resolution` long each.
+
+        A span without data has no point: nothing was answered, or no container ran.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import itertools
 import shutil
 import tempfile
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -27,12 +27,14 @@ from commands.ports import (
     Comparison,
     Deployment,
     Lease,
+    Point,
     Probed,
     Requests,
     Revision,
     Running,
     Settled,
     Share,
+    Signal,
     Site,
     World,
 )
@@ -88,6 +90,8 @@ class Behaviour:
     error_percent: float = 0.0
     """Of real requests; the health page is fine all the same."""
     p99_ms: float = 40.0
+    memory_percent: float = 40.0
+    cpu_percent: float = 20.0
     healthz: int = 200
     root: int = 200
     starts: bool = True
@@ -370,6 +374,11 @@ class Metrics:
         self.away = False
         self.silent = False
         """It answers, and knows of no requests."""
+        self._turns: list[tuple[datetime, str, Signal, float]] = []
+
+    def becomes(self, revision: str, signal: Signal, value: float) -> None:
+        """From now on; until then, and where nothing is said, as its digest behaves."""
+        self._turns.append((self._runs._clock.now(), revision, signal, value))
 
     async def requests(
         self, site: Site, revision: str, since: datetime, until: datetime, resolution: timedelta
@@ -378,15 +387,44 @@ class Metrics:
             raise Unavailable("Monitoring does not answer.")
         if self.silent:
             return Requests(0, 0, None)
-        place = self._runs._now(site)
-        behaviour = self._runs.behaviours.get(place.revisions[revision].digest, Behaviour())
-        ends = [at for at, _ in place.since[1:]] + [until]
-        seconds = sum(
-            max(0.0, (min(end, until) - max(begin, since)).total_seconds()) * _percents(lines).get(revision, 0) / 100
-            for (begin, lines), end in zip(place.since, ends, strict=True)
+        total = failed = 0.0
+        for begin, end, share in self._pieces(site, revision, since, until):
+            answered = round((end - begin).total_seconds() * share * self.per_second.get(site, 20.0), 6)
+            total += answered
+            failed += answered * self._value(site, revision, Signal.ERROR_PERCENT, begin) / 100
+        p99_ms = self._value(site, revision, Signal.P99_MS, until) if int(total) else None
+        return Requests(int(total), round(failed), p99_ms)
+
+    async def series(
+        self, site: Site, revision: str, signal: Signal, since: datetime, until: datetime, resolution: timedelta
+    ) -> tuple[Point, ...]:
+        if self.away:
+            raise Unavailable("Monitoring does not answer.")
+        ends = [until - back * resolution for back in range((until - since) // resolution)]
+        return tuple(
+            Point(end, self._value(site, revision, signal, end - resolution))
+            for end in reversed(ends)
+            if not self.silent and [*self._pieces(site, revision, end - resolution, end)]
         )
-        total = int(seconds * self.per_second.get(site, 20.0))
-        return Requests(total, round(total * behaviour.error_percent / 100), behaviour.p99_ms if total else None)
+
+    def _pieces(
+        self, site: Site, revision: str, since: datetime, until: datetime
+    ) -> Iterator[tuple[datetime, datetime, float]]:
+        """(begin, end, share of the traffic): within each nothing changes, and it has some."""
+        place = self._runs._now(site)
+        cuts = {since, until, *(at for at, _ in place.since), *(at for at, *_ in self._turns)}
+        inside = sorted(at for at in cuts if since <= at <= until)
+        for begin, end in itertools.pairwise(inside):
+            lines = [lines for at, lines in place.since if at <= begin]
+            if share := _percents(lines[-1] if lines else ()).get(revision, 0):
+                yield begin, end, share / 100
+
+    def _value(self, site: Site, revision: str, signal: Signal, at: datetime) -> float:
+        turns = [value for since, name, of, value in self._turns if (name, of) == (revision, signal) and since <= at]
+        if turns:
+            return turns[-1]
+        behaviour = self._runs.behaviours.get(self._runs.places[site].revisions[revision].digest, Behaviour())
+        return float(getattr(behaviour, signal.value))
 
 
 class Probes:

@@ -12,7 +12,7 @@ import pytest
 from bot.monitoring import Monitoring
 from bot.sandbox.google import Behaviour, GoogleWorld
 from commands.errors import Rejected, Unavailable
-from commands.ports import Metrics, Requests, Site
+from commands.ports import Metrics, Point, Requests, Signal, Site
 from tests.bot.google_story import R0, R1, SITE, START, V1, HandClock, google
 
 SECOND = timedelta(seconds=1)
@@ -169,3 +169,101 @@ async def test_another_project_has_its_own_numbers(world: GoogleWorld, metrics: 
     clock.advance(timedelta(minutes=1))
     stage = Site(SITE.replace("prod", "stage"))
     assert (await metrics.requests(stage, R1, START, clock.now(), SECOND)).total == 0
+
+
+# Over time ------------------------------------------------------------------------------------------------------------
+
+
+MINUTE = timedelta(minutes=1)
+
+
+async def minutes(world: GoogleWorld, clock: HandClock, *answers: tuple[int, ...]) -> None:
+    """One minute after the other, each with these answers; the next one begins when this returns."""
+    for statuses in answers:
+        for status in statuses:
+            world.meter.record(SITE, R1, status, 100 if status == 200 else 900)
+        clock.advance(MINUTE)
+
+
+async def watched(metrics: Metrics, clock: HandClock, signal: Signal, span: int, *, revision: str = R1) -> list[Point]:
+    """The newest whole minutes, so many; what is too fresh to be seen left out."""
+    until = clock.now() - timedelta(seconds=5)
+    return [*await metrics.series(SITE, revision, signal, until - span * MINUTE, until, MINUTE)]
+
+
+async def test_errors_come_minute_by_minute_and_a_silent_minute_has_no_point(
+    world: GoogleWorld, metrics: Monitoring, clock: HandClock
+) -> None:
+    await minutes(world, clock, (200, 200), (200, 500, 500, 500), (), (500,), (404, 200))
+    clock.advance(timedelta(seconds=3))
+    found = await watched(metrics, clock, Signal.ERROR_PERCENT, 5)
+    assert [point.value for point in found] == [0, 75, 100, 0]
+    ends = [round((found[-1].at - point.at) / MINUTE) for point in found]
+    assert ends == [4, 3, 1, 0]
+    assert all(type(point.at).__name__ == "datetime" for point in found)
+
+
+async def test_the_end_of_a_series_is_the_end_that_was_asked_for(
+    world: GoogleWorld, metrics: Monitoring, clock: HandClock
+) -> None:
+    world.meter.record(SITE, R1, 200, 5)
+    clock.advance(timedelta(seconds=90))
+    until = START + timedelta(seconds=60)
+    assert await metrics.series(SITE, R1, Signal.ERROR_PERCENT, START - 2 * MINUTE, until, MINUTE) == (Point(until, 0),)
+    assert await metrics.series(SITE, R1, Signal.ERROR_PERCENT, START, until, 2 * MINUTE) == ()
+
+
+async def test_how_slow_it_was_minute_by_minute(world: GoogleWorld, metrics: Monitoring, clock: HandClock) -> None:
+    await minutes(world, clock, (200,) * 100, (500,) * 100)
+    clock.advance(timedelta(seconds=3))
+    slow = await watched(metrics, clock, Signal.P99_MS, 2)
+    assert [point.value for point in slow] == [pytest.approx(100, rel=0.1), pytest.approx(900, rel=0.1)]
+
+
+@pytest.mark.parametrize(
+    ("signal", "kind", "percent"), [(Signal.MEMORY_PERCENT, "memory_at", 93), (Signal.CPU_PERCENT, "cpu_at", 85)]
+)
+async def test_what_containers_take_is_seen_from_the_minute_it_changed(
+    world: GoogleWorld, metrics: Monitoring, clock: HandClock, signal: Signal, kind: str, percent: int
+) -> None:
+    await minutes(world, clock, (200,))
+    world.inject(kind, site=SITE, revision=R1, percent=percent)
+    await minutes(world, clock, (200, 200), ())
+    clock.advance(timedelta(seconds=3))
+    found = [point.value for point in await watched(metrics, clock, signal, 3)]
+    assert found == [
+        pytest.approx(40 if signal is Signal.MEMORY_PERCENT else 20, abs=0.1),
+        pytest.approx(percent, abs=0.1),
+    ]
+    assert await watched(metrics, clock, signal, 3, revision=R0) == []
+
+
+async def test_of_a_share_of_the_readings_the_fullest_counts(
+    world: GoogleWorld, metrics: Monitoring, clock: HandClock
+) -> None:
+    for second in range(60):
+        world.meter.becomes(SITE, R1, memory_percent=95 if second == 30 else 50)
+        world.meter.record(SITE, R1, 200, 5)
+        clock.advance(SECOND)
+    clock.advance(timedelta(seconds=3))
+    (found,) = await watched(metrics, clock, Signal.MEMORY_PERCENT, 1)
+    assert found.value == pytest.approx(95, abs=0.1)
+
+
+async def test_a_use_is_kept_to_whom_it_is_set_for(world: GoogleWorld) -> None:
+    world.inject("memory_at", percent=70)
+    world.inject("memory_at", percent=80, revision=R1)
+    world.inject("memory_at", percent=90, site=SITE, revision=R1)
+    world.inject("cpu_at", percent=60, site=SITE)
+    elsewhere = SITE.replace("prod", "stage")
+    uses = [world.meter.use(site, name).memory_percent for site in (SITE, elsewhere) for name in (R1, R0)]
+    assert uses == [90, 70, 80, 70]
+    assert world.meter.use(SITE, R0).cpu_percent == 60
+
+
+async def test_an_outage_is_no_silence_over_time_either(
+    world: GoogleWorld, metrics: Monitoring, clock: HandClock
+) -> None:
+    world.inject("monitoring_unavailable")
+    with pytest.raises(Unavailable, match=f"The numbers of {R1} could not be read just now"):
+        await watched(metrics, clock, Signal.CPU_PERCENT, 3)

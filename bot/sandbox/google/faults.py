@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 Option = float | str
-"""Seconds, or the site or secret that a fault is kept to."""
+"""Seconds or per cent, or the site, revision or secret that a fault is kept to."""
 
 
 class FaultKind(TypedDict):
@@ -38,6 +38,16 @@ _KINDS = {
     "etag_ignored": _Kind("cloud_run", "From now on a write with an old etag is accepted."),
     "monitoring_unavailable": _Kind("monitoring", "Asking for numbers fails once with UNAVAILABLE."),
     "monitoring_silent": _Kind("monitoring", "Asking for numbers brings none."),
+    "memory_at": _Kind(
+        "monitoring",
+        "From now on containers take so many per cent of their memory.",
+        {"percent": 93.0, "revision": ""},
+    ),
+    "cpu_at": _Kind(
+        "monitoring",
+        "From now on containers take so many per cent of their processor time.",
+        {"percent": 85.0, "revision": ""},
+    ),
     "secret_disabled": _Kind("secrets", "Reading a secret is refused as if its version were disabled."),
     "secret_unavailable": _Kind("secrets", "Reading a secret fails once with UNAVAILABLE."),
     "secret_damaged": _Kind("secrets", "A secret arrives with a checksum that does not fit."),
@@ -55,8 +65,8 @@ class Faults:
     def kinds() -> list[FaultKind]:
         return [FaultKind(world=one.world, kind=kind, says=one.says) for kind, one in _KINDS.items()]
 
-    def arm(self, kind: str, times: int, options: dict[str, Option]) -> None:
-        """The next `times` chances for this kind go wrong; ValueError for an unknown kind or option."""
+    def arm(self, kind: str, times: int, options: dict[str, Option]) -> dict[str, Option]:
+        """The next `times` chances for this kind go wrong, with these options; ValueError for what is not known."""
         if kind not in _KINDS:
             message = f"there is no fault {kind!r}; there are {', '.join(_KINDS)}"
             raise ValueError(message)
@@ -65,6 +75,7 @@ class Faults:
             message = f"{kind} has no option {', '.join(sorted(strange))}; it has {', '.join(known)}"
             raise ValueError(message)
         self._armed.setdefault(kind, deque()).extend({**known, **options} for _ in range(times))
+        return {**known, **options}
 
     def take(self, kind: str, site: str = "") -> dict[str, Option] | None:
         """The options of one armed fault of this kind, now used up; None: all goes well."""

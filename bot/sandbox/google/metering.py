@@ -1,12 +1,15 @@
-"""How many requests did a revision answer, and how fast? Counted from real answers, told as Monitoring tells it."""
+"""How many requests did a revision answer, how fast, and on how much? From real answers, told as Monitoring tells it.
+
+Every request that reaches a container counts, smoke requests too: Google's count does not know who asked.
+"""
 
 from __future__ import annotations
 
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from google.cloud import monitoring_v3
@@ -17,6 +20,8 @@ from commands.ports import Clock
 
 COUNT = "run.googleapis.com/request_count"
 LATENCIES = "run.googleapis.com/request_latencies"
+MEMORY = "run.googleapis.com/container/memory/utilizations"
+CPU = "run.googleapis.com/container/cpu/utilizations"
 _CLASS, _SERVICE, _REVISION, _LOCATION = (
     "metric.labels.response_code_class",
     "resource.labels.service_name",
@@ -26,6 +31,8 @@ _CLASS, _SERVICE, _REVISION, _LOCATION = (
 _LABELS = (_CLASS, _SERVICE, _REVISION, _LOCATION)
 _GROWTH = 1.1
 """Bounds of neighbouring latency buckets, upper over lower: a percentile is known to within a tenth."""
+_FINE = 0.001
+"""Width of a utilisation bucket: a percentile is known to within a tenth of a per cent."""
 _KEPT = 7200
 """Seconds with answers that are remembered for each revision."""
 _TERM = re.compile(r'\s*([a-z_.]+)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(?:AND\b|$)')
@@ -38,10 +45,20 @@ _PERCENTILES = {
 _TimeSeries = raw(monitoring_v3.TimeSeries)
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What the containers of a revision take of what they may have."""
+
+    memory_percent: float = 40
+    cpu_percent: float = 20
+
+
 @dataclass(slots=True)
 class _Second:
     """The answers of one second."""
 
+    use: Use
+    """While it gave the last of them."""
     classes: dict[str, int] = field(default_factory=dict)
     """By class, `2xx` to `5xx`."""
     buckets: dict[str, dict[int, int]] = field(default_factory=dict)
@@ -55,15 +72,28 @@ class _Tally:
     count: int = 0
     buckets: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
-    def percentile(self, share: float) -> float:
-        """Milliseconds that this share of the answers stayed under, interpolated inside its bucket."""
+    def percentile(self, share: float, bounds: Callable[[int], float]) -> float:
+        """What this share of the values stayed under, interpolated inside its bucket, whose lower bound is given."""
         wanted, seen = share * sum(self.buckets.values()), 0
         for index, count in sorted(self.buckets.items()):
             if seen + count >= wanted:
-                low, high = _GROWTH**index, _GROWTH ** (index + 1)
+                low, high = bounds(index), bounds(index + 1)
                 return low + (high - low) * (wanted - seen) / count
             seen += count
         return 0.0
+
+
+def _milliseconds(bucket: int) -> float:
+    return _GROWTH**bucket
+
+
+def _share(bucket: int) -> float:
+    """The bucket's middle is the value that was set."""
+    return (bucket - 0.5) * _FINE
+
+
+_BOUNDS = {LATENCIES: _milliseconds, MEMORY: _share, CPU: _share}
+"""Lower bound of a bucket, of each metric that is a distribution."""
 
 
 class Meter:
@@ -79,12 +109,33 @@ class Meter:
         self._clock = clock
         self._faults = faults
         self._seconds: dict[tuple[str, str], dict[int, _Second]] = {}
+        self._uses: dict[tuple[str, str], Use] = {}
+
+    def becomes(
+        self, site: str, revision: str, *, memory_percent: float | None = None, cpu_percent: float | None = None
+    ) -> None:
+        """So much its containers take from now on; an empty site or revision means any without a use of its own."""
+        use = self.use(site, revision)
+        if memory_percent is not None:
+            use = replace(use, memory_percent=memory_percent)
+        if cpu_percent is not None:
+            use = replace(use, cpu_percent=cpu_percent)
+        self._uses[site, revision] = use
+
+    def use(self, site: str, revision: str) -> Use:
+        """What its containers take now."""
+        for key in ((site, revision), ("", revision), (site, ""), ("", "")):
+            if key in self._uses:
+                return self._uses[key]
+        return Use()
 
     def record(self, site: str, revision: str, status: int, ms: float) -> None:
-        """One answer, just given."""
+        """One answer, just given. Containers are measured while they answer: without requests none runs."""
         seconds = self._seconds.setdefault((site, revision), {})
         at = math.floor(self._clock.now().timestamp())
-        second = seconds.setdefault(at, _Second())
+        use = self.use(site, revision)
+        second = seconds.setdefault(at, _Second(use))
+        second.use = use
         if len(seconds) > _KEPT:
             del seconds[next(iter(seconds))]
         name = f"{status // 100}xx"
@@ -111,7 +162,7 @@ class Meter:
         if end <= start:
             raise Refusal(Code.INVALID_ARGUMENT, "Field interval.startTime must be before its end.")
         points: dict[tuple[str, ...], dict[int, _Tally]] = defaultdict(lambda: defaultdict(_Tally))
-        for labels, at, count, buckets in self._answers(project, asked, start, end):
+        for labels, at, count, buckets in self._values(project, asked, start, end):
             behind = math.floor((end - at) / period) if (end - at) % period else math.ceil((end - at) / period) - 1
             if end - (behind + 1) * period < start - 1e-6:
                 continue  # not a whole period
@@ -130,7 +181,7 @@ class Meter:
     def _question(self, request: Raw, asked: dict[str, str]) -> tuple[float, float | None]:
         """Seconds in a period, and the percentile that is asked for: None where the count is."""
         aggregation = request.aggregation
-        if asked.get("resource.type") != "cloud_run_revision" or asked.get("metric.type") not in (COUNT, LATENCIES):
+        if asked.get("resource.type") != "cloud_run_revision" or asked.get("metric.type") not in (COUNT, *_BOUNDS):
             raise Refusal(Code.NOT_FOUND, "Cannot find metric(s) that match the filter.")
         if aggregation.per_series_aligner != int(_Aggregation.Aligner.ALIGN_DELTA):
             raise Refusal(Code.INVALID_ARGUMENT, "This local Monitoring aligns by ALIGN_DELTA only.")
@@ -147,9 +198,10 @@ class Meter:
             return period, _PERCENTILES[reducer]
         raise Refusal(Code.INVALID_ARGUMENT, "This local Monitoring cannot reduce this metric that way.")
 
-    def _answers(
+    def _values(
         self, project: str, asked: dict[str, str], start: float, end: float
     ) -> Iterator[tuple[dict[str, str], int, int, dict[int, int]]]:
+        """(labels, second, answers in it, how many values of the metric in each bucket)."""
         visible = self._clock.now().timestamp() - self.delay_seconds
         for (site, revision), seconds in self._seconds.items():
             owner, region, service = site.split("/")
@@ -158,6 +210,10 @@ class Meter:
                 continue
             for at, second in seconds.items():
                 if not start <= at < end or at + 1 > visible:
+                    continue
+                if asked["metric.type"] in (MEMORY, CPU):
+                    percent = second.use.memory_percent if asked["metric.type"] == MEMORY else second.use.cpu_percent
+                    yield {**labels, _CLASS: ""}, at, 0, {round(percent / 100 / _FINE): 1}
                     continue
                 for name, count in second.classes.items():
                     if asked.get(_CLASS, name) == name:
@@ -182,7 +238,7 @@ class Meter:
             point.interval.start_time.FromDatetime(datetime.fromtimestamp(end - (behind + 1) * period, UTC))
             point.interval.end_time.FromDatetime(datetime.fromtimestamp(end - behind * period, UTC))
             if share is not None:
-                point.value.double_value = tally.percentile(share)
+                point.value.double_value = tally.percentile(share, _BOUNDS[metric])
             elif self.count_as == "double":
                 point.value.double_value = float(tally.count)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TypedDict
 
@@ -130,12 +131,13 @@ class GoogleWorld:
     def inject(self, kind: str, times: int = 1, **options: Option) -> None:
         """The next `times` chances for this go wrong. ValueError for an unknown kind or option.
 
-        Options: `site` keeps it to one site; `seconds` says how long a stall is.
+        Options: `site` keeps it to one site, `revision` to one revision; `seconds` says how long a stall is.
+        Those that begin with "from now on" are switches, and stay as they are put.
         """
-        switch = kind in ("etag_enforced", "etag_ignored")
-        self.faults.arm(kind, 0 if switch else times, options)
+        switch = kind in _SWITCHES
+        given = self.faults.arm(kind, 0 if switch else times, options)
         if switch:
-            self.engine.enforce_etag = kind == "etag_enforced"
+            _SWITCHES[kind](self, given)
 
     # Looking at it --------------------------------------------------------------------------------------------------
 
@@ -169,3 +171,15 @@ class GoogleWorld:
     def _address(self, site: str, tag: str) -> str:
         where = f"tag/{tag}" if tag else "front"
         return f"{self.http_base}/{where}/{site}"
+
+
+_SWITCHES: dict[str, Callable[[GoogleWorld, dict[str, Option]], None]] = {
+    "etag_enforced": lambda world, _: setattr(world.engine, "enforce_etag", True),
+    "etag_ignored": lambda world, _: setattr(world.engine, "enforce_etag", False),
+    "memory_at": lambda world, given: world.meter.becomes(
+        str(given["site"]), str(given["revision"]), memory_percent=float(given["percent"])
+    ),
+    "cpu_at": lambda world, given: world.meter.becomes(
+        str(given["site"]), str(given["revision"]), cpu_percent=float(given["percent"])
+    ),
+}

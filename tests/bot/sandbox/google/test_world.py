@@ -159,7 +159,7 @@ async def test_a_world_set_up_before_it_starts_has_addresses_afterwards() -> Non
 
 async def test_every_fault_can_be_armed_and_says_what_it_does(world: GoogleWorld) -> None:
     kinds = world.fault_kinds()
-    assert len({fault["kind"] for fault in kinds}) == len(kinds) == 16
+    assert len({fault["kind"] for fault in kinds}) == len(kinds) == 18
     for fault in kinds:
         assert fault["says"].endswith(".")
         world.inject(fault["kind"], times=2, site=SITE)
