@@ -28,7 +28,9 @@ READ_DEADLINE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Clients:
+class Clients:
+    """Google's own, connected."""
+
     run: Theirs
     """The library's module."""
     services: Theirs
@@ -51,6 +53,11 @@ class CloudRun:
         self._read_deadline = read_deadline
         self._late = Late(endpoint, _load, _make)
 
+    @property
+    def clients(self) -> Late[Clients]:
+        """For whoever reads more of the same services."""
+        return self._late
+
     async def warm(self) -> None:
         """The client library is imported and its clients are made, so that the first call need not."""
         await self._late.get()
@@ -70,7 +77,7 @@ class CloudRun:
         try:
             with reading(f"Revision {name}"):
                 found = await clients.revisions.get_revision(
-                    name=f"{_resource(site)}/revisions/{name}", timeout=self._read_deadline, retry=None
+                    name=f"{resource(site)}/revisions/{name}", timeout=self._read_deadline, retry=None
                 )
         except Rejected as error:
             if code_of(error) == "NOT_FOUND":
@@ -96,8 +103,8 @@ class CloudRun:
 
     async def _service(self, site: Site) -> Theirs:
         clients = await self._late.get()
-        with reading(f"What {_spoken(site)} serves"):
-            return await clients.services.get_service(name=_resource(site), timeout=self._read_deadline, retry=None)
+        with reading(f"What {spoken(site)} serves"):
+            return await clients.services.get_service(name=resource(site), timeout=self._read_deadline, retry=None)
 
     # Writing --------------------------------------------------------------------------------------------------------
 
@@ -149,10 +156,10 @@ class CloudRun:
         """The service, which is still as it was seen, and which nobody with a newer fence has written."""
         current = await self._service(site)
         if _fence(current) > lease.fence:
-            message = f"A newer operation has taken over {_spoken(site)}."
+            message = f"A newer operation has taken over {spoken(site)}."
             raise LostLease(message)
         if current.etag != seen.etag:
-            message = f"Somebody else changed {_spoken(site)} in the meantime; nothing was changed."
+            message = f"Somebody else changed {spoken(site)} in the meantime; nothing was changed."
             raise Conflict(message)
         return current
 
@@ -162,12 +169,12 @@ class CloudRun:
 
         request = clients.run.UpdateServiceRequest(service=body, update_mask=field_mask_pb2.FieldMask(paths=paths))
         if not lease.outlives(0):
-            message = f"The right to change {_spoken(site)} has run out; nothing was sent."
+            message = f"The right to change {spoken(site)} has run out; nothing was sent."
             raise LostLease(message)
         if not lease.outlives(self.WRITE_DEADLINE):
-            message = f"Too little time was left to change {_spoken(site)} safely; nothing was sent."
+            message = f"Too little time was left to change {spoken(site)} safely; nothing was sent."
             raise Unavailable(message)
-        with writing(f"The change to {_spoken(site)}"):
+        with writing(f"The change to {spoken(site)}"):
             pending = await clients.services.update_service(request, timeout=self.WRITE_DEADLINE, retry=None)
         return str(pending.operation.name)
 
@@ -187,17 +194,17 @@ def _load() -> Theirs:
     return run_v2
 
 
-def _make(run: Theirs, channel: Theirs, credentials: Theirs) -> _Clients:
+def _make(run: Theirs, channel: Theirs, credentials: Theirs) -> Clients:
     from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcAsyncIOTransport
     from google.cloud.run_v2.services.services.transports import ServicesGrpcAsyncIOTransport
 
     if channel is None:
-        return _Clients(
+        return Clients(
             run,
             run.ServicesAsyncClient(credentials=credentials),
             run.RevisionsAsyncClient(credentials=credentials),
         )
-    return _Clients(
+    return Clients(
         run,
         run.ServicesAsyncClient(transport=ServicesGrpcAsyncIOTransport(channel=channel)),
         run.RevisionsAsyncClient(transport=RevisionsGrpcAsyncIOTransport(channel=channel)),
@@ -207,12 +214,12 @@ def _make(run: Theirs, channel: Theirs, credentials: Theirs) -> _Clients:
 # Names ----------------------------------------------------------------------------------------------------------------
 
 
-def _resource(site: Site) -> str:
+def resource(site: Site) -> str:
     project, region, service = site.split("/")
     return f"projects/{project}/locations/{region}/services/{service}"
 
 
-def _spoken(site: Site) -> str:
+def spoken(site: Site) -> str:
     project, _, service = site.split("/")
     return f"{service} in {project}"
 
@@ -310,7 +317,7 @@ def _body(run: Theirs, site: Site, current: Theirs, shares: Sequence[Share], lea
     annotations[TAGS] = " ".join(sorted(given - {""}))
     _stamp(annotations, lease, None)
     return run.Service(
-        name=_resource(site),
+        name=resource(site),
         etag=current.etag,
         annotations=annotations,
         traffic=[
@@ -335,5 +342,5 @@ def _chosen(containers: Theirs, name: str | None, site: Site) -> Theirs:
     if len(fitting) == 1:
         return fitting[0]
     which = f"no container {name}" if name is not None else f"{len(fitting)} containers, and none is named"
-    message = f"{_spoken(site)} has {which}, so it is not clear which image to replace."
+    message = f"{spoken(site)} has {which}, so it is not clear which image to replace."
     raise Rejected(message)

@@ -16,8 +16,8 @@ from policy.schema import Settings
 class Configured:
     """What one service runs with in one environment."""
 
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """Variable → value, where that stands in plain text."""
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variable → value, where that stands in plain text; never in a trace."""
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Variable or mounted path → secret: `projects/acme-stage/secrets/STAGE_DB_URL`, never what is in it."""
     account: str = ""
