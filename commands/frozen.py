@@ -11,7 +11,7 @@ from commands.reply import Bold, Code, Line, Mark, Reply, Text, When
 from policy import freezes
 from policy.document import CalendarFreeze, Policy
 from policy.facts import Freeze, Hold
-from policy.freezes import FOREVER, Recurring
+from policy.freezes import EVER, FOREVER, Recurring
 from policy.model import Place, short
 from policy.wording import listed
 
@@ -85,7 +85,8 @@ def _next(recurring: Recurring, environment: str, now: datetime) -> Freeze | Non
 def _recurring(freeze: Freeze, services: tuple[str, ...] | None) -> Text:
     until: Text = " for good" if freeze.ends_at == FOREVER else (" until ", When(freeze.ends_at))
     where = f"{listed(services)} in {freeze.environment}" if services else freeze.environment
-    return texts((Bold(freeze.id),), f" {where} from ", (When(freeze.starts_at),), until, f": {freeze.reason}")
+    begins: Text = "" if freeze.starts_at == EVER else (" from ", When(freeze.starts_at))
+    return texts((Bold(freeze.id),), f" {where}", begins, until, f": {freeze.reason}")
 
 
 def title(freeze: Freeze) -> str:

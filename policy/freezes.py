@@ -13,7 +13,7 @@ from policy.facts import Facts, Freeze, Question
 from policy.kept import kept
 from policy.model import Place, Unknown
 from policy.seating import not_ours
-from policy.windows import HORIZON, Schedule
+from policy.windows import Schedule
 
 TRIES = 1000
 """So many freezes that follow upon each other are looked at; more than any calendar has in its horizon."""
@@ -21,7 +21,11 @@ TRIES = 1000
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a freeze ends of which no end is known."""
 
-_DAY = timedelta(days=1)
+EVER = datetime(1, 1, 1, tzinfo=UTC)
+"""When a freeze began of which no beginning is known."""
+
+_BACK = tuple(timedelta(days=2**power) for power in range(10))
+"""So far is looked for its beginning, further each time."""
 
 
 class Recurring(NamedTuple):
@@ -35,10 +39,8 @@ class Recurring(NamedTuple):
         if not self.schedule.is_open(at):
             return None
         starts_at = self._began(at)
-        monthly = all(rule.month_end is not None for rule in self.says.when)
-        day = starts_at.astimezone(self.schedule.zone).strftime("%Y-%m" if monthly else "%Y-%m-%d")
         return Freeze(
-            id=f"{self.says.name}-{day}",
+            id=f"{self.says.name}-{self._dated(starts_at)}",
             environment=environment,
             service=None,
             starts_at=starts_at,
@@ -48,16 +50,21 @@ class Recurring(NamedTuple):
         )
 
     def _began(self, at: datetime) -> datetime:
-        """When the spell began that `at` is in, or what is known of that within the horizon."""
-        before, limit = at, at - HORIZON
-        while self.schedule.is_open(before):
-            if before <= limit:
-                return before
-            before -= _DAY
-        began = self.schedule.next_change(before) or at
-        while (ends := self.schedule.next_change(began)) is not None and ends <= at:
-            began = self.schedule.next_change(ends) or at
-        return began
+        """When the spell began that `at` is in; `EVER` where nothing is known to have changed before."""
+        for back in _BACK:
+            began = self.schedule.next_change(at - back, back)
+            while began is not None:
+                later = self.schedule.next_change(began, at - began)
+                if later is None:
+                    return began
+                began = later
+        return EVER
+
+    def _dated(self, starts_at: datetime) -> str:
+        if starts_at == EVER:
+            return "always"
+        monthly = all(rule.month_end is not None for rule in self.says.when)
+        return starts_at.astimezone(self.schedule.zone).strftime("%Y-%m" if monthly else "%Y-%m-%d")
 
 
 @kept

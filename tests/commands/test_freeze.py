@@ -511,3 +511,17 @@ async def test_freezes_by_the_calendar_are_listed_before_they_come(town: Town) -
     """,
         town,
     )
+
+
+async def test_one_that_the_calendar_never_ends_is_listed_without_a_beginning_or_an_end(town: Town) -> None:
+    week = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "00:00", "end": "24:00"}
+    closed = {"name": "closed", "when": [{"weekly": week}], "environments": ["prod"], "reason": "it is a museum"}
+    town.policies.adopt(freezes={"calendar": [closed]})
+    await plays(
+        """
+    gus: /release freeze list
+    bot → gus: I know of no freeze and no hold.
+         ✗ closed-always prod for good: it is a museum
+    """,
+        town,
+    )

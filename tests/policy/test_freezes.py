@@ -237,8 +237,37 @@ def test_a_long_one_is_named_by_its_first_day() -> None:
         assert names(berlin(day), active=active) == ["year-end-2026-12-01"]
 
 
+def daily(start: str, end: str) -> list[dict[str, Any]]:
+    return [{"weekly": {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": start, "end": end}}]
+
+
+@pytest.mark.parametrize(
+    ("now", "held"),
+    [
+        (berlin("2026-11-24", "22:00") - TICK, []),
+        (berlin("2026-11-24", "22:00"), ["nights-2026-11-24"]),
+        (berlin("2026-11-24", "23:00"), ["nights-2026-11-24"]),
+        (berlin("2026-11-25", "02:00"), ["nights-2026-11-24"]),
+        (berlin("2026-11-25", "06:00") - TICK, ["nights-2026-11-24"]),
+        (berlin("2026-11-25", "06:00"), []),
+    ],
+)
+def test_one_that_comes_every_night_is_named_by_the_evening_it_began(now: datetime, held: list[str]) -> None:
+    active = policy(freezes={"calendar": [{**CALENDAR[0], "name": "nights", "when": daily("22:00", "06:00")}]})
+    assert names(now, active=active) == held
+
+
+def test_one_that_was_there_before_anybody_looked_keeps_its_name_from_day_to_day() -> None:
+    active = policy(freezes={"calendar": [{**CALENDAR[0], "name": "closed", "when": daily("00:00", "24:00")}]})
+    assert names(NOW, active=active) == names(NOW + DAY, active=active) == ["closed-always"]
+    (closed,) = freezes.recurring(active.policy, Place("checkout", "prod"))
+    freeze = closed.as_of("prod", NOW)
+    assert freeze is not None
+    assert (freeze.starts_at, freeze.ends_at) == (freezes.EVER, freezes.FOREVER)
+
+
 def test_one_without_an_end_has_none() -> None:
-    always = [{"weekly": {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "00:00", "end": "24:00"}}]
+    always = daily("00:00", "24:00")
     active = policy(freezes={"calendar": [{**CALENDAR[0], "name": "closed", "when": always}]})
     decision = decided(active=active)
     finding = found("no-freeze", decision)
