@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
@@ -31,8 +31,10 @@ _DAY = 24 * 60
 _SHORTEST = timedelta(microseconds=1)
 _WEEKDAYS = tuple(Weekday)
 
-Minutes = tuple[tuple[int, int], ...]
-"""Spans of one local day in minutes since its midnight, half-open, in order, not touching."""
+_Stretch = tuple[int, int]
+"""Minutes of one local day since its midnight, half-open."""
+Minutes = tuple[_Stretch, ...]
+"""Some of them, in order, not touching."""
 
 _WHOLE: Minutes = ((0, _DAY),)
 
@@ -52,7 +54,7 @@ def schedule(window: Window, policy_zone: ZoneInfo) -> Schedule:
         message = "a calendar is not written out, so it is not known which days it closes"
         raise ValueError(message)
     denied = _by_weekday(deny)
-    allowed = tuple(_WHOLE for _ in _WEEKDAYS) if always else _by_weekday(allow)
+    allowed = [_WHOLE for _ in _WEEKDAYS] if always else _by_weekday(allow)
     open_spans, closed_spans = _spans(allow, zone), _spans(deny, zone)
     return Schedule(
         zone=zone,
@@ -110,16 +112,16 @@ def _last_before(wall: datetime, zone: tzinfo) -> datetime:
 # One window, made ready ---------------------------------------------------------------------------------------------
 
 
-def _by_weekday(rules: tuple[WindowRule, ...]) -> tuple[Minutes, ...]:
-    """Which minutes of each weekday the weekly rules name, whatever the date."""
-    spans: list[list[tuple[int, int]]] = [[] for _ in _WEEKDAYS]
+def _by_weekday(rules: tuple[WindowRule, ...]) -> list[list[_Stretch]]:
+    """Which minutes of each weekday the weekly rules name, whatever the date: rule by rule."""
+    spans: list[list[_Stretch]] = [[] for _ in _WEEKDAYS]
     for rule in rules:
         if rule.weekly is not None:
             _add(rule.weekly, spans)
-    return tuple(_merged(day) for day in spans)
+    return spans
 
 
-def _add(weekly: Weekly, spans: list[list[tuple[int, int]]]) -> None:
+def _add(weekly: Weekly, spans: list[list[_Stretch]]) -> None:
     start, end = _minutes(weekly.start), _minutes(weekly.end)
     for day in weekly.days:
         index = _WEEKDAYS.index(day)
@@ -135,25 +137,17 @@ def _minutes(wall: str) -> int:
     return int(hours) * 60 + int(minutes)
 
 
-def _merged(spans: list[tuple[int, int]]) -> Minutes:
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if start == end:
-            continue
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return tuple(merged)
+def _less(spans: Sequence[_Stretch], denied: Sequence[_Stretch]) -> Minutes:
+    """What of `spans` is not in `denied`, in whatever order those stand."""
+    left: list[_Stretch] = []
+    for start, end in pairwise(sorted({edge for span in (*spans, *denied) for edge in span})):
+        if _within(spans, start) and not _within(denied, start):
+            begin = left.pop()[0] if left and left[-1][1] == start else start
+            left.append((begin, end))
+    return tuple(left)
 
 
-def _less(spans: Minutes, denied: Minutes) -> Minutes:
-    """What of `spans` is not in `denied`."""
-    edges = sorted({0, _DAY, *(edge for span in (*spans, *denied) for edge in span)})
-    return _merged([(a, b) for a, b in pairwise(edges) if _within(spans, a) and not _within(denied, a)])
-
-
-def _within(spans: Minutes, minute: int) -> bool:
+def _within(spans: Sequence[_Stretch], minute: int) -> bool:
     return any(start <= minute < end for start, end in spans)
 
 
@@ -312,14 +306,14 @@ class Schedule:
         """The wall times, in order, at which the pattern of the days changes."""
         # From the day before: where midnight falls into a repeated hour, its evening comes again.
         day = at.astimezone(self.zone).date() - timedelta(days=1)
-        last = limit.astimezone(self.zone).date() + timedelta(days=2)
+        last = limit.astimezone(self.zone).date() + timedelta(days=1)
         before: tuple[Minutes, Minutes] = ((), ())
         while day <= last:
             plain = self._open_minutes(day, inside=False)
             special = self._open_minutes(day, inside=True) if self.open_spans else plain
             if (plain, special) != before or not _flat(plain) or not _flat(special):
                 midnight = datetime.combine(day, time())
-                for minute in sorted({0, *(edge for span in (*plain, *special) for edge in span if edge < _DAY)}):
+                for minute in sorted({0, *(edge for span in (*plain, *special) for edge in span)}):
                     yield midnight + timedelta(minutes=minute)
             before = (plain, special)
             day += timedelta(days=1)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.timetable import Calendar, Window, with_calendars
-from policy.windows import Schedule, named, says, schedule
+from policy.windows import SPELLS, Schedule, named, says, schedule
 from tests.policy.good import POLICY
 from tests.policy.over import over
 
@@ -70,6 +70,16 @@ def window(zone: str, allow: list[Any] | None = None, deny: list[Any] | None = N
 
 def weekly(days: str, start: str, end: str) -> dict[str, Any]:
     return {"weekly": {"days": days.split(), "start": start, "end": end}}
+
+
+def changes(it: Schedule, after: datetime, count: int) -> list[datetime]:
+    """The next so many."""
+    found = [after]
+    while len(found) <= count:
+        change = it.next_change(found[-1])
+        assert change is not None
+        found.append(change)
+    return found[1:]
 
 
 def moment(text: str) -> datetime:
@@ -243,6 +253,28 @@ def test_where_the_clock_falls_back_over_midnight_the_evening_before_comes_again
     assert ready(it).next_change(moment("2010-11-07T02:31:00Z")) == moment("2010-11-07T03:00:00Z")
 
 
+def test_where_sunday_begins_twice_its_first_minute_is_told_to_whoever_looks_no_further() -> None:
+    it = window("America/St_Johns", [weekly("sun", "00:00", "01:00")])
+    before, opens = moment("2010-11-07T02:00:00Z"), moment("2010-11-07T02:30:00Z")
+    assert ready(it).next_change(before, timedelta(minutes=45)) == opens  # until Saturday 23:15, once more
+    assert ready(it).next_change(opens) == moment("2010-11-07T02:31:00Z")
+    assert ready(it).next_change(moment("2010-11-07T02:31:00Z")) == moment("2010-11-07T03:30:00Z")
+
+
+def test_within_a_span_it_closes_whenever_that_is_denied_each_week() -> None:
+    moving = {"interval": {"start": "2026-11-02T00:00", "end": "2026-11-30T00:00"}}
+    it = ready(window("UTC", [moving], [weekly("mon tue wed", "09:00", "17:00")]))
+    told = [f"{at:%a %H}" for at in changes(it, moment("2026-11-09T08:00:00Z"), 6)]
+    assert told == ["Mon 09", "Mon 17", "Tue 09", "Tue 17", "Wed 09", "Wed 17"]
+
+
+def test_the_same_hours_each_day_open_each_day_whatever_else_is_open_once() -> None:
+    party = {"interval": {"start": "2026-12-19T12:00", "end": "2026-12-19T20:00"}}
+    it = ready(window("UTC", [weekly("mon tue wed", "09:00", "17:00"), party]))
+    assert it.next_change(moment("2026-11-23T17:00:00Z")) == moment("2026-11-24T09:00:00Z")
+    assert it.next_change(moment("2026-11-24T17:00:00Z")) == moment("2026-11-25T09:00:00Z")
+
+
 def test_a_window_that_never_opens_again_says_so() -> None:
     past = window("UTC", [{"interval": {"start": "2026-02-01T00:00", "end": "2026-02-02T00:00"}}])
     after = moment("2026-03-01T00:00:00Z")
@@ -250,11 +282,28 @@ def test_a_window_that_never_opens_again_says_so() -> None:
     assert ready(past).next_change(after) is None
 
 
-def test_a_change_beyond_the_horizon_is_none() -> None:
-    later = window("UTC", [{"interval": {"start": "2027-02-01T00:00", "end": "2027-02-02T00:00"}}])
+def test_a_change_beyond_the_horizon_is_none_until_somebody_looks_further() -> None:
+    later = ready(window("UTC", [{"interval": {"start": "2027-02-01T00:00", "end": "2027-02-02T00:00"}}]))
     at = moment("2026-03-01T00:00:00Z")
-    assert ready(later).next_change(at, timedelta(days=300)) is None
-    assert ready(later).next_change(at) == moment("2027-02-01T00:00:00Z")
+    assert later.next_change(at, timedelta(days=300)) is None
+    assert later.next_change(at) == moment("2027-02-01T00:00:00Z")
+    assert later.next_change(at, timedelta(days=300)) is None
+
+
+def test_a_change_at_the_horizon_is_told_however_near_that_is() -> None:
+    at, opens = moment("2026-11-24T07:30:00Z"), moment("2026-11-24T08:00:00Z")
+    assert ready(OFFICE).next_change(at, opens - at) == opens
+    assert ready(OFFICE).next_change(at, opens - at - timedelta(microseconds=1)) is None
+
+
+def test_it_remembers_what_was_asked_last_and_no_more_however_often_it_is_asked() -> None:
+    it = ready(OFFICE)
+    asked = [moment("2026-11-03T10:00:00Z") + timedelta(weeks=week) for week in range(2 * SPELLS)]
+    for at in asked:
+        assert it.next_change(at, timedelta(hours=1)) is None
+        assert it.next_change(at, timedelta(hours=2)) is None
+        assert it.next_change(at) == at.replace(hour=16)
+    assert [spell.since for spell in it.spells] == asked[: -SPELLS - 1 : -1]
 
 
 HOLIDAYS = {"DE-BE": Calendar.model_validate({"days": {"2026-12-24": "Christmas Eve", "2026-12-30": "off"}})}
@@ -307,6 +356,21 @@ def test_a_window_without_a_zone_uses_the_policys() -> None:
         ),
         (window("UTC", None, [{"dates": {"days": ["2026-12-24"]}}]), "always, but not 2026-12-24 (UTC)"),
         (
+            window("UTC", None, [{"month_end": {"last_days": 2, "name": "the books are closed"}}]),
+            "always, but not the books are closed (UTC)",
+        ),
+        (
+            window(
+                "UTC",
+                [
+                    weekly("thu tue wed", "09:00", "10:00"),
+                    weekly("mon wed fri", "12:00", "13:00"),
+                    weekly("sat sun", "14:00", "15:00"),
+                ],
+            ),
+            "Tue–Thu 09:00–10:00, Mon, Wed, Fri 12:00–13:00 and Sat, Sun 14:00–15:00 (UTC)",
+        ),
+        (
             with_calendars(window("UTC", None, [{"holidays": "DE-BE"}]), HOLIDAYS),
             "always, but not holidays (DE-BE) (UTC)",
         ),
@@ -334,13 +398,10 @@ def test_a_window_until_midnight_ends_with_its_day() -> None:
 def test_hours_that_overlap_touch_or_lie_within_each_other_are_one() -> None:
     hours = [("08:00", "18:00"), ("09:00", "10:00"), ("17:00", "19:00"), ("19:00", "20:00"), ("22:00", "23:00")]
     it = ready(window("UTC", [weekly("tue", *each) for each in hours]))
-    changes = [moment("2026-11-24T00:00:00Z")]
-    while len(changes) < 5:
-        change = it.next_change(changes[-1])
-        assert change is not None
-        changes.append(change)
-    assert [f"{each:%H}" for each in changes[1:]] == ["08", "20", "22", "23"]
-    assert [it.is_open(each) for each in changes] == [False, True, False, True, False]
+    midnight = moment("2026-11-24T00:00:00Z")
+    found = changes(it, midnight, 4)
+    assert [f"{each:%H}" for each in found] == ["08", "20", "22", "23"]
+    assert [it.is_open(each) for each in (midnight, *found)] == [False, True, False, True, False]
 
 
 @pytest.mark.parametrize(
