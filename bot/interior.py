@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.clock import MovableClock, SystemClock
 from bot.cloud_run import CloudRun
+from bot.cloud_run_settings import CloudRunSettings
 from bot.controller import Advance, Controller
 from bot.github import AppKey, GitHub, Pace, PersonalToken
 from bot.monitoring import Monitoring
@@ -93,6 +94,7 @@ async def behind(
             clock=clock,
             people=people,
             runs=runs,
+            configurations=CloudRunSettings(runs),
             metrics=monitoring,
             probes=HttpProbes(others),
             code=_github(settings, others, clock),

@@ -1,4 +1,4 @@
-"""How do votes, freezes, exceptions and what is owed stand in our books? Values in, rows out, and back.
+"""How do votes, freezes, exceptions, what is owed and what was seen stand in our books? Values in, rows out, and back.
 
 A record that is written again replaces what stands there, but never takes back what somebody else did to it meanwhile:
 then it is `Taken`, and whoever comes second looks again. Nor does it ever replace what somebody else asked for.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bot.database import Row, Transaction
 from bot.ledger import micros, moment
 from commands.errors import Conflict
-from commands.ports import Taken, Writes
+from commands.ports import Taken, Watched, Writes
 from commands.record import hash_of
 from policy.facts import ExceptionRecord, Freeze, Hold, KnownGood, Obligation, Verdict, Vote
 from policy.model import Digest, Person, Place, Sha
@@ -48,6 +48,13 @@ def _obligations() -> TypeAdapter[Obligation]:
     return TypeAdapter(Obligation)
 
 
+@cache
+def _watched() -> TypeAdapter[Watched]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Watched)
+
+
 # Writing ------------------------------------------------------------------------------------------------------------
 
 
@@ -60,6 +67,7 @@ class Ready:
     """JSON, of the votes on operations and then of those on records."""
     exceptions: tuple[str, ...]
     obligations: tuple[str, ...]
+    watched: tuple[str, ...]
 
 
 def ready(writes: Writes) -> Ready:
@@ -68,6 +76,7 @@ def ready(writes: Writes) -> Ready:
         voters=tuple(_persons().dump_json(vote.voter).decode() for _, vote in (*writes.votes, *writes.record_votes)),
         exceptions=tuple(_exceptions().dump_json(exception).decode() for exception in writes.exceptions),
         obligations=tuple(_obligations().dump_json(obligation).decode() for obligation in writes.obligations),
+        watched=tuple(_watched().dump_json(each).decode() for each in writes.watched),
     )
 
 
@@ -89,12 +98,20 @@ def keep(books: Transaction, step: Ready) -> None:
         _keep_exception(books, exception, data)
     for obligation, data in zip(writes.obligations, step.obligations, strict=True):
         _keep_obligation(books, obligation, data)
+    _keep_places(books, step)
+
+
+def _keep_places(books: Transaction, step: Ready) -> None:
+    """What may not go where, what was good there, and how it looks."""
+    writes = step.writes
     for hold in writes.holds:
         _keep_hold(books, hold)
     for id, at in writes.lifted_holds:
         books.run("UPDATE holds SET lifted_at = :at WHERE id = :id AND lifted_at IS NULL", {"id": id, "at": micros(at)})
     for place, good in writes.good:
         _keep_good(books, place, good)
+    for each, data in zip(writes.watched, step.watched, strict=True):
+        _keep_watched(books, each, data)
 
 
 def _cast(books: Transaction, table: str, about: str, id: str, vote: Vote, voter: str) -> None:
@@ -244,6 +261,19 @@ def _keep_good(books: Transaction, place: Place, good: KnownGood) -> None:
     )
 
 
+def _keep_watched(books: Transaction, watched: Watched, data: str) -> None:
+    """It stands there under the next number; `Taken` where the number is not the one that was read."""
+    place = {"service": watched.place.service, "environment": watched.place.environment}
+    written = books.run(
+        "INSERT INTO watched_places (service, environment, number, data) VALUES"
+        " (:service, :environment, :number + 1, :data) ON CONFLICT (service, environment) DO UPDATE SET"
+        " number = excluded.number, data = excluded.data WHERE watched_places.number = :number",
+        {**place, "number": watched.number, "data": data},
+    )
+    if written.rowcount != 1:
+        raise Taken(str(watched.place))
+
+
 # Reading ------------------------------------------------------------------------------------------------------------
 
 _VOTE = "SELECT voter, verdict, at, plan, reason, withdrawn_at, confirms"
@@ -361,6 +391,13 @@ KNOWN_GOOD = (
 
 def known_good(row: Row) -> KnownGood:
     return KnownGood(row[0], Digest(row[1]), moment(row[2]), row[3], None if row[4] is None else Sha(row[4]))
+
+
+WATCHED = "SELECT data, number FROM watched_places ORDER BY service, environment"
+
+
+def watched(row: Row) -> Watched:
+    return replace(_watched().validate_json(row[0]), number=row[1])
 
 
 def _micros(at: datetime | None) -> int | None:

@@ -27,7 +27,7 @@ from bot.ledger import moment as _moment
 from bot.ledger import verify as _verify
 from commands.errors import LostLease, Rejected, Unavailable
 from commands.operation import Operation, Wish
-from commands.ports import Clock, Entry, EntryPhase, Lease, Message, Recorded, Request, Taken, Writes
+from commands.ports import Clock, Entry, EntryPhase, Lease, Message, Recorded, Request, Taken, Watched, Writes
 from commands.reply import Reply
 from policy.facts import ExceptionRecord, Freeze, Hold, KnownGood, Obligation, Vote
 from policy.model import Person, Place
@@ -579,6 +579,10 @@ class Store:
         """Newest first, one for each revision."""
         values = {"service": place.service, "environment": place.environment}
         return tuple(map(records.known_good, await self._all(records.KNOWN_GOOD, values)))
+
+    async def watched(self) -> tuple[Watched, ...]:
+        """Every place that was ever looked at, as it was last written down."""
+        return tuple(map(records.watched, await self._all(records.WATCHED)))
 
     async def history(self, service: str, limit: int) -> tuple[Recorded, ...]:
         """Newest first: every entry whose target is that service."""

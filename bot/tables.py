@@ -321,6 +321,19 @@ class KnownGoodRow(SQLModel, table=True):
     commit_sha: str | None = Field(default=None, sa_type=sa.Text)
 
 
+class WatchedRow(SQLModel, table=True):
+    """How a place looked when somebody last saw a difference: `data` is all of it."""
+
+    __tablename__ = "watched_places"
+    __table_args__ = (STRICT,)
+
+    service: str = Field(primary_key=True, sa_type=sa.Text)
+    environment: str = Field(primary_key=True, sa_type=sa.Text)
+    number: int = Field(sa_type=WHOLE)
+    """How often it was written: whoever read an older one is late."""
+    data: str = Field(sa_type=sa.Text)
+
+
 # What is still to be said -------------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ from policy.model import Digest, Human, Person, Place, Sha
 
 if TYPE_CHECKING:  # 150 ms of pydantic that hearing and taking down words can do without
     from policy.document import ActivePolicy
+    from policy.settings import Configured
 
 # Time ---------------------------------------------------------------------------------------------------------------
 
@@ -145,6 +146,33 @@ class Runs(Protocol):
 
     async def settled(self, handle: str) -> Settled | None:
         """How that write ended, or None while it goes on. `Unavailable` says nothing about the write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """How a site's next revision will be made, or how one of its revisions was."""
+
+    main: Configured
+    """Of the container that takes requests; service account, databases and domains of all of it."""
+    beside: Mapping[str, Configured] = field(default_factory=dict)
+    """Of the other containers, by name: variables and secrets."""
+    shape: Mapping[str, str] = field(default_factory=dict)
+    """`memory` → `512Mi`, `ingress` → `internal`: nothing secret, and nothing that is there by name."""
+    image: str = ""
+    """As it is written there: by digest, or by a tag."""
+    revision: str = ""
+    """The newest revision made so; empty: none is."""
+    operation: str = ""
+    """Id of the operation that last brought a new image; empty: none of ours."""
+    by: str = ""
+    """Account that wrote it last, as Cloud Run tells it; empty: it does not."""
+
+
+class Configurations(Protocol):
+    """How what runs is configured. Values come along to be compared; nothing says or keeps them."""
+
+    async def configured(self, site: Site, revision: str = "") -> Configuration | None:
+        """How that revision was made; without a name, how the next one will be. None: there is none such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +388,36 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """How a place looked at one instant. No value is in it, only marks that tell whether one is still the same."""
+
+    traffic: Mapping[str, int]
+    """Revision → whole per cent, those without any left out."""
+    image: str
+    """Of the next revision, as it is written there."""
+    marks: Mapping[str, str]
+    """`variable DB_HOST`, `secret DB_URL`, `service account`, `databases` → mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is known of a place that others may change: how it should look, and how it looked last."""
+
+    place: Place
+    salt: str
+    """Marks of this place are made with it."""
+    expected: Sight
+    """As our last operation left it, or as it was first seen."""
+    last: Sight
+    changed: tuple[str, ...] = ()
+    """What looks otherwise than expected, by name: `traffic`, `variable DB_HOST`."""
+    since: datetime | None = None
+    """When it was first seen otherwise; None: it is as expected."""
+    number: int = 0
+    """How often it was written down."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """Something to be said, sent in order once it is committed."""
 
@@ -429,6 +487,8 @@ class Writes:
     votes_seen: tuple[tuple[str, tuple[Vote, ...]], ...] = ()
     """(freeze or exception, the votes on it that were looked at): `Taken` where there are others by now."""
     good: tuple[tuple[Place, KnownGood], ...] = ()
+    watched: tuple[Watched, ...] = ()
+    """How these places look now: `Taken` where somebody else wrote one down since it was read."""
     answers: str = ""
     """Id of the request that this answers: it is done with, and if it was already, nothing at all is written."""
 
@@ -479,6 +539,9 @@ class Store(Protocol):
     async def known_good(self, place: Place) -> tuple[KnownGood, ...]:
         """Newest first, one for each revision."""
 
+    async def watched(self) -> tuple[Watched, ...]:
+        """Every place that was ever looked at, as it was last written down."""
+
     async def history(self, service: str, limit: int) -> tuple[Recorded, ...]:
         """Newest first."""
 
@@ -497,6 +560,7 @@ class World:
     clock: Clock
     people: People
     runs: Runs
+    configurations: Configurations
     metrics: Metrics
     probes: Probes
     code: Code

@@ -25,6 +25,7 @@ from commands.plan import PlannedProbe
 from commands.ports import (
     Change,
     Comparison,
+    Configuration,
     Deployment,
     Lease,
     Point,
@@ -41,6 +42,7 @@ from commands.ports import (
 from policy.document import ActivePolicy, Policy
 from policy.facts import Check, CheckState
 from policy.model import AccountKind, Digest, Human, Person, Sha
+from policy.settings import Configured
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
 """A Tuesday, 10:00 in Berlin: the window is open until 17:00 there."""
@@ -364,6 +366,44 @@ def _percents(lines: Sequence[Share]) -> dict[str, int]:
     return {revision: percent for revision, percent in found.items() if percent}
 
 
+class Settings:
+    """What everything that runs is configured with. A revision stays as it was made."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._now: dict[Site, Configuration] = {}
+        self._made: dict[tuple[Site, str], Configuration] = {}
+        self.next: deque[Configured] = deque()
+        """With what the next revisions that we make come out, one each, whatever they should have."""
+        self.away = False
+
+    def somebody_sets(self, site: Site, main: Configured | None = None, **changes: Any) -> None:
+        """Not us: from the next revision on it runs with that."""
+        before = self._of(site)
+        for name in self._runs.places[site].revisions:
+            self._made.setdefault((site, name), before)
+        self._now[site] = replace(before if main is None else replace(before, main=main), **changes)
+
+    def _of(self, site: Site) -> Configuration:
+        environment = site.partition("/")[0].removeprefix("acme-")
+        account = f"app@acme-{environment}.iam.gserviceaccount.com"
+        usual = Configured({"APP_ENV": environment}, {}, account)
+        return self._now.get(site, Configuration(usual, shape={"memory": "512Mi"}))
+
+    async def configured(self, site: Site, revision: str = "") -> Configuration | None:
+        if self.away:
+            raise Unavailable("Cloud Run does not say how it is configured.")
+        place = self._runs.places.get(site)
+        if place is None or (revision and revision not in place.revisions):
+            return None
+        name = revision or list(place.revisions)[-1]
+        made = place.revisions[name]
+        if made.operation and self.next and (site, name) not in self._made:
+            self._made[site, name] = replace(self._of(site), main=self.next.popleft())
+        found = self._made.get((site, name), self._of(site)) if revision else self._of(site)
+        return replace(found, image=found.image or made.image, revision=name, operation=made.operation)
+
+
 class Metrics:
     """Counts what revisions answered: so many requests a second reach each place, and go where its traffic goes."""
 
@@ -683,6 +723,7 @@ class Town:
     def __init__(self, directory: Path) -> None:
         self.clock = HandClock()
         self.runs = Runs(self.clock)
+        self.settings = Settings(self.runs)
         self.metrics = Metrics(self.runs)
         self.probes = Probes(self.runs)
         self.github = GitHub(self.clock)
@@ -709,6 +750,7 @@ class Town:
             clock=self.clock,
             people=self.people,
             runs=self.runs,
+            configurations=self.settings,
             metrics=self.metrics,
             probes=self.probes,
             code=self.github,

@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.migrations import guards
 from commands.errors import Rejected
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest version; a test holds it against `versions/`."""
 
 _SQLITE = ("sqlite:///", "sqlite+aiosqlite:///")

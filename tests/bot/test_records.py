@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from commands.errors import Conflict
-from commands.ports import Taken, Writes
+from commands.ports import Sight, Taken, Watched, Writes
 from policy.facts import ExceptionRecord, Freeze, Obligation, Verdict
 from policy.model import Person
-from tests.bot.books import HOUR, MAYA, OMAR, START, created, exception, obligation, opened, vote
+from tests.bot.books import CHECKOUT, HOUR, MAYA, OMAR, START, created, entry, exception, obligation, opened, vote
 
 MINUTE = timedelta(minutes=1)
 FREEZE = Freeze(
@@ -249,3 +249,25 @@ async def test_records_of_one_step_are_all_kept_or_none(tmp_path: Path) -> None:
             (),
             (),
         )
+
+
+# How places looked --------------------------------------------------------------------------------------------------
+
+
+async def test_how_a_place_looked_is_kept_and_replaced_by_whoever_read_the_newest(tmp_path: Path) -> None:
+    sight = Sight({"checkout-r-1": 100}, "registry/app@sha256:1", {"variable APP_ENV": "1f2e3d4c"})
+    first = Watched(CHECKOUT, "5a17", sight, sight)
+    other = replace(sight, traffic={"checkout-r-1": 50, "checkout-r-2": 50})
+    async with opened(tmp_path) as store:
+        assert await store.watched() == ()
+        await store.commit(Writes(watched=(first,)))
+        (read,) = await store.watched()
+        assert read == replace(first, number=1)
+        with pytest.raises(Taken):
+            await store.commit(Writes(watched=(first,)))
+        changed = replace(read, last=other, changed=("traffic",), since=START + HOUR)
+        both = [store.commit(Writes(entries=(entry("seen"),), watched=(changed,))) for _ in range(2)]
+        told = await asyncio.gather(*both, return_exceptions=True)
+        assert sorted(type(each).__name__ for each in told) == ["NoneType", "Taken"]
+        assert await store.watched() == (replace(changed, number=2),)
+        assert len(await store.newest(10)) == 1, "who comes second writes nothing at all"

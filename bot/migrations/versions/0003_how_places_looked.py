@@ -1,0 +1,30 @@
+"""How places looked when they were last seen, so that what others change is told once."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "watched_places",
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("number", WHOLE, nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("service", "environment", name="pk_watched_places"),
+        sqlite_strict=True,
+    )
+
+
+def downgrade() -> None:
+    message = "the ledger has no way back"
+    raise NotImplementedError(message)
