@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from commands.carry_out import _cut, _same
+from commands.deployment import cut
 from commands.explain import findings, verdict
+from commands.hand import same as served_alike
 from commands.ports import Change, Comparison, Share
 from commands.reply import plain
 from commands.tell import CHANGES_SHOWN, changes, count, span
@@ -73,8 +74,8 @@ def test_changes_are_told_newest_first_and_the_rest_is_counted() -> None:
 
 
 def test_a_long_description_is_cut_to_what_github_takes() -> None:
-    assert _cut("x" * 140) == "x" * 140
-    assert len(_cut("x" * 141)) == 140
+    assert cut("x" * 140) == "x" * 140
+    assert len(cut("x" * 141)) == 140
 
 
 OLD = Share("old", 90)
@@ -97,5 +98,5 @@ OLD = Share("old", 90)
 def test_traffic_is_the_same_where_the_same_revisions_serve_the_same_shares(
     lines: tuple[Share, ...], wanted: tuple[Share, ...], same: bool
 ) -> None:
-    assert _same(lines, wanted) is same
-    assert _same(tuple(replace(line, address="https://x") for line in lines), wanted) is same
+    assert served_alike(lines, wanted) is same
+    assert served_alike(tuple(replace(line, address="https://x") for line in lines), wanted) is same

@@ -1,0 +1,77 @@
+"""What does GitHub know of it? One deployment for each operation, and how it went."""
+
+from __future__ import annotations
+
+from commands.errors import LostLease, Rejected, ReleaseBotError
+from commands.hand import TRIES, Hand
+from commands.ports import Writes
+from commands.reply import Mark
+from policy.facts import Deed
+from policy.model import short
+
+
+async def record(hand: Hand) -> Writes:
+    """GitHub knows of the deployment."""
+    plan = hand.plan
+    if plan.commit is None:
+        return hand.next({"mark": Mark.NOTE.value, "says": "not recorded in GitHub: its commit is not known"})
+    effect = hand.operation.effect
+    if effect is None:
+        return hand.intend("deployment", {"environment": plan.target, "commit": plan.commit})
+    try:
+        id = await _deployment(hand)
+        await hand.world.code.record_status(
+            plan.repository,
+            id,
+            state="in_progress",
+            description=cut(f"{plan.deed} by Release Bot, {hand.operation.id}"),
+        )
+    except ReleaseBotError as error:
+        if isinstance(error, LostLease) or hand.operation.attempts < TRIES:
+            raise
+        settled = (hand.outcome(effect, "unknown", {}),)
+        if plan.deed == Deed.ROLLBACK:
+            return hand.next({"mark": Mark.NO.value, "says": f"not recorded in GitHub: {error}"}, settled)
+        return hand.turn_back(f"GitHub could not be told: {error}", bad=False, entries=settled)
+    said = {"mark": Mark.YES.value, "says": f"recorded as GitHub deployment {id}", "deployment": id}
+    return hand.next(said, (hand.outcome(effect, "confirmed", {"deployment": id}),))
+
+
+async def _deployment(hand: Hand) -> int:
+    plan = hand.plan
+    if plan.commit is None:
+        raise Rejected("its commit is not known")
+    return await hand.world.code.record_deployment(
+        plan.repository,
+        commit=plan.commit,
+        environment=plan.target,
+        production=plan.production,
+        operation=hand.operation.id,
+        payload={
+            "operation": hand.operation.id,
+            "digest": plan.digest,
+            "revision": plan.revision,
+            "from": plan.source or "",
+            "to": plan.target,
+            "plan": plan.hash,
+            **({"emergency": plan.emergency} if plan.emergency else {}),
+        },
+        description=cut(f"{plan.deed} {plan.service} {short(plan.digest)} to {plan.target}"),
+    )
+
+
+async def conclude(hand: Hand, deployment: int, *, went_back: bool) -> None:
+    code, plan = hand.world.code, hand.plan
+    if plan.deed == Deed.ROLLBACK:
+        for other in await code.deployments(plan.repository, plan.target):
+            if other.operation and other.operation != hand.operation.id and other.state in {"in_progress", ""}:
+                await code.record_status(
+                    plan.repository, other.id, state="failure", description="A rollback took over."
+                )
+    state, says = ("failure", hand.operation.note) if went_back else ("success", f"{plan.revision} serves 100 %")
+    await code.record_status(plan.repository, deployment, state=state, description=cut(says))
+
+
+def cut(text: str) -> str:
+    """GitHub's limit on a description (https://docs.github.com/rest/deployments/statuses)."""
+    return text if len(text) <= 140 else text[:139] + "…"

@@ -1,0 +1,85 @@
+"""How does it end? Once traffic stays where it was put, GitHub and our own books are told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from commands import deployment
+from commands.errors import OutcomeUnknown, Rejected, Unavailable
+from commands.hand import AT_ONCE, GREEN, LATE, LOOK, POLL, SHIFT_WITHIN, TRIES, Hand, same
+from commands.operation import Moment, Phase, Step
+from commands.ports import Entry, Share, Writes
+from policy.facts import Deed, KnownGood
+
+
+async def finish(hand: Hand) -> Writes:
+    """GitHub knows how it ended, and so do our books."""
+    if hand.operation.effect is None:
+        before = await _not_yet(hand)
+        if before is not None:
+            return before
+    operation, plan = hand.operation, hand.plan
+    went_back = operation.phase is Phase.GOING_BACK
+    recorded = operation.seen.get("record:0", {}).get("deployment")
+    settled: tuple[Entry, ...] = ()
+    trouble = ""
+    if isinstance(recorded, int):
+        if operation.effect is None:
+            return hand.intend(
+                "deployment", {"environment": plan.target, "state": "failure" if went_back else "success"}
+            )
+        try:
+            await deployment.conclude(hand, recorded, went_back=went_back)
+            settled = (hand.outcome(operation.effect, "confirmed", {"deployment": recorded}),)
+        except (Unavailable, OutcomeUnknown, Rejected) as error:
+            if operation.attempts < TRIES:
+                raise
+            trouble = f" GitHub could not be told how it ended: {error}"
+            settled = (hand.outcome(operation.effect, "unknown", {}),)
+    if went_back:
+        moved = any(key.startswith("shift:") for key in operation.seen)
+        return hand.over(
+            operation.ended(Phase.ROLLED_BACK if moved else Phase.FAILED, operation.note + trouble), settled
+        )
+    good = KnownGood(plan.revision, plan.digest, hand.now, f"release {operation.id}", plan.commit)
+    done = operation.ended(Phase.DONE, trouble.strip())
+    if plan.deed == Deed.ROLLBACK:
+        return hand.over(done, settled)
+    return hand.over(done, settled, good=((operation.place, good),))
+
+
+async def _not_yet(hand: Hand) -> Writes | None:
+    """What is written before the end may be told, since traffic is not where it was put, or may not stay there.
+
+    A write that was cut off, ours or that of whom we took over from, can arrive after ours. None: the end is near.
+    """
+    operation, plan = hand.operation, hand.plan
+    back = operation.phase is Phase.GOING_BACK or plan.deed == Deed.ROLLBACK
+    until = await _watched_until(hand)
+    if back and until is None:
+        return None
+    running = await hand.world.runs.running(hand.site)
+    wanted = hand.shares() if back else (Share(plan.revision, plan.steps[-1].percent, GREEN),)
+    if running.settled and same(running.serving, wanted) and not hand.left_tagged(running):
+        return None if until is None else Writes(operation=operation, due=LOOK)
+    if back:
+        again = {**operation.seen, "again": operation.seen.get("again", 0) + 1}
+        return Writes(operation=replace(operation.at(Moment(Step.SHIFT), hand.now), seen=again), due=AT_ONCE)
+    if not running.settled and hand.now - (operation.since or hand.now) < SHIFT_WITHIN:
+        return Writes(operation=operation, due=POLL)
+    once_more = hand.once_more("strange:finish")
+    if once_more is not None:
+        return once_more
+    note = f"Somebody else moved its traffic. Look at {plan.site}: {plan.revision} had 100 % and was well."
+    return hand.over(operation.ended(Phase.UNCERTAIN, note), ())
+
+
+async def _watched_until(hand: Hand) -> datetime | None:
+    """Until when a late write has to be expected; None: none, or not any more."""
+    doubts = [hand.operation.seen.get("watch")]
+    if after := hand.operation.seen.get("after"):
+        other = await hand.world.store.operation(str(after))
+        doubts.append(other.seen.get("watch") if other is not None else None)
+    until = max((datetime.fromisoformat(doubt) for doubt in doubts if doubt), default=None)
+    return until if until is not None and hand.now < until <= hand.now + LATE else None

@@ -1,0 +1,231 @@
+"""One operation in one pair of hands, for one step: what is known of it, and what is written about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from commands import tell
+from commands.operation import Effect, Moment, Operation, Phase, Step, road
+from commands.plan import Plan
+from commands.ports import Entry, EntryPhase, Lease, Message, Running, Share, Site, World, Writes
+from commands.record import BOT, hold_id, target_of
+from commands.reply import Mark
+from policy.facts import Deed, Hold, KnownGood
+
+GREEN = "green"
+"""The tag under which a new revision is smoke-tested."""
+AT_ONCE = timedelta(0)
+POLL = timedelta(milliseconds=300)
+LATE = timedelta(seconds=30)
+"""So long a write that was cut off or got no answer may still arrive: its deadline, and queues on the way."""
+LOOK = timedelta(seconds=1)
+"""Between two looks for such a write."""
+SHIFT_WITHIN = timedelta(minutes=2)
+"""A traffic change that takes longer is stuck; the ones recorded took about 5 s (notes on Cloud Run, 2.3)."""
+ANSWERS_WITHIN = timedelta(seconds=20)
+"""So long a fresh address may give no answer at all before that counts as a failure."""
+IMPATIENT = timedelta(seconds=5)
+"""The way back waits no longer than this for another change of the service to settle; then it writes over it."""
+STRANGE = 3
+"""Looks in a row that must show traffic moved by somebody else: one alone may be an old answer."""
+TRIES = 6
+"""Attempts at a record in GitHub, or at a write that others keep overtaking, before a person is told."""
+
+
+class Hand:
+    """One operation in one pair of hands, for one step."""
+
+    def __init__(self, operation: Operation, plan: Plan, lease: Lease, world: World) -> None:
+        self.operation = operation
+        self.plan = plan
+        self.lease = lease
+        self.world = world
+        self.site = Site(plan.site)
+        self.now = world.clock.now()
+
+    def percent(self) -> int:
+        return self.plan.steps[self.operation.moment.index].percent
+
+    def shares(self) -> tuple[Share, ...]:
+        """The traffic list that the present step wants; lines of others are the adapter's to keep."""
+        plan, operation = self.plan, self.operation
+        if operation.phase is Phase.GOING_BACK:
+            return (Share(plan.from_revision, 100),)
+        if plan.deed == Deed.ROLLBACK:
+            return (Share(plan.revision, 100),)
+        percent = 0 if operation.moment.step is Step.DEPLOY else self.percent()
+        old = (Share(plan.from_revision, 100 - percent),) if percent < 100 else ()
+        return (*old, Share(plan.revision, percent, GREEN))
+
+    def left_tagged(self, running: Running) -> bool:
+        """True where traffic goes back and the candidate can still be reached under our tag."""
+        going_back = self.operation.phase is Phase.GOING_BACK
+        lines = (*running.serving, *running.wanted)
+        return going_back and any(line.tag == GREEN and line.revision == self.plan.revision for line in lines)
+
+    def once_more(self, key: str) -> Writes | None:
+        """What is written so that it is looked at again, as one answer may be old; None: it was, often enough."""
+        looks = self.operation.seen.get(key, 0) + 1
+        if looks >= STRANGE:
+            return None
+        return Writes(operation=replace(self.operation, seen={**self.operation.seen, key: looks}), due=LOOK)
+
+    def doubting(self, settled: Entry | None = None) -> dict[str, Any]:
+        """What was seen; with it, until when a late write has to be expected, where the present one may be late."""
+        operation, effect = self.operation, self.operation.effect
+        sent_well = effect is not None and effect.handle and not effect.attempts
+        certain = sent_well and (settled is None or settled.what == "confirmed")
+        if effect is None or certain or operation.moment.step in {Step.RECORD, Step.FINISH}:
+            return operation.seen
+        return {**operation.seen, "watch": (self.now + LATE).isoformat()}
+
+    def effect(self) -> Effect:
+        if self.operation.effect is None:
+            message = f"an outcome of {self.operation.moment.key} without an intent"
+            raise AssertionError(message)
+        return self.operation.effect
+
+    def key(self) -> str:
+        back = "back:" if self.operation.phase is Phase.GOING_BACK else ""
+        again = self.operation.seen.get("again") if self.operation.moment.step is Step.SHIFT else None
+        return f"{back}{self.operation.moment.key}{f':{again}' if again else ''}"
+
+    def intend(self, kind: str, detail: Mapping[str, Any]) -> Writes:
+        effect = Effect(self.key(), sent_at=self.now)
+        intent = Entry(
+            kind,
+            EntryPhase.INTENT,
+            "about to",
+            BOT,
+            self.operation.id,
+            effect.key,
+            target_of(self.operation),
+            detail=detail,
+        )
+        return Writes(entries=(intent,), operation=self.operation.doing(effect), due=AT_ONCE)
+
+    def outcome(self, effect: Effect, what: str, detail: Mapping[str, Any]) -> Entry:
+        kind = (
+            "deployment"
+            if effect.key.endswith(("record:0", "finish:0"))
+            else "deploy"
+            if "deploy" in effect.key
+            else "traffic"
+        )
+        return Entry(
+            kind, EntryPhase.OUTCOME, what, BOT, self.operation.id, effect.key, target_of(self.operation), detail=detail
+        )
+
+    def observed(self, what: str, detail: Mapping[str, Any]) -> Entry:
+        return Entry(
+            "operation",
+            EntryPhase.OBSERVATION,
+            what,
+            BOT,
+            self.operation.id,
+            self.key(),
+            target_of(self.operation),
+            detail=detail,
+        )
+
+    def root(self, operation: Operation) -> Message:
+        return Message(operation.channel, tell.root(operation), operation=operation.id, slot="root")
+
+    def next(self, seen: dict[str, Any], entries: tuple[Entry, ...] = ()) -> Writes:
+        """On to the next step; this one is told in the thread."""
+        operation, key = self.operation, self.key()
+        if operation.phase is Phase.GOING_BACK or (operation.seen.get("again") and operation.moment.step is Step.SHIFT):
+            following = Moment(Step.FINISH)
+        else:
+            steps = road(self.plan)
+            following = steps[steps.index(operation.moment) + 1]
+        moved = replace(operation.at(following, self.now), seen={**operation.seen, key: seen})
+        told = Message(operation.channel, tell.step(moved, key), operation=operation.id, slot=f"step:{key}")
+        return Writes(entries=entries, messages=(told, self.root(moved)), operation=moved, due=AT_ONCE)
+
+    def turn_back(self, why: str, *, bad: bool, entries: tuple[Entry, ...] = ()) -> Writes:
+        """The way back begins. `bad`: it is the candidate's fault, so it stays out until somebody lifts the hold."""
+        operation = self.operation
+        held: tuple[Hold, ...] = ()
+        seen = dict(operation.seen)
+        seen[f"{self.key()}!"] = {"mark": Mark.NO.value, "says": why}
+        if bad:
+            hold = Hold(hold_id(operation.id), operation.place, self.plan.digest, self.now, why)
+            held = (hold,)
+            seen["hold"] = hold.id
+            entries = (
+                *entries,
+                Entry(
+                    "hold",
+                    EntryPhase.RECORD,
+                    "held",
+                    BOT,
+                    operation.id,
+                    "",
+                    {**target_of(operation), "hold": hold.id},
+                    private={"says": why},
+                ),
+            )
+        turned = replace(operation.turned_back(why, self.now), seen=seen)
+        entries = (
+            *entries,
+            Entry(
+                "operation",
+                EntryPhase.RECORD,
+                "turned back",
+                BOT,
+                operation.id,
+                "",
+                target_of(operation),
+                private={"says": why},
+            ),
+        )
+        told = Message(operation.channel, tell.step(turned, f"{self.key()}!"), operation=operation.id, slot="turned")
+        return Writes(entries=entries, messages=(told, self.root(turned)), operation=turned, due=AT_ONCE, holds=held)
+
+    def over(
+        self, operation: Operation, entries: tuple[Entry, ...], good: tuple[tuple[Any, KnownGood], ...] = ()
+    ) -> Writes:
+        """The end, in our books and in the thread."""
+        holds: tuple[Hold, ...] = ()
+        if operation.phase is Phase.DONE and self.plan.deed == Deed.ROLLBACK:
+            why = operation.reason or f"{operation.asked_by.name} rolled back from it"
+            hold = Hold(hold_id(operation.id), operation.place, self.plan.from_digest, self.now, why)
+            holds = (hold,)
+            operation = replace(operation, seen={**operation.seen, "hold": hold.id})
+            target = {**target_of(operation), "hold": hold.id, "digest": self.plan.from_digest}
+            entries = (*entries, Entry("hold", EntryPhase.RECORD, "held", BOT, operation.id, "", target))
+        ended = Entry(
+            "operation", EntryPhase.RECORD, operation.phase.value, BOT, operation.id, "", target_of(operation)
+        )
+        told = Message(operation.channel, tell.ended(operation, self.now), operation=operation.id, slot="ended")
+        informed = self.world.policies.current().policy.informed(self.plan.service, self.plan.target)
+        elsewhere = (Message(channel, tell.result(operation)) for channel in informed if channel != operation.channel)
+        return Writes(
+            entries=(*entries, ended),
+            messages=(told, self.root(operation), *elsewhere),
+            operation=operation,
+            leaves=operation.place,
+            holds=holds,
+            good=good,
+        )
+
+
+def same(lines: Sequence[Share], wanted: Sequence[Share]) -> bool:
+    """True where both send the same share of traffic to the same revisions, and the tags we asked for are there."""
+
+    def shares(of: Sequence[Share]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for share in of:
+            found[share.revision] = found.get(share.revision, 0) + share.percent
+        return {revision: percent for revision, percent in found.items() if percent}
+
+    tags = {(share.revision, share.tag) for share in lines if share.tag}
+    return shares(lines) == shares(wanted) and all((s.revision, s.tag) in tags for s in wanted if s.tag)
+
+
+def traffic(running: Running) -> dict[str, Any]:
+    return {"serving": [{"revision": s.revision, "percent": s.percent} for s in running.serving if s.percent]}

@@ -1,0 +1,83 @@
+"""What do people want of an operation that is under way, and what is done about it?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from commands import health
+from commands.consider import who_wanted
+from commands.hand import IMPATIENT, POLL, Hand, same, traffic
+from commands.operation import Effect, Operation, Phase, Step, Wish
+from commands.ports import Entry, Writes
+
+WATCH = timedelta(seconds=5)
+"""Between two looks at the numbers of what is paused."""
+PAUSED = "paused_at"
+"""Key in what was seen: since when it has been paused."""
+
+
+async def heed(hand: Hand, wish: Wish) -> Writes | None:
+    """What is written because of a wish, or None where the step goes on as it would."""
+    operation = hand.operation
+    if wish is Wish.PAUSE:
+        if operation.effect is not None:
+            return None  # what was begun is seen through; then it is held
+        return await _hold_still(hand)
+    settled: tuple[Entry, ...] = ()
+    if operation.effect is not None:
+        settling = await _what_became(hand, operation.effect)
+        if settling is None:
+            return Writes(operation=operation, due=POLL)
+        settled = (settling,)
+        operation = hand.operation = replace(operation, seen=hand.doubting(settling))
+    if wish is Wish.YIELD and await _has_traffic(hand):
+        ended = operation.ended(Phase.CANCELLED, "A rollback took over.")
+        return hand.over(ended, settled)
+    if wish is Wish.YIELD:  # nothing to take back: whoever rolls back has nothing to do, so this one clears up
+        return hand.turn_back("A rollback took over.", bad=False, entries=settled)
+    why = f"{await who_wanted(operation, hand.world)} aborted it."
+    return hand.turn_back(why, bad=False, entries=settled)
+
+
+async def _hold_still(hand: Hand) -> Writes:
+    """Held where it is. What serves is watched all the same, and goes back if it turns out bad."""
+    operation = hand.operation
+    watched = operation.moment.step is Step.JUDGE
+    if watched:
+        found = await health.numbers(hand)
+        bad = None if isinstance(found, str) else health.what_is_wrong(hand, found)
+        if bad is not None and not isinstance(found, str):
+            return hand.turn_back(bad, bad=True, entries=(hand.observed("unhealthy", health.measured(found)),))
+    begun = PAUSED not in operation.seen
+    held = replace(operation, seen={PAUSED: hand.now.isoformat(), **operation.seen})
+    told = (hand.root(held),) if begun else ()
+    return Writes(operation=held, messages=told, due=WATCH if watched else None)
+
+
+def resumed(hand: Hand) -> Operation:
+    """As it was, less the time that it was paused."""
+    operation = hand.operation
+    paused = hand.now - datetime.fromisoformat(operation.seen[PAUSED])
+    seen = {key: value for key, value in operation.seen.items() if key != PAUSED}
+    return replace(operation, seen=seen, since=operation.since + paused if operation.since else None)
+
+
+async def _has_traffic(hand: Hand) -> bool:
+    """True where the candidate serves, or may come to: then a rollback is not kept waiting."""
+    running = await hand.world.runs.running(hand.site)
+    return any(share.revision == hand.plan.revision and share.percent for share in (*running.serving, *running.wanted))
+
+
+async def _what_became(hand: Hand, effect: Effect) -> Entry | None:
+    """The outcome of an effect that is not waited for any longer; None while the platform is still at it."""
+    if effect.key.endswith("record:0"):
+        return hand.outcome(effect, "unknown", {})
+    running = await hand.world.runs.running(hand.site)
+    ours = running.operation == hand.operation.id and same(running.wanted, hand.shares())
+    if not running.settled and hand.now - (effect.sent_at or hand.now) < IMPATIENT:
+        return None
+    if running.settled and ours:
+        return hand.outcome(effect, "confirmed", traffic(running))
+    # A call cut off a moment ago may still arrive: only a look after its deadline could say that it did not.
+    return hand.outcome(effect, "unknown", traffic(running))
