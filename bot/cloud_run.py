@@ -89,10 +89,14 @@ class CloudRun:
         clients = await self._late.get()
         from google.longrunning import operations_pb2
 
-        with reading("How the last change is going"):
-            operation = await clients.services.get_operation(
-                operations_pb2.GetOperationRequest(name=handle), timeout=self._read_deadline, retry=None
-            )
+        try:
+            with reading("How the last change went"):
+                operation = await clients.services.get_operation(
+                    operations_pb2.GetOperationRequest(name=handle), timeout=self._read_deadline, retry=None
+                )
+        except Rejected as error:
+            # Its record is gone, or not ours to read: what became of the write shows in the service alone.
+            return Settled(ok=True, trouble=str(error))
         if not operation.done:
             return None
         # the code is here only: the client's own error for a failed operation carries none
@@ -309,9 +313,9 @@ def _body(run: Theirs, site: Site, current: Theirs, shares: Sequence[Share], lea
     given = {share.tag for share in shares}
     # what is in effect, not what was wanted: a split that failed once must not come back
     kept = [
-        Share(share.revision, 0, share.tag)
-        for share in _running(site, current).serving
-        if share.tag and share.tag not in ours_before | given
+        run.TrafficTarget(type_=line.type_, revision=line.revision, percent=0, tag=line.tag)
+        for line in current.traffic_statuses
+        if line.tag and line.tag not in ours_before | given
     ]
     annotations = dict(current.annotations)
     annotations[TAGS] = " ".join(sorted(given - {""}))
@@ -321,8 +325,11 @@ def _body(run: Theirs, site: Site, current: Theirs, shares: Sequence[Share], lea
         etag=current.etag,
         annotations=annotations,
         traffic=[
-            run.TrafficTarget(type_=by_name, revision=share.revision, percent=share.percent, tag=share.tag)
-            for share in (*shares, *kept)
+            *(
+                run.TrafficTarget(type_=by_name, revision=share.revision, percent=share.percent, tag=share.tag)
+                for share in shares
+            ),
+            *kept,
         ],
     )
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -26,6 +29,7 @@ from tests.bot.google_story import (
     V0,
     V1,
     V2,
+    HandClock,
     deploy,
     done,
     google,
@@ -36,8 +40,13 @@ from tests.bot.google_story import runs_of as connected
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[GoogleWorld]:
-    async with google() as world:
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def world(clock: HandClock) -> AsyncIterator[GoogleWorld]:
+    async with google(clock) as world:
         yield world
 
 
@@ -116,8 +125,11 @@ async def test_a_tag_may_stand_first_and_still_means_no_traffic(world: GoogleWor
     assert running.whole == R1
 
 
-async def test_a_reading_that_fails_is_unavailable_and_the_next_one_works(world: GoogleWorld, runs: CloudRun) -> None:
-    world.inject("read_unavailable")
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN"])
+async def test_a_reading_that_fails_is_unavailable_and_the_next_one_works(
+    world: GoogleWorld, runs: CloudRun, code: str
+) -> None:
+    world.inject("read_unavailable", code=code)
     with pytest.raises(Unavailable, match="could not be read just now"):
         await runs.running(SITE)
     assert (await runs.running(SITE)).whole == R1
@@ -330,9 +342,13 @@ async def test_while_it_goes_on_it_is_neither_settled_nor_failed(world: GoogleWo
     assert running.fence == 7
 
 
-async def test_a_failed_poll_says_nothing_about_the_write(world: GoogleWorld, runs: CloudRun) -> None:
+PASSING = ["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN", "CANCELLED", "ABORTED"]
+
+
+@pytest.mark.parametrize("code", PASSING)
+async def test_a_failed_poll_says_nothing_about_the_write(world: GoogleWorld, runs: CloudRun, code: str) -> None:
     handle = await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R0, 100),), lease=lease())
-    world.inject("poll_unavailable")
+    world.inject("poll_unavailable", code=code)
     with pytest.raises(Unavailable):
         await runs.settled(handle)
     assert (await done(runs, handle)).ok
@@ -344,21 +360,70 @@ async def test_a_wait_goes_on_in_another_process_from_the_handle_alone(world: Go
         assert (await done(another, handle)).ok
 
 
-async def test_a_handle_nobody_knows_is_rejected(runs: CloudRun) -> None:
-    with pytest.raises(Rejected):
-        await runs.settled("projects/acme-prod/locations/europe-west1/operations/gone")
+async def test_a_forgotten_handle_means_that_the_service_itself_must_tell(world: GoogleWorld, runs: CloudRun) -> None:
+    handle = await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R0, 100),), lease=lease())
+    world.inject("poll_forgotten")
+    settled = await runs.settled(handle)
+    assert settled is not None
+    assert settled.ok
+    assert settled.trouble.startswith("How the last change went cannot be read: it is not there")
+
+
+async def test_without_the_right_to_ask_after_a_write_the_service_itself_must_tell(
+    world: GoogleWorld, runs: CloudRun
+) -> None:
+    handle = await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R0, 100),), lease=lease())
+    world.inject("poll_unavailable", code="PERMISSION_DENIED")
+    settled = await runs.settled(handle)
+    assert settled is not None
+    assert settled.ok
 
 
 # Who may write, and what is true afterwards -------------------------------------------------------------------------
 
 
-async def test_a_write_without_an_answer_is_unknown_and_took_effect_once(world: GoogleWorld, runs: CloudRun) -> None:
-    world.inject("lost_reply")
+UNCLEAR = ["UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN", "CANCELLED", "DATA_LOSS"]
+
+
+@pytest.mark.parametrize("code", UNCLEAR)
+async def test_a_write_without_an_answer_is_unknown_and_took_effect_once(
+    world: GoogleWorld, runs: CloudRun, code: str
+) -> None:
+    world.inject("lost_reply", code=code)
     with pytest.raises(OutcomeUnknown, match="no clear answer"):
         await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R0, 100),), lease=lease())
     running = await runs.running(SITE)
     assert (running.fence, running.operation) == (7, "op-1")
     assert [write.accepted for write in world.writes] == [True]
+
+
+@pytest.mark.parametrize("code", UNCLEAR)
+async def test_a_write_that_never_arrived_is_unknown_too(world: GoogleWorld, runs: CloudRun, code: str) -> None:
+    seen = await runs.running(SITE)
+    world.inject("lost_request", code=code)
+    with pytest.raises(OutcomeUnknown, match="no clear answer"):
+        await runs.shift(SITE, seen=seen, shares=(Share(R0, 100),), lease=lease())
+    assert await runs.running(SITE) == seen
+    assert world.writes == []
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "says"),
+    [
+        ("RESOURCE_EXHAUSTED", Unavailable, "Google asks to wait"),
+        ("ABORTED", Conflict, "somebody else changed it"),
+        ("FAILED_PRECONDITION", Rejected, "its state does not allow it"),
+        ("UNAUTHENTICATED", Rejected, "identity was not accepted"),
+    ],
+)
+async def test_what_a_refusal_means_is_told_apart(
+    world: GoogleWorld, runs: CloudRun, code: str, error: type[ReleaseBotError], says: str
+) -> None:
+    seen = await runs.running(SITE)
+    world.inject("write_refused", code=code)
+    with pytest.raises(error, match=says):
+        await runs.shift(SITE, seen=seen, shares=(Share(R0, 100),), lease=lease())
+    assert await runs.running(SITE) == seen
 
 
 async def test_a_write_that_outlasts_its_deadline_is_unknown_and_may_still_arrive(world: GoogleWorld) -> None:
@@ -466,3 +531,177 @@ async def test_seen_is_what_binds_not_what_is_read_again(world: GoogleWorld, run
     with pytest.raises(Conflict):
         await deploy(runs, seen=seen)
     assert world.writes == []
+
+
+# Somebody else writes too ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("D-14")
+@pytest.mark.parametrize("enforced", [True, False])
+async def test_somebody_who_writes_between_our_look_and_our_write_is_overwritten_only_where_etags_do_not_count(
+    world: GoogleWorld, runs: CloudRun, enforced: bool
+) -> None:
+    world.inject("etag_enforced" if enforced else "etag_ignored")
+    await done(runs, await deploy(runs))
+    world.inject("rival", when="before", does="shift", revision=R0)
+    ours = runs.shift(
+        SITE, seen=await runs.running(SITE), shares=(Share(R1, 90), Share(R2, 10, "green")), lease=lease()
+    )
+    if enforced:
+        with pytest.raises(Conflict):
+            await ours
+        async with asyncio.timeout(30):
+            while not (await runs.running(SITE)).settled:
+                pass
+        assert traffic(world) == [(R0, 100, ""), (R2, 0, "green")]
+    else:
+        await done(runs, await ours)
+        assert traffic(world) == [(R1, 90, ""), (R2, 10, "green")]
+    assert [write.operation for write in world.writes[-2:]] == ["", "op-1"]
+
+
+async def test_somebody_who_writes_right_after_us_shows_when_it_is_read_back(
+    world: GoogleWorld, runs: CloudRun
+) -> None:
+    world.inject("rival", when="after", does="shift", revision=R1)
+    handle = await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R0, 100),), lease=lease())
+    assert (await done(runs, handle)).ok
+    async with asyncio.timeout(30):
+        while not (running := await runs.running(SITE)).settled:
+            pass
+    assert running.whole == R1
+    assert [share.revision for share in running.wanted] == [R1]
+    assert (running.fence, running.operation) == (
+        7,
+        "op-1",
+    )  # they know nothing of our annotations: these prove nothing
+
+
+async def test_what_others_say_of_a_service_is_not_undone(world: GoogleWorld, runs: CloudRun) -> None:
+    world.inject("rival", when="before", does="touch")
+    await done(runs, await deploy(runs))
+    assert world.engine.records[SITE].service.description.startswith("touched")
+
+
+async def test_a_tag_on_the_latest_revision_stays_on_whichever_is_the_latest(
+    world: GoogleWorld, runs: CloudRun
+) -> None:
+    record = world.engine.records[SITE]
+    record.service.traffic.insert(0, type(record.service.traffic[0])(type_=1, percent=0, tag="newest"))
+    world.engine.settle(record)
+    await done(runs, await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R0, 100),), lease=lease()))
+    line = next(line for line in record.service.traffic if line.tag == "newest")
+    assert (line.type_, line.revision) == (1, "")
+
+
+async def test_a_split_is_nobodys_whole(world: GoogleWorld, runs: CloudRun) -> None:
+    world.inject("rival", does="split", revision=R0, percent=30)
+    async with asyncio.timeout(30):
+        while not (running := await runs.running(SITE)).settled:
+            pass
+    assert running.whole is None
+    assert {(share.revision, share.percent) for share in running.serving} == {(R1, 70), (R0, 30)}
+
+
+async def test_somebody_elses_broken_deployment_is_seen_and_does_not_hold_our_traffic(
+    world: GoogleWorld, runs: CloudRun
+) -> None:
+    world.inject("rival", does="broken")
+    async with asyncio.timeout(30):
+        while not (running := await runs.running(SITE)).settled:
+            pass
+    assert running.whole == R1
+    assert "failed to start" in running.trouble
+    handle = await runs.shift(SITE, seen=running, shares=(Share(R0, 100),), lease=lease())
+    assert not (await done(runs, handle)).ok  # so the answer proves nothing; the world does
+    assert (await runs.running(SITE)).whole == R0
+
+
+async def test_a_replica_that_lags_shows_the_past_and_then_the_present(clock: HandClock) -> None:
+    async with google(clock) as world, connected(world) as runs:
+        world.inject("lagging_reads", seconds=20)
+        handle = await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R0, 100),), lease=lease())
+        assert (await done(runs, handle)).ok
+        running = await runs.running(SITE)
+        assert (running.whole, running.fence, running.settled) == (R1, 0, True)
+        clock.advance(timedelta(seconds=20))
+        running = await runs.running(SITE)
+        assert (running.whole, running.fence) == (R0, 7)
+
+
+# Frozen writers -------------------------------------------------------------------------------------------------------
+
+
+class Freezing(CloudRun):
+    """Stands still right before its call, after all that it looks at, until it is thawed."""
+
+    def __init__(self, address: str, *, write_deadline: float = 10.0) -> None:
+        super().__init__(address, write_deadline=write_deadline)
+        self.frozen, self.thawed = asyncio.Event(), asyncio.Event()
+
+    async def _as_seen(self, *given: Any) -> Any:
+        current = await super()._as_seen(*given)
+        self.frozen.set()
+        await self.thawed.wait()
+        return current
+
+
+@asynccontextmanager
+async def frozen_at(world: GoogleWorld, *, held: float) -> AsyncIterator[tuple[Freezing, asyncio.Task[str]]]:
+    """A writer with fence 7 and a lease that holds for so many seconds, about to send everything to R0."""
+    old = Freezing(world.grpc_address, write_deadline=0.2 if held < 10 else 10.0)
+    try:
+        write = asyncio.create_task(
+            old.shift(
+                SITE, seen=await old.running(SITE), shares=(Share(R0, 100),), lease=lease("op-1", 7, seconds=held)
+            )
+        )
+        await old.frozen.wait()
+        yield old, write
+    finally:
+        await old.close()
+
+
+async def test_whoever_thaws_after_the_lease_is_over_sends_nothing(world: GoogleWorld, runs: CloudRun) -> None:
+    async with frozen_at(world, held=0.5) as (old, write):
+        new = lease("op-2", 8)
+        await done(runs, await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R1, 100),), lease=new))
+        over = time.monotonic() + 0.5
+        while time.monotonic() < over:
+            await runs.running(SITE)
+        old.thawed.set()
+        with pytest.raises(LostLease, match="nothing was sent"):
+            await write
+    assert traffic(world) == [(R1, 100, "")]
+    assert [write.fence for write in world.writes] == [8]
+
+
+async def test_the_new_fence_kills_what_the_old_owner_has_in_flight_where_etags_count(
+    world: GoogleWorld, runs: CloudRun
+) -> None:
+    """The newer one writes what is there already: its fence alone makes another etag."""
+    world.inject("etag_enforced")
+    async with frozen_at(world, held=60) as (old, write):
+        new = lease("op-2", 8)
+        await done(runs, await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R1, 100),), lease=new))
+        old.thawed.set()
+        with pytest.raises(Conflict):
+            await write
+    assert traffic(world) == [(R1, 100, "")]
+
+
+async def test_where_etags_do_not_count_a_stale_write_is_seen_by_its_fence_and_written_over(
+    world: GoogleWorld, runs: CloudRun
+) -> None:
+    world.inject("etag_ignored")
+    async with frozen_at(world, held=60) as (old, write):
+        new = lease("op-2", 8)
+        await done(runs, await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R1, 100),), lease=new))
+        old.thawed.set()
+        await done(old, await write)
+        seen = await runs.running(SITE)
+        assert (seen.whole, seen.fence, seen.operation) == (R0, 7, "op-1")
+        await done(runs, await runs.shift(SITE, seen=seen, shares=(Share(R1, 100),), lease=new))
+    assert traffic(world) == [(R1, 100, "")]
+    with pytest.raises(LostLease):
+        await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R0, 100),), lease=lease("op-1", 7))

@@ -12,7 +12,7 @@ import base64
 import hashlib
 import re
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -64,6 +64,8 @@ WRITABLE = (
     "custom_audiences",
     "build_config",
 )
+Sleep = Callable[[float], Awaitable[None]]
+"""Waits for so many seconds."""
 SYSTEM_KEYS = ("run.googleapis.com", "serving.knative.dev", "autoscaling.knative.dev", "cloud.googleapis.com")
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
@@ -114,6 +116,8 @@ class Record:
     split: Split = field(default_factory=Split)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     pending: int = 0
+    served: list[tuple[datetime, dict[str, int]]] = field(default_factory=list)
+    """Every split of the traffic that was in effect and since when, oldest first."""
     answered: dict[str, int] = field(default_factory=dict)
     """Requests that each revision has answered, those for /healthz left out."""
 
@@ -162,7 +166,7 @@ def _condition(type_: str, state: int, message: str = "", *, reason: int = 0) ->
 class Engine:
     """Every service, revision and operation there is."""
 
-    def __init__(self, clock: Clock, faults: Faults, address: Callable[[str, str], str]) -> None:
+    def __init__(self, clock: Clock, faults: Faults, address: Callable[[str, str], str], sleep: Sleep) -> None:
         """`address` makes the HTTP address of a site and tag; an empty tag means its front."""
         self.records: dict[str, Record] = {}
         self.behaviours: dict[str, Behaviour] = {}
@@ -174,7 +178,10 @@ class Engine:
         """One public test of the real v2 API saw old etags accepted, so that is where the switch stands."""
         self.sticky_failure = True
         """A traffic change ends as failed while the newest revision is broken, although the traffic moved."""
+        self.lag_seconds = 0.0
+        """So long a service is still read as it was before its newest write."""
         self._clock = clock
+        self._sleep = sleep
         self._faults = faults
         self._address = address
         self._operations: dict[str, Raw] = {}
@@ -191,7 +198,9 @@ class Engine:
 
     def get_service(self, request: Raw) -> Raw:
         record = self.record(self._readable(request.name))
-        return record.before if self._faults.take("stale_read", record.site) else record.service
+        written = record.service.update_time.ToDatetime(tzinfo=UTC)
+        lags = self._clock.now() - written < timedelta(seconds=self.lag_seconds)
+        return record.before if lags or self._faults.take("stale_read", record.site) else record.service
 
     def list_services(self, request: Raw) -> Raw:
         self._readable(f"{request.parent}/services/-")
@@ -216,10 +225,9 @@ class Engine:
         return ListRevisionsResponse(revisions=page, next_page_token=token)
 
     def get_operation(self, request: Raw) -> Raw:
-        if self._faults.take("poll_unavailable"):
-            raise Refusal(Code.UNAVAILABLE, "The service is currently unavailable.")
+        self._fails("poll_unavailable")
         operation = self._operations.get(request.name)
-        if operation is None:
+        if operation is None or self._faults.take("poll_forgotten"):
             raise Refusal(Code.NOT_FOUND, f"Operation '{request.name}' does not exist.")
         return operation
 
@@ -235,9 +243,13 @@ class Engine:
 
     def _readable(self, name: str) -> str:
         site = site_of(name)
-        if self._faults.take("read_unavailable", site):
-            raise Refusal(Code.UNAVAILABLE, "The service is currently unavailable.")
+        self._fails("read_unavailable", site)
         return site
+
+    def _fails(self, kind: str, site: str = "", says: str = "The service is currently unavailable.") -> None:
+        """An armed fault of this kind is what the call ends with."""
+        if fault := self._faults.take(kind, site):
+            raise Refusal(getattr(Code, str(fault["code"])), says)
 
     # Writing --------------------------------------------------------------------------------------------------------
 
@@ -271,6 +283,7 @@ class Engine:
 
     async def _create(self, request: Raw) -> Raw:
         site = site_of(f"{request.parent}/services/{request.service_id}")
+        self._fails("lost_request", site)
         await self._stall(site)
         try:
             self._allowed(site)
@@ -288,7 +301,9 @@ class Engine:
 
     async def _update(self, request: Raw) -> Raw:
         site = site_of(request.service.name)
+        self._fails("lost_request", site)
         await self._stall(site)
+        self._meanwhile(site, "before")
         try:
             self._allowed(site)
             record = self.record(site)
@@ -303,17 +318,15 @@ class Engine:
             self._log("UpdateService", site, request.service, refusal=refusal)
             raise
         self._log("UpdateService", site, request.service, revision=revision)
+        self._meanwhile(site, "after")
         return self._answer(site, operation)
 
     async def _stall(self, site: str) -> None:
         if late := self._faults.take("late_write", site):
-            await asyncio.sleep(float(late["seconds"]))
+            await self._sleep(float(late["seconds"]))
 
     def _allowed(self, site: str) -> None:
-        if self._faults.take("write_refused", site):
-            raise Refusal(
-                Code.PERMISSION_DENIED, f"Permission 'run.services.update' denied on resource '{resource(site)}'."
-            )
+        self._fails("write_refused", site, f"'run.services.update' was refused on resource '{resource(site)}'.")
 
     def _free(self, site: str) -> None:
         if site in self.records:
@@ -329,8 +342,7 @@ class Engine:
             )
 
     def _answer(self, site: str, operation: Raw) -> Raw:
-        if self._faults.take("lost_reply", site):
-            raise Refusal(Code.UNAVAILABLE, "Connection reset by peer.")
+        self._fails("lost_reply", site, "Connection reset by peer.")
         return operation
 
     def _log(self, method: str, site: str, body: Raw, *, refusal: Refusal | None = None, revision: str = "") -> None:
@@ -395,6 +407,50 @@ class Engine:
             now = last + timedelta(microseconds=1)
         service.update_time.CopyFrom(stamp(now))
         service.etag = _etag(service)
+
+    # Others ---------------------------------------------------------------------------------------------------------
+
+    def _meanwhile(self, site: str, when: str) -> None:
+        if site in self.records and (fault := self._faults.take("rival", site, when=when)):
+            self.rival(site, str(fault["does"]), str(fault["revision"]), int(fault["percent"]))
+
+    def rival(self, site: str, does: str, revision: str = "", percent: int = 50) -> None:
+        """Somebody who knows nothing of us changes the service, as by hand; our annotations stay as they are.
+
+        `does` is one of `DEEDS`. Without a name, the oldest revision that has no traffic is meant.
+        """
+        record = self.record(site)
+        weights = self.weights(record)
+        name = revision or next((one for one in record.revisions if one not in weights), record.newest)
+        body = Service()
+        body.CopyFrom(record.service)
+        kept = [line for line in record.service.traffic if line.tag not in ("", "preview") and not line.percent]
+        main = max(weights, key=weights.__getitem__, default=name)
+        lines = {
+            "shift": [(BY_NAME, name, 100, "")],
+            "split": [(BY_NAME, main, 100 - percent, ""), (BY_NAME, name, percent, "")],
+            "tag": [(BY_NAME, name, 0, "preview"), *((BY_NAME, one, much, "") for one, much in weights.items())],
+            "latest": [(LATEST, "", 100, "")],
+        }
+        if does in lines:
+            del body.traffic[:]
+            for type_, of, much, tag in lines[does]:
+                body.traffic.add(type_=type_, revision=of, percent=much, tag=tag)
+            body.traffic.extend(kept)
+            paths = ("traffic",)
+        elif does in ("deploy", "broken"):
+            body.template.revision = f"{short_name(site)}-theirs-{len(record.revisions)}"
+            theirs = hashlib.sha256(body.template.revision.encode()).hexdigest()
+            front = _ingress(body.template)
+            front.image = f"{front.image.partition('@')[0]}@sha256:{theirs}"
+            paths = ("template",)
+            if does == "broken":
+                record.doomed.add(body.template.revision)
+        else:
+            body.description = f"touched {record.service.generation} times"
+            paths = ("description",)
+        _, made = self._accept(record, body, paths)
+        self._log("UpdateService", site, Service(traffic=body.traffic if paths == ("traffic",) else []), revision=made)
 
     # Revisions ------------------------------------------------------------------------------------------------------
 
@@ -468,9 +524,9 @@ class Engine:
         """One after the other, each towards what is wanted when its turn comes."""
         async with record.turn:
             record.service.terminal_condition.CopyFrom(_condition("Ready", RECONCILING))
-            await asyncio.sleep(seconds / 2)
+            await self._sleep(seconds / 2)
             record.service.latest_created_revision = record.revisions[record.newest].name
-            await asyncio.sleep(seconds / 2)
+            await self._sleep(seconds / 2)
             code, message = self.settle(record, moves=not self._faults.take("empty_success", record.site), made=made)
             record.pending -= 1
             record.service.reconciling = record.pending > 0
@@ -550,6 +606,8 @@ class Engine:
                 status.uri = self._address(record.site, line.tag)
             service.traffic_statuses.append(status)
         weights = self.weights(record)
+        if not record.served or record.served[-1][1] != weights:
+            record.served.append((self._clock.now(), weights))
         for name, revision in record.revisions.items():
             for condition in revision.conditions:
                 if condition.type_ == "Ready" and condition.state == SUCCEEDED:

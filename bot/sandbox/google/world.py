@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypedDict
@@ -9,7 +10,7 @@ from typing import TypedDict
 import grpc
 
 from bot.sandbox.google import faces
-from bot.sandbox.google.engine import Behaviour, Engine, Write
+from bot.sandbox.google.engine import Behaviour, Engine, Sleep, Write
 from bot.sandbox.google.faults import FaultKind, Faults, Option
 from bot.sandbox.google.fronts import Fronts
 from bot.sandbox.google.metering import Meter
@@ -36,9 +37,10 @@ class Site(TypedDict):
 class GoogleWorld:
     """Plaintext gRPC for the clients, HTTP for the revisions. Times are those of the clock it is given."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
+        """`sleep` is how it waits where something takes time."""
         self.faults = Faults()
-        self.engine = Engine(clock, self.faults, self._address)
+        self.engine = Engine(clock, self.faults, self._address, sleep)
         self.meter = Meter(clock, self.faults)
         self.vault = Vault(self.faults)
         self.sources: list[TrafficSource] = []
@@ -131,13 +133,16 @@ class GoogleWorld:
     def inject(self, kind: str, times: int = 1, **options: Option) -> None:
         """The next `times` chances for this go wrong. ValueError for an unknown kind or option.
 
-        Options: `site` keeps it to one site, `revision` to one revision; `seconds` says how long a stall is.
-        Those that begin with "from now on" are switches, and stay as they are put.
+        Options: `site` keeps it to one site, `revision` to one revision; `seconds` says how long a stall is, `code`
+        what a call ends with. Those that begin with "from now on" are switches, and stay as they are put.
         """
-        switch = kind in _SWITCHES
-        given = self.faults.arm(kind, 0 if switch else times, options)
-        if switch:
-            _SWITCHES[kind](self, given)
+        at_once = kind in _AT_ONCE or (kind == "rival" and options.get("when", "now") == "now")
+        given = self.faults.arm(kind, 0 if at_once else times, options)
+        if kind in _AT_ONCE:
+            _AT_ONCE[kind](self, given)
+        elif at_once:
+            for site in [str(given["site"])] if given["site"] else [*self.engine.records]:
+                self.engine.rival(site, str(given["does"]), str(given["revision"]), int(given["percent"]))
 
     # Looking at it --------------------------------------------------------------------------------------------------
 
@@ -173,9 +178,21 @@ class GoogleWorld:
         return f"{self.http_base}/{where}/{site}"
 
 
-_SWITCHES: dict[str, Callable[[GoogleWorld, dict[str, Option]], None]] = {
+def _gone(world: GoogleWorld, given: dict[str, Option]) -> None:
+    for site, record in world.engine.records.items():
+        unused = [name for name in record.revisions if name not in world.engine.weights(record)]
+        name = str(given["revision"]) or next(iter(unused), "")
+        if name in record.revisions and given["site"] in ("", site):
+            world.delete_revision(site, name)
+
+
+_AT_ONCE: dict[str, Callable[[GoogleWorld, dict[str, Option]], None]] = {
     "etag_enforced": lambda world, _: setattr(world.engine, "enforce_etag", True),
     "etag_ignored": lambda world, _: setattr(world.engine, "enforce_etag", False),
+    "failure_sticks": lambda world, _: setattr(world.engine, "sticky_failure", True),
+    "failure_passes": lambda world, _: setattr(world.engine, "sticky_failure", False),
+    "lagging_reads": lambda world, given: setattr(world.engine, "lag_seconds", float(given["seconds"])),
+    "revision_gone": _gone,
     "memory_at": lambda world, given: world.meter.becomes(
         str(given["site"]), str(given["revision"]), memory_percent=float(given["percent"])
     ),

@@ -159,7 +159,7 @@ async def test_a_world_set_up_before_it_starts_has_addresses_afterwards() -> Non
 
 async def test_every_fault_can_be_armed_and_says_what_it_does(world: GoogleWorld) -> None:
     kinds = world.fault_kinds()
-    assert len({fault["kind"] for fault in kinds}) == len(kinds) == 18
+    assert len({fault["kind"] for fault in kinds}) == len(kinds) == 25
     for fault in kinds:
         assert fault["says"].endswith(".")
         world.inject(fault["kind"], times=2, site=SITE)
@@ -167,6 +167,56 @@ async def test_every_fault_can_be_armed_and_says_what_it_does(world: GoogleWorld
         world.inject("earthquake")
     with pytest.raises(ValueError, match="has no option minutes"):
         world.inject("late_write", minutes=3)
+    with pytest.raises(ValueError, match="code cannot be 'TEAPOT'; it is one of OK, "):
+        world.inject("lost_reply", code="TEAPOT")
+    with pytest.raises(ValueError, match="does cannot be 'dance'; it is one of shift, split"):
+        world.inject("rival", does="dance", when="before")
+
+
+@pytest.mark.parametrize(
+    ("does", "lines"),
+    [
+        ("shift", [(R0, 100, "")]),
+        ("split", [(R1, 70, ""), (R0, 30, "")]),
+        ("tag", [(R0, 0, "preview"), (R1, 100, "")]),
+        ("latest", [(R1, 100, "")]),
+        ("deploy", [(R1, 100, "")]),
+        ("broken", [(R1, 100, "")]),
+        ("touch", [(R1, 100, "")]),
+    ],
+)
+async def test_somebody_else_does_what_people_do_by_hand(
+    world: GoogleWorld, does: str, lines: list[tuple[str, int, str]]
+) -> None:
+    etag = world.engine.records[SITE].service.etag
+    world.inject("rival", does=does, percent=30)
+    async with asyncio.timeout(30):
+        while world.engine.records[SITE].service.reconciling:
+            await called(world)
+    shown = world.snapshot()[SITE]["traffic"]
+    assert [(line["revision"], line["percent"], line["tag"]) for line in shown] == lines
+    assert world.engine.records[SITE].service.etag != etag
+    assert [(write.operation, write.fence, write.accepted) for write in world.writes] == [("", 0, True)]
+    made = [name for name in world.engine.records[SITE].revisions if name not in (R0, R1)]
+    assert len(made) == (does in ("deploy", "broken"))
+
+
+async def test_every_split_that_was_in_effect_is_remembered(world: GoogleWorld) -> None:
+    await shifted(world, Share(R1, 90), Share(R0, 10))
+    await shifted(world, Share(R1, 90), Share(R0, 10, "canary"))
+    await shifted(world, Share(R0, 100))
+    served = world.engine.records[SITE].served
+    assert [split for _, split in served] == [{R0: 100}, {R1: 100}, {R1: 90, R0: 10}, {R0: 100}]
+    assert [at for at, _ in served] == sorted(at for at, _ in served)
+
+
+async def test_a_deleted_revision_is_the_oldest_idle_one_or_the_named_one(world: GoogleWorld) -> None:
+    world.inject("revision_gone")
+    assert [*world.engine.records[SITE].revisions] == [R1]
+    world.inject("revision_gone")
+    assert [*world.engine.records[SITE].revisions] == [R1]
+    world.inject("revision_gone", revision=R1)
+    assert [*world.engine.records[SITE].revisions] == []
 
 
 async def test_a_fault_kept_to_one_site_spares_the_others(world: GoogleWorld) -> None:
