@@ -11,15 +11,16 @@ branch_labels = None
 depends_on = None
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     op.create_table(
         "watched_places",
-        sa.Column("service", sa.Text(), nullable=False),
-        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("service", TEXT, nullable=False),
+        sa.Column("environment", TEXT, nullable=False),
         sa.Column("number", WHOLE, nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("data", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("service", "environment", name="pk_watched_places"),
         sqlite_strict=True,
     )
