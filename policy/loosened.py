@@ -70,8 +70,10 @@ def _path(old: Policy, new: Policy, index: int, path: Path, at: datetime) -> Ite
     ways = [service for service in services if before[service] is None]
     if ways:
         yield _loose(here, f"{path.name} is a new way into production for {wording.listed(ways)}")
-    for earlier in dict.fromkeys(each for each in before.values() if each is not None):
-        service = next(service for service in services if before[service] is earlier)
+    for earlier in old.paths:
+        service = next((service for service in services if before[service] is earlier), None)
+        if service is None:
+            continue
         yield from _gates(old, new, here, Question(Deed.PROMOTE, service, path.target, path.source))
         yield from _window(old, new, here, earlier, path, at)
         yield from _agreement((*here, "approvals"), earlier.approvals, path.approvals)
