@@ -159,9 +159,8 @@ class _Turn(NamedTuple):
 
     def days(self, year: int, month: int) -> frozenset[int]:
         """Their numbers in that month."""
-        rule, first = self.rule, date(year, month, 1)
-        length = monthrange(year, month)[1]
-        days = [first.replace(day=number) for number in range(1, length + 1)]
+        rule, length = self.rule, monthrange(year, month)[1]
+        days = [date(year, month, number) for number in range(1, length + 1)]
         found = {day.day for day in days if day.day > length - rule.last_days or day.day <= rule.first_days}
         business = [day.day for day in days if day.weekday() < 5 and day not in self.holidays]
         if rule.last_business_days:

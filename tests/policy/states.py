@@ -240,6 +240,11 @@ def exceptions(at: datetime) -> st.SearchStrategy[ExceptionRecord]:
     )
 
 
+def several(records: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Up to three; no id is given twice."""
+    return st.lists(records, max_size=3, unique_by=lambda record: record.id).map(tuple)
+
+
 def _holds(base: datetime) -> st.SearchStrategy[Hold]:
     place = st.just(Place("checkout", "prod"))
     return st.builds(Hold, st.just("ho_1"), place, st.sampled_from([NEW, OLD]), _around(base), st.just("bad"))
@@ -301,7 +306,7 @@ def states(draw: st.DrawFn) -> tuple[ActivePolicy, Question, Facts, datetime]:
         ),
         target_serving=mostly(Serving("old", OLD, long_ago), GONE | st.just(Serving("new", NEW, long_ago))),
         checks=mostly(passed, GONE | failed | failed | old | st.just({})),
-        freezes=mostly((), GONE | st.lists(freezes(at), max_size=3).map(tuple)),
+        freezes=mostly((), GONE | several(freezes(at))),
         holds=mostly((), GONE | st.lists(_holds(base), max_size=2).map(tuple)),
         votes=(
             *mostly(
@@ -317,7 +322,7 @@ def states(draw: st.DrawFn) -> tuple[ActivePolicy, Question, Facts, datetime]:
             st.sampled_from([{}, {"summary": " "}, {"summary": "pay"}]),
         ),
         confirmed=mostly(frozenset({"stated", "ready.watch"}), st.just(frozenset())),
-        exceptions=mostly(draw(st.lists(exceptions(at), max_size=3).map(tuple)), GONE | none),
+        exceptions=mostly(draw(several(exceptions(at))), GONE | none),
         obligations=mostly((), GONE | st.lists(_owed(base), max_size=2).map(tuple)),
     )
     facts = replace(facts, evidence=replace(facts.evidence, **evidence))
