@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from commands import way_back
+from commands import separated, way_back
 from commands.places import WORKED, Seen, known, site_of
 from commands.ports import Comparison, World
 from policy.document import Policy
@@ -43,6 +43,10 @@ async def evidence(
     if "order" in kinds:
         asked = {gate.environment for gate in gates.values() if gate.kind == "order"}
         found = replace(found, reached=await _reached(world, question.service, seen, asked))
+    if kinds & {"settings", "parity"}:
+        found = await _configured(world, policy, question.place, gates, found)
+    if "image" in kinds:
+        found = replace(found, image=_image(candidate, seen[question.source or ""]))
     if "rollback_ready" in kinds:
         found = replace(found, way_back=await _way_back(world, policy, question, candidate, seen[question.target]))
     return found
@@ -87,6 +91,28 @@ async def _reached(
         ]
         reached[environment] = tuple(sorted(found, key=lambda each: each.at, reverse=True))
     return reached
+
+
+async def _configured(
+    world: World, policy: Policy, target: Place, gates: Mapping[str, Any], found: Evidence
+) -> Evidence:
+    """With what is wrong with settings, and what environments look like."""
+    demanding = [gate for gate in gates.values() if gate.kind == "settings"]
+    asked = dict.fromkeys(environment for gate in demanding for environment in gate.environments)
+    compared = [side for gate in gates.values() if gate.kind == "parity" for side in (gate.left, gate.right)]
+    everywhere = await separated.everywhere(world, policy, {*separated.looks_at(policy, asked), *compared})
+    if asked:
+        found = replace(found, settings=separated.settings(policy, everywhere, asked, target))
+    if compared:
+        found = replace(found, shapes=separated.shapes(everywhere, compared))
+    return found
+
+
+def _image(candidate: Candidate | Unknown, source: Seen) -> str | Unknown:
+    """As it serves the source: by digest."""
+    if isinstance(candidate, Unknown):
+        return candidate
+    return source.at if isinstance(source.at, Unknown) else source.at.revision.image
 
 
 async def _way_back(

@@ -74,12 +74,15 @@ class HandClock:
 
     def __init__(self, at: datetime = START) -> None:
         self.at = at
+        self.moved: Callable[[], None] = lambda: None
+        """Called after each move."""
 
     def now(self) -> datetime:
         return self.at
 
     def move(self, span: timedelta) -> None:
         self.at += span
+        self.moved()
 
 
 # What runs ----------------------------------------------------------------------------------------------------------
@@ -372,16 +375,23 @@ class Settings:
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
         self._now: dict[Site, Configuration] = {}
-        self._made: dict[tuple[Site, str], Configuration] = {}
+        self.made: dict[tuple[Site, str], Configuration] = {}
+        """How revisions were made, where that is not how the next one will be."""
         self.next: deque[Configured] = deque()
         """With what the next revisions that we make come out, one each, whatever they should have."""
         self.away = False
+        self.unreadable: set[Site] = set()
+
+    def always(self, site: Site, main: Configured) -> None:
+        """Every revision that there is was made with that, and the next one will be."""
+        self._now[site] = replace(self._of(site), main=main)
+        self.made = {key: value for key, value in self.made.items() if key[0] != site}
 
     def somebody_sets(self, site: Site, main: Configured | None = None, **changes: Any) -> None:
         """Not us: from the next revision on it runs with that."""
         before = self._of(site)
         for name in self._runs.places[site].revisions:
-            self._made.setdefault((site, name), before)
+            self.made.setdefault((site, name), before)
         self._now[site] = replace(before if main is None else replace(before, main=main), **changes)
 
     def _of(self, site: Site) -> Configuration:
@@ -391,16 +401,16 @@ class Settings:
         return self._now.get(site, Configuration(usual, shape={"memory": "512Mi"}))
 
     async def configured(self, site: Site, revision: str = "") -> Configuration | None:
-        if self.away:
+        if self.away or site in self.unreadable:
             raise Unavailable("Cloud Run does not say how it is configured.")
         place = self._runs.places.get(site)
         if place is None or (revision and revision not in place.revisions):
             return None
         name = revision or list(place.revisions)[-1]
         made = place.revisions[name]
-        if made.operation and self.next and (site, name) not in self._made:
-            self._made[site, name] = replace(self._of(site), main=self.next.popleft())
-        found = self._made.get((site, name), self._of(site)) if revision else self._of(site)
+        if made.operation and self.next and (site, name) not in self.made:
+            self.made[site, name] = replace(self._of(site), main=self.next.popleft())
+        found = self.made.get((site, name), self._of(site)) if revision else self._of(site)
         return replace(found, image=found.image or made.image, revision=name, operation=made.operation)
 
 
