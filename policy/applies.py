@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from policy.case import Case
 from policy.evidence import Changes
 from policy.finding import Finding, not_applicable, unknown
 from policy.gates import Gate, When
-from policy.glob import first_like, like
+from policy.glob import alike
 from policy.kept import kept
 from policy.model import Unknown
 
@@ -19,44 +19,74 @@ SEVERITY = "severity"
 INCIDENT = "incident"
 
 
-def applies(name: str, gate: Gate, case: Case) -> Finding | None:
-    """None: it does, and its rule judges. Else that it does not, or that nobody knows: then it may, and blocks."""
-    if gate.applies_to and case.question.change not in gate.applies_to:
-        return not_applicable(name, "only changes of the type {} need it", wording.All(gate.applies_to, "or"))
-    return None if gate.when is None else _where(name, gate.when, case)
-
-
-def _where(name: str, when: When, case: Case) -> Finding | None:
-    changes, doubt = case.facts.evidence.changes, ""
-    if when.severities:
-        fields = case.facts.fields
-        severity = fields.get(SEVERITY, "").strip().casefold()
-        if severity in _folded(when.severities):
-            return None
-        if not severity and fields.get(INCIDENT, "").strip():
-            doubt = "how severe the incident is was not said"
-    if when.labels or when.files or when.branches:
-        if isinstance(changes, Unknown):
-            doubt = changes.why
-        elif _true_of(changes, when):
-            return None
-        else:
-            doubt = doubt or _unseen(when, changes)
-    elif not when.severities:
-        return None
-    if doubt:
-        return unknown(name, "whether it applies is not known: {}", doubt)
-    return not_applicable(name, "it applies to changes with {}", _Sought(when))
+Applies = Callable[[Case], Finding | None]
+"""None: the gate does, and its rule judges. Else that it does not, or that nobody knows: then it may, and blocks."""
 
 
 @kept
-def _true_of(changes: Changes, when: When) -> bool:
-    if when.labels:
-        wanted = _folded(when.labels)
-        for pull_request in changes.pull_requests:
-            if pull_request.labels and not wanted.isdisjoint(_folded(pull_request.labels)):
+def applying(gate: Gate, name: str) -> Applies:
+    """Whether the gate so called applies to a case; for the same gate the same work, so it is done once for a case."""
+    types, where = gate.applies_to, _always if gate.when is None else _where(name, gate.when)
+    if not types:
+        return where
+
+    def applies(case: Case) -> Finding | None:
+        if case.question.change not in types:
+            return not_applicable(name, "only changes of the type {} need it", wording.All(types, "or"))
+        return where(case)
+
+    return applies
+
+
+def _always(_case: Case) -> None:
+    return None
+
+
+def _where(name: str, when: When) -> Applies:
+    severities, by_change, true_of = _folded(when.severities), _by_change(when), _true_of(when)
+    elsewhere = not_applicable(name, "it applies to changes with {}", _Sought(when))
+
+    def applies(case: Case) -> Finding | None:
+        changes, doubt = case.facts.evidence.changes, ""
+        if severities:
+            fields = case.facts.fields
+            severity = fields.get(SEVERITY, "").strip().casefold()
+            if severity in severities:
+                return None
+            if not severity and fields.get(INCIDENT, "").strip():
+                doubt = "how severe the incident is was not said"
+        if by_change:
+            if isinstance(changes, Unknown):
+                doubt = changes.why
+            elif true_of(changes):
+                return None
+            else:
+                doubt = doubt or _unseen(when, changes)
+        elif not severities:
+            return None
+        return unknown(name, "whether it applies is not known: {}", doubt) if doubt else elsewhere
+
+    return applies
+
+
+def _true_of(when: When) -> Callable[[Changes], bool]:
+    labels, file_like, branch_like = _folded(when.labels), alike(when.files), alike(when.branches)
+
+    def true_of(changes: Changes) -> bool:
+        if labels:
+            for pull_request in changes.pull_requests:
+                if pull_request.labels and not labels.isdisjoint(_folded(pull_request.labels)):
+                    return True
+        for file in changes.files:
+            if file_like(file):
                 return True
-    return first_like(changes.files, when.files) is not None or like(changes.branch, when.branches)
+        return branch_like(changes.branch) is not None
+
+    return true_of
+
+
+def _by_change(when: When) -> bool:
+    return bool(when.labels or when.files or when.branches)
 
 
 def _unseen(when: When, changes: Changes) -> str:

@@ -22,22 +22,41 @@ class _Said(NamedTuple):
     """What a policy says of a question, whatever the facts."""
 
     path: Path | None
+    """The path that is asked about; None: there is none, or the deed has none."""
     change: ChangeType | None
+    """What the policy says of the change's type; None: an ordinary change, or an emergency."""
     gates: Mapping[str, AnyGate]
+    """The gates of this path and this type, by name, in the order people read them."""
     zone: ZoneInfo
+    """The policy's."""
+    worked: dict[Callable[[Policy, Question], Any], Any]
+    """What else was worked out from these two alone."""
 
 
 @kept
 def _said(policy: Policy, question: Question) -> _Said:
     path = policy.path(question.service, question.source or "", question.target)
     change = policy.change_types.get(question.change)
-    return _Said(path, change, required(policy, question).gates, policy.zone())
+    return _Said(path, change, required(policy, question).gates, policy.zone(), {})
 
 
 class Case:
     """One question at one instant. Nothing about it changes; what was worked out for one rule is there for the next."""
 
-    __slots__ = ("_done", "_judge", "at", "barred", "change", "facts", "gates", "path", "policy", "question", "zone")
+    __slots__ = (
+        "_done",
+        "_judge",
+        "_worked",
+        "at",
+        "barred",
+        "change",
+        "facts",
+        "gates",
+        "path",
+        "policy",
+        "question",
+        "zone",
+    )
 
     def __init__(
         self, question: Question, facts: Facts, policy: Policy, at: datetime, barred: frozenset[Human] = frozenset()
@@ -49,15 +68,7 @@ class Case:
         """Aware UTC."""
         self.barred = barred
         """Whose votes are left out because it rests on an exception that they granted (`exceptions.doubted`)."""
-        said = _said(policy, question)
-        self.path = said.path
-        """The path that is asked about; None: there is none, or the deed has none."""
-        self.change = said.change
-        """What the policy says of the change's type; None: an ordinary change, or an emergency."""
-        self.gates = said.gates
-        """The gates of this path and this type, by name, in the order people read them."""
-        self.zone = said.zone
-        """The policy's."""
+        self.path, self.change, self.gates, self.zone, self._worked = _said(policy, question)
         self._done: dict[Callable[[Case], Any], Any] = {}
         self._judge: Callable[[str], Finding] | None = None
 
@@ -67,6 +78,14 @@ class Case:
             return self._done[work]  # type: ignore[no-any-return]
         except KeyError:
             result = self._done[work] = work(self)
+            return result
+
+    def beforehand(self, work: Callable[[Policy, Question], Result]) -> Result:
+        """What `work(policy, question)` gives, worked out at most once for all cases of this question."""
+        try:
+            return self._worked[work]  # type: ignore[no-any-return]
+        except KeyError:
+            result = self._worked[work] = work(self.policy, self.question)
             return result
 
     def on(self, facts: Facts) -> Case:

@@ -6,7 +6,7 @@ Everything else stands for itself. `**/` also stands for nothing, so `**/migrati
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 _PARTS = re.compile(r"(?:(?<=/)|^)\*\*/|\*\*|\*|\?")
@@ -16,6 +16,11 @@ _MEANS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 def like(name: str, patterns: tuple[str, ...]) -> bool:
     """Whether the whole name is like one of them, letter by letter."""
     return _expression(patterns).fullmatch(name) is not None
+
+
+def alike(patterns: tuple[str, ...]) -> Callable[[str], object | None]:
+    """What tells of a whole name whether it is like one of them: None where it is not."""
+    return _expression(patterns).fullmatch
 
 
 def first_like(names: Iterable[str], patterns: tuple[str, ...]) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Self
 
-from policy.applies import applies
+from policy.applies import Applies, applying
 from policy.case import Case
 from policy.document import Policy
 from policy.exceptions import BUILT_IN
@@ -218,7 +218,7 @@ def _gates(policy: Policy, question: Question) -> Iterator[Rule]:
         if name in asked.spared:
             yield rule._replace(judge=_spared(name, question.change), turns_with_time=False)
         elif gate.when is not None or gate.applies_to:
-            yield rule._replace(judge=partial(_where_it_applies, name, gate, rule.judge))
+            yield rule._replace(judge=_where_it_applies(applying(gate, name), rule.judge))
         else:
             yield rule
 
@@ -243,8 +243,8 @@ def _spared(name: str, change: str) -> Judge:
     return judge
 
 
-def _where_it_applies(name: str, gate: AnyGate, judge: Judge, case: Case) -> Finding:
-    return applies(name, gate, case) or judge(case)
+def _where_it_applies(applies: Applies, judge: Judge) -> Judge:
+    return lambda case: case.once(applies) or judge(case)
 
 
 def _unjudged(name: str, gate: AnyGate, _case: Case) -> Finding:

@@ -30,7 +30,9 @@ class Table(NamedTuple):
 
         First of all come those without whom the others would be alone, unless they may be.
         """
-        known = [*self.able, *sorted(human for human, places in able.items() if places and human not in self.able)]
+        known = [*self.able]
+        if able is not self.able:
+            known += sorted(human for human, places in able.items() if places and human not in self.able)
         if alone or not self.apart.alone:
             return known
         first = self._witnesses(known, able)
@@ -77,18 +79,26 @@ class Table(NamedTuple):
 
 def not_ours(person: Person) -> str:
     """Why that person can agree to nothing, after their name; empty: an active human of ours."""
-    match person.kind:
-        case AccountKind.HUMAN:
-            return "" if person.active else "is not active any more"
-        case AccountKind.BOT:
-            return "is a bot; only humans agree"
-        case AccountKind.GUEST:
-            return "is a guest"
-    return "is of another workspace"
+    kind = person.kind
+    if kind is _HUMAN:
+        return "" if person.active else "is not active any more"
+    return _NOT_ONE_OF_US[kind]
+
+
+_HUMAN = AccountKind.HUMAN
+_NOT_ONE_OF_US: Mapping[AccountKind, str] = {
+    AccountKind.BOT: "is a bot; only humans agree",
+    AccountKind.GUEST: "is a guest",
+    AccountKind.STRANGER: "is of another workspace",
+}
 
 
 def places_for(seats: Sequence[Seat], roles: frozenset[str]) -> tuple[int, ...]:
-    return tuple([place for place, seat in enumerate(seats) if not roles.isdisjoint(seat.roles)])
+    places = []
+    for place, seat in enumerate(seats):
+        if not roles.isdisjoint(seat.roles):
+            places.append(place)
+    return tuple(places)
 
 
 def among(places: tuple[int, ...], wanted: frozenset[int]) -> tuple[int, ...]:
@@ -101,21 +111,22 @@ def matching(humans: Collection[Human], able: Able, terms: Terms) -> dict[int, H
     Who comes earlier keeps a seat.
     """
     seated: dict[int, Human] = {}
-
-    def sits(human: Human, limit: int, tried: set[int]) -> bool:
-        for place in able[human]:
-            if place < limit and place not in tried:
-                tried.add(place)
-                if place not in seated or sits(seated[place], limit, tried):
-                    seated[place] = human
-                    return True
-        return False
-
     everything = len(terms.seats)
     for human in humans:
-        sits(human, everything - terms.optional, set())
+        _sits(human, able, seated, everything - terms.optional, set())
     if terms.optional:
         for human in humans:
             if human not in seated.values():
-                sits(human, everything, set())
+                _sits(human, able, seated, everything, set())
     return seated
+
+
+def _sits(human: Human, able: Able, seated: dict[int, Human], limit: int, tried: set[int]) -> bool:
+    """Whether they found a place below the limit that is free, or whose human moves to another."""
+    for place in able[human]:
+        if place < limit and place not in tried:
+            tried.add(place)
+            if place not in seated or _sits(seated[place], able, seated, limit, tried):
+                seated[place] = human
+                return True
+    return False

@@ -23,6 +23,7 @@ class Apart(NamedTuple):
 
 
 NOBODY = Apart()
+_NONE = frozenset[Human]()
 _WROTE = "wrote part of it, so cannot agree to it"
 _REVIEWED = "approved one of its pull requests, so cannot agree to it"
 _GRANTED = "granted an exception that this rests on, so cannot agree to it"
@@ -34,7 +35,7 @@ def kept_apart(case: Case) -> Apart | Unknown:
         return NOBODY
     separation = case.path.separation or case.policy.separation
     authors = _authors(separation, case.facts)
-    reviewers = frozenset[Human]() if separation.reviewers is Stance.MAY_AGREE else case.facts.reviewers
+    reviewers = _NONE if separation.reviewers is Stance.MAY_AGREE else case.facts.reviewers
     if isinstance(authors, Unknown):
         return authors
     if isinstance(reviewers, Unknown):
@@ -56,15 +57,15 @@ def kept_apart(case: Case) -> Apart | Unknown:
 def _authors(separation: Separation, facts: Facts) -> frozenset[Human] | Unknown:
     """Who wrote it, as far as that matters; Unknown where it matters and is not known."""
     if separation.authors is Stance.MAY_AGREE:
-        return frozenset()
-    ignoring = separation.unknown_authors == "ignore"
-    if isinstance(facts.authors, Unknown):
+        return _NONE
+    authors, ignoring = facts.authors, separation.unknown_authors == "ignore"
+    if isinstance(authors, Unknown):
         if ignoring:
-            return frozenset()
-        return Unknown(f"who wrote it is not known, so neither who may agree to it: {facts.authors.why}")
-    if facts.authors.unlinked and not ignoring:
-        names = sorted(facts.authors.unlinked)
+            return _NONE
+        return Unknown(f"who wrote it is not known, so neither who may agree to it: {authors.why}")
+    if authors.unlinked and not ignoring:
+        names = sorted(authors.unlinked)
         are = "is" if len(names) == 1 else "are"
         link = "link them under people, or say unknown_authors: ignore"
         return Unknown(f"{wording.listed(names)} wrote part of it and {are} linked to nobody; {link}")
-    return facts.authors.humans
+    return authors.humans

@@ -7,13 +7,12 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from policy import wording
-from policy.applies import applies
+from policy.applies import Applies, applying
 from policy.case import Case
 from policy.document import Agreement, Policy, Slot
 from policy.exceptions import waivers
 from policy.facts import EMERGENCY, Deed, Question
 from policy.gates import Mode, SignoffGate
-from policy.kept import kept
 from policy.model import Unknown
 from policy.required import required
 
@@ -52,7 +51,7 @@ class _Asked(NamedTuple):
     """Who must agree to a question, whatever the facts."""
 
     terms: Terms
-    signoffs: tuple[tuple[str, SignoffGate], ...] = ()
+    signoffs: tuple[tuple[Seat, SignoffGate, Applies], ...] = ()
 
 
 def seats(slots: Iterable[Slot]) -> tuple[Seat, ...]:
@@ -62,7 +61,7 @@ def seats(slots: Iterable[Slot]) -> tuple[Seat, ...]:
 
 def agreement(case: Case) -> Terms | Unknown:
     """Who must agree in this case: whom the path and the change's type name, and one more for each sign-off."""
-    asked = _asked(case.policy, case.question)
+    asked = case.beforehand(_asked)
     if isinstance(asked, Unknown):
         return asked
     if case.question.deed is Deed.FREEZE and case.facts.wanted is None:
@@ -71,16 +70,15 @@ def agreement(case: Case) -> Terms | Unknown:
         return asked.terms
     must: list[Seat] = []
     may: list[Seat] = []
-    for name, gate in asked.signoffs:
-        if applies(name, gate, case) is None:
-            lenient = gate.mode is not Mode.BLOCK or name in case.once(waivers)
-            (may if lenient else must).append(Seat((gate.role,), name))
+    for seat, gate, applies in asked.signoffs:
+        if case.once(applies) is None:
+            lenient = gate.mode is not Mode.BLOCK or seat.gate in case.once(waivers)
+            (may if lenient else must).append(seat)
     if not must and not may:
         return asked.terms
     return asked.terms._replace(seats=(*asked.terms.seats, *must, *may), optional=len(may))
 
 
-@kept
 def _asked(policy: Policy, question: Question) -> _Asked | Unknown:
     match question.deed:
         case Deed.PROMOTE:
@@ -98,7 +96,11 @@ def _to_promote(policy: Policy, question: Question) -> _Asked | Unknown:
     if path is None:
         return Unknown("without a path it is not known who must agree")
     gates, spared = required(policy, question)
-    signoffs = tuple((n, gate) for n, gate in gates.items() if isinstance(gate, SignoffGate) and n not in spared)
+    signoffs = tuple(
+        (Seat((gate.role,), name), gate, applying(gate, name))
+        for name, gate in gates.items()
+        if isinstance(gate, SignoffGate) and name not in spared
+    )
     if question.change == EMERGENCY:
         if policy.emergency is None:
             return Unknown("the policy knows no emergencies, so not who must agree to one")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from policy.applies import applies
+from policy.applies import applying
 from policy.case import case
 from policy.evidence import Changes, PullRequest
 from policy.facts import Facts
@@ -18,7 +18,7 @@ from tests.policy.rules.judging import GONE, NA, UNKNOWN, gate, seeing
 
 
 def whether(wanted: AnyGate, facts: Facts, change: str = "") -> Finding | None:
-    return applies("the-gate", wanted, case(replace(PROMOTION, change=change), facts, POLICY, NOW))
+    return applying(wanted, "the-gate")(case(replace(PROMOTION, change=change), facts, POLICY, NOW))
 
 
 def signoff(**says: Any) -> AnyGate:
