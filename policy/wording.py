@@ -11,7 +11,7 @@ def instant(at: datetime, zone: tzinfo) -> str:
     """`Tue 24 Nov 2026 13:00 CET`; with seconds only where there are some."""
     local = at.astimezone(zone)
     clock = f"{local.hour:02}:{local.minute:02}"
-    if local.second or local.microsecond:
+    if local.second:
         clock = f"{clock}:{local.second:02}"
     day = f"{_DAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]} {local.year}"
     return f"{day} {clock} {local.tzname()}"

@@ -214,6 +214,17 @@ def test_what_does_not_fit_together_is_refused(where: tuple[str | int, ...], to:
         (("paths", 1, "rollout"), {"steps": [{"percent": 50}]}, "the last one is 100"),
         (("paths", 1, "rollout"), {"steps": [{"percent": 50}, {"percent": 10}, {"percent": 100}]}, "steps rise"),
         (("paths", 1, "rollout"), {"steps": []}, "the last one is 100"),
+        (
+            ("paths", 1, "rollout"),
+            {"style": "blue_green", "steps": [{"percent": 50}, {"percent": 100}]},
+            "a blue_green rollout has one step, of 100",
+        ),
+        (
+            ("paths", 1, "rollout"),
+            {"triggers": {"slow": {"signal": "p99_ms"}}},
+            "above: how much p99_ms is too much",
+        ),
+        (("paths", 1, "rollout"), {"triggers": {"dead": {"signal": "probes"}}}, "probes: name a set"),
         (("paths", 1, "approvals"), [{}], "a slot names either role or any_of"),
         (("paths", 1, "approvals"), [{"role": "tech_lead", "any_of": ["tech_lead"]}], "names either role or any_of"),
         (("paths", 1, "approval_lasts"), "PT0S", "longer than nothing"),
@@ -291,6 +302,27 @@ def test_what_makes_no_sense_by_itself_is_refused(where: tuple[str | int, ...], 
 @pytest.mark.parametrize("turn", ["last_days", "first_days", "last_business_days", "first_business_days"])
 def test_the_turn_of_a_month_may_be_said_in_each_of_four_ways(turn: str) -> None:
     assert told(changed("windows", "office_hours", to={"deny": [{"month_end": {turn: 1}}]})) == []
+
+
+@pytest.mark.parametrize(
+    ("rollout", "steps"),
+    [
+        ({}, [(10, 3), (50, 3), (100, 3)]),
+        ({"style": "blue_green"}, [(100, 3)]),
+        ({"style": "blue_green", "steps": [{"percent": 100, "hold": "PT9M"}]}, [(100, 9)]),
+        ({"style": "canary", "steps": [{"percent": 100, "hold": "PT9M"}]}, [(100, 9)]),
+    ],
+)
+def test_blue_and_green_change_places_at_once_unless_it_is_said_how(
+    rollout: dict[str, Any], steps: list[tuple[int, int]]
+) -> None:
+    path = Policy.model_validate(changed("paths", 1, "rollout", to=rollout)).paths[1]
+    assert [(step.percent, step.hold // timedelta(minutes=1)) for step in path.rollout.steps] == steps
+
+
+@pytest.mark.parametrize("trigger", [{"signal": "error_percent", "above": 0}, {"signal": "probes", "probes": "alive"}])
+def test_a_trigger_says_how_much_is_too_much_or_which_probes_must_pass(trigger: dict[str, Any]) -> None:
+    assert told(changed("paths", 1, "rollout", to={"triggers": {"it": trigger}}, document=RICH)) == []
 
 
 # A policy with every part --------------------------------------------------------------------------------------------
