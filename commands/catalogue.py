@@ -32,12 +32,12 @@ class Command:
         return (self.example, *self.more)
 
 
-def _steering(word: str, does: str) -> Command:
+def _steering(word: str, does: str, keys: str = "") -> Command:
     return Command(
         (word,),
-        f"{word} <request>",
+        f"{word} <request>{keys}",
         does,
-        f"{word} op_1a2b3c4d5e",
+        f"{word} op_1a2b3c4d5e{keys.replace('…', 'it is a quiet day')}",
         lambda said, _: read.steer(word, said),
         behind_a_button=True,
     )
@@ -155,6 +155,7 @@ CATALOGUE = (
     _steering("cancel", "Drop a request that has not begun."),
     _steering("abort", "Stop a rollout and take its traffic back."),
     _steering("pause", "Hold a rollout where it is."),
+    _steering("continue", "Let a rollout go on whose numbers prove nothing, on your word.", " reason:…"),
     _steering("resume", "Let a held rollout go on, or have a blocked request looked at again."),
 )
 

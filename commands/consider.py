@@ -53,10 +53,13 @@ def same_human(one: Person, other: Person) -> bool:
     return one.account == other.account or (one.human is not None and one.human == other.human)
 
 
-async def who_wanted(operation: Operation, world: World) -> str:
-    """By name, who cancelled or aborted it last; the ledger knows."""
+STOPPED = frozenset({"cancel", "abort"})
+
+
+async def who_wanted(operation: Operation, world: World, what: frozenset[str] = STOPPED) -> str:
+    """By name, who wanted that of it last; the ledger knows."""
     for row in await world.store.history(operation.question.service, 50):
-        if row.operation == operation.id and row.kind == "operation" and row.what in {"cancel", "abort"}:
+        if row.operation == operation.id and row.kind == "operation" and row.what in what:
             return row.actor_name
     return "Somebody"
 

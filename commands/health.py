@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from commands import tell
+from commands import explain, next_step, tell, triggers
 from commands.errors import Unavailable
 from commands.hand import ANSWERS_WITHIN, POLL, Hand, same, traffic
 from commands.operation import Phase
-from commands.ports import Requests, Writes
+from commands.plan import PlannedStep
+from commands.ports import Entry, Message, Requests, Writes
 from commands.reply import Mark
+from commands.tell import ASKED
+from policy.finding import Decision
+
+ASK = "ask"
+BLUE_GREEN = "blue_green"
+HELD = "held"
+"""Key in what was seen: since when no other step is opened."""
+PROCEED = "continue"
+"""Key in what was seen, with the step's number: who let it go on, and why."""
+BETWEEN_LOOKS = timedelta(seconds=1)
+BETWEEN_SMOKE = timedelta(seconds=1)
+WHILE_HELD = timedelta(seconds=60)
+"""Between two looks at what nobody moves for now."""
 
 
 async def smoke(hand: Hand) -> Writes:
@@ -24,12 +38,14 @@ async def smoke(hand: Hand) -> Writes:
             return Writes(operation=hand.operation, due=POLL)
         return hand.turn_back("Its tagged address never appeared, so it could not be tested.", bad=False)
     told = []
+    within = timedelta(seconds=hand.plan.deploy_within_seconds)
+    patient = hand.plan.style == BLUE_GREEN and hand.now - (hand.operation.began_at or hand.now) < within
     for probe in hand.plan.smoke:
         found = await hand.world.probes.probe(address, probe)
         saw = ", ".join(str(status) if status else "no answer" for status in dict.fromkeys(found.saw))
         if not found.ok:
-            if 0 in found.saw and waited < ANSWERS_WITHIN:
-                return Writes(operation=hand.operation, due=timedelta(seconds=1))
+            if patient or (0 in found.saw and waited < ANSWERS_WITHIN):
+                return Writes(operation=hand.operation, due=BETWEEN_SMOKE)
             expected = " or ".join(str(status) for status in probe.expect)
             why = f"Smoke test failed: {probe.method} {probe.path} gave {saw}, expected {expected}"
             return hand.turn_back(why, bad=True, entries=(hand.observed("smoke", {"says": why}),))
@@ -39,32 +55,140 @@ async def smoke(hand: Hand) -> Writes:
 
 
 async def judge(hand: Hand) -> Writes:
-    """The new revision has answered enough real requests, and well."""
+    """The new revision has answered enough real requests, and well; on it goes where nothing closed meanwhile."""
     bounds = hand.plan.health
     if bounds is None:
         return hand.next({"mark": Mark.NOTE.value, "says": "no bounds to judge by"})
     moved = await _moved_by_others(hand)
     if moved is not None:
         return moved
-    operation = hand.operation
-    hold = timedelta(seconds=hand.plan.steps[operation.moment.index].hold_seconds)
+    wrong = await _fired(hand)
+    if wrong is not None:
+        return wrong
+    step = hand.plan.steps[hand.operation.moment.index]
+    hold = timedelta(seconds=step.hold_seconds)
     every = timedelta(seconds=max(1.0, bounds.resolution_seconds))
-    waited = hand.now - (operation.since or hand.now)
+    waited = hand.now - (hand.operation.since or hand.now)
     found = await numbers(hand)
     if isinstance(found, str):
         why_not = found
     else:
-        counted, wrong = measured(found), what_is_wrong(hand, found)
-        if wrong is not None:
-            return hand.turn_back(wrong, bad=True, entries=(hand.observed("unhealthy", counted),))
-        if found.total >= bounds.min_requests and waited >= hold:
+        counted, bad = measured(found), what_is_wrong(hand, found)
+        if bad is not None:
+            return hand.turn_back(bad, bad=True, entries=(hand.observed("unhealthy", counted),))
+        if found.total >= _enough(hand) and waited >= hold:
             says = f"{hand.percent()} %: {_well(found)}"
-            return hand.next({"mark": Mark.YES.value, "says": says, **counted}, (hand.observed("healthy", counted),))
-        why_not = f"only {found.total} of {bounds.min_requests} requests"
+            return await _on(hand, {"mark": Mark.YES.value, "says": says, **counted}, hand.observed("healthy", counted))
+        why_not = f"only {found.total} of {_enough(hand)} requests"
+    allowed = hand.operation.seen.get(f"{PROCEED}:{hand.operation.moment.index}")
+    if allowed is not None and waited >= hold:
+        return await _on(hand, {"mark": Mark.NOTE.value, "says": allowed}, hand.observed("let on", {"says": why_not}))
     if waited >= hold + timedelta(seconds=bounds.give_up_seconds):
-        why = f"Not judged within {tell.span(waited)} at {hand.percent()} %: {why_not}. Unknown is not healthy."
-        return hand.turn_back(why, bad=False, entries=(hand.observed("inconclusive", {"says": why}),))
-    return Writes(operation=operation, due=every if waited >= hold else min(every, hold - waited))
+        return _inconclusive(hand, waited, why_not)
+    probes = triggers.soonest(triggers.during(hand.plan, triggers.ROLLOUT))
+    every = every if probes is None else min(every, probes)
+    return Writes(operation=hand.operation, due=every if waited >= hold else min(every, hold - waited))
+
+
+async def _fired(hand: Hand) -> Writes | None:
+    """What is written because a trigger fired; None: none did."""
+    watched = triggers.during(hand.plan, triggers.ROLLOUT)
+    if not watched:
+        return None
+    operation, running = hand.operation, await hand.world.runs.running(hand.site)
+    since = operation.began_at or hand.now
+    looked = await triggers.look(hand.world, hand.plan, running, watched, operation.seen, since)
+    hand.operation = replace(operation, seen=dict(looked.seen))
+    if looked.fired is None:
+        return None
+    entry = hand.observed("trigger", {"trigger": looked.fired.trigger.name, "says": looked.fired.says})
+    if looked.fired.asks:
+        return None if _asked(hand) else _ask(hand, looked.fired.says, entry)
+    return hand.turn_back(looked.fired.says, bad=True, entries=(entry,))
+
+
+async def _on(hand: Hand, seen: dict[str, Any], entry: Entry) -> Writes:
+    """On to the next step, where its own probes pass and it may be opened; held where something closed meanwhile."""
+    step, index = hand.plan.steps[hand.operation.moment.index], hand.operation.moment.index
+    failed = await _failing(hand, step)
+    if failed:
+        why = f"After {step.percent} % its probes failed: {failed}"
+        return hand.turn_back(why, bad=True, entries=(hand.observed("probes", {"says": why}),))
+    if index + 1 < len(hand.plan.steps):
+        decision = await next_step.decided(hand.operation, hand.plan, hand.world)
+        if not decision.allowed and decision.findings:
+            return _held(hand, decision)
+    hand.operation = replace(
+        hand.operation, note="", seen={k: v for k, v in hand.operation.seen.items() if k not in {HELD, ASKED}}
+    )
+    return hand.next(seen, (entry,))
+
+
+async def _failing(hand: Hand, step: PlannedStep) -> str:
+    """Which of the step's own probes fail, asked of its tagged address; empty: none."""
+    if not step.probes:
+        return ""
+    running = await hand.world.runs.running(hand.site)
+    address = next((s.address for s in running.serving if s.revision == hand.plan.revision and s.address), "")
+    if not address:
+        return "its tagged address is gone"
+    asked = [(probe.path, await hand.world.probes.probe(address, probe)) for probe in step.probes]
+    return triggers.failures(asked)
+
+
+def _held(hand: Hand, decision: Decision) -> Writes:
+    """The step is finished and no other is opened until all is open again; it is watched meanwhile."""
+    operation = hand.operation
+    note = f"Held at {hand.percent()} %: {explain.missing(decision.blockers)}"
+    waits = replace(operation, note=note, seen={**operation.seen, HELD: hand.now.isoformat()})
+    due = WHILE_HELD if decision.earliest is None else min(WHILE_HELD, max(BETWEEN_LOOKS, decision.earliest - hand.now))
+    if operation.note == note:
+        return Writes(operation=waits, due=due)
+    told = Message(operation.channel, tell.held(waits), operation=operation.id, slot=f"held:{operation.moment.index}")
+    return Writes(
+        operation=waits,
+        entries=(replace(hand.observed("held", {}), decision=decision),),
+        messages=(told, hand.root(waits)),
+        due=due,
+    )
+
+
+def _inconclusive(hand: Hand, waited: timedelta, why_not: str) -> Writes:
+    """Somebody is asked, once; nobody answers for as long again, or nobody is to be asked: it is taken back."""
+    bounds, asked = hand.plan.health, _asked(hand)
+    why = f"Not judged within {tell.span(waited)} at {hand.percent()} %: {why_not}. Unknown is not healthy."
+    entry = hand.observed("inconclusive", {"says": why})
+    if hand.plan.inconclusive == ASK and bounds is not None:
+        if asked is None:
+            return _ask(hand, why, entry)
+        patience = timedelta(seconds=bounds.give_up_seconds)
+        if hand.now < asked + patience:
+            return Writes(operation=hand.operation, due=min(asked + patience - hand.now, WHILE_HELD))
+        why = f"{why} Nobody answered for {tell.span(hand.now - asked)}."
+    return hand.turn_back(why, bad=False, entries=(entry,))
+
+
+def _asked(hand: Hand) -> datetime | None:
+    """Since when somebody is asked about this step; None: nobody is."""
+    asked = hand.operation.seen.get(ASKED)
+    if asked is None or asked["index"] != hand.operation.moment.index:
+        return None
+    return datetime.fromisoformat(asked["at"])
+
+
+def _ask(hand: Hand, why: str, entry: Entry) -> Writes:
+    """People read why, and press a button; whoever asked for the release has no say in it."""
+    operation, index = hand.operation, hand.operation.moment.index
+    asked = {"index": index, "at": hand.now.isoformat(), "why": why}
+    asking = replace(operation, note=why, seen={**operation.seen, ASKED: asked})
+    told = Message(operation.channel, tell.asks(asking), operation=operation.id, slot=f"asked:{index}")
+    return Writes(operation=asking, entries=(entry,), messages=(told, hand.root(asking)), due=BETWEEN_LOOKS)
+
+
+def _enough(hand: Hand) -> int:
+    """So many requests prove something at this step."""
+    step, bounds = hand.plan.steps[hand.operation.moment.index], hand.plan.health
+    return step.min_requests or (bounds.min_requests if bounds is not None else 1)
 
 
 async def numbers(hand: Hand) -> Requests | str:
@@ -101,7 +225,7 @@ async def _moved_by_others(hand: Hand) -> Writes | None:
 def what_is_wrong(hand: Hand, seen: Requests) -> str | None:
     """What is wrong with these numbers, if anything is and they are enough to say so."""
     bounds = hand.plan.health
-    if bounds is None or seen.total < bounds.min_requests:
+    if bounds is None or seen.total < _enough(hand):
         return None
     if seen.error_percent > bounds.max_error_percent:
         return (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commands import health
+from commands import health, tell
 from commands.consider import who_wanted
-from commands.hand import IMPATIENT, POLL, Hand, same, traffic
+from commands.hand import AT_ONCE, IMPATIENT, POLL, Hand, same, traffic
 from commands.operation import Effect, Operation, Phase, Step, Wish
 from commands.ports import Entry, Writes
 
@@ -24,6 +24,8 @@ async def heed(hand: Hand, wish: Wish) -> Writes | None:
         if operation.effect is not None:
             return None  # what was begun is seen through; then it is held
         return await _hold_still(hand)
+    if wish is Wish.PROCEED:
+        return await _let_on(hand)
     settled: tuple[Entry, ...] = ()
     if operation.effect is not None:
         settling = await _what_became(hand, operation.effect)
@@ -38,6 +40,16 @@ async def heed(hand: Hand, wish: Wish) -> Writes | None:
         return hand.turn_back("A rollback took over.", bad=False, entries=settled)
     why = f"{await who_wanted(operation, hand.world)} aborted it."
     return hand.turn_back(why, bad=False, entries=settled)
+
+
+async def _let_on(hand: Hand) -> Writes:
+    """Somebody answers for the step under way; it goes on once its time is over and nothing else is in the way."""
+    operation = hand.operation
+    who = await who_wanted(operation, hand.world, frozenset({Wish.PROCEED.value}))
+    says = f"{hand.percent()} %: {who} let it go on although its numbers prove nothing"
+    seen = {**operation.seen, f"{health.PROCEED}:{operation.moment.index}": says}
+    going = replace(operation, wish=Wish.RUN, seen={key: value for key, value in seen.items() if key != tell.ASKED})
+    return Writes(operation=replace(going, note=""), messages=(hand.root(going),), due=AT_ONCE)
 
 
 async def _hold_still(hand: Hand) -> Writes:

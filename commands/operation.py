@@ -58,6 +58,8 @@ class Wish(StrEnum):
     PAUSE = "pause"
     ABORT = "abort"
     CANCEL = "cancel"
+    PROCEED = "continue"
+    """Somebody lets it go on although its numbers prove nothing."""
     YIELD = "yield"
     """A rollback takes over: settle what is under way and let go."""
 

@@ -1,4 +1,4 @@
-"""Cancel, abort, pause, resume: what people want of a request that is there already."""
+"""Cancel, abort, pause, resume, proceed: what people want of a request that is there already."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from commands import tell
 from commands.asking import Asking
+from commands.consider import same_human
 from commands.explain import texts
 from commands.intent import Steer
 from commands.operation import Operation, Phase, Wish
@@ -39,6 +40,7 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
         "abort": "aborted it: traffic goes back",
         "pause": "paused it: traffic stays as it is",
         "resume": "resumed it" if operation.moving else "had it looked at again",
+        "continue": "lets it go on although its numbers prove nothing",
     }[intent.word]
     reason = f": {intent.reason}" if intent.reason else "."
     told = Message(
@@ -48,7 +50,13 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
     )
     if intent.word == "resume" and not operation.moving:
         return Writes(entries=(entry,), messages=(told,), wakes=(operation.id,))
-    wish = {"cancel": Wish.CANCEL, "abort": Wish.ABORT, "pause": Wish.PAUSE, "resume": Wish.RUN}[intent.word]
+    wish = {
+        "cancel": Wish.CANCEL,
+        "abort": Wish.ABORT,
+        "pause": Wish.PAUSE,
+        "resume": Wish.RUN,
+        "continue": Wish.PROCEED,
+    }[intent.word]
     wished = tell.root(replace(operation, wish=wish))
     root = Message(operation.channel, wished, operation=operation.id, slot="root", phase=operation.phase)
     return Writes(entries=(entry,), messages=(told, root), wishes=((operation.id, wish),))
@@ -61,6 +69,8 @@ def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
         asker = operation.asked_by.name
         return f"You may not {word} this: {asker} may, who asked, and so may approvers and whoever may roll back."
     waiting = operation.phase in {Phase.WAITING, Phase.BLOCKED}
+    if word == "continue":
+        return _why_not_on(operation, asking)
     if operation.question.deed is Deed.ROLLBACK and not waiting:
         return "A rollback is not stopped half-way; roll back to another target instead."
     if word == "cancel" and not waiting:
@@ -77,6 +87,15 @@ def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
         return "It is paused already."
     if word == "resume" and operation.moving and operation.wish is not Wish.PAUSE:
         return "It is not paused."
+    return None
+
+
+def _why_not_on(operation: Operation, asking: Asking) -> str | None:
+    """Numbers that prove nothing are answered for by somebody who did not ask for the release."""
+    if not tell.asked(operation):
+        return "Nobody is asked whether it shall go on."
+    if same_human(asking.person, operation.asked_by):
+        return "You asked for it, so somebody else has to answer for it."
     return None
 
 

@@ -21,6 +21,8 @@ from policy.rules.approval import APPROVALS, SECOND_PERSON
 from policy.rules.window import WINDOW
 
 CHANGES_SHOWN = 8
+ASKED = "asked"
+"""Key in what was seen: what somebody is asked about the step under way."""
 AGREEING = frozenset({SECOND_PERSON, APPROVALS})
 """What a request that waits for approval lacks anyway."""
 
@@ -163,6 +165,11 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
             return (*confirm.by_the_asker(operation, judged), again, *_emergency(operation, judged), cancel)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.PAUSE:
             return (Button("Resume", f"resume {id}", Tone.PRIMARY, meant_for=f"Resume {name}"), abort)
+        case Phase.RUNNING if (
+            plan is not None and plan.deed == "promote" and operation.wish is Wish.RUN and asked(operation)
+        ):
+            go_on = Button("Go on", f"continue {id}", meant_for=f"Go on with {name}", asks="reason")
+            return (go_on, abort)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.RUN:
             return (Button("Pause", f"pause {id}", meant_for=f"Pause {name}"), abort)
         case Phase.DONE | Phase.ROLLED_BACK | Phase.FAILED if hold := operation.seen.get("hold"):
@@ -289,8 +296,29 @@ def changes(comparison: Comparison | Unknown | None) -> tuple[Line, ...]:
 def progress(operation: Operation) -> tuple[Line, ...]:
     """What was done and measured so far, a line for each step."""
     return tuple(
-        Line(Mark(seen["mark"]), seen["says"]) for key, seen in operation.seen.items() if isinstance(seen, dict)
+        Line(Mark(seen["mark"]), seen["says"])
+        for seen in operation.seen.values()
+        if isinstance(seen, dict) and "mark" in seen
     )
+
+
+def asked(operation: Operation) -> str:
+    """What somebody is asked about the step under way; empty: nothing."""
+    asks = operation.seen.get(ASKED)
+    judging = operation.phase is Phase.RUNNING and operation.moment.step is Step.JUDGE
+    return str(asks["why"]) if judging and asks is not None and asks["index"] == operation.moment.index else ""
+
+
+def asks(operation: Operation) -> Reply:
+    """What its numbers do not decide, for people to decide."""
+    return Reply(
+        f"{Mark.NOTE.value} {title(operation)}: {asked(operation)} Shall it go on?", buttons=buttons(operation)
+    )
+
+
+def held(operation: Operation) -> Reply:
+    """Why no other step is opened, and that it is watched meanwhile."""
+    return Reply(f"{Mark.NOTE.value} {title(operation)}: {operation.note} What serves is watched meanwhile.")
 
 
 def step(operation: Operation, key: str) -> Reply:

@@ -488,7 +488,8 @@ async def test_too_few_requests_are_no_proof_of_health(town: Town) -> None:
     await plays(
         SERVES_10
         + """
-    bot: ✗ checkout c2c2c2c2c2c2 → prod: Not judged within 2 min 6 s at 10 %: only 1 of 20 requests. Unknown is not healthy.
+    bot: • checkout c2c2c2c2c2c2 → prod: Not judged within 2 min 6 s at 10 %: only 1 of 20 requests. Unknown is not healthy. Shall it go on? [Go on] [Abort]
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: Not judged within 4 min 6 s at 10 %: only 2 of 20 requests. Unknown is not healthy. Nobody answered for 2 min.
     """
         + TAKEN_BACK
         + PLAN_SETTLED,
@@ -506,7 +507,8 @@ async def test_without_monitoring_it_is_taken_back_and_not_held(town: Town, away
     await plays(
         SERVES_10
         + f"""
-    bot: ✗ checkout c2c2c2c2c2c2 → prod: Not judged within 2 min 6 s at 10 %: {why}. Unknown is not healthy.
+    bot: • checkout c2c2c2c2c2c2 → prod: Not judged within 2 min 6 s at 10 %: {why}. Unknown is not healthy. Shall it go on? [Go on] [Abort]
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: Not judged within 4 min 6 s at 10 %: {why}. Unknown is not healthy. Nobody answered for 2 min.
     """
         + TAKEN_BACK
         + PLAN_SETTLED,

@@ -92,7 +92,8 @@ async def test_the_time_of_a_pause_does_not_count_for_giving_up(town: Town) -> N
     """
         + RESUMED
         + """
-    bot: ✗ checkout c2c2c2c2c2c2 → prod: Not judged within 2 min 6 s at 10 %: only 0 of 20 requests. Unknown is not healthy.
+    bot: • checkout c2c2c2c2c2c2 → prod: Not judged within 2 min 6 s at 10 %: only 0 of 20 requests. Unknown is not healthy. Shall it go on? [Go on] [Abort]
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: Not judged within 4 min 6 s at 10 %: only 0 of 20 requests. Unknown is not healthy. Nobody answered for 2 min.
     """
         + TAKEN_BACK,
         town,

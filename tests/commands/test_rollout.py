@@ -1,0 +1,284 @@
+"""How traffic moves on, waits and asks: what happens between one step and the next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from commands.ports import Signal
+from tests.commands.test_promote import AT_10, LIVE, PLAN_SETTLED, SERVES_10, TAKEN_BACK
+from tests.conversation import plays
+from tests.world import Behaviour, Town, digest, revision_of, site_of
+
+OLD, NEW = revision_of("checkout", 1), revision_of("checkout", 2)
+SITE = site_of("checkout")
+CLOSES = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
+PROVES_NOTHING = "Not judged within 2 min 6 s at 10 %: only 1 of 20 requests. Unknown is not healthy."
+ASKS = f"""
+    bot: • checkout c2c2c2c2c2c2 → prod: {PROVES_NOTHING} Shall it go on? [Go on] [Abort]
+    """
+NOW_ASKING = """
+    bot now: checkout c2c2c2c2c2c2 → prod is under way. [Go on] [Abort]
+    """
+BAD_TAKEN_BACK = """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again
+    bot: checkout c2c2c2c2c2c2 → prod was taken back. It took … [Lift the hold]
+    bot now: checkout c2c2c2c2c2c2 → prod was taken back. [Lift the hold]
+    """
+SERVES_50 = """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 50 %
+    """
+NOW_UNDER_WAY = """
+    bot now: checkout c2c2c2c2c2c2 → prod is under way. [Pause] [Abort]
+    """
+WELL_AT_10 = """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: 10 %: healthy over … requests, 0.0 % failed, p99 40 ms
+    """
+
+
+# What proves nothing --------------------------------------------------------------------------------------------------
+
+
+async def test_somebody_else_answers_for_what_too_few_requests_prove(town: Town) -> None:
+    town.metrics.per_second[SITE] = 0.1
+    await plays(
+        SERVES_10
+        + ASKS
+        + NOW_ASKING
+        + PLAN_SETTLED
+        + """
+    … once: Shall it go on
+    maya: [Go on] it is a quiet day
+    bot → maya: You asked for it, so somebody else has to answer for it.
+    … once: has to answer
+    ines: [Go on] it is a quiet day
+    bot: @ines lets it go on although its numbers prove nothing: it is a quiet day
+    bot: • checkout c2c2c2c2c2c2 → prod: 10 %: ines let it go on although its numbers prove nothing
+    """
+        + SERVES_50
+        + NOW_UNDER_WAY
+        + """
+    … once: serves 50 %
+    """,
+        town,
+    )
+
+
+async def test_where_nobody_answers_it_is_taken_back(town: Town) -> None:
+    town.metrics.per_second[SITE] = 0.1
+    await plays(
+        SERVES_10
+        + ASKS
+        + """
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: Not judged within 4 min 6 s at 10 %: only 2 of 20 requests. Unknown is not healthy. Nobody answered for 2 min.
+    """
+        + TAKEN_BACK
+        + PLAN_SETTLED,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {OLD: 100}
+
+
+async def test_what_proves_itself_late_goes_on_without_anybody(town: Town) -> None:
+    town.metrics.per_second[SITE] = 1.5
+    await plays(
+        SERVES_10
+        + """
+    bot: • checkout c2c2c2c2c2c2 → prod: Not judged within 2 min 6 s at 10 %: only 18 of 20 requests. Unknown is not healthy. Shall it go on? [Go on] [Abort]
+    """
+        + WELL_AT_10
+        + SERVES_50
+        + NOW_UNDER_WAY
+        + PLAN_SETTLED
+        + """
+    … once: serves 50 %
+    """,
+        town,
+    )
+
+
+async def test_nobody_answers_where_nobody_is_asked(town: Town) -> None:
+    await plays(
+        AT_10
+        + """
+    ines: /release continue op_82f3e9c695 reason:I am in a hurry
+    bot → ines: Nobody is asked whether it shall go on.
+    … once: Nobody is asked
+    ines: /release continue op_82f3e9c695
+    bot → ines: Say why it may go on: `continue op_1a2b3c4d5e reason:it is a quiet day`.
+    … once: Say why
+    """,
+        town,
+    )
+
+
+# What closes meanwhile ------------------------------------------------------------------------------------------------
+
+
+HELD = """
+    bot: • checkout c2c2c2c2c2c2 → prod: Held at 10 %: window: office_hours is …, closed, next Wed 25 Nov 2026 09:00 CET What serves is watched meanwhile.
+    """
+FROM_50 = """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: 50 %: healthy over 50 requests, 0.0 % failed, p99 40 ms
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 100 %
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: 100 %: healthy over 100 requests, 0.0 % failed, p99 40 ms
+    """
+
+
+@pytest.mark.requirement("S4-135")
+async def test_a_window_that_closes_lets_the_step_end_and_no_other_begin(town: Town) -> None:
+    town.clock.move(CLOSES - town.clock.now() - timedelta(seconds=7))
+    await plays(SERVES_10 + HELD + WELL_AT_10 + SERVES_50 + FROM_50 + LIVE + PLAN_SETTLED, town)
+    lines = [
+        (at, line.percent) for at, shares in town.runs.places[SITE].since for line in shares if line.revision == NEW
+    ]
+    assert [percent for _, percent in lines] == [0, 10, 50, 100]
+    ten, fifty = lines[1][0], lines[2][0]
+    assert ten < CLOSES
+    assert fifty >= CLOSES + timedelta(hours=16), "the next morning"
+
+
+async def test_what_turns_bad_while_it_is_held_goes_back(town: Town) -> None:
+    town.clock.move(CLOSES - town.clock.now() - timedelta(seconds=7))
+    await plays(
+        SERVES_10
+        + HELD
+        + NOW_UNDER_WAY
+        + PLAN_SETTLED
+        + """
+    … once: Held at 10 %
+    """,
+        town,
+    )
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(error_percent=40)
+    await plays(
+        """
+    … 2 min later
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: … requests failed at 10 % of traffic: 40.0 %, allowed 1 %
+    """
+        + BAD_TAKEN_BACK,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {OLD: 100}
+
+
+async def test_a_freeze_that_begins_meanwhile_holds_it_until_it_ends(town: Town) -> None:
+    await plays(
+        AT_10
+        + """
+    ines: /release freeze start checkout prod until:11:00 reason:the bank is down
+    bot: …
+    bot: • checkout c2c2c2c2c2c2 → prod: Held at 10 %: no-freeze: … the bank is down … What serves is watched meanwhile.
+    """
+        + WELL_AT_10
+        + SERVES_50
+        + FROM_50
+        + LIVE,
+        town,
+    )
+    fifty = next(
+        at for at, lines in town.runs.places[SITE].since for line in lines if (line.revision, line.percent) == (NEW, 50)
+    )
+    assert fifty >= datetime(2026, 11, 24, 10, 0, tzinfo=UTC), "11:00 in Berlin"
+
+
+async def test_what_it_began_through_holds_no_later_step(town: Town) -> None:
+    """An exception let it begin at night; its use by this very release does not use it up for its next step."""
+    kind = {"waives": ["window"], "approvals": [{"role": "release_manager"}], "fields": ["reason"], "uses": 1}
+    may = {**town.policies.current().policy.may.model_dump(), "exception": ("engineer",)}
+    agreed = {"approvals": [{"any_of": ["release_manager", "incident_commander"]}]}
+    town.policies.adopt(exceptions={"late": kind}, may=may, to_prod=agreed)
+    town.clock.move(CLOSES - town.clock.now() + timedelta(hours=1))
+    await plays(
+        """
+    maya: /release exception request checkout prod waive:window until:23:00 reason:the fix cannot wait
+    bot: …
+    omar: [Approve]
+    bot: …
+    bot now: The exception X-82f3e9c695 for window of checkout in prod is in force.
+    maya: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot: …
+    ines: [Approve]
+    bot: @ines approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
+    bot → ines: …
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
+    """
+        + SERVES_10.partition("deployment 16\n")[2]
+        + WELL_AT_10
+        + SERVES_50
+        + FROM_50
+        + LIVE.replace(
+            "    bot now",
+            "    bot now: The exception X-82f3e9c695 for window of checkout in prod is used up.\n    bot now",
+        )
+        + PLAN_SETTLED.replace("every rule is met", "nothing blocks it; waived: window"),
+        town,
+    )
+
+
+# Triggers of the policy -----------------------------------------------------------------------------------------------
+
+
+ONE_STEP = """
+    maya: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+    omar: [Approve]
+    bot: @omar approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
+    bot → omar: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 is deployed at 0 %
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: no smoke test is asked for
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 10 %
+    """
+
+
+def watched(town: Town, hold: str = "PT1H", **trigger: Any) -> None:
+    """The path to production has one trigger, and holds 10 % for so long."""
+    steps = [{"percent": 10, "hold": hold}, {"percent": 100, "hold": "PT6S"}]
+    lenient = {"max_error_percent": 5.0, "min_requests": 20}
+    town.policies.change(rollout={"steps": steps, "triggers": {"too-hot": trigger}, "health": lenient})
+
+
+def held_for(town: Town) -> timedelta:
+    """How long the candidate had 10 % of the traffic."""
+    since = next(
+        at for at, lines in town.runs.places[SITE].since for line in lines if (line.revision, line.percent) == (NEW, 10)
+    )
+    return next(at for at, _ in town.runs.places[SITE].since if at > since) - since
+
+
+@pytest.mark.parametrize(
+    ("signal", "value", "above", "minutes", "says"),
+    [
+        pytest.param("memory_percent", 93, 90, 5, "it uses 93 % of its memory, allowed 90 %, for 5 min", marks=pytest.mark.requirement("S3-40")),
+        pytest.param("cpu_percent", 85, 80, 10, "it uses 85 % of its processors, allowed 80 %, for 10 min", marks=pytest.mark.requirement("S3-41")),
+        pytest.param("p99_ms", 620, 500, 5, "its p99 is 620 ms, allowed 500 ms, for 5 min", marks=pytest.mark.requirement("S3-39")),
+        pytest.param("error_percent", 1.2, 1, 5, "1.20 % of its answers fail, allowed 1 %, for 5 min", marks=pytest.mark.requirement("S3-38")),
+    ],
+)  # fmt: skip
+async def test_too_much_for_too_long_takes_it_back(
+    town: Town, signal: str, value: float, above: float, minutes: int, says: str
+) -> None:
+    watched(town, signal=signal, above=above, lasts=f"PT{minutes}M")
+    town.metrics.becomes(NEW, Signal(signal), value)
+    await plays(
+        ONE_STEP
+        + f"""
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: too-hot: {says}
+    """
+        + BAD_TAKEN_BACK
+        + PLAN_SETTLED,
+        town,
+    )
+    assert timedelta(minutes=minutes) <= held_for(town) <= timedelta(minutes=minutes, seconds=30)
+    assert town.runs.traffic("checkout") == {OLD: 100}
+
+
+async def test_what_is_exactly_at_the_bound_is_not_too_much(town: Town) -> None:
+    watched(town, hold="PT10M", signal="memory_percent", above=93, lasts="PT5M")
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
+    await plays(ONE_STEP + WELL_AT_10 + FROM_50.split("\n", 2)[2].join(("\n", "")) + LIVE + PLAN_SETTLED, town)
