@@ -7,19 +7,18 @@ share one flush to disk, and a job that fails takes nobody with it. Callers wait
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
+from bot.dialect import Connection, Cursor, Dialect, Row
+from bot.sqlite import Sqlite, path_of
 from commands.errors import OutcomeUnknown, Unavailable
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
 
 NOTHING_DONE = "Our own records cannot be written right now, so nothing was done. Please try again in a moment."
 NOT_READ = "Our own records cannot be read right now. Please try again in a moment."
@@ -29,52 +28,50 @@ BATCH_MAX = 256
 """Jobs in one transaction: 0.1 s of work at worst, so that nobody behind it waits long."""
 
 
-class Sqlite:
-    """What is peculiar to SQLite. Everything else speaks SQL that PostgreSQL speaks too."""
+class Broken(Exception):
+    """Rows that must be there are not: the database cannot be worked with."""
 
-    NOW = "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)"
-    """The database's own clock in microseconds, good to a millisecond."""
-    BEGIN = "BEGIN IMMEDIATE"
-    SKIP_LOCKED = ""
-    """What keeps two claims apart; here the write lock does."""
 
-    def __init__(self, path: Path, busy: float) -> None:
-        self._path = path
-        self._busy = busy
+def dialect(database_url: str, busy: float) -> Dialect:
+    """That of the database that the URL names; it waits at most `busy` seconds. `Rejected` for every other URL."""
+    if database_url.startswith("postgres"):
+        from bot.postgres import Postgres  # 0.2 s that a start on SQLite can do without
 
-    def connect(self, *, reading: bool) -> sqlite3.Connection:
-        """A connection for the calling thread. It waits at most `busy` seconds for another process's lock."""
-        connection = sqlite3.connect(
-            f"file:{self._path.resolve()}?mode=rw", uri=True, timeout=self._busy, isolation_level=None
-        )
-        settings = ["foreign_keys = ON", "recursive_triggers = ON", "synchronous = FULL", "trusted_schema = OFF"]
-        settings += ["query_only = ON"] if reading else ["journal_mode = WAL"]
-        for setting in settings:
-            connection.execute(f"PRAGMA {setting}")
-        return connection
+        return Postgres(database_url, busy)
+    return Sqlite(path_of(database_url), busy)
 
-    @staticmethod
-    def is_trouble(error: BaseException) -> bool:
-        """True for what the database cannot help (locked, full, unreadable), False for a mistake of ours."""
-        return isinstance(error, sqlite3.DatabaseError) and not isinstance(
-            error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError
-        )
 
-    @staticmethod
-    def undone(error: sqlite3.Error) -> bool:
-        """True where a COMMIT that ended so has certainly left nothing behind."""
-        return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_READONLY"))
+class Ring(Protocol):
+    """Somebody to be told after a COMMIT."""
+
+    @property
+    def words(self) -> str:
+        """What other processes hear, where the database can call them; empty: nothing."""
+
+    def ring(self) -> None:
+        """Called on the event loop of this process."""
+
+
+class Bell(asyncio.Event):
+    """An event that may also be set from another process."""
+
+    def __init__(self, words: str = "") -> None:
+        super().__init__()
+        self.words = words
+
+    def ring(self) -> None:
+        self.set()
 
 
 class Transaction:
     """What a writing job works on. Subclasses may keep state beside the tables and follow the savepoints."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.rings: set[asyncio.Event] = set()
-        """Set on the event loop after the COMMIT, whatever became of the caller."""
+        self.rings: set[Ring] = set()
+        """Rung after the COMMIT, whatever became of the caller."""
 
-    def run(self, sql: str, values: Mapping[str, Any] | None = None) -> sqlite3.Cursor:
+    def run(self, sql: str, values: Mapping[str, Any] | None = None) -> Cursor:
         return self.connection.execute(sql, values or {})
 
     def one(self, sql: str, values: Mapping[str, Any] | None = None) -> Row | None:
@@ -101,11 +98,11 @@ class _Job(Generic[T]):
         """True from the moment the thread has it: it can no longer be withdrawn."""
         self.result: T | None = None
         self.error: BaseException | None = None
-        self.rings: tuple[asyncio.Event, ...] = ()
+        self.rings: tuple[Ring, ...] = ()
 
     def settle(self) -> None:
-        for event in self.rings:
-            event.set()
+        for ring in self.rings:
+            ring.ring()
         if self.future.done():
             return
         if self.error is not None:
@@ -122,11 +119,12 @@ def _settle(jobs: Sequence[_Job[Any]]) -> None:
 class _Lane:
     """A thread, its connection, and what waits for it."""
 
-    def __init__(self, name: str, connect: Callable[[], sqlite3.Connection], patience: float) -> None:
+    def __init__(self, name: str, dialect: Dialect, patience: float, *, reading: bool) -> None:
         self._name = name
-        self._connect = connect
+        self._dialect = dialect
+        self._reading = reading
         self._patience = patience
-        self._connection: sqlite3.Connection | None = None
+        self._connection: Connection | None = None
         self._waiting: deque[_Job[Any]] = deque()
         self._ready = threading.Condition()
         self._closed = False
@@ -208,16 +206,26 @@ class _Lane:
                 job.taken = True
             return jobs
 
-    def _opened(self) -> sqlite3.Connection:
+    def _opened(self) -> Connection:
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = self._dialect.connect(reading=self._reading)
         return self._connection
 
     def _drop(self) -> None:
         if self._connection is not None:
-            with suppress(sqlite3.Error):
+            with suppress(Exception):  # whatever it says, it is not used any more
                 self._connection.close()
             self._connection = None
+
+    def _is_trouble(self, error: BaseException) -> bool:
+        return isinstance(error, Broken) or self._dialect.is_trouble(error)
+
+    def _went_away(self) -> bool:
+        """True where the connection is gone, so that the same may do on a new one."""
+        if self._connection is None or not self._dialect.gone(self._connection):
+            return False
+        self._drop()
+        return True
 
     def _work(self, jobs: Sequence[_Job[Any]]) -> None:
         raise NotImplementedError
@@ -226,21 +234,25 @@ class _Lane:
 class Reader(_Lane):
     """Reads. Each job sees everything committed before it began."""
 
-    def __init__(self, dialect: Sqlite, patience: float) -> None:
-        super().__init__("reader", lambda: dialect.connect(reading=True), patience)
-        self._dialect = dialect
+    def __init__(self, dialect: Dialect, patience: float) -> None:
+        super().__init__("reader", dialect, patience, reading=True)
 
-    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` returned; `Unavailable` where the database could not be read."""
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returned; `Unavailable` where the database could not be read. It may be called twice."""
         return await self.do(work)
 
     def _work(self, jobs: Sequence[_Job[Any]]) -> None:
         for job in jobs:
             try:
-                job.result = job.work(self._opened())
+                try:
+                    job.result = job.work(self._opened())
+                except Exception:
+                    if not self._went_away():
+                        raise
+                    job.result = job.work(self._opened())
             except Exception as error:  # noqa: BLE001  (the caller's to judge; the thread must live)
                 job.error = error
-                if self._dialect.is_trouble(error):
+                if self._is_trouble(error):
                     self._drop()
                     job.error = Unavailable(NOT_READ)
                     job.error.__cause__ = error
@@ -250,14 +262,15 @@ class Writer(_Lane):
     """Writes, many callers to a transaction."""
 
     def __init__(
-        self, dialect: Sqlite, transaction: Callable[[sqlite3.Connection], Transaction], patience: float
+        self, dialect: Dialect, transaction: Callable[[Connection], Transaction], patience: float, me: str = "-"
     ) -> None:
-        super().__init__("writer", lambda: dialect.connect(reading=False), patience)
-        self._dialect = dialect
+        """`me`: the name under which other processes hear of it."""
+        super().__init__("writer", dialect, patience, reading=False)
         self._transaction = transaction
+        self._me = me
 
     async def write(self, work: Callable[[Any], T]) -> T:
-        """What `work` returned, called with the transaction, once that is on disk.
+        """What `work` returned, called with the transaction, once that is on disk. It may be called twice.
 
         `Unavailable`: nothing was written. `OutcomeUnknown`: perhaps. What `work` raises undoes its own writes only.
         """
@@ -265,22 +278,35 @@ class Writer(_Lane):
 
     def _work(self, jobs: Sequence[_Job[Any]]) -> None:
         try:
-            connection = self._opened()
-            connection.execute(self._dialect.BEGIN)
-            transaction = self._transaction(connection)
-            for job in jobs:
-                self._run(job, transaction, alone=len(jobs) == 1)
-            transaction.finish()
+            try:
+                connection = self._filled(jobs)
+            except Exception:
+                if not self._went_away():
+                    raise
+                connection = self._filled(jobs)  # nothing was committed, so nothing is done twice
         except Exception as error:  # noqa: BLE001  (every caller hears of it; the thread must live)
             self._fail(jobs, error, undone=True)
             return
         try:
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
+            self._dialect.commit(connection)
+        except Exception as error:  # noqa: BLE001  (as above)
             self._fail(jobs, error, undone=self._dialect.undone(error))
+
+    def _filled(self, jobs: Sequence[_Job[Any]]) -> Connection:
+        """The connection, in a transaction that lacks only its COMMIT."""
+        connection = self._opened()
+        self._dialect.begin(connection)
+        transaction = self._transaction(connection)
+        for job in jobs:
+            self._run(job, transaction, alone=len(jobs) == 1)
+        transaction.finish()
+        for words in {ring.words for job in jobs for ring in job.rings if ring.words}:
+            self._dialect.notify(connection, f"{self._me} {words}")
+        return connection
 
     def _run(self, job: _Job[Any], transaction: Transaction, *, alone: bool) -> None:
         connection = transaction.connection
+        job.error, job.rings = None, ()
         transaction.mark()
         transaction.rings = set()
         if not alone:
@@ -289,12 +315,12 @@ class Writer(_Lane):
             job.result = job.work(transaction)
             job.rings = tuple(transaction.rings)
         except Exception as error:
-            if self._dialect.is_trouble(error):
+            if self._is_trouble(error):
                 raise
             job.error = error
             if alone:
                 connection.execute("ROLLBACK")
-                connection.execute(self._dialect.BEGIN)
+                self._dialect.begin(connection)
             else:
                 connection.execute("ROLLBACK TO job")  # fails, and all with it, if the database dropped the transaction
             transaction.undo()
@@ -307,13 +333,13 @@ class Writer(_Lane):
             try:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-            except sqlite3.Error:
+            except Exception:  # noqa: BLE001  (whatever it is, this connection is not used any more)
                 self._drop()
             if not undone:
                 self._drop()
         for job in jobs:
-            if job.error is None or self._dialect.is_trouble(job.error):
-                trouble = self._dialect.is_trouble(error)
+            if job.error is None or self._is_trouble(job.error):
+                trouble = self._is_trouble(error)
                 job.error = (Unavailable(NOTHING_DONE) if undone else OutcomeUnknown(WHO_KNOWS)) if trouble else error
                 if job.error is not error:
                     job.error.__cause__ = error

@@ -151,7 +151,10 @@ class Draft:
 
             private[FACTS] = to_json(entry.question, entry.facts)
         self.entry = entry
-        self.disclosures = tuple(Disclosure(name, os.urandom(32), value) for name, value in private.items())
+        self.disclosures = tuple(
+            Disclosure(name, os.urandom(32), value.replace("\0", "\ufffd"))  # PostgreSQL keeps no such text
+            for name, value in private.items()
+        )
         body: dict[str, Any] = {
             "v": VERSION,
             "kind": entry.kind,

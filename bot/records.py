@@ -15,7 +15,8 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from bot.database import Row, Transaction
+from bot.database import Transaction
+from bot.dialect import Row
 from bot.ledger import micros, moment
 from commands.errors import Conflict
 from commands.ports import Taken, Watched, Writes
@@ -365,7 +366,7 @@ def exception(row: Row) -> ExceptionRecord:
 
 OBLIGATIONS = (
     "SELECT data FROM obligations WHERE settled_at IS NULL"
-    " AND (:service IS NULL OR service IS NULL OR service = :service) ORDER BY due_at, id"
+    " AND (CAST(:service AS TEXT) IS NULL OR service IS NULL OR service = :service) ORDER BY due_at, id"
 )
 
 
@@ -375,7 +376,7 @@ def obligation(row: Row) -> Obligation:
 
 HOLDS = (
     "SELECT id, service, environment, digest, since, reason FROM holds"
-    " WHERE lifted_at IS NULL AND (:service IS NULL OR service = :service) ORDER BY since, id"
+    " WHERE lifted_at IS NULL AND (CAST(:service AS TEXT) IS NULL OR service = :service) ORDER BY since, id"
 )
 
 

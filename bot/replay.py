@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bot.database import Sqlite
+from bot.database import dialect
+from bot.dialect import Row
 from bot.facts_json import Misfit, from_json, read, to_json
 from bot.ledger import FACTS, Disclosure, decided
-from bot.migrations import sqlite_path
 from commands.errors import Rejected
 from policy import wording
 from policy.decide import decide
@@ -24,6 +23,7 @@ from policy.finding import Decision
 from policy.rulebook import MAY_ASK
 
 BUSY = 5.0  # seconds to wait for whoever writes
+EVERY = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +97,25 @@ def again(books: tuple[Decided, ...], active: ActivePolicy) -> Iterator[Differen
 
 def in_ledger(database_url: str, last: int | None) -> Books:
     """The newest decisions of that ledger. Raises `Rejected` where it cannot be read."""
-    path = sqlite_path(database_url)
-    if not path.exists():
-        raise Rejected(f"There is no database at {path}.")
+    sql = dialect(database_url, BUSY)
     # A decision is there where its entry says so; its facts are apart, and can be erased.
-    sql = (
-        "SELECT entries.seq, body, salt, value FROM entries LEFT JOIN disclosures ON disclosures.seq = entries.seq "
-        "AND field = :field WHERE CAST(body AS TEXT) LIKE '%\"decision\":{%' ORDER BY entries.seq DESC LIMIT :last"
+    decisions = (
+        "SELECT entries.seq, body, salt, value FROM entries LEFT JOIN disclosures ON disclosures.seq = entries.seq "  # noqa: S608 - of our own words
+        f"AND field = :field WHERE {sql.text_of('body')} LIKE '%\"decision\":{{%' ORDER BY entries.seq DESC LIMIT :last"
     )
     try:
-        with closing(Sqlite(path, BUSY).connect(reading=True)) as connection:
-            rows = connection.execute(sql, {"field": FACTS, "last": -1 if last is None else last}).fetchall()
-    except sqlite3.Error as error:
-        raise Rejected(f"The database at {path} cannot be read ({error}).") from error
+        there = sql.version() is not None
+        rows: list[Row] = []
+        if there:
+            with closing(sql.connect(reading=True)) as connection:
+                most = EVERY if last is None else last
+                rows = connection.execute(decisions, {"field": FACTS, "last": most}).fetchall()
+    except Exception as error:
+        if not sql.is_trouble(error):
+            raise
+        raise Rejected(f"The database at {sql.name} cannot be read ({error}).") from error
+    if not there:
+        raise Rejected(f"There is no database at {sql.name}.")
     found: list[Decided] = []
     lost: list[str] = []
     for seq, body, salt, value in reversed(rows):

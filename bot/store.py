@@ -11,29 +11,32 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from bot import migrations, records
-from bot.database import NOTHING_DONE, Reader, Row, Sqlite, Transaction, Writer
+from bot.database import NOTHING_DONE, Bell, Broken, Reader, Transaction, Writer, dialect
+from bot.dialect import Connection, Dialect, Row
 from bot.ledger import ACTOR_NAME, FACTS, REASONS, Disclosure, Draft, Frontier, Stored, Ulids, Verified, leaf_hash
 from bot.ledger import micros as _micros
 from bot.ledger import moment as _moment
 from bot.ledger import verify as _verify
-from commands.errors import LostLease, Rejected, Unavailable
+from commands.errors import LostLease, Rejected, ReleaseBotError, Unavailable
 from commands.operation import Operation, Wish
 from commands.ports import Clock, Entry, EntryPhase, Lease, Message, Recorded, Request, Taken, Watched, Writes
 from commands.reply import Reply
-from policy.facts import ExceptionRecord, Freeze, Hold, KnownGood, Obligation, Vote
+from policy.facts import Deed, ExceptionRecord, Freeze, Hold, KnownGood, Obligation, Vote
 from policy.model import Person, Place
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+    from bot.listener import Listener
 
 LEASE = 10.0  # seconds: a dead runner's work is taken over about 9 s later (measured, notes on durable operations)
 PATIENCE = 2.0  # seconds: what is not on disk by then is refused while Slack's 3 s still allow an answer
@@ -41,6 +44,9 @@ ROOT = "root"
 """The slot that opens an operation's thread."""
 SHUT_OUT = "shut out"
 """The slot of what tells an asker that the answer could not be posted where it belongs."""
+
+FENCE = "fence"
+"""What other processes hear of a newer fence, with operation and number."""
 
 _LOST = "Somebody newer has taken this over."
 
@@ -68,6 +74,33 @@ class Unsent:
     """Times it was tried in vain."""
 
 
+@dataclass(frozen=True)
+class Fenced:
+    """A newer claim or wish: whoever carries the operation on under an older fence is to stop."""
+
+    operation: str
+    fence: int
+    tell: Callable[[str, int], None]
+
+    @property
+    def words(self) -> str:
+        return f"{FENCE} {self.operation} {self.fence}"
+
+    def ring(self) -> None:
+        self.tell(self.operation, self.fence)
+
+
+@dataclass(frozen=True)
+class _Here:
+    """Rings a bell in this process only."""
+
+    bell: Bell
+    words: str = ""
+
+    def ring(self) -> None:
+        self.bell.set()
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where something stands in Slack."""
@@ -79,7 +112,7 @@ class Standing:
 class Store:
     """Our own books: the port `commands.ports.Store`, and what worker, controller and outbox need beside it.
 
-    Enter it, once the tables are up to date (`bot.migrations`). One for each process; several may share the file.
+    Enter it, once the tables are up to date (`bot.migrations`). One for each process; several share the database.
     """
 
     def __init__(
@@ -99,16 +132,20 @@ class Store:
         self._lease = lease
         self._me = f"{os.getpid()}-{os.urandom(4).hex()}"
         self._url = database_url
-        self._sql = Sqlite(migrations.sqlite_path(database_url), busy=patience * 0.75)
+        self._sql = dialect(database_url, busy=patience * 0.75)
         self._ids = Ulids()
-        self._writer = Writer(self._sql, self._transaction, patience)
+        self._writer = Writer(self._sql, self._transaction, patience, self._me)
         self._reader = Reader(self._sql, patience)
-        self.arrived = asyncio.Event()
+        self._open = AsyncExitStack()
+        self.arrived = Bell("arrived")
         """Set when a request was taken that waits for an answer; whoever waits for it clears it."""
-        self.changed = asyncio.Event()
+        self._ours = _Here(self.arrived)
+        self.changed = Bell("changed")
         """Set when an operation may be due: a hint, `next_due` tells."""
-        self.filled = asyncio.Event()
+        self.filled = Bell("filled")
         """Set when there is something to send."""
+        self.fenced: Callable[[str, int], None] = lambda _operation, _fence: None
+        """Called when an operation has a newer fence than before: a hint, its next write or heartbeat tells."""
         self.taken = 0
         """Requests taken down since the start."""
         self.committed = 0
@@ -118,28 +155,68 @@ class Store:
     def lease_seconds(self) -> float:
         return self._lease
 
+    @property
+    def shared(self) -> bool:
+        """True where other processes may work with the same books."""
+        return self._sql.SHARED
+
     async def __aenter__(self) -> Self:
         """`Rejected` where the tables are not this program's or their guards are gone."""
-        if migrations.needs_upgrade(self._url):
+        if await asyncio.to_thread(migrations.needs_upgrade, self._url):
             raise Rejected("The database is not up to date; run `release-bot db upgrade` first.")
-        await self._writer.__aenter__()
-        await self._reader.__aenter__()
-        try:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._writer)
+            await stack.enter_async_context(self._reader)
             missing = await self._reader.read(migrations.missing_guards)
-        except BaseException:
-            await self.__aexit__()
-            raise
-        if missing:
-            await self.__aexit__()
-            names = ", ".join(sorted(missing))
-            raise Rejected(f"The database has lost what keeps its records append-only: {names}.")
+            if missing:
+                names = ", ".join(sorted(missing))
+                raise Rejected(f"The database has lost what keeps its records append-only: {names}.")
+            if self._sql.SHARED:
+                await stack.enter_async_context(self._listener())
+            stack.push_async_callback(self._hand_over)
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._writer.__aexit__()
-        await self._reader.__aexit__()
+        """What this process had in hand is free for others."""
+        await self._open.aclose()
 
-    def _transaction(self, connection: sqlite3.Connection) -> _Books:
+    def _listener(self) -> Listener:
+        from bot.listener import Listener
+        from bot.postgres import Postgres
+
+        return Listener(cast("Postgres", self._sql), self._me, self._heard, self._missed)
+
+    def _heard(self, words: str) -> None:
+        """Another process wrote something."""
+        what, *rest = words.split(" ")
+        if what == FENCE and len(rest) == 2:
+            self.fenced(rest[0], int(rest[1]))
+        for bell in (self.arrived, self.changed, self.filled):
+            if bell.words == what:
+                bell.set()
+
+    def _missed(self) -> None:
+        """Whatever may have been written meanwhile is looked for."""
+        for bell in (self.arrived, self.changed, self.filled):
+            bell.set()
+
+    async def _hand_over(self) -> None:
+        """Requests and channels of ours are anybody's."""
+
+        def work(books: _Books) -> None:
+            mine = {"me": self._me}
+            books.run("DELETE FROM speakers WHERE owner = :me", mine)
+            books.run(
+                "UPDATE requests SET claimed_by = '', claimed_until = 0 WHERE answered_at IS NULL AND claimed_by = :me",
+                mine,
+            )
+            books.rings |= {self.arrived, self.filled}
+
+        with suppress(ReleaseBotError):  # they run out by themselves
+            await self._writer.write(work)
+
+    def _transaction(self, connection: Connection) -> _Books:
         return _Books(connection, self._clock, self._ids, self._sql)
 
     # What was asked -------------------------------------------------------------------------------------------------
@@ -156,6 +233,7 @@ class Store:
             "thread": request.thread,
             "message": request.message,
         }
+        words = request.words.replace("\0", "\ufffd")  # PostgreSQL keeps no such text
         draft = Draft(
             Entry(
                 kind="command",
@@ -163,7 +241,7 @@ class Store:
                 what="asked",
                 actor=actor,
                 detail={name: value for name, value in detail.items() if value},
-                private={"words": request.words},
+                private={"words": words},
             ),
             self._version,
         )
@@ -174,14 +252,14 @@ class Store:
             seq, entry = books.append(draft)
             at = books.now if request.at is None else _micros(request.at)
             books.run(
-                "INSERT INTO requests"
-                " (id, seq, entry, words, account, channel, thread, message, via, at, answered_at) VALUES"
-                " (:id, :seq, :entry, :words, :account, :channel, :thread, :message, :via, :at, :answered_at)",
+                "INSERT INTO requests (id, seq, entry, words, account, channel, thread, message, via, at, answered_at,"
+                " claimed_by, claimed_until) VALUES (:id, :seq, :entry, :words, :account, :channel, :thread, :message,"
+                f" :via, :at, :answered_at, :me, {self._sql.NOW} + :lease)",
                 {
                     "id": request.id,
                     "seq": seq,
                     "entry": entry,
-                    "words": request.words,
+                    "words": words,
                     "account": request.account,
                     "channel": request.channel,
                     "thread": request.thread,
@@ -189,10 +267,12 @@ class Store:
                     "via": request.via,
                     "at": at,
                     "answered_at": books.now if answered else None,
+                    "me": self._me,
+                    "lease": self._lease_micros,
                 },
             )
             if not answered:
-                books.rings.add(self.arrived)
+                books.rings.add(self._ours)
             return True
 
         fresh = await self._writer.write(work)
@@ -200,13 +280,32 @@ class Store:
         return fresh
 
     async def pending_requests(self, limit: int = 100) -> tuple[Request, ...]:
-        """Those taken and not answered, oldest first."""
+        """Those not answered that are this process's to answer, oldest first: taken here, or left by another.
+
+        They are ours for a lease, and stay so while this is asked at least every third of it.
+        """
+        old = await self._one(
+            "SELECT 1 FROM requests WHERE answered_at IS NULL AND"
+            f" (claimed_until <= {self._sql.NOW} OR claimed_by = :me AND claimed_until < {self._sql.NOW} + :most)"
+            " LIMIT 1",
+            {"me": self._me, "most": self._lease_micros * 2 // 3},
+        )
+        if old is not None:
+            await self._writer.write(self._claim_requests)
         rows = await self._all(
             "SELECT id, words, account, channel, thread, message, via, at FROM requests"
-            " WHERE answered_at IS NULL ORDER BY seq LIMIT :limit",
-            {"limit": limit},
+            f" WHERE answered_at IS NULL AND claimed_by = :me AND claimed_until > {self._sql.NOW}"
+            " ORDER BY seq LIMIT :limit",
+            {"limit": limit, "me": self._me},
         )
         return tuple(replace(Request(*row[:7]), at=_moment(row[7])) for row in rows)
+
+    def _claim_requests(self, books: _Books) -> None:
+        books.run(
+            f"UPDATE requests SET claimed_by = :me, claimed_until = {self._sql.NOW} + :lease"
+            f" WHERE answered_at IS NULL AND (claimed_by = :me OR claimed_until <= {self._sql.NOW})",
+            {"me": self._me, "lease": self._lease_micros},
+        )
 
     # Writing --------------------------------------------------------------------------------------------------------
 
@@ -228,6 +327,7 @@ class Store:
             lease=lease,
             drafts=tuple(Draft(entry, self._version) for entry in writes.entries),
             data="" if writes.operation is None else _operations().dump_json(writes.operation).decode(),
+            starts=tuple(_operations().dump_json(operation).decode() for operation, _ in writes.starts),
             payloads=tuple(_json(self._render(message.reply)) for message in writes.messages),
             records=records.ready(writes),
         )
@@ -261,6 +361,8 @@ class Store:
                 kept = self._update(books, writes, writes.operation, step.data, lease)
         elif lease is not None:
             self._must_hold(books, lease)
+        for (operation, after), data in zip(writes.starts, step.starts, strict=True):
+            self._start(books, operation, after, data)
         for draft in step.drafts:
             books.append(draft, cause)
         records.keep(books, step.records)
@@ -301,6 +403,11 @@ class Store:
         )
         _take_place(books, writes.takes, operation.id)
         books.rings.add(self.changed)
+
+    def _start(self, books: _Books, operation: Operation, after: timedelta, data: str) -> None:
+        """It is there, to be looked at so much later; one that was there already is left alone."""
+        with suppress(Taken):
+            self._create(books, Writes(due=after), operation, data)
 
     def _update(self, books: _Books, writes: Writes, operation: Operation, data: str, lease: Lease) -> bool:
         """True where the lease is kept."""
@@ -377,13 +484,15 @@ class Store:
         """Whoever was voted on, wished for or woken is due now."""
         for operation, wish in writes.wishes:
             fence = books.fence()
-            books.run(
+            done = books.run(
                 "UPDATE operations SET wish = :wish, fence = :fence, owner = NULL, lease_until = 0, wake = wake + 1,"
                 " due_at = :now WHERE id = :id AND over = 0"
                 # an abort, cancel or yield that came first stands: who said run or pause had not seen it
                 " AND (wish IN ('run', 'pause') OR :wish NOT IN ('run', 'pause'))",
                 {"wish": wish.value, "fence": fence, "now": books.now, "id": operation},
             )
+            if done.rowcount:
+                books.rings.add(Fenced(operation, fence, self.fenced))
         for operation in (*writes.wakes, *(operation for operation, _ in writes.votes)):
             books.run(
                 "UPDATE operations SET wake = wake + 1, due_at = :now WHERE id = :id AND over = 0",
@@ -429,11 +538,13 @@ class Store:
             )
             if due is None:
                 return None
+            fence = books.fence()
             books.run(
                 f"UPDATE operations SET owner = :me, lease_until = {self._sql.NOW} + :lease, fence = :fence"
                 f" WHERE id = :id",
-                {"me": self._me, "lease": self._lease_micros, "fence": books.fence(), "id": due[0]},
+                {"me": self._me, "lease": self._lease_micros, "fence": fence, "id": due[0]},
             )
+            books.rings.add(Fenced(due[0], fence, self.fenced))
             row = books.one(f"{_OPERATION} WHERE id = :id", {"id": due[0]})
             return None if row is None else (row, ends)
 
@@ -502,6 +613,8 @@ class Store:
 
         def work(books: _Books) -> None:
             books.run("UPDATE operations SET owner = NULL, lease_until = 0 WHERE over = 0")
+            books.run("UPDATE requests SET claimed_by = '', claimed_until = 0 WHERE answered_at IS NULL")
+            books.run("DELETE FROM speakers")
 
         await self._writer.write(work)
 
@@ -530,9 +643,15 @@ class Store:
         return None
 
     async def open_operations(self, place: Place | None = None) -> tuple[Operation, ...]:
-        """Those not over, oldest first."""
+        """Those that somebody asked for and that are not over, oldest first."""
         where, values = _at(place)
-        rows = await self._all(f"{_OPERATION} WHERE over = 0{where} ORDER BY asked_at, id", values)
+        rows = await self._all(f"{_OPERATION} WHERE over = 0 AND {_ASKED}{where} ORDER BY asked_at, id", values)
+        return tuple(map(_operation, rows))
+
+    async def timers(self, place: Place | None = None) -> tuple[Operation, ...]:
+        """Those that nobody asked for and that are not over: they wait for a time, or watch."""
+        where, values = _at(place)
+        rows = await self._all(f"{_OPERATION} WHERE over = 0 AND NOT {_ASKED}{where} ORDER BY asked_at, id", values)
         return tuple(map(_operation, rows))
 
     async def holder(self, place: Place) -> str:
@@ -615,7 +734,7 @@ class Store:
         return ("", "") if row is None else (row[0], row[1])
 
     async def _entries(self, where: str, values: Mapping[str, Any] | None = None) -> tuple[Recorded, ...]:
-        def work(connection: sqlite3.Connection) -> list[Recorded]:
+        def work(connection: Connection) -> list[Recorded]:
             rows = connection.execute(f"SELECT seq, body FROM entries WHERE {where}", values or {}).fetchall()
             return [_recorded(seq, body, _disclosed(connection, seq)) for seq, body in rows]
 
@@ -631,9 +750,33 @@ class Store:
     # The outbox -----------------------------------------------------------------------------------------------------
 
     async def channels_to_tell(self) -> frozenset[str]:
-        """Channels that something waits to be sent to."""
+        """Channels that something waits to be sent to, whoever is to send it."""
         rows = await self._all("SELECT DISTINCT channel FROM outbox WHERE state = 'waiting'")
         return frozenset(row[0] for row in rows)
+
+    async def speaks_in(self, channel: str) -> float:
+        """Until when, on this process's monotonic clock, it and no other sends to that channel: for a lease from now.
+
+        Negative where another does: so many seconds until that ends, unless it goes on.
+        """
+
+        def work(books: _Books) -> float:
+            ends = time.monotonic() + self._lease
+            values = {"channel": channel, "me": self._me, "lease": self._lease_micros}
+            done = books.run(
+                f"INSERT INTO speakers (channel, owner, lease_until) VALUES (:channel, :me, {self._sql.NOW} + :lease)"
+                " ON CONFLICT (channel) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until"
+                f" WHERE speakers.owner = excluded.owner OR speakers.lease_until <= {self._sql.NOW}",
+                values,
+            )
+            if done.rowcount == 1:
+                return ends
+            row = books.one(
+                f"SELECT lease_until - {self._sql.NOW} FROM speakers WHERE channel = :channel", {"channel": channel}
+            )
+            return -max(0.02, (0 if row is None else row[0]) / 1_000_000)
+
+        return await self._writer.write(work)
 
     async def unsent(self, channel: str, limit: int = 100) -> tuple[Unsent, ...]:
         """What waits to be sent to that channel, oldest first."""
@@ -659,9 +802,9 @@ class Store:
         """
 
         def work(books: _Books) -> None:
-            _settle(books, (message.id,), "sent", ts)
+            first = _settle(books, (message.id,), "sent", ts)
             _settle(books, replaced, "replaced", "")
-            if not message.operation or message.only_for:
+            if not first or not message.operation or message.only_for:
                 return
             place = {"operation": message.operation, "channel": message.channel, "ts": ts}
             root = message.slot == ROOT
@@ -751,6 +894,7 @@ class _Step:
     lease: Lease | None
     drafts: tuple[Draft, ...]
     data: str
+    starts: tuple[str, ...]
     payloads: tuple[str, ...]
     records: records.Ready
 
@@ -758,7 +902,7 @@ class _Step:
 class _Books(Transaction):
     """One transaction, with the head of the ledger in hand from the first entry on."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock, ids: Ulids, sql: Sqlite) -> None:
+    def __init__(self, connection: Connection, clock: Clock, ids: Ulids, sql: Dialect) -> None:
         super().__init__(connection)
         self._clock = clock
         self._ids = ids
@@ -791,7 +935,7 @@ class _Books(Transaction):
         now = f"{self._sql.NOW} / 1000000"
         row = self.one(f"UPDATE fences SET n = CASE WHEN n < {now} THEN {now} ELSE n + 1 END RETURNING n")
         if row is None:
-            raise sqlite3.DatabaseError("the row of fences is gone")
+            raise Broken("the row of fences is gone")
         return int(row[0])
 
     def append(self, draft: Draft, cause: str = "") -> tuple[int, str]:
@@ -833,7 +977,7 @@ class _Books(Transaction):
     def _load(self) -> Frontier:
         row = self.one("SELECT size, frontier, last_at FROM ledger_head WHERE id = 1")
         if row is None:
-            raise sqlite3.DatabaseError("the head of the ledger is gone")
+            raise Broken("the head of the ledger is gone")
         self._size_before, self._last_at = row[0], row[2]
         self._tree = Frontier.from_bytes(row[0], row[1])
         return self._tree
@@ -876,17 +1020,21 @@ def _take_place(books: _Books, place: Place | None, operation: str) -> None:
         raise Taken(holder[0])
 
 
-def _settle(books: _Books, ids: Iterable[int], state: Literal["sent", "replaced", "given up"], ts: str) -> None:
-    for id in ids:
+def _settle(books: _Books, ids: Iterable[int], state: Literal["sent", "replaced", "given up"], ts: str) -> int:
+    """How many of them were still waiting."""
+    return sum(
         books.run(
             "UPDATE outbox SET state = :state, ts = :ts, payload = '' WHERE id = :id AND state = 'waiting'",
             {"state": state, "ts": ts, "id": id},
-        )
+        ).rowcount
+        for id in ids
+    )
 
 
 # Rows to values -----------------------------------------------------------------------------------------------------
 
 _OPERATION = "SELECT id, data, wish, fence, wake, attempts FROM operations"
+_ASKED = f"(kind NOT IN ('{Deed.WATCH}', '{Deed.REMIND}'))"
 
 
 def _operation(row: Row) -> Operation:
@@ -913,7 +1061,7 @@ def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _disclosed(connection: sqlite3.Connection, seq: int) -> tuple[Disclosure, ...]:
+def _disclosed(connection: Connection, seq: int) -> tuple[Disclosure, ...]:
     """What people said and were called; not what only machines read again, which is long."""
     rows = connection.execute(
         f"SELECT field, salt, value FROM disclosures WHERE seq = :seq AND field NOT IN ('{REASONS}', '{FACTS}')",
@@ -940,7 +1088,7 @@ def _recorded(seq: int, body: bytes, disclosures: Sequence[Disclosure]) -> Recor
     )
 
 
-def _stored(connection: sqlite3.Connection) -> Iterator[Stored]:
+def _stored(connection: Connection) -> Iterator[Stored]:
     clear: dict[int, list[Disclosure]] = {}
     for seq, *rest in connection.execute("SELECT seq, field, salt, value FROM disclosures"):
         clear.setdefault(seq, []).append(Disclosure(*rest))

@@ -1,8 +1,8 @@
 """What do our own books look like? The tables, as Alembic and the tests see them.
 
 The program reads and writes them in plain SQL (`bot/store.py`), so that starting does not wait for an ORM. Moments are
-whole microseconds since 1970 by the business clock, except `lease_until`, which is by the database's own. Strings are
-empty, not NULL, where there is nothing; NULL says "not yet" or "never".
+whole microseconds since 1970 by the business clock, except `lease_until` and `claimed_until`, which are by the
+database's own. Strings are empty, not NULL, where there is nothing; NULL says "not yet" or "never".
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ SQLModel.metadata.naming_convention = {
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """64 bits on both: only a column that is INTEGER to the letter is SQLite's own row number."""
 
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Sorted by its bytes on both, so that the beginning of an id is found by the index."""
+
+GIVEN = {"autoincrement": False}
+"""The number is ours, not the database's."""
+
 STRICT = {"sqlite_strict": True}
 """SQLite holds to the column types."""
 
@@ -38,7 +44,7 @@ class LedgerHead(SQLModel, table=True):
     __tablename__ = "ledger_head"
     __table_args__ = (one_row(), STRICT)
 
-    id: int = Field(primary_key=True, sa_type=WHOLE)
+    id: int = Field(primary_key=True, sa_type=WHOLE, sa_column_kwargs=GIVEN)
     size: int = Field(sa_type=WHOLE)
     frontier: bytes
     root: bytes
@@ -66,13 +72,13 @@ class LedgerEntry(SQLModel, table=True):
         STRICT,
     )  # fmt: skip
 
-    seq: int = Field(primary_key=True, sa_type=WHOLE)
-    id: str = Field(sa_type=sa.Text, unique=True)
-    kind: str = Field(sa_type=sa.Text)
-    phase: str = Field(sa_type=sa.Text)
-    operation: str = Field(sa_type=sa.Text)
-    effect: str = Field(sa_type=sa.Text)
-    service: str = Field(sa_type=sa.Text)
+    seq: int = Field(primary_key=True, sa_type=WHOLE, sa_column_kwargs=GIVEN)
+    id: str = Field(sa_type=TEXT, unique=True)
+    kind: str = Field(sa_type=TEXT)
+    phase: str = Field(sa_type=TEXT)
+    operation: str = Field(sa_type=TEXT)
+    effect: str = Field(sa_type=TEXT)
+    service: str = Field(sa_type=TEXT)
     body: bytes
     leaf: bytes
 
@@ -83,10 +89,10 @@ class Checkpoint(SQLModel, table=True):
     __tablename__ = "checkpoints"
     __table_args__ = (sa.CheckConstraint("length(root) = 32", name="root"), STRICT)
 
-    size: int = Field(primary_key=True, sa_type=WHOLE)
+    size: int = Field(primary_key=True, sa_type=WHOLE, sa_column_kwargs=GIVEN)
     root: bytes
     at: int = Field(sa_type=WHOLE)
-    note: str | None = Field(default=None, sa_type=sa.Text)
+    note: str | None = Field(default=None, sa_type=TEXT)
     """The signed note, once there are keys."""
 
 
@@ -97,9 +103,9 @@ class Disclosure(SQLModel, table=True):
     __table_args__ = (STRICT,)
 
     seq: int = Field(primary_key=True, sa_type=WHOLE, foreign_key="entries.seq")
-    field: str = Field(primary_key=True, sa_type=sa.Text)
+    field: str = Field(primary_key=True, sa_type=TEXT)
     salt: bytes
-    value: str = Field(sa_type=sa.Text)
+    value: str = Field(sa_type=TEXT)
 
 
 # What was asked -----------------------------------------------------------------------------------------------------
@@ -117,17 +123,21 @@ class TakenRequest(SQLModel, table=True):
         STRICT,
     )  # fmt: skip
 
-    id: str = Field(primary_key=True, sa_type=sa.Text)
+    id: str = Field(primary_key=True, sa_type=TEXT)
     seq: int = Field(sa_type=WHOLE, foreign_key="entries.seq")
-    entry: str = Field(sa_type=sa.Text)
-    words: str = Field(sa_type=sa.Text)
-    account: str = Field(sa_type=sa.Text)
-    channel: str = Field(sa_type=sa.Text)
-    thread: str = Field(sa_type=sa.Text)
-    message: str = Field(sa_type=sa.Text)
-    via: str = Field(sa_type=sa.Text)
+    entry: str = Field(sa_type=TEXT)
+    words: str = Field(sa_type=TEXT)
+    account: str = Field(sa_type=TEXT)
+    channel: str = Field(sa_type=TEXT)
+    thread: str = Field(sa_type=TEXT)
+    message: str = Field(sa_type=TEXT)
+    via: str = Field(sa_type=TEXT)
     at: int = Field(sa_type=WHOLE)
     answered_at: int | None = Field(default=None, sa_type=WHOLE)
+    claimed_by: str = Field(default="", sa_type=TEXT, sa_column_kwargs={"server_default": ""})
+    """The process that is to answer it."""
+    claimed_until: int = Field(default=0, sa_type=WHOLE, sa_column_kwargs={"server_default": "0"})
+    """By the database's clock; then whoever comes first may."""
 
 
 # What is under way --------------------------------------------------------------------------------------------------
@@ -150,25 +160,25 @@ class OperationRow(SQLModel, table=True):
         STRICT,
     )  # fmt: skip
 
-    id: str = Field(primary_key=True, sa_type=sa.Text)
-    kind: str = Field(sa_type=sa.Text)
-    service: str = Field(sa_type=sa.Text)
-    environment: str = Field(sa_type=sa.Text)
-    phase: str = Field(sa_type=sa.Text)
+    id: str = Field(primary_key=True, sa_type=TEXT)
+    kind: str = Field(sa_type=TEXT)
+    service: str = Field(sa_type=TEXT)
+    environment: str = Field(sa_type=TEXT)
+    phase: str = Field(sa_type=TEXT)
     over: int = Field(sa_type=WHOLE)
-    data: str = Field(sa_type=sa.Text)
+    data: str = Field(sa_type=TEXT)
     asked_at: int = Field(sa_type=WHOLE)
-    wish: str = Field(sa_type=sa.Text)
+    wish: str = Field(sa_type=TEXT)
     fence: int = Field(sa_type=WHOLE)
-    owner: str | None = Field(default=None, sa_type=sa.Text)
+    owner: str | None = Field(default=None, sa_type=TEXT)
     lease_until: int = Field(sa_type=WHOLE)
     due_at: int | None = Field(default=None, sa_type=WHOLE)
     """NULL: only when something happens."""
     wake: int = Field(sa_type=WHOLE)
     attempts: int = Field(sa_type=WHOLE)
-    trouble: str = Field(sa_type=sa.Text)
+    trouble: str = Field(sa_type=TEXT)
     """What the last failed attempt said."""
-    open_key: str | None = Field(default=None, sa_type=sa.Text, unique=True)
+    open_key: str | None = Field(default=None, sa_type=TEXT, unique=True)
     """Deed, place, digest and type of change while it is open: there is one of each."""
 
 
@@ -178,9 +188,9 @@ class PlaceLock(SQLModel, table=True):
     __tablename__ = "place_locks"
     __table_args__ = (STRICT,)
 
-    service: str = Field(primary_key=True, sa_type=sa.Text)
-    environment: str = Field(primary_key=True, sa_type=sa.Text)
-    operation: str = Field(sa_type=sa.Text, foreign_key="operations.id")
+    service: str = Field(primary_key=True, sa_type=TEXT)
+    environment: str = Field(primary_key=True, sa_type=TEXT)
+    operation: str = Field(sa_type=TEXT, foreign_key="operations.id")
 
 
 class Fence(SQLModel, table=True):
@@ -189,7 +199,7 @@ class Fence(SQLModel, table=True):
     __tablename__ = "fences"
     __table_args__ = (one_row(), STRICT)
 
-    id: int = Field(primary_key=True, sa_type=WHOLE)
+    id: int = Field(primary_key=True, sa_type=WHOLE, sa_column_kwargs=GIVEN)
     n: int = Field(sa_type=WHOLE)
 
 
@@ -199,17 +209,17 @@ class VoteRow(SQLModel, table=True):
     __tablename__ = "votes"
     __table_args__ = (sa.Index("ix_votes_operation", "operation", "number"), STRICT)
 
-    number: int = Field(primary_key=True, sa_type=WHOLE)
-    operation: str = Field(sa_type=sa.Text, foreign_key="operations.id")
-    account: str = Field(sa_type=sa.Text)
-    voter: str = Field(sa_type=sa.Text)
+    number: int = Field(primary_key=True, sa_type=WHOLE, sa_column_kwargs=GIVEN)
+    operation: str = Field(sa_type=TEXT, foreign_key="operations.id")
+    account: str = Field(sa_type=TEXT)
+    voter: str = Field(sa_type=TEXT)
     """The person as they were then, JSON."""
-    verdict: str = Field(sa_type=sa.Text)
+    verdict: str = Field(sa_type=TEXT)
     at: int = Field(sa_type=WHOLE)
-    plan: str = Field(sa_type=sa.Text)
-    reason: str = Field(sa_type=sa.Text)
+    plan: str = Field(sa_type=TEXT)
+    reason: str = Field(sa_type=TEXT)
     withdrawn_at: int | None = Field(default=None, sa_type=WHOLE)
-    confirms: str = Field(default="[]", sa_type=sa.Text, sa_column_kwargs={"server_default": "[]"})
+    confirms: str = Field(default="[]", sa_type=TEXT, sa_column_kwargs={"server_default": "[]"})
     """What the voter states besides, a JSON list."""
 
 
@@ -219,16 +229,16 @@ class RecordVoteRow(SQLModel, table=True):
     __tablename__ = "record_votes"
     __table_args__ = (sa.Index("ix_record_votes_record", "record", "number"), STRICT)
 
-    number: int = Field(primary_key=True, sa_type=WHOLE)
-    record: str = Field(sa_type=sa.Text)
-    account: str = Field(sa_type=sa.Text)
-    voter: str = Field(sa_type=sa.Text)
-    verdict: str = Field(sa_type=sa.Text)
+    number: int = Field(primary_key=True, sa_type=WHOLE, sa_column_kwargs=GIVEN)
+    record: str = Field(sa_type=TEXT)
+    account: str = Field(sa_type=TEXT)
+    voter: str = Field(sa_type=TEXT)
+    verdict: str = Field(sa_type=TEXT)
     at: int = Field(sa_type=WHOLE)
-    plan: str = Field(sa_type=sa.Text)
-    reason: str = Field(sa_type=sa.Text)
+    plan: str = Field(sa_type=TEXT)
+    reason: str = Field(sa_type=TEXT)
     withdrawn_at: int | None = Field(default=None, sa_type=WHOLE)
-    confirms: str = Field(sa_type=sa.Text)
+    confirms: str = Field(sa_type=TEXT)
 
 
 # What stands in the way, what lets through, what is owed, what is known to be good -----------------------------------
@@ -238,20 +248,20 @@ class FreezeRow(SQLModel, table=True):
     __tablename__ = "freezes"
     __table_args__ = (sa.Index("ix_freezes_ends_at", "ends_at"), STRICT)
 
-    id: str = Field(primary_key=True, sa_type=sa.Text)
-    environment: str = Field(sa_type=sa.Text)
-    service: str | None = Field(default=None, sa_type=sa.Text)
+    id: str = Field(primary_key=True, sa_type=TEXT)
+    environment: str = Field(sa_type=TEXT)
+    service: str | None = Field(default=None, sa_type=TEXT)
     starts_at: int = Field(sa_type=WHOLE)
     ends_at: int = Field(sa_type=WHOLE)
-    reason: str = Field(sa_type=sa.Text)
-    owner: str = Field(sa_type=sa.Text)
-    exit_criteria: str = Field(sa_type=sa.Text)
+    reason: str = Field(sa_type=TEXT)
+    owner: str = Field(sa_type=TEXT)
+    exit_criteria: str = Field(sa_type=TEXT)
     ended_at: int | None = Field(default=None, sa_type=WHOLE)
     """When somebody ended it early."""
     approved: int = Field(default=1, sa_type=WHOLE, sa_column_kwargs={"server_default": "1"})
     """0: somebody must still agree to it."""
     lapses_at: int | None = Field(default=None, sa_type=WHOLE)
-    fields: str = Field(default="{}", sa_type=sa.Text, sa_column_kwargs={"server_default": "{}"})
+    fields: str = Field(default="{}", sa_type=TEXT, sa_column_kwargs={"server_default": "{}"})
     """What else was said for it, JSON."""
 
 
@@ -267,12 +277,12 @@ class ExceptionRow(SQLModel, table=True):
         STRICT,
     )  # fmt: skip
 
-    id: str = Field(primary_key=True, sa_type=sa.Text)
+    id: str = Field(primary_key=True, sa_type=TEXT)
     asked_at: int = Field(sa_type=WHOLE)
     ends_at: int | None = Field(default=None, sa_type=WHOLE)
     """NULL: never."""
     revoked_at: int | None = Field(default=None, sa_type=WHOLE)
-    data: str = Field(sa_type=sa.Text)
+    data: str = Field(sa_type=TEXT)
 
 
 class ObligationRow(SQLModel, table=True):
@@ -287,24 +297,24 @@ class ObligationRow(SQLModel, table=True):
         STRICT,
     )  # fmt: skip
 
-    id: str = Field(primary_key=True, sa_type=sa.Text)
-    service: str | None = Field(default=None, sa_type=sa.Text)
+    id: str = Field(primary_key=True, sa_type=TEXT)
+    service: str | None = Field(default=None, sa_type=TEXT)
     """NULL: every one."""
     due_at: int = Field(sa_type=WHOLE)
     settled_at: int | None = Field(default=None, sa_type=WHOLE)
-    data: str = Field(sa_type=sa.Text)
+    data: str = Field(sa_type=TEXT)
 
 
 class HoldRow(SQLModel, table=True):
     __tablename__ = "holds"
     __table_args__ = (STRICT,)
 
-    id: str = Field(primary_key=True, sa_type=sa.Text)
-    service: str = Field(sa_type=sa.Text)
-    environment: str = Field(sa_type=sa.Text)
-    digest: str = Field(sa_type=sa.Text)
+    id: str = Field(primary_key=True, sa_type=TEXT)
+    service: str = Field(sa_type=TEXT)
+    environment: str = Field(sa_type=TEXT)
+    digest: str = Field(sa_type=TEXT)
     since: int = Field(sa_type=WHOLE)
-    reason: str = Field(sa_type=sa.Text)
+    reason: str = Field(sa_type=TEXT)
     lifted_at: int | None = Field(default=None, sa_type=WHOLE)
 
 
@@ -312,13 +322,13 @@ class KnownGoodRow(SQLModel, table=True):
     __tablename__ = "known_good"
     __table_args__ = (STRICT,)
 
-    service: str = Field(primary_key=True, sa_type=sa.Text)
-    environment: str = Field(primary_key=True, sa_type=sa.Text)
-    revision: str = Field(primary_key=True, sa_type=sa.Text)
-    digest: str = Field(sa_type=sa.Text)
+    service: str = Field(primary_key=True, sa_type=TEXT)
+    environment: str = Field(primary_key=True, sa_type=TEXT)
+    revision: str = Field(primary_key=True, sa_type=TEXT)
+    digest: str = Field(sa_type=TEXT)
     verified_at: int = Field(sa_type=WHOLE)
-    source: str = Field(sa_type=sa.Text)
-    commit_sha: str | None = Field(default=None, sa_type=sa.Text)
+    source: str = Field(sa_type=TEXT)
+    commit_sha: str | None = Field(default=None, sa_type=TEXT)
 
 
 class WatchedRow(SQLModel, table=True):
@@ -327,11 +337,11 @@ class WatchedRow(SQLModel, table=True):
     __tablename__ = "watched_places"
     __table_args__ = (STRICT,)
 
-    service: str = Field(primary_key=True, sa_type=sa.Text)
-    environment: str = Field(primary_key=True, sa_type=sa.Text)
+    service: str = Field(primary_key=True, sa_type=TEXT)
+    environment: str = Field(primary_key=True, sa_type=TEXT)
     number: int = Field(sa_type=WHOLE)
     """How often it was written: whoever read an older one is late."""
-    data: str = Field(sa_type=sa.Text)
+    data: str = Field(sa_type=TEXT)
 
 
 # What is still to be said -------------------------------------------------------------------------------------------
@@ -351,17 +361,28 @@ class OutboxRow(SQLModel, table=True):
     )  # fmt: skip
 
     id: int = Field(primary_key=True, sa_type=WHOLE)
-    channel: str = Field(sa_type=sa.Text)
-    operation: str = Field(sa_type=sa.Text)
-    slot: str = Field(sa_type=sa.Text)
-    thread: str = Field(sa_type=sa.Text)
-    only_for: str = Field(sa_type=sa.Text)
-    request: str = Field(sa_type=sa.Text)
-    payload: str = Field(sa_type=sa.Text)
-    state: str = Field(sa_type=sa.Text)
-    ts: str = Field(sa_type=sa.Text)
+    channel: str = Field(sa_type=TEXT)
+    operation: str = Field(sa_type=TEXT)
+    slot: str = Field(sa_type=TEXT)
+    thread: str = Field(sa_type=TEXT)
+    only_for: str = Field(sa_type=TEXT)
+    request: str = Field(sa_type=TEXT)
+    payload: str = Field(sa_type=TEXT)
+    state: str = Field(sa_type=TEXT)
+    ts: str = Field(sa_type=TEXT)
     attempts: int = Field(sa_type=WHOLE)
     at: int = Field(sa_type=WHOLE)
+
+
+class Speaker(SQLModel, table=True):
+    """The one process that sends to a channel, so that what is said there keeps its order and is said once."""
+
+    __tablename__ = "speakers"
+    __table_args__ = (STRICT,)
+
+    channel: str = Field(primary_key=True, sa_type=TEXT)
+    owner: str = Field(sa_type=TEXT)
+    lease_until: int = Field(sa_type=WHOLE)
 
 
 class ThreadRow(SQLModel, table=True):
@@ -370,9 +391,9 @@ class ThreadRow(SQLModel, table=True):
     __tablename__ = "threads"
     __table_args__ = (STRICT,)
 
-    operation: str = Field(primary_key=True, sa_type=sa.Text)
-    channel: str = Field(sa_type=sa.Text)
-    ts: str = Field(sa_type=sa.Text)
+    operation: str = Field(primary_key=True, sa_type=TEXT)
+    channel: str = Field(sa_type=TEXT)
+    ts: str = Field(sa_type=TEXT)
 
 
 class SlotRow(SQLModel, table=True):
@@ -381,7 +402,7 @@ class SlotRow(SQLModel, table=True):
     __tablename__ = "slots"
     __table_args__ = (STRICT,)
 
-    operation: str = Field(primary_key=True, sa_type=sa.Text)
-    slot: str = Field(primary_key=True, sa_type=sa.Text)
-    channel: str = Field(sa_type=sa.Text)
-    ts: str = Field(sa_type=sa.Text)
+    operation: str = Field(primary_key=True, sa_type=TEXT)
+    slot: str = Field(primary_key=True, sa_type=TEXT)
+    channel: str = Field(sa_type=TEXT)
+    ts: str = Field(sa_type=TEXT)

@@ -27,6 +27,7 @@ from bot.metrics import Counted
 from bot.settings import SECRETS, Misconfigured, Settings
 from bot.slack_in import Installed, SlackIn, endpoint
 from bot.slack_out import SlackChat, slack_client, slack_session, to_slack
+from bot.sqlite import path_of
 from bot.store import Store
 from bot.web import runner, web_app
 from commands.errors import ReleaseBotError
@@ -97,7 +98,7 @@ async def opened(settings: Settings) -> Settings:
 
 def _alone(database_url: str) -> IO[str]:
     """The lock that says that this process, and no other, works with this SQLite file; the system drops it at death."""
-    path = migrations.sqlite_path(database_url)
+    path = path_of(database_url)
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.with_suffix(".lock").open("w")
     try:
@@ -132,13 +133,14 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
     settings = await opened(settings)
     async with AsyncExitStack() as stack:
         clock = MovableClock(Path(settings.SANDBOX_CLOCK)) if settings.SANDBOX_CLOCK else SystemClock()
-        stack.enter_context(_alone(settings.database_url))
-        if migrations.needs_upgrade(settings.database_url):
+        store = Store(settings.database_url, clock, to_slack, version=VERSION, lease=LEASE_SECONDS)
+        if not store.shared:
+            stack.enter_context(_alone(settings.database_url))
+        if await asyncio.to_thread(migrations.needs_upgrade, settings.database_url):
             await _upgrade(settings.database_url)
-        store = await stack.enter_async_context(
-            Store(settings.database_url, clock, to_slack, version=VERSION, lease=LEASE_SECONDS)
-        )
-        await store.take_over()
+        await stack.enter_async_context(store)
+        if not store.shared:
+            await store.take_over()
         session = await stack.enter_async_context(slack_session())
         client = slack_client(settings.SLACK_BOT_TOKEN, session, settings.SLACK_API_URL)
         chat = SlackChat(client)

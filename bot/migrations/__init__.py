@@ -8,39 +8,28 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bot.database import dialect
+from bot.dialect import Connection
 from bot.migrations import guards
+from bot.sqlite import path_of
 from commands.errors import Rejected
 
-HEAD = "0003"
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+HEAD = "0004"
 """The newest version; a test holds it against `versions/`."""
-
-_SQLITE = ("sqlite:///", "sqlite+aiosqlite:///")
-
-
-def sqlite_path(database_url: str) -> Path:
-    """The file that a `sqlite:///` URL names; `Rejected` for every other URL."""
-    for scheme in _SQLITE:
-        if database_url.startswith(scheme):
-            name = database_url.removeprefix(scheme).partition("?")[0]
-            if name and name != ":memory:":
-                return Path(name)
-    kind = database_url.partition(":")[0]
-    raise Rejected(f"DATABASE_URL must be sqlite:///PATH for now, not a {kind or 'missing'} address.")
+PATIENCE = 5.0  # seconds to wait for the database
 
 
 def needs_upgrade(database_url: str) -> bool:
     """True where `upgrade` has something to do; `Rejected` where the tables are newer than the program."""
-    path = sqlite_path(database_url)
-    if not path.exists() or path.stat().st_size == 0:
-        return True
-    with closing(sqlite3.connect(f"file:{path.resolve()}?mode=ro", uri=True)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
-            return True
-        version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    if version is not None and version[0] > HEAD:
-        raise Rejected(f"The database is at version {version[0]}, newer than this program's {HEAD}.")
-    return version is None or version[0] != HEAD
+    version = dialect(database_url, PATIENCE).version()
+    if version is not None and version > HEAD:
+        raise Rejected(f"The database is at version {version}, newer than this program's {HEAD}.")
+    return version != HEAD
 
 
 def upgrade(database_url: str) -> None:
@@ -49,13 +38,7 @@ def upgrade(database_url: str) -> None:
     from alembic import command
     from alembic.config import Config
 
-    path = sqlite_path(database_url)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")  # stays with the file
-    # The driver begins no transaction of its own accord, so that ours holds the tables and the version together.
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None})
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    engine = _postgres(database_url) if database_url.startswith("postgres") else _sqlite(path_of(database_url))
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -63,12 +46,40 @@ def upgrade(database_url: str) -> None:
         with engine.begin() as alembic_connection:
             config.attributes["connection"] = alembic_connection
             command.upgrade(config, "head")
+    except sa.exc.OperationalError as error:
+        raise Rejected(f"The database cannot be reached or written: {error.orig}") from error
     finally:
         engine.dispose()
 
 
-def missing_guards(connection: sqlite3.Connection) -> frozenset[str]:
+def _sqlite(path: Path) -> sa.Engine:
+    import sqlalchemy as sa
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")  # stays with the file
+    # The driver begins no transaction of its own accord, so that ours holds the tables and the version together.
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None})
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _postgres(database_url: str) -> sa.Engine:
+    """Nobody else upgrades, and nobody writes, until the transaction ends."""
+    import psycopg
+    import sqlalchemy as sa
+
+    from bot.postgres import WRITERS, address_of
+
+    address = address_of(database_url)
+    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(address))
+    lock = f"SELECT pg_advisory_xact_lock({WRITERS})"
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(lock))
+    return engine
+
+
+def missing_guards(connection: Connection) -> frozenset[str]:
     """Names of the triggers that are not there, or not to the letter as we make them."""
-    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-    there = dict(rows.fetchall())
-    return frozenset(name for name, sql in guards.SQLITE.items() if there.get(name) != sql)
+    if isinstance(connection, sqlite3.Connection):
+        return guards.missing_in_sqlite(connection)
+    return guards.missing_in_postgres(connection)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from bot import migrations
+from bot.migrations import guards
+from bot.postgres import is_postgres
+from bot.sqlite import path_of
 from bot.store import Store
 from commands.operation import Operation
 from commands.plan import Plan
@@ -20,6 +27,7 @@ from commands.ports import Entry, EntryPhase, Request, Writes
 from commands.reply import Reply, plain
 from policy.facts import Deed, ExceptionRecord, Obligation, Question, Verdict, Vote
 from policy.model import Digest, Human, Person, Place, Sha
+from tests.postgres import Server
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
 MAYA = Person("slack:T0ACME/U0MAYA", Human("maya"), "Maya Ng", roles=frozenset({"engineer"}))
@@ -56,10 +64,70 @@ def _template() -> Path:
 
 
 def fresh(directory: Path) -> str:
-    """URL of a new, up-to-date database in that directory."""
+    """URL of a new, up-to-date database: in that directory, or on the server that the test runs on."""
+    return _made[-1](directory)
+
+
+def _in_a_file(directory: Path) -> str:
     path = directory / "books.db"
     shutil.copyfile(_template(), path)
     return f"sqlite:///{path}"
+
+
+_made: list[Callable[[Path], str]] = [_in_a_file]
+
+
+@contextmanager
+def on(server: Server) -> Iterator[None]:
+    """All fresh books stand on that server, and are gone afterwards."""
+    urls: list[str] = []
+
+    def fresh(_directory: Path) -> str:
+        urls.append(server.fresh())
+        return urls[-1]
+
+    _made.append(fresh)
+    try:
+        yield
+    finally:
+        _made.pop()
+        for url in urls:
+            server.drop(url)
+
+
+@contextmanager
+def outside(url: str) -> Iterator[Any]:
+    """A connection of somebody else, with settings of its own: the defaults. What it does must be committed."""
+    with closing(psycopg.connect(url) if is_postgres(url) else sqlite3.connect(path_of(url))) as connection:
+        yield connection
+
+
+REFUSED = (sqlite3.IntegrityError, psycopg.IntegrityError)
+"""What a guard answers, by the database."""
+
+
+def in_words_of(database: str, sql: str) -> str:
+    """The statement, written for SQLite, as somebody would write it for that database."""
+    if database == "sqlite":
+        return sql
+    sql = sql.replace("OR REPLACE ", "").replace("zeroblob(32)", "decode(repeat('00', 32), 'hex')")
+    sql = sql.replace("CAST(replace(CAST(body AS TEXT), 'asked', 'acted') AS BLOB)",
+                      "convert_to(replace(convert_from(body, 'UTF8'), 'asked', 'acted'), 'UTF8')")  # fmt: skip
+    return re.sub(r"X'(\w*)'", r"'\\x\1'::bytea", sql)
+
+
+def without_guards(database: str, *names: str) -> Iterator[str]:
+    """Statements that take those guards off, or all, and what else would look."""
+    if database != "sqlite" and not names:
+        yield "SET session_replication_role = replica"
+    for name in names or guards.SQLITE:
+        table = guards.POSTGRES[name].table
+        yield f"DROP TRIGGER {name}" if database == "sqlite" else f"DROP TRIGGER {name} ON {table}"
+
+
+def with_guard(database: str, name: str) -> Iterator[str]:
+    """Statements that put a guard that was taken off back."""
+    yield from [guards.SQLITE[name]] if database == "sqlite" else guards.POSTGRES[name].in_postgres[1:]
 
 
 def closed(url: str, clock: Hands | None = None, **settings: Any) -> Store:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import Sqlite, Transaction, Writer
+from bot.database import Bell, Transaction, Writer
+from bot.dialect import Connection
+from bot.sqlite import Sqlite
 from commands.errors import Unavailable
 
 TABLE = "CREATE TABLE numbers (n INTEGER PRIMARY KEY, CHECK (n <> 13))"
@@ -20,7 +22,7 @@ class Seen(Transaction):
 
     begun = 0
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         type(self).begun += 1
 
@@ -176,7 +178,7 @@ async def test_who_was_cancelled_before_their_turn_is_never_served(tmp_path: Pat
 
 async def test_bells_ring_after_the_commit_even_when_nobody_waits_any_more(tmp_path: Path) -> None:
     path = prepared(tmp_path)
-    bell, begun, go = asyncio.Event(), asyncio.Event(), threading.Event()
+    bell, begun, go = Bell(), asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
     def work(books: Seen) -> None:

@@ -20,6 +20,7 @@ from sqlmodel import SQLModel
 import bot.tables  # noqa: F401  (its tables register themselves)
 from bot import migrations
 from bot.migrations import guards
+from bot.sqlite import path_of
 from bot.store import Store
 from commands.errors import Rejected
 from commands.ports import Writes
@@ -69,7 +70,7 @@ def test_an_upgrade_is_needed_once_and_harmless_twice(tmp_path: Path) -> None:
     migrations.upgrade(url)
     assert not migrations.needs_upgrade(url)
     migrations.upgrade(url)
-    with closing(sqlite3.connect(migrations.sqlite_path(url))) as connection:
+    with closing(sqlite3.connect(path_of(url))) as connection:
         assert migrations.missing_guards(connection) == frozenset()
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("SELECT size FROM ledger_head").fetchall() == [(0,)]
@@ -123,7 +124,7 @@ def test_two_upgrades_at_once_wait_for_each_other(tmp_path: Path) -> None:
 
 def test_a_database_newer_than_the_program_is_refused(tmp_path: Path) -> None:
     url = fresh(tmp_path)
-    with closing(sqlite3.connect(migrations.sqlite_path(url))) as connection:
+    with closing(sqlite3.connect(path_of(url))) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
     with pytest.raises(Rejected, match="newer"):
@@ -133,7 +134,7 @@ def test_a_database_newer_than_the_program_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["postgresql://h/db", "sqlite:///:memory:", "sqlite://", "books.db", ""])
 def test_an_address_that_is_no_sqlite_file_is_refused_in_a_sentence(url: str) -> None:
     with pytest.raises(Rejected, match="DATABASE_URL"):
-        migrations.sqlite_path(url)
+        path_of(url)
 
 
 async def test_a_store_does_not_open_books_that_are_not_up_to_date(tmp_path: Path) -> None:
@@ -145,7 +146,7 @@ async def test_a_store_does_not_open_books_that_are_not_up_to_date(tmp_path: Pat
 @pytest.mark.parametrize("name", sorted(guards.SQLITE))
 async def test_a_store_does_not_open_books_without_their_guards(tmp_path: Path, name: str) -> None:
     url = fresh(tmp_path)
-    with closing(sqlite3.connect(migrations.sqlite_path(url))) as connection:
+    with closing(sqlite3.connect(path_of(url))) as connection:
         connection.execute(f"DROP TRIGGER {name}")
         connection.commit()
     with pytest.raises(Rejected, match=name):
@@ -155,7 +156,7 @@ async def test_a_store_does_not_open_books_without_their_guards(tmp_path: Path, 
 
 async def test_a_guard_that_was_weakened_counts_as_gone(tmp_path: Path) -> None:
     url = fresh(tmp_path)
-    with closing(sqlite3.connect(migrations.sqlite_path(url))) as connection:
+    with closing(sqlite3.connect(path_of(url))) as connection:
         connection.execute("DROP TRIGGER entries_no_update")
         connection.execute("CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries BEGIN SELECT 1; END")
         connection.commit()

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bot import migrations, policy_watch
+from bot import policy_watch
 from bot.policy_file import PolicyFile
 from bot.policy_watch import PolicyWatch
+from bot.sqlite import path_of
 from bot.store import Store
 from commands.operation import Moment, Phase, Step
 from commands.ports import Recorded, Writes
@@ -152,7 +153,7 @@ async def test_while_the_books_cannot_be_written_the_news_waits(
 ) -> None:
     monkeypatch.setattr(policy_watch, "AGAIN_SECONDS", 0.02)
     async with watched(tmp_path) as bench:
-        path = migrations.sqlite_path(f"sqlite:///{tmp_path}/books.db")
+        path = path_of(f"sqlite:///{tmp_path}/books.db")
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             bench.write(version(2))

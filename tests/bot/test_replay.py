@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bot.facts_json import to_json
-from bot.migrations import sqlite_path
 from bot.replay import Books, again, as_plain, in_files, in_ledger, replay, saved, told
+from bot.sqlite import path_of
 from commands.errors import Rejected
 from commands.ports import Writes
 from policy.decide import decide
@@ -111,7 +111,7 @@ async def test_the_same_policy_with_another_answer_is_said_loudly(tmp_path: Path
 
 def only(url: str, sql: str, *values: Any) -> None:
     """Something done to the database behind the program's back; its guards are taken off first."""
-    with closing(sqlite3.connect(sqlite_path(url), isolation_level=None)) as connection:
+    with closing(sqlite3.connect(path_of(url), isolation_level=None)) as connection:
         guards = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for (name,) in guards:
             connection.execute(f'DROP TRIGGER "{name}"')

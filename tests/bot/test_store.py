@@ -3,11 +3,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +16,8 @@ import pytest
 from bot import migrations
 from bot.facts_json import from_json
 from bot.ledger import Frontier, leaf_hash
-from bot.migrations import guards, sqlite_path
+from bot.postgres import WRITERS
+from bot.sqlite import path_of
 from bot.store import Store
 from commands import ports
 from commands.errors import LostLease, Unavailable
@@ -35,6 +34,7 @@ from tests.bot.books import (
     MAYA,
     OMAR,
     OTHER,
+    REFUSED,
     START,
     Hands,
     closed,
@@ -42,13 +42,19 @@ from tests.bot.books import (
     entry,
     exception,
     fresh,
+    in_words_of,
     obligation,
     opened,
     operation,
+    outside,
     request,
     vote,
+    with_guard,
+    without_guards,
 )
 from tests.policy.good import ACTIVE, ALL_GOOD, NOW, PROMOTION
+
+pytestmark = pytest.mark.usefixtures("database")
 
 MINUTE = timedelta(minutes=1)
 AT_ONCE = timedelta(0)
@@ -56,8 +62,8 @@ AT_ONCE = timedelta(0)
 
 def rows(store: Store, sql: str) -> list[tuple[Any, ...]]:
     """What is on disk, seen from outside."""
-    with closing(sqlite3.connect(sqlite_path(store._url))) as connection:
-        return connection.execute(sql).fetchall()
+    with outside(store._url) as connection:
+        return list(connection.execute(sql).fetchall())
 
 
 async def claimed(store: Store) -> tuple[Operation, Lease]:
@@ -178,7 +184,7 @@ async def test_a_step_that_fails_after_its_entries_leaves_the_tree_as_it_was(tmp
             *(store.commit(bad if n % 3 else good) for n in range(20)), return_exceptions=True
         )
         assert [result is None for result in results] == [n % 3 == 0 for n in range(20)]
-        with pytest.raises(sqlite3.IntegrityError):
+        with pytest.raises(REFUSED):
             await store.commit(bad)
         await store.commit(good)
         assert {each.what for each in await store.newest(20)} == {"good"}
@@ -240,11 +246,14 @@ async def test_due_operations_are_claimed_once_each_oldest_first(tmp_path: Path)
         assert await store.claim() is None
 
 
-async def test_books_begun_anew_draw_larger_fences_than_those_that_were_lost(tmp_path: Path) -> None:
+async def test_books_begun_anew_draw_larger_fences_than_those_that_were_lost(
+    tmp_path: Path, request: pytest.FixtureRequest, database: str
+) -> None:
     began = int(time.time())
-    url = f"sqlite:///{tmp_path}/new.db"
+    new = f"sqlite:///{tmp_path}/new.db"
+    url = new if database == "sqlite" else request.getfixturevalue("postgres").empty()
     migrations.upgrade(url)
-    with closing(sqlite3.connect(sqlite_path(url))) as connection:
+    with outside(url) as connection:
         (drawn,) = connection.execute("SELECT n FROM fences").fetchone()
     assert began - 1 <= drawn <= time.time() + 1
     async with closed(url) as store:
@@ -253,12 +262,16 @@ async def test_books_begun_anew_draw_larger_fences_than_those_that_were_lost(tmp
         assert lease.fence > drawn
 
 
-async def test_books_restored_from_an_old_copy_draw_larger_fences_than_those_drawn_since(tmp_path: Path) -> None:
+async def test_books_restored_from_an_old_copy_draw_larger_fences_than_those_drawn_since(
+    tmp_path: Path, database: str
+) -> None:
     url = fresh(tmp_path)
-    with closing(sqlite3.connect(sqlite_path(url))) as connection:
-        connection.execute("DROP TRIGGER fences_grow")
-        connection.execute("UPDATE fences SET n = n - 86400")  # as it was a day ago
-        connection.execute(guards.SQLITE["fences_grow"])
+    with outside(url) as connection:
+        as_a_day_ago = "UPDATE fences SET n = n - 86400"
+        for statement in (
+            *without_guards(database, "fences_grow"), as_a_day_ago, *with_guard(database, "fences_grow"),
+        ):  # fmt: skip
+            connection.execute(statement)
         connection.commit()
     drawn_since = int(time.time()) - 3600
     async with closed(url) as store:
@@ -611,15 +624,15 @@ async def test_known_good_revisions_come_newest_first_and_once_each(tmp_path: Pa
         "INSERT OR REPLACE INTO fences VALUES (1, 0)",
     ],
 )
-async def test_what_was_written_down_cannot_be_changed_by_accident(tmp_path: Path, attack: str) -> None:
+async def test_what_was_written_down_cannot_be_changed_by_accident(tmp_path: Path, database: str, attack: str) -> None:
     async with opened(tmp_path) as store:
         await store.commit(created(entries=(entry(), entry())))
         await store.commit(Writes(entries=(entry(),), votes=(("op_1", vote()),), record_votes=(("X-1", vote()),)))
         await store.commit(Writes(exceptions=(exception(),), obligations=(obligation(),)))
         before = rows(store, "SELECT * FROM entries")
-        with closing(sqlite3.connect(sqlite_path(store._url))) as connection:  # with settings of its own: the defaults
-            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-                connection.execute(attack)
+        with outside(store._url) as connection:
+            with pytest.raises(REFUSED, match="append-only"):
+                connection.execute(in_words_of(database, attack))
             connection.rollback()
         assert rows(store, "SELECT * FROM entries") == before
         assert (await store.verify()).ok
@@ -655,14 +668,16 @@ async def test_the_sequence_has_no_gaps_and_every_commit_a_checkpoint(tmp_path: 
         ("UPDATE disclosures SET value = 'Somebody else' WHERE seq = 1", "not what was committed to"),
     ],
 )
-async def test_who_drops_the_guards_and_tampers_is_found_out(tmp_path: Path, attack: str, says: str) -> None:
+async def test_who_drops_the_guards_and_tampers_is_found_out(
+    tmp_path: Path, database: str, attack: str, says: str
+) -> None:
     async with opened(tmp_path) as store:
         for _ in range(4):
             await store.commit(Writes(entries=(entry(),)))
-        with closing(sqlite3.connect(sqlite_path(store._url))) as connection:
-            for name in guards.SQLITE:
-                connection.execute(f"DROP TRIGGER {name}")
-            connection.execute(attack)
+        with outside(store._url) as connection:
+            for statement in without_guards(database):
+                connection.execute(statement)
+            connection.execute(in_words_of(database, attack))
             connection.commit()
         problems = (await store.verify()).problems
         assert any(says in problem for problem in problems), problems
@@ -671,40 +686,45 @@ async def test_who_drops_the_guards_and_tampers_is_found_out(tmp_path: Path, att
             await store.ready()
 
 
-async def test_nothing_is_appended_to_a_ledger_that_was_cut_off(tmp_path: Path) -> None:
+async def test_nothing_is_appended_to_a_ledger_that_was_cut_off(tmp_path: Path, database: str) -> None:
     async with opened(tmp_path) as store:
         for _ in range(3):
             await store.commit(Writes(entries=(entry(),)))
-        with closing(sqlite3.connect(sqlite_path(store._url))) as connection:
-            connection.execute("DROP TRIGGER entries_no_delete")
-            connection.execute("DELETE FROM disclosures WHERE seq = 2")
-            connection.execute("DELETE FROM entries WHERE seq = 2")
-            connection.execute(guards.SQLITE["entries_no_delete"])
+        with outside(store._url) as connection:
+            for statement in (
+                *without_guards(database, "entries_no_delete"),
+                "DELETE FROM disclosures WHERE seq = 2",
+                "DELETE FROM entries WHERE seq = 2",
+                *with_guard(database, "entries_no_delete"),
+            ):
+                connection.execute(statement)
             connection.commit()
-            with pytest.raises(sqlite3.IntegrityError, match="append-only"):  # nor put in the place of what was cut off
+            with pytest.raises(REFUSED, match="append-only"):  # nor put in the place of what was cut off
                 connection.execute(
                     "INSERT INTO entries SELECT 2, 'x', kind, phase, operation, effect, service, body, leaf FROM entries"
                     " WHERE seq = 1"
                 )
             connection.rollback()
-        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        with pytest.raises(REFUSED, match="append-only"):
             await store.commit(Writes(entries=(entry(),)))
 
 
-async def test_text_is_erased_and_every_hash_still_holds(tmp_path: Path) -> None:
+async def test_text_is_erased_and_every_hash_still_holds(tmp_path: Path, database: str) -> None:
     async with opened(tmp_path) as store:
         await store.take(request(words="promote checkout because Bob said so"), MAYA, answered=True)
-        with closing(sqlite3.connect(sqlite_path(store._url))) as connection:
+        with outside(store._url) as connection:
             connection.execute("DELETE FROM disclosures")
             connection.execute("UPDATE requests SET words = ''")
             connection.commit()
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if database == "sqlite":
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         assert (await store.verify()).ok
         (asked,) = await store.newest(1)
         assert (asked.private, asked.actor_name, asked.actor) == ({}, "", MAYA.account)
-        assert b"Bob" not in sqlite_path(store._url).read_bytes()
+        if database == "sqlite":
+            assert b"Bob" not in path_of(store._url).read_bytes()
 
 
 async def test_history_is_what_was_done_to_one_service_newest_first(tmp_path: Path) -> None:
@@ -775,8 +795,9 @@ async def test_two_stores_on_one_file_write_one_ledger(tmp_path: Path) -> None:
 async def test_books_that_cannot_be_written_say_so_and_read_on(tmp_path: Path) -> None:
     async with opened(tmp_path, patience=0.2) as store:
         await store.commit(created())
-        with closing(sqlite3.connect(sqlite_path(store._url), isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with outside(store._url) as other:
+            lock = f"SELECT pg_advisory_xact_lock({WRITERS})" if store.shared else "BEGIN IMMEDIATE"
+            other.execute(lock)
             with pytest.raises(Unavailable, match="nothing was done"):
                 await store.take(request(), MAYA, answered=False)
             with pytest.raises(Unavailable):

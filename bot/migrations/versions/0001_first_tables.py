@@ -14,28 +14,29 @@ branch_labels = None
 depends_on = None
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     op.create_table(
         "checkpoints",
-        sa.Column("size", WHOLE, nullable=False),
+        sa.Column("size", WHOLE, autoincrement=False, nullable=False),
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("at", WHOLE, nullable=False),
-        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("note", TEXT, nullable=True),
         sa.CheckConstraint("length(root) = 32", name=op.f("ck_checkpoints_root")),
         sa.PrimaryKeyConstraint("size", name="pk_checkpoints"),
         sqlite_strict=True,
     )
     op.create_table(
         "entries",
-        sa.Column("seq", WHOLE, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column("operation", sa.Text(), nullable=False),
-        sa.Column("effect", sa.Text(), nullable=False),
-        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("seq", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("phase", TEXT, nullable=False),
+        sa.Column("operation", TEXT, nullable=False),
+        sa.Column("effect", TEXT, nullable=False),
+        sa.Column("service", TEXT, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("leaf", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("length(leaf) = 32", name=op.f("ck_entries_leaf")),
@@ -61,7 +62,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "fences",
-        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("id", WHOLE, autoincrement=False, nullable=False),
         sa.Column("n", WHOLE, nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_fences_one_row")),
         sa.PrimaryKeyConstraint("id", name="pk_fences"),
@@ -69,14 +70,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "freezes",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("environment", sa.Text(), nullable=False),
-        sa.Column("service", sa.Text(), nullable=True),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("environment", TEXT, nullable=False),
+        sa.Column("service", TEXT, nullable=True),
         sa.Column("starts_at", WHOLE, nullable=False),
         sa.Column("ends_at", WHOLE, nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=False),
-        sa.Column("exit_criteria", sa.Text(), nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
+        sa.Column("owner", TEXT, nullable=False),
+        sa.Column("exit_criteria", TEXT, nullable=False),
         sa.Column("ended_at", WHOLE, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_freezes"),
         sqlite_strict=True,
@@ -84,31 +85,31 @@ def upgrade() -> None:
     op.create_index("ix_freezes_ends_at", "freezes", ["ends_at"], unique=False)
     op.create_table(
         "holds",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("service", sa.Text(), nullable=False),
-        sa.Column("environment", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("service", TEXT, nullable=False),
+        sa.Column("environment", TEXT, nullable=False),
+        sa.Column("digest", TEXT, nullable=False),
         sa.Column("since", WHOLE, nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
         sa.Column("lifted_at", WHOLE, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_holds"),
         sqlite_strict=True,
     )
     op.create_table(
         "known_good",
-        sa.Column("service", sa.Text(), nullable=False),
-        sa.Column("environment", sa.Text(), nullable=False),
-        sa.Column("revision", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("service", TEXT, nullable=False),
+        sa.Column("environment", TEXT, nullable=False),
+        sa.Column("revision", TEXT, nullable=False),
+        sa.Column("digest", TEXT, nullable=False),
         sa.Column("verified_at", WHOLE, nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("commit_sha", sa.Text(), nullable=True),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("commit_sha", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("service", "environment", "revision", name="pk_known_good"),
         sqlite_strict=True,
     )
     op.create_table(
         "ledger_head",
-        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("id", WHOLE, autoincrement=False, nullable=False),
         sa.Column("size", WHOLE, nullable=False),
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
         sa.Column("root", sa.LargeBinary(), nullable=False),
@@ -119,23 +120,23 @@ def upgrade() -> None:
     )
     op.create_table(
         "operations",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("service", sa.Text(), nullable=False),
-        sa.Column("environment", sa.Text(), nullable=False),
-        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("service", TEXT, nullable=False),
+        sa.Column("environment", TEXT, nullable=False),
+        sa.Column("phase", TEXT, nullable=False),
         sa.Column("over", WHOLE, nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("data", TEXT, nullable=False),
         sa.Column("asked_at", WHOLE, nullable=False),
-        sa.Column("wish", sa.Text(), nullable=False),
+        sa.Column("wish", TEXT, nullable=False),
         sa.Column("fence", WHOLE, nullable=False),
-        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("owner", TEXT, nullable=True),
         sa.Column("lease_until", WHOLE, nullable=False),
         sa.Column("due_at", WHOLE, nullable=True),
         sa.Column("wake", WHOLE, nullable=False),
         sa.Column("attempts", WHOLE, nullable=False),
-        sa.Column("trouble", sa.Text(), nullable=False),
-        sa.Column("open_key", sa.Text(), nullable=True),
+        sa.Column("trouble", TEXT, nullable=False),
+        sa.Column("open_key", TEXT, nullable=True),
         sa.CheckConstraint(
             "over = 0 OR (due_at IS NULL AND open_key IS NULL AND owner IS NULL)",
             name=op.f("ck_operations_over_is_over"),
@@ -164,15 +165,15 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", WHOLE, nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("operation", sa.Text(), nullable=False),
-        sa.Column("slot", sa.Text(), nullable=False),
-        sa.Column("thread", sa.Text(), nullable=False),
-        sa.Column("only_for", sa.Text(), nullable=False),
-        sa.Column("request", sa.Text(), nullable=False),
-        sa.Column("payload", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("ts", sa.Text(), nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
+        sa.Column("operation", TEXT, nullable=False),
+        sa.Column("slot", TEXT, nullable=False),
+        sa.Column("thread", TEXT, nullable=False),
+        sa.Column("only_for", TEXT, nullable=False),
+        sa.Column("request", TEXT, nullable=False),
+        sa.Column("payload", TEXT, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("ts", TEXT, nullable=False),
         sa.Column("attempts", WHOLE, nullable=False),
         sa.Column("at", WHOLE, nullable=False),
         sa.CheckConstraint("state IN ('waiting', 'sent', 'replaced', 'given up')", name=op.f("ck_outbox_state")),
@@ -189,51 +190,51 @@ def upgrade() -> None:
     )
     op.create_table(
         "slots",
-        sa.Column("operation", sa.Text(), nullable=False),
-        sa.Column("slot", sa.Text(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("ts", sa.Text(), nullable=False),
+        sa.Column("operation", TEXT, nullable=False),
+        sa.Column("slot", TEXT, nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
+        sa.Column("ts", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("operation", "slot", name="pk_slots"),
         sqlite_strict=True,
     )
     op.create_table(
         "threads",
-        sa.Column("operation", sa.Text(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("ts", sa.Text(), nullable=False),
+        sa.Column("operation", TEXT, nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
+        sa.Column("ts", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("operation", name="pk_threads"),
         sqlite_strict=True,
     )
     op.create_table(
         "disclosures",
         sa.Column("seq", WHOLE, nullable=False),
-        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("field", TEXT, nullable=False),
         sa.Column("salt", sa.LargeBinary(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("value", TEXT, nullable=False),
         sa.ForeignKeyConstraint(["seq"], ["entries.seq"], name="fk_disclosures_seq"),
         sa.PrimaryKeyConstraint("seq", "field", name="pk_disclosures"),
         sqlite_strict=True,
     )
     op.create_table(
         "place_locks",
-        sa.Column("service", sa.Text(), nullable=False),
-        sa.Column("environment", sa.Text(), nullable=False),
-        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("service", TEXT, nullable=False),
+        sa.Column("environment", TEXT, nullable=False),
+        sa.Column("operation", TEXT, nullable=False),
         sa.ForeignKeyConstraint(["operation"], ["operations.id"], name="fk_place_locks_operation"),
         sa.PrimaryKeyConstraint("service", "environment", name="pk_place_locks"),
         sqlite_strict=True,
     )
     op.create_table(
         "requests",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
         sa.Column("seq", WHOLE, nullable=False),
-        sa.Column("entry", sa.Text(), nullable=False),
-        sa.Column("words", sa.Text(), nullable=False),
-        sa.Column("account", sa.Text(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("thread", sa.Text(), nullable=False),
-        sa.Column("message", sa.Text(), nullable=False),
-        sa.Column("via", sa.Text(), nullable=False),
+        sa.Column("entry", TEXT, nullable=False),
+        sa.Column("words", TEXT, nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
+        sa.Column("thread", TEXT, nullable=False),
+        sa.Column("message", TEXT, nullable=False),
+        sa.Column("via", TEXT, nullable=False),
         sa.Column("at", WHOLE, nullable=False),
         sa.Column("answered_at", WHOLE, nullable=True),
         sa.ForeignKeyConstraint(["seq"], ["entries.seq"], name="fk_requests_seq"),
@@ -250,14 +251,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "votes",
-        sa.Column("number", WHOLE, nullable=False),
-        sa.Column("operation", sa.Text(), nullable=False),
-        sa.Column("account", sa.Text(), nullable=False),
-        sa.Column("voter", sa.Text(), nullable=False),
-        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("number", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("operation", TEXT, nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("voter", TEXT, nullable=False),
+        sa.Column("verdict", TEXT, nullable=False),
         sa.Column("at", WHOLE, nullable=False),
-        sa.Column("plan", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("plan", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
         sa.Column("withdrawn_at", WHOLE, nullable=True),
         sa.ForeignKeyConstraint(["operation"], ["operations.id"], name="fk_votes_operation"),
         sa.PrimaryKeyConstraint("number", name="pk_votes"),
@@ -272,8 +273,10 @@ def upgrade() -> None:
     )
     # Cloud Run keeps the newest fence that wrote there. Books that are begun anew, because the old ones were lost, must
     # draw larger ones, or every write is refused: so the first is the time in seconds, which grows faster than fences.
-    op.execute("INSERT INTO fences (id, n) VALUES (1, CAST(strftime('%s', 'now') AS INTEGER))")
-    for statement in guards.FIRST.values():
+    database = op.get_bind().dialect.name
+    now = "strftime('%s', 'now')" if database == "sqlite" else "extract(epoch FROM clock_timestamp())"
+    op.execute(f"INSERT INTO fences (id, n) VALUES (1, CAST({now} AS BIGINT))")  # noqa: S608 - of our own words
+    for statement in guards.statements(database, guards.FIRST):
         op.execute(statement)
 
 

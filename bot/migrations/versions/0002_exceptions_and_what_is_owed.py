@@ -13,14 +13,15 @@ branch_labels = None
 depends_on = None
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     # Added, never in a batch: that would make the table anew without its guards.
-    op.add_column("votes", sa.Column("confirms", sa.Text(), server_default="[]", nullable=False))
+    op.add_column("votes", sa.Column("confirms", TEXT, server_default="[]", nullable=False))
     op.add_column("freezes", sa.Column("approved", WHOLE, server_default="1", nullable=False))
     op.add_column("freezes", sa.Column("lapses_at", WHOLE, nullable=True))
-    op.add_column("freezes", sa.Column("fields", sa.Text(), server_default="{}", nullable=False))
+    op.add_column("freezes", sa.Column("fields", TEXT, server_default="{}", nullable=False))
     op.create_index(
         "ix_entries_config",
         "entries",
@@ -31,11 +32,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "exceptions",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
         sa.Column("asked_at", WHOLE, nullable=False),
         sa.Column("ends_at", WHOLE, nullable=True),
         sa.Column("revoked_at", WHOLE, nullable=True),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("data", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_exceptions"),
         sqlite_strict=True,
     )
@@ -49,11 +50,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "obligations",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("service", sa.Text(), nullable=True),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("service", TEXT, nullable=True),
         sa.Column("due_at", WHOLE, nullable=False),
         sa.Column("settled_at", WHOLE, nullable=True),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("data", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_obligations"),
         sqlite_strict=True,
     )
@@ -67,21 +68,21 @@ def upgrade() -> None:
     )
     op.create_table(
         "record_votes",
-        sa.Column("number", WHOLE, nullable=False),
-        sa.Column("record", sa.Text(), nullable=False),
-        sa.Column("account", sa.Text(), nullable=False),
-        sa.Column("voter", sa.Text(), nullable=False),
-        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("number", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("record", TEXT, nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("voter", TEXT, nullable=False),
+        sa.Column("verdict", TEXT, nullable=False),
         sa.Column("at", WHOLE, nullable=False),
-        sa.Column("plan", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("plan", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
         sa.Column("withdrawn_at", WHOLE, nullable=True),
-        sa.Column("confirms", sa.Text(), nullable=False),
+        sa.Column("confirms", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_record_votes"),
         sqlite_strict=True,
     )
     op.create_index("ix_record_votes_record", "record_votes", ["record", "number"], unique=False)
-    for statement in guards.SECOND.values():
+    for statement in guards.statements(op.get_bind().dialect.name, guards.SECOND):
         op.execute(statement)
 
 
