@@ -6,6 +6,7 @@
 #   make bench     throughput, latency, start and memory beside Bolt and aiohttp
 #   make trace     which requirements are covered, and by which tests
 #   make mutants   small changes to the policy's code that no test sees           (ARGS="votes rules.soak")
+#   make chaos     kills, freezes, crashes and faults, until something is lost    (ARGS="--seed 7 --database sqlite")
 #   make run       the bot as it runs in production, from the environment
 #   make lock      resolve pyproject.toml into the lock files                    (UPGRADE=1 for newer versions)
 #   make clean     what was built or cached here
@@ -19,7 +20,7 @@ PATHS := bot commands policy tests .ci
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-.PHONY: sandbox test format bench trace mutants run lock clean setup
+.PHONY: sandbox test format bench trace mutants chaos run lock clean setup
 .PHONY: check check-format check-lint check-types check-tree check-locks check-audit
 .DELETE_ON_ERROR:
 
@@ -64,6 +65,9 @@ trace: $(VENV)/.dev
 
 mutants: $(VENV)/.dev
 	@$(BIN)/python -m tests.mutants $(ARGS)
+
+chaos: $(VENV)/.dev
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 setup: $(VENV)/.dev
 

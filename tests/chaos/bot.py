@@ -1,0 +1,90 @@
+"""How does the bot run under chaos? As always; only its lease is shorter, so that a freeze can outlast it.
+
+    python -m tests.chaos.bot --lease 2
+
+`--shared` lets several processes work with one SQLite file. `--unfenced` takes every guard against late writers out of
+this process (the fence, the etag, the compare-and-set): the build that the chaos run must find guilty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import io
+import signal
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import bot.interior  # noqa: F401  (loads all that is changed below)
+from bot import cloud_run, database, store, wiring
+from bot.cli import run
+from commands import ports
+
+PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+FENCED = (" AND fence = :fence", " AND owner = :me")
+"""What makes a write of ours conditional on nobody newer having claimed the operation."""
+
+
+def shorten(lease: float) -> None:
+    """A lease of so many seconds, and writes that end well within it."""
+    wiring.LEASE_SECONDS = lease
+    sys.modules["bot.interior"].__dict__["WRITE_SECONDS"] = lease / 2
+    late = timedelta(seconds=4 * lease)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("commands.") and isinstance(getattr(module, "LATE", None), timedelta):
+            module.__dict__["LATE"] = late
+
+
+def share() -> None:
+    """SQLite with several processes: nobody claims to be alone, and nobody takes the leases of others."""
+
+    async def nobody(_: store.Store) -> None:
+        return
+
+    changed: Any = wiring
+    changed._alone = lambda _: io.StringIO()
+    store.Store.take_over = nobody  # type: ignore[method-assign, assignment]
+
+
+def unfence() -> None:
+    """Whoever claimed an operation once goes on writing, whoever has claimed it since."""
+
+    ports.Lease.outlives = lambda *_: True  # type: ignore[method-assign]
+
+    async def as_it_is(self: cloud_run.CloudRun, site: Any, seen: Any, lease: Any) -> Any:
+        del seen, lease
+        return await self._service(site)
+
+    cloud_run.CloudRun._as_seen = as_it_is  # type: ignore[method-assign]
+    changed: Any = cloud_run
+    changed._fence = lambda _: 0  # nobody ever sees a newer one
+    plain = database.Transaction.run
+
+    def unconditional(self: database.Transaction, sql: str, values: Mapping[str, Any] | None = None) -> Any:
+        for condition in FENCED:
+            sql = sql.replace(condition, "")
+        return plain(self, sql, values)
+
+    database.Transaction.run = unconditional  # type: ignore[method-assign]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.bot", description=__doc__)
+    parser.add_argument("--lease", type=float, default=2.0)
+    parser.add_argument("--shared", action="store_true")
+    parser.add_argument("--unfenced", action="store_true")
+    asked = parser.parse_args()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    shorten(asked.lease)
+    if asked.shared:
+        share()
+    if asked.unfenced:
+        unfence()
+    return run(["serve"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""Who breaks things? Kills, freezes, crashes of the database and faults of the worlds, at random, until it is enough."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.chaos.books import Database, operations
+from tests.chaos.fleet import Fleet, Replica
+from tests.chaos.town import LATENCY, Town, site
+
+FAULTS: dict[str, dict[str, dict[str, tuple[float, float] | str]]] = {
+    "google": {
+        "read_unavailable": {},
+        "stale_read": {},
+        "lost_reply": {},
+        "lost_request": {},
+        "late_write": {"seconds": (0.3, 3.0)},
+        "poll_unavailable": {},
+        "poll_forgotten": {},
+        "rival": {"does": "touch", "when": "before"},
+        "slow_reconcile": {"seconds": (1.0, 4.0)},
+        "revision_fails": {},
+        "empty_success": {},
+        "monitoring_unavailable": {},
+        "monitoring_silent": {},
+    },
+    "github": {
+        "bad_gateway": {},
+        "bad_gateway_after": {},
+        "dropped": {},
+        "secondary_limit": {"seconds": (0.5, 2.0)},
+        "too_many_requests": {"seconds": (0.5, 2.0)},
+        "stall": {"seconds": (0.5, 3.0)},
+        "stale_read": {},
+    },
+    "slack": {
+        "api_error": {},
+        "api_stall": {"seconds": (0.5, 3.0)},
+        "ratelimited": {"seconds": (1.0, 2.0)},
+        "lost_reply": {},
+        "click_twice": {},
+    },
+}
+"""World, kind, and between which bounds its options are drawn. Left out: what only a person can put right (a refused
+write, a revoked token), and what no replica can do anything about (a spent hour of requests)."""
+MOVING = "('running', 'going back')"
+PATIENCE = 2.0
+"""Seconds that it waits for somebody to be in the middle of a step."""
+AIMED = 0.5
+"""Share of the kills and freezes that hit whoever is in the middle of a step."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """At least so many of each."""
+
+    kills: int
+    freezes: int
+    crashes: int
+    faults: int
+
+
+@dataclass
+class Done:
+    """What was broken."""
+
+    kills: int = 0
+    freezes: int = 0
+    crashes: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    taken_over: list[float] = field(default_factory=list)
+    """Seconds from a kill until somebody else had the operation that the dead one was carrying."""
+
+
+class Monkey:
+    """Breaks what it is told to, spread evenly over the time that the run is meant to take."""
+
+    def __init__(
+        self, town: Town, fleet: Fleet, books: Database, wanted: Wanted, chance: random.Random, *, lease: float
+    ) -> None:
+        self.done = Done()
+        self._town = town
+        self._fleet = fleet
+        self._books = books
+        self._wanted = wanted
+        self._chance = chance
+        self._lease = lease
+        self._watching: set[asyncio.Task[None]] = set()
+
+    async def play(self, seconds: float) -> None:
+        """All that is wanted has been broken; it takes about so long."""
+        try:
+            async with asyncio.TaskGroup() as hands:
+                hands.create_task(self._again(self._wanted.kills, seconds, self._kill))
+                hands.create_task(self._again(self._wanted.freezes, seconds, self._freeze))
+                hands.create_task(self._again(self._wanted.crashes, seconds, self._crash))
+                hands.create_task(self._again(self._wanted.faults, seconds, self._fault))
+        finally:
+            for replica in self._fleet.replicas:
+                replica.send(signal.SIGCONT)
+            for task in list(self._watching):
+                task.cancel()
+            await asyncio.gather(*self._watching, return_exceptions=True)
+
+    async def _again(self, times: int, seconds: float, deed: Callable[[], Awaitable[bool]]) -> None:
+        """So many times, at random instants; where it cannot be done just then, a little later."""
+        began, done = time.monotonic(), 0
+        while done < times:
+            due = began + seconds * (done + self._chance.uniform(0, 1)) / times
+            await asyncio.sleep(max(0.05, due - time.monotonic()))
+            done += await deed()
+
+    async def _kill(self) -> bool:
+        replica = await self._victim()
+        if replica is None:
+            return False
+        pid = replica.pid
+        at = time.monotonic()
+        if not replica.send(signal.SIGKILL):
+            return False
+        self.done.kills += 1
+        if len(self._fleet.replicas) > 1:
+            task = asyncio.create_task(self._takeover(f"{pid}-", at))
+            self._watching.add(task)
+            task.add_done_callback(self._watching.discard)
+        return True
+
+    async def _takeover(self, owner: str, at: float) -> None:
+        try:
+            orphans = {
+                one.id: one.fence
+                for one in await asyncio.to_thread(operations, self._books)
+                if one.owner.startswith(owner) and not one.over
+            }
+            while orphans and time.monotonic() < at + 60:
+                await asyncio.sleep(0.05)
+                for one in await asyncio.to_thread(operations, self._books):
+                    if one.id in orphans and (one.fence > orphans[one.id] or one.over):
+                        del orphans[one.id]
+                        self.done.taken_over.append(time.monotonic() - at)
+        except OSError:
+            return  # the database has just crashed, too
+
+    async def _freeze(self) -> bool:
+        """Longer than the lease: whoever had an operation in hand finds it in another's."""
+        if sum(one.frozen for one in self._fleet.replicas) >= max(1, len(self._fleet.replicas) - 1):
+            return False
+        replica = await self._victim()
+        if replica is None:
+            return False
+        pid = replica.pid
+        replica.frozen = True
+        replica.send(signal.SIGSTOP)
+        await asyncio.sleep(self._lease * self._chance.uniform(1.1, 1.8))
+        if replica.pid != pid:
+            return False  # it was killed meanwhile
+        replica.send(signal.SIGCONT)
+        replica.frozen = False
+        self.done.freezes += 1
+        return True
+
+    async def _crash(self) -> bool:
+        await self._books.crash()
+        self.done.crashes += 1
+        return True
+
+    async def _fault(self) -> bool:
+        world = self._chance.choice(list(FAULTS))
+        kind = self._chance.choice(list(FAULTS[world]))
+        options: dict[str, Any] = {
+            name: one if isinstance(one, str) else round(self._chance.uniform(*one), 2)
+            for name, one in FAULTS[world][kind].items()
+        }
+        there = self._town.there
+        if world == "google":
+            if not kind.startswith(("monitoring", "poll")):
+                options["site"] = site(self._chance.choice(self._town.services))
+            there.google.inject(kind, **options)
+        elif world == "github":
+            there.github.inject(kind, **options)
+        else:
+            there.slack.inject(kind, **options)
+        self.done.faults[world] += 1
+        return True
+
+    async def _victim(self) -> Replica | None:
+        """One that runs: any, or one that has an operation in hand this moment."""
+        busy: set[str] = set()
+        if self._chance.random() < AIMED:
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    while not busy:
+                        busy = set(await asyncio.to_thread(self._in_hand))
+                await asyncio.sleep(self._chance.uniform(0, LATENCY))
+        running = [replica for replica in self._fleet.replicas if replica.pid is not None and not replica.frozen]
+        aimed = [replica for replica in running if str(replica.pid) in busy]
+        return self._chance.choice(aimed or running) if running else None
+
+    def _in_hand(self) -> list[str]:
+        """Processes that have claimed something that changes production, by number."""
+        rows = self._books.rows("SELECT owner FROM operations WHERE owner IS NOT NULL AND phase IN " + MOVING)
+        return [row[0].partition("-")[0] for row in rows]

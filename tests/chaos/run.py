@@ -1,0 +1,216 @@
+"""How does one chaos run go? A town, a fleet on one database, people who release, a monkey; then the judge."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bot.sandbox.supervisor import Worlds, environment
+from tests.chaos.books import Database, entries, operations, postgres, sqlite_file
+from tests.chaos.fleet import Fleet, fleet
+from tests.chaos.judge import TITLES, Evidence, Violations, judge
+from tests.chaos.monkey import Done, Monkey, Wanted
+from tests.chaos.people import Desk, People
+from tests.chaos.town import Town, town
+
+DATABASES: dict[str, Callable[[Path], AbstractContextManager[Database]]] = {
+    "sqlite": sqlite_file,
+    "postgres": postgres,
+}
+NAMES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
+SETTLES_WITHIN = 120.0
+"""Seconds, after the last thing was broken."""
+PER_OPERATION = 30.0
+"""Seconds from one operation of a service to the next, about, with everything else going on."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One run."""
+
+    database: str = "sqlite"
+    replicas: int = 1
+    operations: int = 40
+    wanted: Wanted = Wanted(10, 8, 0, 60)  # noqa: RUF009 - frozen
+    seed: int = 1
+    services: int = 12
+    lease: float = 2.0
+    fenced: bool = True
+    etags: bool = True
+    """Whether the world refuses a write with an old etag."""
+
+    @property
+    def title(self) -> str:
+        many = "1 process" if self.replicas == 1 else f"{self.replicas} replicas"
+        fence = "" if self.fenced else ", without the fence"
+        etags = "" if self.etags else ", etags ignored"
+        return f"{many} on {NAMES[self.database]}{fence}{etags}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was done and what came of it."""
+
+    asked: Asked
+    seconds: float
+    done: Done
+    operations: Counter[str]
+    accepted: int
+    refused: Counter[str]
+    claims: int
+    violations: Violations
+    unsettled_in_time: bool
+
+
+def as_it_should(result: Result) -> bool:
+    """With the fence: nothing went wrong, and all of it came to its end. Without: something did."""
+    clean = not result.violations.count and not result.unsettled_in_time
+    return clean if result.asked.fenced else bool(result.violations.count)
+
+
+async def run(asked: Asked, data: Path) -> Result:
+    """The whole of it, in that directory."""
+    began = time.monotonic()
+    chance = random.Random(asked.seed)
+    with DATABASES[asked.database](data) as books:
+        async with town(data, asked.services, chance) as there:
+            there.there.google.engine.enforce_etag = asked.etags
+            settings = {**environment(there.there, data, 0, data / "policy.yaml"), "DATABASE_URL": books.url}
+            arguments = ["-m", "tests.chaos.bot", "--lease", str(asked.lease)]
+            arguments += ["--shared"] if asked.database == "sqlite" and asked.replicas > 1 else []
+            arguments += [] if asked.fenced else ["--unfenced"]
+            async with fleet(asked.replicas, arguments, settings, data, chance) as bots:
+                desk = Desk(books)
+                people = People(there, bots, desk, chance)
+                monkey = Monkey(there, bots, books, asked.wanted, chance, lease=asked.lease)
+                in_time = await _play(asked, people, monkey, desk, bots)
+                evidence = await gathered(there, books, people)
+        claims = max((one.fence for one in evidence.operations), default=0) - min(
+            (one.fence for one in evidence.operations if one.fence), default=0
+        )
+    refused = Counter(write.why for write in evidence.writes if not write.accepted)
+    return Result(
+        asked,
+        time.monotonic() - began,
+        monkey.done,
+        Counter(f"{one.kind} {one.phase}" for one in evidence.operations),
+        sum(write.accepted for write in evidence.writes),
+        refused,
+        claims,
+        judge(evidence),
+        not in_time,
+    )
+
+
+async def _play(asked: Asked, people: People, monkey: Monkey, desk: Desk, bots: Fleet) -> bool:
+    """Until there were enough operations and enough was broken; True where all of it settled in time."""
+    watching = asyncio.create_task(desk.watch())
+    living = asyncio.create_task(people.live())
+    breaking = asyncio.create_task(monkey.play(asked.operations * PER_OPERATION / asked.services))
+    try:
+        while not (breaking.done() and len(desk.known) >= asked.operations):
+            await asyncio.sleep(0.2)
+            for task in (living, breaking, watching):
+                if task.done() and not task.cancelled() and (error := task.exception()):
+                    raise error
+        people.enough.set()
+        try:
+            async with asyncio.timeout(SETTLES_WITHIN):
+                await bots.ready()
+                await living
+                await _said(desk.books)
+        except TimeoutError:
+            return False
+        await asyncio.sleep(1.0)  # users go on calling a little, so that nobody is missed
+        return True
+    finally:
+        for task in (watching, living, breaking):
+            task.cancel()
+        await asyncio.gather(watching, living, breaking, return_exceptions=True)
+
+
+async def _said(books: Database) -> None:
+    """Nothing waits to be said or answered any more."""
+    waiting = (
+        "SELECT (SELECT count(*) FROM outbox WHERE state = 'waiting')"
+        " + (SELECT count(*) FROM requests WHERE answered_at IS NULL)"
+    )
+    while True:
+        with suppress(OSError):
+            if not (await asyncio.to_thread(books.rows, waiting))[0][0]:
+                return
+        await asyncio.sleep(0.2)
+
+
+async def gathered(there: Town, books: Database, people: People) -> Evidence:
+    """What the judge looks at, as it stands now."""
+    worlds: Worlds = there.there
+    github = await worlds.github.snapshot()
+    google = worlds.google.engine
+    return Evidence(
+        entries=entries(books),
+        operations=operations(books),
+        asked=[(row[0], row[1], row[2] is not None) for row in _rows(books, "account, words, answered_at", "requests")],
+        unsent=[(row[0], row[1]) for row in _rows(books, "channel, operation", "outbox WHERE state = 'waiting'")],
+        locks=[row[0] for row in _rows(books, "operation", "place_locks")],
+        writes=list(worlds.google.writes),
+        answered=there.users.answered,
+        serving={name: google.weights(record) for name, record in google.records.items()},
+        deployments=[made for repository in github.values() for made in repository["deployments"]],
+        acknowledged=people.acknowledged,
+    )
+
+
+def _rows(books: Database, columns: str, table: str) -> Sequence[tuple[str, ...]]:
+    return books.rows(f"SELECT {columns} FROM {table}")
+
+
+def table(results: Sequence[Result]) -> str:
+    """One column for each run."""
+    rows: list[tuple[str, list[str]]] = [
+        ("", [NAMES[each.asked.database] for each in results]),
+        ("processes", [str(each.asked.replicas) for each in results]),
+        ("the fence is", ["on" if each.asked.fenced else "off" for each in results]),
+        ("old etags are", ["refused" if each.asked.etags else "taken" for each in results]),
+        ("seed", [str(each.asked.seed) for each in results]),
+        ("seconds", [f"{each.seconds:.0f}" for each in results]),
+        ("operations", [str(sum(each.operations.values())) for each in results]),
+    ]
+    phases = sorted({phase for each in results for phase in each.operations})
+    rows += [(f"  {phase}", [str(each.operations[phase] or "") for each in results]) for phase in phases]
+    rows += [
+        ("kill -9", [str(each.done.kills) for each in results]),
+        ("freezes beyond the lease", [str(each.done.freezes) for each in results]),
+        ("database crashes", [str(each.done.crashes) for each in results]),
+        ("faults of the worlds", [str(each.done.faults.total()) for each in results]),
+        ("fences drawn", [str(each.claims) for each in results]),
+        ("writes accepted", [str(each.accepted) for each in results]),
+        ("writes refused", [str(each.refused.total()) for each in results]),
+        ("  for an old etag", [str(each.refused["ABORTED"]) for each in results]),
+        ("taken over after a kill", [str(len(each.done.taken_over)) for each in results]),
+        ("  median, s", [f"{median(each.done.taken_over):.1f}" if each.done.taken_over else "-" for each in results]),
+        ("  longest, s", [f"{max(each.done.taken_over):.1f}" if each.done.taken_over else "-" for each in results]),
+    ]
+    for name, title in TITLES.items():
+        counts = [len(getattr(each.violations, name)) for each in results]
+        rows.append((f"{'✗' if any(counts) else '✓'} {title}", list(map(str, counts))))
+    width = max(len(title) for title, _ in rows)
+    widths = [max(len(cells[n]) for _, cells in rows) for n in range(len(results))]
+    lines = [
+        f"{title:{width}}  " + "  ".join(f"{cell:>{widths[n]}}" for n, cell in enumerate(cells))
+        for title, cells in rows
+    ]
+    for each in results:
+        for name in TITLES:
+            found = getattr(each.violations, name)
+            lines += [f"  {each.asked.title}: {TITLES[name]}: {one}" for one in found[:15]]
+        if each.unsettled_in_time:
+            lines.append(f"  {each.asked.title}: not everything settled within {SETTLES_WITHIN:.0f} s")
+    return "\n".join(line.rstrip() for line in lines)
