@@ -101,6 +101,10 @@ class Case:
         self._judge = judge
 
 
+Judge = Callable[[Case], Finding]
+"""What a rule finds in a case."""
+
+
 def case(question: Question, facts: Facts, policy: Policy, at: datetime) -> Case:
     """The case, with what the policy says of it looked up."""
     return Case(question, facts, policy, at)

@@ -102,6 +102,9 @@ class Candidate:
         """By its commit, or else by its digest, for people to read."""
         return short(self.digest if isinstance(self.commit, Unknown) else self.commit)
 
+    def __str__(self) -> str:
+        return self.called
+
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
@@ -278,5 +281,7 @@ class Facts:
     emergency: EmergencyRecord | None = None
     obligations: tuple[Obligation, ...] | Unknown = NOT_GATHERED
     """Those that nobody settled."""
+    trigger: str = ""
+    """The trigger of the policy that asks for a rollback by itself; empty: somebody asks."""
     wanted: ExceptionRecord | Freeze | None = None
     """For `EXCEPTION` and `FREEZE`: what would come into force."""

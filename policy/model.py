@@ -38,7 +38,8 @@ def sha(text: str) -> Sha:
 
 def short(identity: str) -> str:
     """The first twelve hex digits of a digest, the first seven of a commit or hash: for people to read."""
-    return identity[7:19] if identity.startswith("sha256:") else identity[:7]
+    first = identity[:7]
+    return identity[7:19] if first == "sha256:" else first
 
 
 class AccountKind(StrEnum):

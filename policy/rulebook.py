@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any, NamedTuple, Self
 
 from policy.applies import Applies, applying
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.document import Policy
 from policy.exceptions import BUILT_IN
 from policy.facts import EMERGENCY, Deed, Facts, Question
@@ -63,8 +62,6 @@ from policy.rules import (
     workflow,
 )
 
-Judge = Callable[[Case], Finding]
-
 
 class Rule(NamedTuple):
     """One requirement."""
@@ -97,8 +94,8 @@ class Rulebook(tuple[Rule, ...]):  # noqa: SLOT001 (a tuple has no room for slot
 class Kind(NamedTuple):
     """How gates of one kind are judged."""
 
-    judge: Callable[[str, Any, Case], Finding]
-    """(name of the gate, the gate, the case)."""
+    rule: Callable[[str, Any], Judge]
+    """(name of the gate, the gate) → its rule; what the policy alone decides is worked out there, once."""
     turns_with_time: bool = False
 
 
@@ -214,7 +211,7 @@ def _gates(policy: Policy, question: Question) -> Iterator[Rule]:
     asked = required(policy, question)
     for name, gate in asked.gates.items():
         kind = KINDS.get(gate.kind, _NOBODY)
-        rule = Rule(name, partial(kind.judge, name, gate), kind.turns_with_time, gate.waivable, gate.mode, gate.source)
+        rule = Rule(name, kind.rule(name, gate), kind.turns_with_time, gate.waivable, gate.mode, gate.source)
         if name in asked.spared:
             yield rule._replace(judge=_spared(name, question.change), turns_with_time=False)
         elif gate.when is not None or gate.applies_to:
@@ -247,8 +244,8 @@ def _where_it_applies(applies: Applies, judge: Judge) -> Judge:
     return lambda case: case.once(applies) or judge(case)
 
 
-def _unjudged(name: str, gate: AnyGate, _case: Case) -> Finding:
-    return unknown(name, "nothing here judges gates of the kind {}", gate.kind)
+def _unjudged(name: str, gate: AnyGate) -> Judge:
+    return lambda _: unknown(name, "nothing here judges gates of the kind {}", gate.kind)
 
 
 _NOBODY = Kind(_unjudged)

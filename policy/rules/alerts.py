@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from policy import done, wording
 from policy.age import says_stale, stale
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import AlertsGate
 from policy.model import Unknown
@@ -18,28 +18,35 @@ NAMED = 8
 """So many are named; more than that nobody reads."""
 
 
-def alerts(name: str, gate: AlertsGate, case: Case) -> Finding:
+def alerts(name: str, gate: AlertsGate) -> Judge:
     """Every source answered, and of each severity no more are open than may be; what two sources know is one."""
-    evidence = case.facts.evidence
-    found = evidence.alerts
-    if isinstance(found, Unknown):
-        return unknown(name, "{}", found.why)
-    some = False
-    for source in gate.sources:
-        by_severity = found.get(source)
-        if by_severity is None:
-            return _silent(name, gate, case, found)
-        for severity in gate.at_most:
-            if by_severity.get(severity):
-                some = True
-    if stale(evidence.alerts_at, gate, case):
-        remedies = _listed_again(gate, case, found, "alerts are listed again, and no more are open than may be")
-        return unmet(name, "the list of alerts {}", says_stale(evidence.alerts_at, gate, case), remedies=remedies)
-    if some and (surplus := _surplus(gate, found)):
-        names = tuple(each for one in surplus for each in one.names)
-        says = f"{_some_of(names)} {'is' if len(names) == 1 else 'are'} closed"
-        return unmet(name, "{}", wording.All(surplus), remedies=_listed_again(gate, case, found, says))
-    return met(name, "{}", _Few(gate, found))
+    sources, severities, dated = gate.sources, tuple(gate.at_most), gate.max_age is not None
+    none_open = met(name, "{}", _Few(gate, {}))
+
+    def judge(case: Case) -> Finding:
+        evidence = case.facts.evidence
+        found = evidence.alerts
+        if isinstance(found, Unknown):
+            return unknown(name, "{}", found.why)
+        some = False
+        for source in sources:
+            by_severity = found.get(source)
+            if by_severity is None:
+                return _silent(name, gate, case, found)
+            if by_severity and not some:
+                some = any(map(by_severity.get, severities))
+        if dated and stale(evidence.alerts_at, gate, case):
+            remedies = _listed_again(gate, case, found, "alerts are listed again, and no more are open than may be")
+            return unmet(name, "the list of alerts {}", says_stale(evidence.alerts_at, gate, case), remedies=remedies)
+        if not some:
+            return none_open
+        if surplus := _surplus(gate, found):
+            names = tuple(each for one in surplus for each in one.names)
+            says = f"{_some_of(names)} {'is' if len(names) == 1 else 'are'} closed"
+            return unmet(name, "{}", wording.All(surplus), remedies=_listed_again(gate, case, found, says))
+        return met(name, "{}", _Few(gate, found))
+
+    return judge
 
 
 class _Surplus(NamedTuple):

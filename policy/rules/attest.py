@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from policy import wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.facts import Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import AttestGate
@@ -16,23 +16,28 @@ from policy.votes import Count, counted, if_confirmed
 REQUESTER, APPROVER = "requester", "approver"
 
 
-def attested(name: str, gate: AttestGate, case: Case) -> Finding:
+def attested(name: str, gate: AttestGate) -> Judge:
     """Whoever must state it does: the human who asked, somebody who agrees, or both."""
-    facts = case.facts
-    count = case.once(counted) if APPROVER in gate.by else None
-    if isinstance(count, Unknown):
-        return unknown(name, "{}", count.why)
-    by_asker = REQUESTER in gate.by and name not in facts.confirmed
-    by_approver = count is not None and name not in count.confirmed
-    if not by_asker and not by_approver:
-        return met(name, "{} stated: {}", _Whose(name, gate, case), gate.statement)
-    who = " and ".join(
-        [*([facts.asked_by.name] if by_asker else []), *(["somebody who agrees"] if by_approver else [])]
-    )
-    asked, agreed = ((name,) if by_asker else (), (name,) if by_approver else ())
-    remedies = stating(case, asked, agreed, gate.statement)
-    waits = not by_asker and bool(remedies)
-    return unmet(name, "{} must state: {}", who, gate.statement, remedies=remedies, waits_for_people=waits)
+    requester, approver, statement = REQUESTER in gate.by, APPROVER in gate.by, gate.statement
+
+    def judge(case: Case) -> Finding:
+        facts = case.facts
+        count = case.once(counted) if approver else None
+        if isinstance(count, Unknown):
+            return unknown(name, "{}", count.why)
+        by_asker = requester and name not in facts.confirmed
+        by_approver = count is not None and name not in count.confirmed
+        if not by_asker and not by_approver:
+            return met(name, "{} stated: {}", _Whose(name, gate, case), statement)
+        who = " and ".join(
+            [*([facts.asked_by.name] if by_asker else []), *(["somebody who agrees"] if by_approver else [])]
+        )
+        asked, agreed = ((name,) if by_asker else (), (name,) if by_approver else ())
+        remedies = stating(case, asked, agreed, statement)
+        waits = not by_asker and bool(remedies)
+        return unmet(name, "{} must state: {}", who, statement, remedies=remedies, waits_for_people=waits)
+
+    return judge
 
 
 def stating(case: Case, asked: tuple[str, ...], agreed: tuple[str, ...], what: str) -> tuple[Remedy, ...]:

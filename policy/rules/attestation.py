@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policy import done
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import Attestation
 from policy.facts import Candidate, Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
@@ -11,18 +11,34 @@ from policy.gates import AttestationGate
 from policy.model import Unknown, short
 
 
-def attested(name: str, gate: AttestationGate, case: Case) -> Finding:
+def attested(name: str, gate: AttestationGate) -> Judge:
     """For each predicate there is a verified statement about the candidate's digest by a builder that counts."""
-    candidate, attestations = case.facts.candidate, case.facts.evidence.attestations
-    if isinstance(candidate, Unknown):
-        return unknown(name, "{}", candidate.why)
-    if isinstance(attestations, Unknown):
-        return unknown(name, "{}", attestations.why)
-    missing = tuple(
-        each for each in gate.predicates if not any(_holds(one, each, gate, candidate) for one in attestations)
-    )
-    if not missing:
-        return met(name, "attested for {}: {}", short(candidate.digest), ", ".join(gate.predicates))
+    predicates, builders, listed = gate.predicates, frozenset(gate.builders), ", ".join(gate.predicates)
+
+    def judge(case: Case) -> Finding:
+        facts = case.facts
+        candidate, attestations = facts.candidate, facts.evidence.attestations
+        if isinstance(candidate, Unknown):
+            return unknown(name, "{}", candidate.why)
+        if isinstance(attestations, Unknown):
+            return unknown(name, "{}", attestations.why)
+        digest = candidate.digest
+        good = [
+            one.predicate for one in attestations if one.digest == digest and one.verified and one.builder in builders
+        ]
+        for predicate in predicates:
+            if predicate not in good:
+                return _missing(name, gate, candidate, attestations, frozenset(good))
+        return met(name, "attested for {}: {}", short(digest), listed)
+
+    return judge
+
+
+def _missing(
+    name: str, gate: AttestationGate, candidate: Candidate, attestations: tuple[Attestation, ...], good: frozenset[str]
+) -> Finding:
+    """What lacks besides these, and who makes it."""
+    missing = tuple(each for each in gate.predicates if each not in good)
 
     def stated(facts: Facts) -> Facts:
         known = () if isinstance(facts.evidence.attestations, Unknown) else facts.evidence.attestations
@@ -35,15 +51,6 @@ def attested(name: str, gate: AttestationGate, case: Case) -> Finding:
         RemedyKind.EVIDENCE, f"{builders} attests {', '.join(missing)} for {short(candidate.digest)}", applied=stated
     )
     return unmet(name, "{}", says, remedies=(remedy,))
-
-
-def _holds(attestation: Attestation, predicate: str, gate: AttestationGate, candidate: Candidate) -> bool:
-    return (
-        attestation.predicate == predicate
-        and attestation.digest == candidate.digest
-        and attestation.verified
-        and attestation.builder in gate.builders
-    )
 
 
 def _seen(predicate: str, attestations: tuple[Attestation, ...], gate: AttestationGate, candidate: Candidate) -> str:

@@ -6,15 +6,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from policy import done, wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import Branches, Changes
 from policy.facts import Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import BranchGate
-from policy.glob import like
+from policy.glob import alike
 from policy.model import Unknown, short
 from policy.rules.reviews import CUT_SHORT
 
@@ -22,20 +23,26 @@ SHOWN = 5
 """So many commits are named; of more, how many there are."""
 
 
-def branches_in_order(name: str, gate: BranchGate, case: Case) -> Finding:
+def branches_in_order(name: str, gate: BranchGate) -> Judge:
     """Everything is true of them that the gate asks for; what could not be read is not known."""
-    wrong: dict[str, tuple[str, ...]] = {}
-    why = ""
-    for requirement in gate.require:
-        found = _found(requirement, gate, case)
-        if isinstance(found, Unknown):
-            why = why or found.why
-        elif found:
-            wrong[requirement] = found
-    if wrong:
-        says = "; ".join(trouble for found in wrong.values() for trouble in found)
-        return unmet(name, "{}", says, remedies=() if why else _remedies(wrong))
-    return unknown(name, "{}", why) if why else met(name, "{}", _InOrder(gate.require))
+    looks = tuple((requirement, _look(requirement, gate)) for requirement in gate.require)
+    in_order = met(name, "{}", _InOrder(gate.require))
+
+    def judge(case: Case) -> Finding:
+        wrong: dict[str, tuple[str, ...]] = {}
+        why = ""
+        for requirement, look in looks:
+            found = look(case)
+            if isinstance(found, Unknown):
+                why = why or found.why
+            elif found:
+                wrong[requirement] = found
+        if wrong:
+            says = "; ".join(trouble for found in wrong.values() for trouble in found)
+            return unmet(name, "{}", says, remedies=() if why else _remedies(wrong))
+        return unknown(name, "{}", why) if why else in_order
+
+    return judge
 
 
 class _InOrder(NamedTuple):
@@ -45,21 +52,38 @@ class _InOrder(NamedTuple):
         return f"seen on the branches: {wording.listed(word.replace('_', ' ') for word in self.require)}"
 
 
-def _found(requirement: str, gate: BranchGate, case: Case) -> tuple[str, ...] | Unknown:
-    """What is wrong with this one; nothing: it is met."""
-    branches, changes = case.facts.evidence.branches, case.facts.evidence.changes
+Look = Callable[[Case], tuple[str, ...] | Unknown]
+"""What is wrong with one requirement; nothing: it is met."""
+
+
+def _look(requirement: str, gate: BranchGate) -> Look:
     of_branches = OF_BRANCHES.get(requirement)
-    if of_branches is not None:
+    return _at_changes(OF_CHANGES[requirement](gate)) if of_branches is None else _at_branches(*of_branches)
+
+
+def _at_branches(fact: str, says: Callable[[Branches, Case], Iterator[str]]) -> Look:
+    seen = attrgetter(fact)
+
+    def look(case: Case) -> tuple[str, ...] | Unknown:
+        branches = case.facts.evidence.branches
         if isinstance(branches, Unknown):
             return branches
-        fact, says = of_branches
-        return tuple(says(branches, case)) if getattr(branches, fact) else ()
-    if isinstance(changes, Unknown):
-        return changes
-    found = tuple(OF_CHANGES[requirement](changes, gate))
-    if found or changes.complete:
-        return found
-    return Unknown(CUT_SHORT)
+        return tuple(says(branches, case)) if seen(branches) else ()
+
+    return look
+
+
+def _at_changes(troubles: Callable[[Changes], list[str]]) -> Look:
+    def look(case: Case) -> tuple[str, ...] | Unknown:
+        changes = case.facts.evidence.changes
+        if isinstance(changes, Unknown):
+            return changes
+        found = troubles(changes)
+        if found or changes.complete:
+            return tuple(found)
+        return Unknown(CUT_SHORT)
+
+    return look
 
 
 def _source(case: Case) -> str:
@@ -131,20 +155,32 @@ def _green(branches: Branches, case: Case) -> Iterator[str]:
 # Of what is in the range --------------------------------------------------------------------------------------------
 
 
-def _pull_requests_only(changes: Changes, _: BranchGate) -> Iterator[str]:
-    for commit in changes.commits:
-        if commit.pull_request is None:
-            yield f"{short(commit.sha)} came by no pull request"
+Troubles = Callable[[Changes], list[str]]
+"""What is wrong with them, each a sentence."""
 
 
-def _naming(changes: Changes, gate: BranchGate) -> Iterator[str]:
-    if not changes.branch:
-        yield "it is not known which branch it was built from"
-    elif not _called(gate.names, changes.branch):
-        yield f"{changes.branch} is no name for a branch to promote from"
-    for each in changes.pull_requests:
-        if not _called(gate.names, each.head, each.base):
-            yield f"#{each.number} came by a branch that is not called as it must be: {each.head}→{each.base}"
+def _pull_requests_only(_: BranchGate) -> Troubles:
+    return lambda changes: [
+        f"{short(commit.sha)} came by no pull request" for commit in changes.commits if commit.pull_request is None
+    ]
+
+
+def _naming(gate: BranchGate) -> Troubles:
+    names = gate.names
+
+    def troubles(changes: Changes) -> list[str]:
+        found = []
+        if not changes.branch:
+            found.append("it is not known which branch it was built from")
+        elif not _called(names, changes.branch):
+            found.append(f"{changes.branch} is no name for a branch to promote from")
+        for each in changes.pull_requests:
+            if not _called(names, each.head, each.base):
+                road = f"{each.head}→{each.base}"
+                found.append(f"#{each.number} came by a branch that is not called as it must be: {road}")
+        return found
+
+    return troubles
 
 
 @lru_cache(maxsize=4096)
@@ -154,23 +190,29 @@ def _called(patterns: tuple[str, ...], head: str, base: str = "") -> bool:
     return any(re.fullmatch(pattern, name) for pattern in patterns for name in names)
 
 
-def _no_forbidden_targets(changes: Changes, gate: BranchGate) -> Iterator[str]:
-    for each in changes.pull_requests:
-        road = f"{each.head}→{each.base}"
-        if like(road, gate.forbid):
-            yield f"#{each.number} went where it must not: {road}"
+def _no_forbidden_targets(gate: BranchGate) -> Troubles:
+    forbidden = alike(gate.forbid)
+    return lambda changes: [
+        f"#{each.number} went where it must not: {each.head}→{each.base}"
+        for each in changes.pull_requests
+        if forbidden(f"{each.head}→{each.base}")
+    ]
 
 
-def _merged_green(changes: Changes, _: BranchGate) -> Iterator[str]:
-    for each in changes.pull_requests:
-        if each.failed:
-            yield f"#{each.number} was merged although {wording.listed(each.failed)} had not passed"
+def _merged_green(_: BranchGate) -> Troubles:
+    return lambda changes: [
+        f"#{each.number} was merged although {wording.listed(each.failed)} had not passed"
+        for each in changes.pull_requests
+        if each.failed
+    ]
 
 
-def _signed_commits(changes: Changes, _: BranchGate) -> Iterator[str]:
-    unsigned = tuple(commit.sha for commit in changes.commits if not commit.verified)
-    if unsigned:
-        yield f"no verified signature on {_commits(unsigned)}"
+def _signed_commits(_: BranchGate) -> Troubles:
+    def troubles(changes: Changes) -> list[str]:
+        unsigned = tuple([commit.sha for commit in changes.commits if not commit.verified])
+        return [f"no verified signature on {_commits(unsigned)}"] if unsigned else []
+
+    return troubles
 
 
 OF_BRANCHES: Mapping[str, tuple[str, Callable[[Branches, Case], Iterator[str]]]] = {
@@ -184,7 +226,7 @@ OF_BRANCHES: Mapping[str, tuple[str, Callable[[Branches, Case], Iterator[str]]]]
     "green": ("red", _green),
 }
 """Requirement → the fact that must be empty, and what is said where it is not."""
-OF_CHANGES: Mapping[str, Callable[[Changes, BranchGate], Iterator[str]]] = {
+OF_CHANGES: Mapping[str, Callable[[BranchGate], Troubles]] = {
     "pull_requests_only": _pull_requests_only,
     "naming": _naming,
     "no_forbidden_targets": _no_forbidden_targets,

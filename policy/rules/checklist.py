@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from policy import wording
-from policy.case import Case
+from policy.case import Case, Judge
+from policy.document import Policy
+from policy.facts import Question
 from policy.finding import BLOCKING, Finding, Standing, met, unknown
 from policy.gates import ChecklistGate, Item
 from policy.model import Unknown
@@ -15,27 +17,52 @@ from policy.votes import counted
 GATE, EITHER = "gate", "either"
 
 
-def all_done(name: str, gate: ChecklistGate, case: Case) -> Finding:
+def all_done(name: str, gate: ChecklistGate) -> Judge:
     """Each item is ticked: by the gate that it names, as that stands in this very case, or by the people it names.
 
     People tick `CHECKLIST.ITEM`. What a gate ticks, people cannot.
     """
-    items = case.policy.checklists[gate.checklist]
-    count = case.once(counted) if any(item.by in {APPROVER, EITHER} for item in items) else None
-    agreed = frozenset[str]() if count is None or isinstance(count, Unknown) else count.confirmed
-    undone: list[_Undone] = []
-    for item in items:
-        tick = f"{gate.checklist}.{item.id}"
-        if item.by == GATE:
-            finding = case.finding(item.gate or "")
-            if finding.standing in BLOCKING:
-                undone.append(_Undone(item, tick, finding))
-        elif not _ticked(item, tick, case.facts.confirmed, agreed):
-            if isinstance(count, Unknown) and item.by == APPROVER:
-                return unknown(name, "{}", count.why)
-            undone.append(_Undone(item, tick))
-    if not undone:
-        return met(name, "all {} items are done", len(items))
+
+    def listed(policy: Policy, _: Question) -> _List:
+        items = policy.checklists[gate.checklist]
+        ticks = tuple((item, item.by == GATE, f"{gate.checklist}.{item.id}") for item in items)
+        by_people = any(item.by in {APPROVER, EITHER} for item in items)
+        return _List(ticks, by_people, met(name, "all {} items are done", len(items)))
+
+    def judge(case: Case) -> Finding:
+        ticks, by_people, done = case.beforehand(listed)
+        count = case.once(counted) if by_people else None
+        agreed = _NOTHING if count is None or isinstance(count, Unknown) else count.confirmed
+        undone: list[_Undone] = []
+        for item, by_gate, tick in ticks:
+            if by_gate:
+                finding = case.finding(item.gate or "")
+                if finding.standing in BLOCKING:
+                    undone.append(_Undone(item, tick, finding))
+            elif not _ticked(item, tick, case.facts.confirmed, agreed):
+                if isinstance(count, Unknown) and item.by == APPROVER:
+                    return unknown(name, "{}", count.why)
+                undone.append(_Undone(item, tick))
+        return _left(name, undone, len(ticks), case) if undone else done
+
+    return judge
+
+
+class _List(NamedTuple):
+    """A checklist, as the policy has it."""
+
+    ticks: tuple[tuple[Item, bool, str], ...]
+    """Each item, whether a gate ticks it, and what people say to tick it."""
+    by_people: bool
+    """Whether somebody who agrees may tick some of them."""
+    done: Finding
+
+
+_NOTHING = frozenset[str]()
+
+
+def _left(name: str, undone: list[_Undone], number: int, case: Case) -> Finding:
+    """What of so many items is not done, and what would help."""
     people = [one for one in undone if one.finding is None]
     unsure = all(one.finding is not None and one.finding.standing is Standing.UNKNOWN for one in undone)
     asked = tuple(one.tick for one in people if one.item.by != APPROVER)
@@ -45,7 +72,7 @@ def all_done(name: str, gate: ChecklistGate, case: Case) -> Finding:
     says = "{} of {} items are not done: " + "; ".join(["{}"] * len(undone))
     standing = Standing.UNKNOWN if unsure else Standing.UNMET
     waits = bool(remedies) and not asked and len(people) == len(undone)
-    return Finding(name, standing, says, (len(undone), len(items), *undone), remedies, waits)
+    return Finding(name, standing, says, (len(undone), number, *undone), remedies, waits)
 
 
 def _ticked(item: Item, tick: str, stated: frozenset[str], agreed: frozenset[str]) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from policy import wording
 from policy.age import says_stale, stale
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import Check, CheckState
 from policy.facts import Facts
 from policy.finding import Finding, Remedy, RemedyKind, Standing, met, unknown
@@ -22,31 +22,44 @@ UNEXCUSED = "has no result, and nobody said why"
 ANY_TICKET = "a ticket"
 
 
-def required_checks(name: str, gate: ChecksGate, case: Case) -> Finding:
+def required_checks(name: str, gate: ChecksGate) -> Judge:
     """Each of them passed; one that never ran is not known, and blocks like one that failed.
 
     A pass after more attempts than the gate allows is chance, unless a ticket says what makes it run again.
     """
-    candidate, checks = case.facts.candidate, case.facts.checks
-    if isinstance(candidate, Unknown):
-        return unknown(name, "{}", candidate.why)
-    if isinstance(candidate.commit, Unknown):
-        return unknown(name, "checks belong to a commit: {}", candidate.commit.why)
-    if isinstance(checks, Unknown):
-        return unknown(name, "{}", checks.why)
-    may_lack = (*gate.optional, *gate.excused)
-    commit = short(candidate.commit)
-    troubles: dict[str, str] = {}
-    for each in (*gate.names, *may_lack):
-        check = checks.get(each)
-        if check is not None and check.state is PASSED and check.attempt == 1 and gate.max_age is None:
-            continue
-        says = _trouble(each, gate, check, case)
-        if says:
-            troubles[each] = says
-    if not troubles:
-        lacking = tuple(each for each in may_lack if each not in checks)
-        return met(name, "{} on {}", _Passed(gate.names, lacking), commit)
+    may_lack, ageless = (*gate.optional, *gate.excused), gate.max_age is None
+    looked_at, all_passed = (*gate.names, *may_lack), _Passed(gate.names, ())
+
+    def judge(case: Case) -> Finding:
+        facts = case.facts
+        candidate, checks = facts.candidate, facts.checks
+        if isinstance(candidate, Unknown):
+            return unknown(name, "{}", candidate.why)
+        if isinstance(candidate.commit, Unknown):
+            return unknown(name, "checks belong to a commit: {}", candidate.commit.why)
+        if isinstance(checks, Unknown):
+            return unknown(name, "{}", checks.why)
+        troubles: dict[str, str] = {}
+        passed = all_passed
+        for each in looked_at:
+            check = checks.get(each)
+            if check is None:
+                passed = _Passed(gate.names, tuple(each for each in may_lack if each not in checks))
+            elif check.state is PASSED and check.attempt == 1 and ageless:
+                continue
+            says = _trouble(each, gate, check, case)
+            if says:
+                troubles[each] = says
+        if troubles:
+            return _failed(name, gate, troubles, checks, case, short(candidate.commit))
+        return met(name, "{} on {}", passed, candidate)
+
+    return judge
+
+
+def _failed(
+    name: str, gate: ChecksGate, troubles: Mapping[str, str], checks: Mapping[str, Check], case: Case, commit: str
+) -> Finding:
     seen = {each: f"{each} {troubles.get(each, 'passed')}" for each in (*gate.names, *troubles)}
     standing = Standing.UNKNOWN if set(troubles.values()) == {NEVER_RAN} else Standing.UNMET
     remedies = _remedies(troubles, gate, checks, case, commit)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from policy import done, wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import CheckState, Database
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import DatabaseGate
@@ -17,16 +17,23 @@ CONTRACT = "contract"
 """Takes away what an `expand` step made superfluous."""
 
 
-def database(name: str, gate: DatabaseGate, case: Case) -> Finding:
+def database(name: str, gate: DatabaseGate) -> Judge:
     """What it does was declared and may be done; its way back was tried; what it takes away has been unused so long."""
-    change = case.facts.evidence.database
-    if isinstance(change, Unknown):
-        return unknown(name, "{}", change.why)
-    if change.declared not in gate.allows or (gate.down_required and _no_way_back(change)):
-        return _not_so(name, gate, change)
-    if change.declared == CONTRACT and gate.contract_after is not None:
-        return _cooled(name, gate.contract_after, change, case)
-    return met(name, "it declares: {}", change.declared)
+    down_required, after = gate.down_required, gate.contract_after
+    allowed = {declared: met(name, "it declares: {}", declared) for declared in gate.allows}
+
+    def judge(case: Case) -> Finding:
+        change = case.facts.evidence.database
+        if isinstance(change, Unknown):
+            return unknown(name, "{}", change.why)
+        finding = allowed.get(change.declared)
+        if finding is None or (down_required and _no_way_back(change)):
+            return _not_so(name, gate, change)
+        if change.declared == CONTRACT and after is not None:
+            return _cooled(name, after, change, case)
+        return finding
+
+    return judge
 
 
 def _no_way_back(change: Database) -> bool:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from policy import done, wording
 from policy.age import says_stale, stale
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import Document
 from policy.facts import Candidate, Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
@@ -15,23 +15,33 @@ from policy.gates import EvidenceGate
 from policy.model import Unknown, short
 
 
-def documents_there(name: str, gate: EvidenceGate, case: Case) -> Finding:
+def documents_there(name: str, gate: EvidenceGate) -> Judge:
     """Each is there and young enough; one that speaks of another artifact is none."""
-    candidate, documents = case.facts.candidate, case.facts.evidence.documents
-    if isinstance(candidate, Unknown):
-        return unknown(name, "{}", candidate.why)
-    if isinstance(documents, Unknown):
-        return unknown(name, "{}", documents.why)
-    digest, troubles = candidate.digest, {}
-    for item in gate.items:
-        document = documents.get(item)
-        if document is not None and document.digest == digest and gate.max_age is None:
-            continue
-        says = _trouble(document, gate, case, candidate)
-        if says:
-            troubles[item] = says
-    if not troubles:
-        return met(name, "there for {}: {}", candidate.called, wording.All(gate.items))
+    items, every, ageless = gate.items, wording.All(gate.items), gate.max_age is None
+
+    def judge(case: Case) -> Finding:
+        facts = case.facts
+        candidate, documents = facts.candidate, facts.evidence.documents
+        if isinstance(candidate, Unknown):
+            return unknown(name, "{}", candidate.why)
+        if isinstance(documents, Unknown):
+            return unknown(name, "{}", documents.why)
+        digest, troubles = candidate.digest, {}
+        for item in items:
+            document = documents.get(item)
+            if document is not None and document.digest == digest and ageless:
+                continue
+            says = _trouble(document, gate, case, candidate)
+            if says:
+                troubles[item] = says
+        return (
+            _missing(name, troubles, case, candidate) if troubles else met(name, "there for {}: {}", candidate, every)
+        )
+
+    return judge
+
+
+def _missing(name: str, troubles: Mapping[str, str], case: Case, candidate: Candidate) -> Finding:
 
     def kept(facts: Facts) -> Facts:
         known: Mapping[str, Document] = (

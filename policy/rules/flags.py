@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from policy import done, wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import Flag
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import FlagsGate
 from policy.model import Unknown
 
 
-def flags(name: str, _gate: FlagsGate, case: Case) -> Finding:
+def flags(name: str, _: FlagsGate) -> Judge:
     """Each is declared with its owner, its ticket, and when it is expected to go."""
-    declared = case.facts.evidence.flags
-    if isinstance(declared, Unknown):
-        return unknown(name, "{}", declared.why)
-    for flag in declared:
-        if not (flag.owner and flag.ticket and flag.removal):
-            break
-    else:
+
+    def judge(case: Case) -> Finding:
+        declared = case.facts.evidence.flags
+        if isinstance(declared, Unknown):
+            return unknown(name, "{}", declared.why)
+        for flag in declared:
+            if not (flag.owner and flag.ticket and flag.removal):
+                return _undeclared(name, declared)
         return met(name, "{} flags, each with owner, ticket and removal date", len(declared))
+
+    return judge
+
+
+def _undeclared(name: str, declared: tuple[Flag, ...]) -> Finding:
+    """What of them is not said."""
     lacking = tuple(f"{flag.name} has no {wording.listed(_lacks(flag), 'or')}" for flag in declared if _lacks(flag))
     whole = tuple(Flag(flag.name, owner="said", removal="said", ticket="said") for flag in declared)
     remedy = Remedy(RemedyKind.EVIDENCE, "the flags are declared whole", applied=done.seen(flags=whole))

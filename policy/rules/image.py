@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.finding import Finding, met, unknown, unmet
 from policy.gates import ImageGate
-from policy.glob import like
+from policy.glob import alike
 from policy.model import Unknown
 
 
-def image_allowed(name: str, gate: ImageGate, case: Case) -> Finding:
+def image_allowed(name: str, gate: ImageGate) -> Judge:
     """It is called like an image may be, and not as none may be. Only another candidate has another image."""
-    image = case.facts.evidence.image
-    if isinstance(image, Unknown):
-        return unknown(name, "{}", image.why)
-    if like(image, gate.forbid):
-        return unmet(name, "{} is called like {}, as no image may be", image, " or ".join(gate.forbid))
-    if like(image, gate.names):
-        return met(name, "{} may be promoted", image)
-    return unmet(name, "{} is not called like {}", image, " or ".join(gate.names))
+    forbidden, allowed = alike(gate.forbid), alike(gate.names)
+
+    def judge(case: Case) -> Finding:
+        image = case.facts.evidence.image
+        if isinstance(image, Unknown):
+            return unknown(name, "{}", image.why)
+        if forbidden(image):
+            return unmet(name, "{} is called like {}, as no image may be", image, " or ".join(gate.forbid))
+        if allowed(image):
+            return met(name, "{} may be promoted", image)
+        return unmet(name, "{} is not called like {}", image, " or ".join(gate.names))
+
+    return judge

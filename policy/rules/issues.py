@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from policy import done, wording
-from policy.case import Case
+from policy.case import Case, Judge
+from policy.evidence import Issue
 from policy.facts import Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import IssuesGate
 from policy.model import Unknown
 
 
-def few_open_issues(name: str, gate: IssuesGate, case: Case) -> Finding:
+def few_open_issues(name: str, gate: IssuesGate) -> Judge:
     """No more of them are open than the gate allows."""
-    issues = case.facts.evidence.issues
-    if isinstance(issues, Unknown):
-        return unknown(name, "{}", issues.why)
-    open_ones = [issue for issue in issues if not issue.labels.isdisjoint(gate.labels)]
+    labels, at_most, labelled = gate.labels, gate.at_most, wording.All(gate.labels, "or")
+
+    def judge(case: Case) -> Finding:
+        issues = case.facts.evidence.issues
+        if isinstance(issues, Unknown):
+            return unknown(name, "{}", issues.why)
+        open_ones = [issue for issue in issues if not issue.labels.isdisjoint(labels)] if issues else []
+        number = wording.Several(len(open_ones), "open issue")
+        if len(open_ones) <= at_most:
+            return met(name, "{} labelled {}, and {} may be", number, labelled, at_most)
+        return _too_many(name, gate, open_ones)
+
+    return judge
+
+
+def _too_many(name: str, gate: IssuesGate, open_ones: list[Issue]) -> Finding:
     number, labelled = wording.Several(len(open_ones), "open issue"), wording.All(gate.labels, "or")
-    if len(open_ones) <= gate.at_most:
-        return met(name, "{} labelled {}, and {} may be", number, labelled, gate.at_most)
     to_close = frozenset(issue.number for issue in open_ones[gate.at_most :])
 
     def closed(facts: Facts) -> Facts:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from policy import done, wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import LostChangesGate
 from policy.model import Unknown
@@ -15,20 +17,32 @@ CALLED = {
 }
 
 
-def nothing_lost(name: str, gate: LostChangesGate, case: Case) -> Finding:
+def nothing_lost(name: str, gate: LostChangesGate) -> Judge:
     """Every hotfix that shipped is in the candidate, and no revert would silently take out what is promoted again."""
-    lost = case.facts.evidence.lost
-    if isinstance(lost, Unknown):
-        return unknown(name, "{}", lost.why)
+    look_for, nothing = gate.look_for, met(name, "nothing is lost that shipped before")
+
+    def judge(case: Case) -> Finding:
+        lost = case.facts.evidence.lost
+        if isinstance(lost, Unknown):
+            return unknown(name, "{}", lost.why)
+        for what in look_for:
+            found = lost.get(what)
+            if found or found is None:
+                return _lost(name, gate, case, lost)
+        return nothing
+
+    return judge
+
+
+def _lost(name: str, gate: LostChangesGate, case: Case, lost: Mapping[str, tuple[str, ...]]) -> Finding:
+    """What would be, or where nobody looked."""
     would_lose = {what: lost[what] for what in gate.look_for if lost.get(what)}
     unseen = [what for what in gate.look_for if what not in lost]
     if would_lose:
         says = "; ".join(CALLED[what].format(wording.listed(lost)) for what, lost in would_lose.items())
         mendable = HOTFIX not in would_lose and not unseen
         return unmet(name, "{}", says, remedies=_remedies(case) if mendable else ())
-    if unseen:
-        return unknown(name, "nobody looked for a lost {}", unseen[0].replace("_", " "))
-    return met(name, "nothing is lost that shipped before")
+    return unknown(name, "nobody looked for a lost {}", unseen[0].replace("_", " "))
 
 
 def _remedies(case: Case) -> tuple[Remedy, ...]:

@@ -6,24 +6,29 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from policy import done, wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import Manifest
 from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
 from policy.gates import ManifestGate
 from policy.model import Unknown, short
 
 
-def one_tested_set(name: str, _: ManifestGate, case: Case) -> Finding:
+def one_tested_set(name: str, _: ManifestGate) -> Judge:
     """Each entry is pinned, meets its own gates and has what it depends on, and the tests ran against just this set."""
-    manifest = case.facts.evidence.manifest
-    if isinstance(manifest, Unknown):
-        return unknown(name, "{}", manifest.why)
-    if manifest is None:
-        return not_applicable(name, "it is one service, not a set of several")
-    troubles = tuple(_troubles(manifest))
-    if not troubles:
-        return met(name, "manifest {} was tested as it is", short(manifest.hash))
-    return unmet(name, "{}", "; ".join(troubles), remedies=() if manifest.incomplete else _remedies(manifest))
+    one_service = not_applicable(name, "it is one service, not a set of several")
+
+    def judge(case: Case) -> Finding:
+        manifest = case.facts.evidence.manifest
+        if isinstance(manifest, Unknown):
+            return unknown(name, "{}", manifest.why)
+        if manifest is None:
+            return one_service
+        troubles = tuple(_troubles(manifest))
+        if not troubles:
+            return met(name, "manifest {} was tested as it is", short(manifest.hash))
+        return unmet(name, "{}", "; ".join(troubles), remedies=() if manifest.incomplete else _remedies(manifest))
+
+    return judge
 
 
 def _troubles(manifest: Manifest) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from policy import done, wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import Shape
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import ParityGate
@@ -16,34 +16,44 @@ from policy.model import Unknown
 SERVICES = "services"
 
 
-def parity(name: str, gate: ParityGate, case: Case) -> Finding:
+def parity(name: str, gate: ParityGate) -> Judge:
     """What is compared is known and equal, but for differences that were approved."""
-    shapes = case.facts.evidence.shapes
-    if isinstance(shapes, Unknown):
-        return unknown(name, "{}", shapes.why)
-    left, right = shapes.get(gate.left), shapes.get(gate.right)
-    if left is None or right is None:
-        return unknown(name, "the shape of {} is not known", gate.left if left is None else gate.right)
-    differences = () if left == right else tuple(_differences(gate, left, right))
-    if differences:
-        remedy = Remedy(
-            RemedyKind.EVIDENCE,
-            f"{gate.left} and {gate.right} get the same shape",
-            applied=done.seen_of("shapes", gate.left, right),
-        )
-        says = "{} and {} differ: {}"
-        return unmet(name, says, gate.left, gate.right, wording.All(differences), remedies=(remedy,))
-    if unseen := _unseen(gate, left, right):
-        return unknown(name, "of neither {} nor {} is known: {}", gate.left, gate.right, wording.All((*unseen,)))
-    return met(name, "{} and {} have the same {}", gate.left, gate.right, wording.All(gate.shape))
+    one, other, compared = gate.left, gate.right, frozenset(gate.shape)
+    same = met(name, "{} and {} have the same {}", one, other, wording.All(gate.shape))
+
+    def judge(case: Case) -> Finding:
+        shapes = case.facts.evidence.shapes
+        if isinstance(shapes, Unknown):
+            return unknown(name, "{}", shapes.why)
+        left, right = shapes.get(one), shapes.get(other)
+        if left is None or right is None:
+            return unknown(name, "the shape of {} is not known", one if left is None else other)
+        differences = () if left == right else tuple(_differences(gate, left, right))
+        if differences:
+            return _differ(name, gate, differences, right)
+        if unseen := _unseen(compared, left, right):
+            return unknown(name, "of neither {} nor {} is known: {}", one, other, wording.All((*unseen,)))
+        return same
+
+    return judge
 
 
-def _unseen(gate: ParityGate, left: Shape, right: Shape) -> set[str]:
+def _differ(name: str, gate: ParityGate, differences: tuple[_Differs | _Only, ...], right: Shape) -> Finding:
+    remedy = Remedy(
+        RemedyKind.EVIDENCE,
+        f"{gate.left} and {gate.right} get the same shape",
+        applied=done.seen_of("shapes", gate.left, right),
+    )
+    says = "{} and {} differ: {}"
+    return unmet(name, says, gate.left, gate.right, wording.All(differences), remedies=(remedy,))
+
+
+def _unseen(compared: frozenset[str], left: Shape, right: Shape) -> set[str]:
     """What should be compared, and nobody looked at on either side."""
-    unseen = set(gate.shape)
+    unseen = set(compared)
     for shape in (left, right):
         for key in shape:
-            unseen.discard(key.rpartition(".")[2])
+            unseen.discard(key[key.rfind(".") + 1 :])
             if not unseen:
                 return unseen
     return unseen

@@ -4,46 +4,42 @@ from __future__ import annotations
 
 from policy import done, wording
 from policy.age import says_stale, stale
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import Probed
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import ProbeGate
 from policy.model import Digest, Unknown, short
 
 
-def probe(name: str, gate: ProbeGate, case: Case) -> Finding:
+def probe(name: str, gate: ProbeGate) -> Judge:
     """Each of the set passed while the environment served exactly the candidate; any other run is none."""
-    candidate, probes = case.facts.candidate, case.facts.evidence.probes
-    if isinstance(candidate, Unknown):
-        return unknown(name, "{}", candidate.why)
-    if isinstance(probes, Unknown):
-        return unknown(name, "{}", probes.why)
-    digest, number = candidate.digest, len(case.policy.probes.get(gate.probes, ()))
-    probed = probes.get(f"{gate.probes}@{gate.environment}")
-    if probed is None or probed.digest != digest:
-        return _not_probed(name, gate, case, digest, probed)
-    if probed.failed:
-        failed = wording.All(probed.failed)
-        remedies = _pass(gate, case, digest)
-        return unmet(
-            name,
-            "{} of {} failed in {}: {}",
-            len(probed.failed),
-            probed.total,
-            gate.environment,
-            failed,
-            remedies=remedies,
-        )
-    if probed.total < max(number, 1):
-        says = "only {} of {} {} probes ran in {}"
-        remedies = _pass(gate, case, digest)
-        return unknown(name, says, probed.total, number, gate.probes, gate.environment, remedies=remedies)
-    if stale(probed.at, gate, case):
-        remedies = _pass(gate, case, digest)
-        return unmet(
-            name, "{} in {} {}", gate.probes, gate.environment, says_stale(probed.at, gate, case), remedies=remedies
-        )
-    return met(name, "{} of {} {} probes passed in {}", probed.total, probed.total, gate.probes, gate.environment)
+    wanted, environment, dated = gate.probes, gate.environment, gate.max_age is not None
+    at_environment = f"{wanted}@{environment}"
+
+    def judge(case: Case) -> Finding:
+        facts = case.facts
+        candidate, probes = facts.candidate, facts.evidence.probes
+        if isinstance(candidate, Unknown):
+            return unknown(name, "{}", candidate.why)
+        if isinstance(probes, Unknown):
+            return unknown(name, "{}", probes.why)
+        digest, number = candidate.digest, len(case.policy.probes.get(wanted, ()))
+        probed = probes.get(at_environment)
+        if probed is None or probed.digest != digest:
+            return _not_probed(name, gate, case, digest, probed)
+        total = probed.total
+        if probed.failed:
+            says, failed = "{} of {} failed in {}: {}", (len(probed.failed), total, environment)
+            return unmet(name, says, *failed, wording.All(probed.failed), remedies=_pass(gate, case, digest))
+        if total < max(number, 1):
+            says = "only {} of {} {} probes ran in {}"
+            return unknown(name, says, total, number, wanted, environment, remedies=_pass(gate, case, digest))
+        if dated and stale(probed.at, gate, case):
+            says = says_stale(probed.at, gate, case)
+            return unmet(name, "{} in {} {}", wanted, environment, says, remedies=_pass(gate, case, digest))
+        return met(name, "{} of {} {} probes passed in {}", total, total, wanted, environment)
+
+    return judge
 
 
 def _not_probed(name: str, gate: ProbeGate, case: Case, digest: Digest, probed: Probed | None) -> Finding:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 
 from policy import done, wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import PullRequest
 from policy.facts import Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
@@ -20,45 +20,60 @@ from policy.rules.reviews import CUT_SHORT
 SOMETHING = "something"
 
 
-def pull_requests_say(name: str, gate: PullRequestGate, case: Case) -> Finding:
+def pull_requests_say(name: str, gate: PullRequestGate) -> Judge:
     """Every one that is looked at has its sections filled, and title and labels as they must be."""
-    evidence = case.facts.evidence
-    looked_at: tuple[PullRequest, ...] = ()
-    whole = True
-    if gate.of == "promotion":
-        if isinstance(evidence.promotion, Unknown):
-            return unknown(name, "{}", evidence.promotion.why)
-        looked_at = (evidence.promotion,) if evidence.promotion else ()
-    elif isinstance(evidence.changes, Unknown):
-        return unknown(name, "{}", evidence.changes.why)
-    else:
-        looked_at, whole = evidence.changes.pull_requests, evidence.changes.complete
-    if gate.labelled:
-        looked_at = tuple(each for each in looked_at if not each.labels.isdisjoint(gate.labelled))
-    troubles = [f"#{each.number} {says}" for each in looked_at for says in _troubles(each, gate)]
-    if troubles:
-        return unmet(name, "{}", "; ".join(troubles), remedies=_remedies(gate, looked_at) if whole else ())
-    if not whole:
-        return unknown(name, CUT_SHORT)
-    if gate.of == "promotion" and evidence.promotion is None:
-        says = "no pull request leads from {} to {}"
-        return unmet(name, says, case.question.source, case.question.target, remedies=_remedies(gate, ()))
-    return met(name, "{} looked at, and nothing lacks", wording.Several(len(looked_at), "pull request"))
+    of_promotion, labelled, lacks = gate.of == "promotion", gate.labelled, _lacks(gate)
+
+    def judge(case: Case) -> Finding:
+        evidence = case.facts.evidence
+        looked_at: tuple[PullRequest, ...] = ()
+        whole = True
+        if of_promotion:
+            promotion = evidence.promotion
+            if isinstance(promotion, Unknown):
+                return unknown(name, "{}", promotion.why)
+            if promotion is not None:
+                looked_at = (promotion,)
+        else:
+            changes = evidence.changes
+            if isinstance(changes, Unknown):
+                return unknown(name, "{}", changes.why)
+            looked_at, whole = changes.pull_requests, changes.complete
+        if labelled:
+            looked_at = tuple([each for each in looked_at if not each.labels.isdisjoint(labelled)])
+        troubles = [f"#{each.number} {says}" for each in looked_at for says in lacks(each)]
+        if troubles:
+            return unmet(name, "{}", "; ".join(troubles), remedies=_remedies(gate, looked_at) if whole else ())
+        if not whole:
+            return unknown(name, CUT_SHORT)
+        if of_promotion and evidence.promotion is None:
+            says = "no pull request leads from {} to {}"
+            return unmet(name, says, case.question.source, case.question.target, remedies=_remedies(gate, ()))
+        return met(name, "{} looked at, and nothing lacks", wording.Several(len(looked_at), "pull request"))
+
+    return judge
 
 
-def _troubles(pull_request: PullRequest, gate: PullRequestGate) -> Iterator[str]:
-    """What is wrong with it, each after its number."""
-    missing = [field for field in gate.fields if not pull_request.fields.get(field)]
-    if missing:
-        yield f"does not say {wording.listed(map(_spoken, missing), 'or')}"
-    for field, pattern in gate.matches.items():
-        if not _like(pattern, pull_request.fields.get(field, "")):
-            yield f"says no {_spoken(field)} like {pattern}"
-    if gate.titled is not None and not _like(gate.titled, pull_request.title):
-        yield f"has no title like {gate.titled}"
-    if gate.one_of and len(borne := pull_request.labels.intersection(gate.one_of)) != 1:
-        has = wording.listed(sorted(borne)) if borne else "none"
-        yield f"has {has} of the labels {', '.join(gate.one_of)}, not one"
+def _lacks(gate: PullRequestGate) -> Callable[[PullRequest], list[str]]:
+    """What is wrong with a pull request, each after its number."""
+    fields, matches, titled, one_of = gate.fields, tuple(gate.matches.items()), gate.titled, gate.one_of
+
+    def lacks(pull_request: PullRequest) -> list[str]:
+        said, found = pull_request.fields, []
+        missing = [field for field in fields if not said.get(field)]
+        if missing:
+            found.append(f"does not say {wording.listed(map(_spoken, missing), 'or')}")
+        for field, pattern in matches:
+            if not _like(pattern, said.get(field, "")):
+                found.append(f"says no {_spoken(field)} like {pattern}")
+        if titled is not None and not _like(titled, pull_request.title):
+            found.append(f"has no title like {titled}")
+        if one_of and len(borne := pull_request.labels.intersection(one_of)) != 1:
+            has = wording.listed(sorted(borne)) if borne else "none"
+            found.append(f"has {has} of the labels {', '.join(one_of)}, not one")
+        return found
+
+    return lacks
 
 
 @lru_cache(maxsize=4096)
@@ -73,7 +88,8 @@ def _spoken(field: str) -> str:
 
 def _remedies(gate: PullRequestGate, looked_at: tuple[PullRequest, ...]) -> tuple[Remedy, ...]:
     """To write what is missing, after the merge too; nothing where it must look like a pattern that we cannot spell."""
-    wrong = {each.number for each in looked_at if any(_troubles(each, gate))}
+    lacks = _lacks(gate)
+    wrong = {each.number for each in looked_at if lacks(each)}
     patterns = (*gate.matches.values(), *([gate.titled] if gate.titled else []))
     if patterns and (not looked_at or any(_off_pattern(each, gate) for each in looked_at)):
         return ()
@@ -99,4 +115,4 @@ def _remedies(gate: PullRequestGate, looked_at: tuple[PullRequest, ...]) -> tupl
 
 
 def _off_pattern(pull_request: PullRequest, gate: PullRequestGate) -> bool:
-    return any(_troubles(pull_request, gate.model_copy(update={"fields": (), "one_of": ()})))
+    return bool(_lacks(gate.model_copy(update={"fields": (), "one_of": ()}))(pull_request))

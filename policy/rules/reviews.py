@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from policy import done, wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import Changes, PullRequest
 from policy.facts import Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
@@ -16,30 +16,30 @@ from policy.model import Unknown, short
 CUT_SHORT = "the list of changes was cut short, so it is not known what else there is"
 
 
-def everything_reviewed(name: str, gate: ReviewsGate, case: Case) -> Finding:
+def everything_reviewed(name: str, gate: ReviewsGate) -> Judge:
     """Each pull request has its approvals, no commit came by none, and the list is whole."""
-    changes = case.facts.evidence.changes
-    if isinstance(changes, Unknown):
-        return unknown(name, "{}", changes.why)
-    bare = [commit for commit in changes.commits if commit.pull_request is None]
-    lacking = [each for each in changes.pull_requests if _lacks(each, gate)]
-    if bare or lacking:
-        says = [f"{short(commit.sha)} came by no pull request, so nobody reviewed it" for commit in bare]
-        says += [trouble for each in lacking for trouble in _troubles(each, gate)]
-        return unmet(name, "{}", "; ".join(says), remedies=() if bare else _remedies(changes, lacking, gate))
-    if not changes.complete:
-        return unknown(name, CUT_SHORT)
-    return met(
-        name,
-        "{}, each with {} or more",
-        wording.Several(len(changes.pull_requests), "pull request"),
-        wording.Several(gate.at_least, "approval"),
-    )
+    at_least, codeowners, approvals = gate.at_least, gate.codeowners, wording.Several(gate.at_least, "approval")
 
+    def judge(case: Case) -> Finding:
+        changes = case.facts.evidence.changes
+        if isinstance(changes, Unknown):
+            return unknown(name, "{}", changes.why)
+        bare = [commit for commit in changes.commits if commit.pull_request is None]
+        lacking = [
+            each
+            for each in changes.pull_requests
+            if len(each.approved_by - each.authors) < at_least or (codeowners and each.owners_missing)
+        ]
+        if bare or lacking:
+            says = [f"{short(commit.sha)} came by no pull request, so nobody reviewed it" for commit in bare]
+            says += [trouble for each in lacking for trouble in _troubles(each, gate)]
+            return unmet(name, "{}", "; ".join(says), remedies=() if bare else _remedies(changes, lacking, gate))
+        if not changes.complete:
+            return unknown(name, CUT_SHORT)
+        number = wording.Several(len(changes.pull_requests), "pull request")
+        return met(name, "{}, each with {} or more", number, approvals)
 
-def _lacks(pull_request: PullRequest, gate: ReviewsGate) -> bool:
-    few = len(pull_request.approved_by - pull_request.authors) < gate.at_least
-    return few or (gate.codeowners and bool(pull_request.owners_missing))
+    return judge
 
 
 def _troubles(pull_request: PullRequest, gate: ReviewsGate) -> Iterator[str]:

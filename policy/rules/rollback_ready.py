@@ -5,21 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 
 from policy import done
-from policy.case import Case
+from policy.case import Case, Judge
+from policy.evidence import WayBack
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import RollbackReadyGate
 from policy.model import Unknown
 
 
-def rollback_ready(name: str, _gate: RollbackReadyGate, case: Case) -> Finding:
+def rollback_ready(name: str, _: RollbackReadyGate) -> Judge:
     """The revision that a rollback would go to was verified, is ready, and its image can still be had."""
-    back = case.facts.evidence.way_back
-    if isinstance(back, Unknown):
-        return unknown(name, "{}", back.why)
-    if back is None:
-        return unmet(name, "no rollback target for {}: nothing verified is left", case.question.service)
-    if back.ready and back.retrievable is True:
-        return met(name, "{} is ready to go back to", back.revision)
+
+    def judge(case: Case) -> Finding:
+        back = case.facts.evidence.way_back
+        if isinstance(back, Unknown):
+            return unknown(name, "{}", back.why)
+        if back is None:
+            return unmet(name, "no rollback target for {}: nothing verified is left", case.question.service)
+        if back.ready and back.retrievable is True:
+            return met(name, "{} is ready to go back to", back.revision)
+        return _not_ready(name, back, case)
+
+    return judge
+
+
+def _not_ready(name: str, back: WayBack, case: Case) -> Finding:
     again = done.seen(way_back=replace(back, ready=True, retrievable=True))
     if not back.ready:
         remedy = Remedy(RemedyKind.EVIDENCE, f"{back.revision} is ready, and its image can be had", applied=again)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policy import done
 from policy.age import says_stale, stale
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.comparison import Compared, holds, nearest, wanted
 from policy.evidence import Measured
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
@@ -12,20 +12,25 @@ from policy.gates import SignalGate
 from policy.model import Unknown
 
 
-def signal(name: str, gate: SignalGate, case: Case) -> Finding:
+def signal(name: str, gate: SignalGate) -> Judge:
     """What monitoring measured compares with its bound as it must; what it does not measure is not known."""
-    signals = case.facts.evidence.signals
-    if isinstance(signals, Unknown):
-        return unknown(name, "{}", signals.why)
-    measured = signals.get(gate.signal)
-    if measured is None:
-        return unknown(name, "monitoring has no {}", gate.signal, remedies=_measured(gate, case))
-    if stale(measured.at, gate, case):
-        says = says_stale(measured.at, gate, case)
-        return unmet(name, "{} {}", gate.signal, says, remedies=_measured(gate, case))
-    if holds(gate, measured.value):
-        return met(name, "{}", Compared(gate, measured.value))
-    return unmet(name, "{}", Compared(gate, measured.value), remedies=_measured(gate, case))
+    called, dated = gate.signal, gate.max_age is not None
+
+    def judge(case: Case) -> Finding:
+        signals = case.facts.evidence.signals
+        if isinstance(signals, Unknown):
+            return unknown(name, "{}", signals.why)
+        measured = signals.get(called)
+        if measured is None:
+            return unknown(name, "monitoring has no {}", called, remedies=_measured(gate, case))
+        if dated and stale(measured.at, gate, case):
+            says = says_stale(measured.at, gate, case)
+            return unmet(name, "{} {}", called, says, remedies=_measured(gate, case))
+        if holds(gate, measured.value):
+            return met(name, "{}", Compared(gate, measured.value))
+        return unmet(name, "{}", Compared(gate, measured.value), remedies=_measured(gate, case))
+
+    return judge
 
 
 def _measured(gate: SignalGate, case: Case) -> tuple[Remedy, ...]:

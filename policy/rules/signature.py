@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from policy import done, wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import Signature
-from policy.facts import Facts
+from policy.facts import Candidate, Facts
 from policy.finding import Finding, Remedy, RemedyKind, Standing, met, unknown
 from policy.gates import SignatureGate
 from policy.model import Unknown
@@ -15,17 +16,30 @@ from policy.model import Unknown
 NOBODY_LOOKED = "not looked at"
 
 
-def signatures_verified(name: str, gate: SignatureGate, case: Case) -> Finding:
+def signatures_verified(name: str, gate: SignatureGate) -> Judge:
     """Each subject bears a verified signature by somebody who may sign; one that nobody looked at is not known."""
-    candidate, signatures = case.facts.candidate, case.facts.evidence.signatures
-    if isinstance(candidate, Unknown):
-        return unknown(name, "{}", candidate.why)
-    if isinstance(signatures, Unknown):
-        return unknown(name, "{}", signatures.why)
-    troubles = {each: says for each in gate.subjects if (says := _trouble(signatures.get(each), gate))}
-    if not troubles:
-        return met(name, "signatures verified for {}: {}", candidate.called, wording.All(gate.subjects))
+    subjects, every = gate.subjects, wording.All(gate.subjects)
 
+    def judge(case: Case) -> Finding:
+        facts = case.facts
+        candidate, signatures = facts.candidate, facts.evidence.signatures
+        if isinstance(candidate, Unknown):
+            return unknown(name, "{}", candidate.why)
+        if isinstance(signatures, Unknown):
+            return unknown(name, "{}", signatures.why)
+        troubles: dict[str, str] = {}
+        for each in subjects:
+            says = _trouble(signatures.get(each), gate)
+            if says:
+                troubles[each] = says
+        if troubles:
+            return _unverified(name, gate, troubles, candidate)
+        return met(name, "signatures verified for {}: {}", candidate, every)
+
+    return judge
+
+
+def _unverified(name: str, gate: SignatureGate, troubles: Mapping[str, str], candidate: Candidate) -> Finding:
     def signed(facts: Facts) -> Facts:
         known = {} if isinstance(facts.evidence.signatures, Unknown) else facts.evidence.signatures
         by = gate.signed_by[0] if gate.signed_by else ""

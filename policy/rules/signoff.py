@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from policy import votes, wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import Changes
 from policy.finding import Finding, met, unknown, unmet
 from policy.gates import SignoffGate, When
@@ -15,20 +15,25 @@ from policy.rules.approval import agreeing
 from policy.votes import counted
 
 
-def signed_off(name: str, gate: SignoffGate, case: Case) -> Finding:
+def signed_off(name: str, gate: SignoffGate) -> Judge:
     """A seat of its own is filled: one more person agrees, and nobody fills two."""
-    count = case.once(counted)
-    if isinstance(count, Unknown):
-        return unknown(name, "{}", count.why)
-    filled, missing = count.of(name)
-    if filled:
-        return met(name, "{} signed it off as {}", filled[0].vote.voter.name, wording.role(gate.role))
-    if not missing:
-        return unknown(name, "nobody was asked to sign it off")
-    values = (gate.title or "a sign-off", votes.missing(missing), _Because(gate.when, case))
-    remedies = agreeing(case, count, name)
-    says = "{} is missing: {} must agree{}" + ("" if remedies else "; and that cannot come: nobody else may")
-    return unmet(name, says, *values, remedies=remedies, waits_for_people=True)
+    role = wording.role(gate.role)
+
+    def judge(case: Case) -> Finding:
+        count = case.once(counted)
+        if isinstance(count, Unknown):
+            return unknown(name, "{}", count.why)
+        filled, missing = count.of(name)
+        if filled:
+            return met(name, "{} signed it off as {}", filled[0].vote.voter.name, role)
+        if not missing:
+            return unknown(name, "nobody was asked to sign it off")
+        values = (gate.title or "a sign-off", votes.missing(missing), _Because(gate.when, case))
+        remedies = agreeing(case, count, name)
+        says = "{} is missing: {} must agree{}" + ("" if remedies else "; and that cannot come: nobody else may")
+        return unmet(name, says, *values, remedies=remedies, waits_for_people=True)
+
+    return judge
 
 
 class _Because(NamedTuple):

@@ -7,26 +7,31 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from policy import wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import NOT_GATHERED, Undisturbed
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import SoakGate
 from policy.model import Unknown, short
 
 
-def soaked(name: str, gate: SoakGate, case: Case) -> Finding:
+def soaked(name: str, gate: SoakGate) -> Judge:
     """To the second the span that the policy asks for has gone by, and no trigger fired meanwhile.
 
     It counts since the candidate has had all the traffic there, or since anything at all changed there.
     """
-    since = _since(name, gate, case)
-    if isinstance(since, Finding):
-        return since
-    ends = since + gate.lasts
-    if case.at >= ends:
-        return met(name, "{}", _Lasted(gate, since, case.at, case.zone))
-    remedy = Remedy(RemedyKind.WAIT, f"wait until {wording.instant(ends, case.zone)}", at=ends)
-    return unmet(name, "{}", _Lasted(gate, since, case.at, case.zone), remedies=(remedy,))
+    lasts = gate.lasts
+
+    def judge(case: Case) -> Finding:
+        since = _since(name, gate, case)
+        if isinstance(since, Finding):
+            return since
+        ends, lasted = since + lasts, _Lasted(gate, since, case.at, case.zone)
+        if case.at >= ends:
+            return met(name, "{}", lasted)
+        remedy = Remedy(RemedyKind.WAIT, f"wait until {wording.instant(ends, case.zone)}", at=ends)
+        return unmet(name, "{}", lasted, remedies=(remedy,))
+
+    return judge
 
 
 class _Lasted(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from policy import done
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import Tag
 from policy.facts import Candidate
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
@@ -22,22 +22,27 @@ FIRST_TAGS = ("v1.0.0", "1.0.0")
 """What a first release may be called; the one that fits the gate's pattern is suggested."""
 
 
-def well_tagged(name: str, gate: TagGate, case: Case) -> Finding:
+def well_tagged(name: str, gate: TagGate) -> Judge:
     """A tag on exactly the candidate's commit, named and made as it must be, that always named just this."""
-    candidate, tag = case.facts.candidate, case.facts.evidence.tag
-    if isinstance(candidate, Unknown):
-        return unknown(name, "{}", candidate.why)
-    if isinstance(candidate.commit, Unknown):
-        return unknown(name, "tags belong to a commit: {}", candidate.commit.why)
-    if isinstance(tag, Unknown):
-        return unknown(name, "{}", tag.why)
-    if tag is None:
-        says = "{} bears no release tag like {}"
-        return unmet(name, says, candidate.called, gate.pattern, remedies=_remedies(gate, case, candidate, None))
-    troubles = tuple(_troubles(tag, gate, case, candidate))
-    if not troubles:
-        return met(name, "{} is on {}", tag.name, candidate.called)
-    return unmet(name, "{} {}", tag.name, "; it ".join(troubles), remedies=_remedies(gate, case, candidate, tag))
+
+    def judge(case: Case) -> Finding:
+        facts = case.facts
+        candidate, tag = facts.candidate, facts.evidence.tag
+        if isinstance(candidate, Unknown):
+            return unknown(name, "{}", candidate.why)
+        if isinstance(candidate.commit, Unknown):
+            return unknown(name, "tags belong to a commit: {}", candidate.commit.why)
+        if isinstance(tag, Unknown):
+            return unknown(name, "{}", tag.why)
+        if tag is None:
+            remedies = _remedies(gate, case, candidate, None)
+            return unmet(name, "{} bears no release tag like {}", candidate, gate.pattern, remedies=remedies)
+        troubles = tuple(_troubles(tag, gate, case, candidate))
+        if not troubles:
+            return met(name, "{} is on {}", tag.name, candidate)
+        return unmet(name, "{} {}", tag.name, "; it ".join(troubles), remedies=_remedies(gate, case, candidate, tag))
+
+    return judge
 
 
 def _troubles(tag: Tag, gate: TagGate, case: Case, candidate: Candidate) -> Iterator[str]:

@@ -4,24 +4,51 @@ from __future__ import annotations
 
 from policy import done
 from policy.age import says_stale, stale
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.evidence import CheckState, WorkflowRun
+from policy.facts import Candidate
 from policy.finding import Finding, Remedy, RemedyKind, Standing, met, unknown
 from policy.gates import WorkflowGate
 from policy.model import Unknown
 
+PASSED = CheckState.PASSED
 
-def workflow_succeeded(name: str, gate: WorkflowGate, case: Case) -> Finding:
+
+def workflow_succeeded(name: str, gate: WorkflowGate) -> Judge:
     """Its newest run for the candidate succeeded, with the inputs that the policy asks for; no run is not known."""
-    candidate, runs = case.facts.candidate, case.facts.evidence.workflows
-    if isinstance(candidate, Unknown):
-        return unknown(name, "{}", candidate.why)
-    if isinstance(runs, Unknown):
-        return unknown(name, "{}", runs.why)
-    run = runs.get(gate.workflow)
-    trouble = "has no result" if run is None else _trouble(run, gate, case)
-    if not trouble:
-        return met(name, "{} succeeded for {}", gate.workflow, candidate.called)
+    workflow, inputs, dated = gate.workflow, tuple(gate.inputs.items()), gate.max_age is not None
+
+    def trouble_with(run: WorkflowRun, case: Case) -> str:
+        """After the workflow's name; empty: none."""
+        for key, wanted in inputs:
+            if run.inputs.get(key) != wanted:
+                return f"ran without {key}={wanted}"
+        if run.state is not PASSED:
+            word = "has not finished" if run.state is CheckState.PENDING else "failed"
+            return f"{word} ({run.saw})" if run.saw else word
+        return says_stale(run.at, gate, case) if dated and stale(run.at, gate, case) else ""
+
+    def judge(case: Case) -> Finding:
+        facts = case.facts
+        candidate, runs = facts.candidate, facts.evidence.workflows
+        if isinstance(candidate, Unknown):
+            return unknown(name, "{}", candidate.why)
+        if isinstance(runs, Unknown):
+            return unknown(name, "{}", runs.why)
+        run = runs.get(workflow)
+        trouble = "has no result" if run is None else trouble_with(run, case)
+        return (
+            _failed(name, gate, trouble, run, case, candidate)
+            if trouble
+            else met(name, "{} succeeded for {}", workflow, candidate)
+        )
+
+    return judge
+
+
+def _failed(
+    name: str, gate: WorkflowGate, trouble: str, run: WorkflowRun | None, case: Case, candidate: Candidate
+) -> Finding:
     succeeded = WorkflowRun(gate.workflow, CheckState.PASSED, at=case.at, inputs=gate.inputs)
     with_inputs = " with " + ", ".join(f"{key}={value}" for key, value in gate.inputs.items()) if gate.inputs else ""
     says = f"{gate.workflow} succeeds for {candidate.called}{with_inputs}"
@@ -29,14 +56,3 @@ def workflow_succeeded(name: str, gate: WorkflowGate, case: Case) -> Finding:
     standing = Standing.UNKNOWN if run is None else Standing.UNMET
     where = f": {run.url}" if run and run.url else ""
     return Finding(name, standing, "{} {} for {}{}", (gate.workflow, trouble, candidate.called, where), remedies)
-
-
-def _trouble(run: WorkflowRun, gate: WorkflowGate, case: Case) -> str:
-    """What is wrong with the run, after the workflow's name; empty: nothing."""
-    for key, wanted in gate.inputs.items():
-        if run.inputs.get(key) != wanted:
-            return f"ran without {key}={wanted}"
-    if run.state is not CheckState.PASSED:
-        word = "has not finished" if run.state is CheckState.PENDING else "failed"
-        return f"{word} ({run.saw})" if run.saw else word
-    return says_stale(run.at, gate, case) if stale(run.at, gate, case) else ""

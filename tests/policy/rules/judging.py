@@ -37,7 +37,7 @@ def judged(
     wanted: AnyGate, facts: Facts, question: Question = PROMOTION, policy: Policy = POLICY, at: datetime = NOW
 ) -> Finding:
     """What the gate's rule finds; and each remedy that can be tried was seen to help."""
-    finding: Finding = KINDS[wanted.kind].judge(NAME, wanted, case(question, facts, policy, at))
+    finding: Finding = KINDS[wanted.kind].rule(NAME, wanted)(case(question, facts, policy, at))
     assert finding.rule == NAME
     assert finding.says.count("{}") == len(finding.values), "one place for each value"
     assert "{" not in finding.says.replace("{}", ""), "what comes from outside is a value"

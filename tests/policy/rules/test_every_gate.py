@@ -173,8 +173,8 @@ def anything(annotation: Any) -> st.SearchStrategy[Any]:
 
 EVIDENCE_HINTS = get_type_hints(Evidence)
 LOOKS_AT = {
-    kind: [name for name in EVIDENCE_HINTS if re.search(rf"\b{name}\b", getsource(sys.modules[rule.judge.__module__]))]
-    for kind, rule in KINDS.items()
+    kind: [name for name in EVIDENCE_HINTS if re.search(rf"\b{name}\b", getsource(sys.modules[how.rule.__module__]))]
+    for kind, how in KINDS.items()
 }
 """Kind → the evidence that its module speaks of."""
 FIELDS = st.dictionaries(st.sampled_from(["summary", "no-dast"]), WORDS)

@@ -148,7 +148,7 @@ def of_everybody(*more: Any) -> Any:
 
 
 def test_one_that_no_seat_stands_for_is_not_known() -> None:
-    finding = signed_off("another", SignoffGate(kind="signoff", role="qa"), at(facts=FINE, active=EVERY))
+    finding = signed_off("another", SignoffGate(kind="signoff", role="qa"))(at(facts=FINE, active=EVERY))
     assert (finding.standing, finding.reason) == (UNKNOWN, "nobody was asked to sign it off")
 
 
@@ -169,7 +169,7 @@ def test_what_would_help_a_sign_off_is_no_more_than_it_takes() -> None:
         may=MAY_NOT,
     )
     asked = case(PROMOTION, but(FINE, votes=(vote(OMAR),)), two.policy, NOW)
-    finding = signed_off("security", GATE, asked)
+    finding = signed_off("security", GATE)(asked)
     (advice,) = finding.remedies
     assert advice.says == "sam can agree"
     assert advice.applied is not None
@@ -186,9 +186,9 @@ def test_those_who_may_not_be_alone_hold_up_no_sign_off() -> None:
     )
     reviewed = frozenset({Human("omar"), Human("olga"), Human("sam")})
     asked = case(PROMOTION, but(FINE, reviewers=reviewed), alone.policy, NOW)
-    assert [each.says for each in signed_off("security", GATE, asked).remedies] == ["sam can agree"]
+    assert [each.says for each in signed_off("security", GATE)(asked).remedies] == ["sam can agree"]
     by_omar = case(PROMOTION, but(FINE, reviewers=frozenset({Human("omar")})), alone.policy, NOW)
-    (advice,) = signed_off("security", GATE, by_omar).remedies
+    (advice,) = signed_off("security", GATE)(by_omar).remedies
     assert advice.applied is not None
     assert [each.voter.name for each in advice.applied(by_omar.facts).votes] == ["omar", "sam"]
 
@@ -196,7 +196,7 @@ def test_those_who_may_not_be_alone_hold_up_no_sign_off() -> None:
 def test_what_would_help_a_sign_off_takes_nobodys_rejection_back() -> None:
     against = (vote(EVERYBODY[Human("olga")], Verdict.REJECT), vote(OMAR))
     asked = case(PROMOTION, but(FINE, votes=against), EVERY.policy, NOW)
-    (advice,) = signed_off("security", GATE, asked).remedies
+    (advice,) = signed_off("security", GATE)(asked).remedies
     assert advice.applied is not None
     assert advice.applied(asked.facts).votes[:2] == against
 
