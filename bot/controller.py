@@ -62,6 +62,7 @@ class Controller:
 
     async def run(self) -> None:
         """Returns once `stop` was called and every lease in hand has been given back."""
+        self._store.fenced = self._fenced
         try:
             while not self._stopping.is_set():
                 self._store.changed.clear()  # before looking, so that what happens meanwhile is not missed
@@ -101,8 +102,15 @@ class Controller:
         """Those of ours who still carry it under an older fence: they need not wait for their next heartbeat."""
         older = [task for task, lease in self._running.items() if lease.operation == operation]
         for task in older:
-            task.cancel()
+            if not task.cancelling():  # who was told is tidying up
+                task.cancel()
         return older
+
+    def _fenced(self, operation: str, fence: int) -> None:
+        """Somebody claimed it or wants something else of it: who carries it on under an older fence stops now."""
+        for task, lease in self._running.items():
+            if lease.operation == operation and lease.fence < fence and not task.cancelling():
+                task.cancel()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)

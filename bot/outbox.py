@@ -2,6 +2,7 @@
 
 Each is sent at least once: a crash between the sending and our note of it says it twice. An operation's root message
 comes before the rest of its thread; under a slot only the newest state is sent, as an update of what stands there.
+One process at a time speaks in a channel, whoever committed what is to be said; when it dies, another does.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ UPDATE_TRIES = 12
 MISTAKES = 5
 """Tries of a message that fails in a way nobody foresaw, so that it does not stop its channel for good."""
 POLL = 5.0  # seconds between looks without a reason
+GRACE = 3.0  # seconds for what is being sent when it is stopped
 
 
 INVITE_ME = Reply("I cannot post in this channel; invite me with /invite @release-bot and say it again.")
@@ -102,6 +104,10 @@ class Outbox:
         self._said = said
         self._paces: dict[str, Pace] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._speaks: dict[str, float] = {}
+        """Until when we speak in that channel, on the monotonic clock."""
+        self._silent: dict[str, float] = {}
+        """Until when somebody else does, as far as we know."""
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -114,10 +120,13 @@ class Outbox:
                 except ReleaseBotError as error:
                     log.warning("cannot look for what is unsent: %s", error)
                     channels = frozenset()
-                for channel in channels - self._busy.keys():
+                now = time.monotonic()
+                self._silent = {channel: until for channel, until in self._silent.items() if until > now}
+                for channel in channels - self._busy.keys() - self._silent.keys():
                     self._start(channel)
+                others = [until - now for channel, until in self._silent.items() if channel in channels]
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL):
+                    async with asyncio.timeout(min([POLL, *others])):
                         await self._store.filled.wait()
         finally:
             tasks = list(self._busy.values())
@@ -127,9 +136,11 @@ class Outbox:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def stop(self) -> None:
-        """Nothing new is sent; `run` returns soon."""
+        """Nothing new is sent, and what was being sent is said and noted, unless that takes longer than `GRACE`."""
         self._stopping.set()
         self._store.filled.set()
+        if self._busy:
+            await asyncio.wait(list(self._busy.values()), timeout=GRACE)
 
     def _start(self, channel: str) -> None:
         task = asyncio.create_task(self._empty(channel), name=f"send to {channel}")
@@ -144,8 +155,47 @@ class Outbox:
         task.add_done_callback(ended)
 
     async def _empty(self, channel: str) -> None:
+        """As `_say_all`, where it is ours to speak there."""
+        try:
+            if self._speaks.get(channel, 0.0) < time.monotonic() + self._store.lease_seconds / 2:
+                await self._claim(channel)
+        except ReleaseBotError as error:
+            log.warning("cannot tell who speaks in %s: %s", channel, error)
+            await asyncio.sleep(FIRST_RETRY)
+            return
+        if channel not in self._speaks:
+            return
+        speech = asyncio.ensure_future(self._say_all(channel))
+        keeper = asyncio.create_task(self._keep(channel))
+        try:
+            await asyncio.wait({speech, keeper}, return_when=asyncio.FIRST_COMPLETED)
+            if not speech.done():
+                log.warning("somebody else speaks in %s now", channel)
+                return
+            await speech
+        finally:
+            for task in (speech, keeper):
+                task.cancel()
+            await asyncio.gather(speech, keeper, return_exceptions=True)
+
+    async def _claim(self, channel: str) -> None:
+        until = await self._store.speaks_in(channel)
+        if until > 0:
+            self._speaks[channel] = until
+        else:
+            self._speaks.pop(channel, None)
+            self._silent[channel] = time.monotonic() - until
+
+    async def _keep(self, channel: str) -> None:
+        """Returns once it is no longer ours to speak there."""
+        while self._speaks.get(channel, 0.0) > time.monotonic():
+            await asyncio.sleep(self._store.lease_seconds / 3)
+            with suppress(ReleaseBotError):
+                await self._claim(channel)
+
+    async def _say_all(self, channel: str) -> None:
         """Everything for that channel is sent, replaced or given up; or one thing could not be, and it was waited."""
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and self._speaks.get(channel, 0.0) > time.monotonic():
             try:
                 messages = await self._store.unsent(channel)
             except ReleaseBotError as error:

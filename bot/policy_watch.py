@@ -1,7 +1,7 @@
 """Who notices that the rules have changed? Every version is written down, takes over in time, and is looked at anew.
 
-What becomes of a version stands in the ledger: which one, what it says of itself, what decided before. Requests that
-wait are woken, since the new rules may let them through, or no longer.
+What becomes of a version stands in the ledger, once for all processes: which one, what it says of itself, what decided
+before. Requests that wait are woken, since the new rules may let them through, or no longer.
 """
 
 from __future__ import annotations
@@ -37,13 +37,15 @@ class PolicyWatch:
         self._poll = poll
         self._before = ""
         """Hash of what decided before, as far as the ledger tells."""
+        self._told = -1
+        """Place in the ledger up to which we know what it says of policies, by us or by others."""
         self._changes: asyncio.Queue[PolicyChange] = asyncio.Queue()
 
     async def begin(self) -> None:
         """The ledger says which policy decides from now on, where that is another than the last one that it knows."""
         active = self._policies.current()
         self._policies.tell(self._changes.put_nowait)
-        self._before = await self._store.last_policy()
+        self._before, self._told = await self._store.last_policy()
         if self._before != active.hash:
             await self._write(_took_over(active, self._before))
 
@@ -72,11 +74,12 @@ class PolicyWatch:
         return None
 
     async def _write(self, entry: Entry) -> None:
-        """It stands in the ledger; where another policy decides now, whoever waits is due."""
+        """It stands in the ledger, by us or by another process that goes by the same file; where another policy decides
+        now, whoever waits is due."""
         wakes: tuple[str, ...] = ()
         if entry.target["policy"] != self._before:
             wakes = tuple(each.id for each in await self._store.open_operations() if not each.moving)
-        await self._store.commit(Writes(entries=(entry,), wakes=wakes))
+        self._told = await self._store.say_once(Writes(entries=(entry,), wakes=wakes), self._told)
         self._before = entry.target["policy"]
 
 

@@ -317,12 +317,36 @@ class Store:
         """
         await self._commit(writes, lease)
 
+    async def say_once(self, writes: Writes, since: int) -> int:
+        """As `commit` of one entry; unless somebody wrote the same after `since`: then nothing is written.
+
+        Its place in the ledger, either way.
+        """
+        (entry,) = writes.entries
+        step = self._step(writes, None)
+
+        def work(books: _Books) -> int:
+            rows = books.run(
+                "SELECT seq, body FROM entries WHERE phase = :phase AND kind = :kind AND seq > :since ORDER BY seq",
+                {"phase": entry.phase.value, "kind": entry.kind, "since": since},
+            ).fetchall()
+            for seq, body in rows:
+                said = _recorded(seq, body, _disclosed(books.connection, seq))
+                if (said.what, said.target, said.detail, said.private) == (
+                    entry.what, entry.target, entry.detail, entry.private,
+                ):  # fmt: skip
+                    return int(seq)
+            self._write(books, step)
+            return books.size - 1
+
+        return await self._writer.write(work)
+
     async def carry_on(self, writes: Writes, lease: Lease) -> tuple[Operation, Lease] | None:
         """As `commit`; then the operation as it stands and a renewed lease, where the lease is kept."""
         return await self._commit(writes, lease)
 
-    async def _commit(self, writes: Writes, lease: Lease | None) -> tuple[Operation, Lease] | None:
-        step = _Step(
+    def _step(self, writes: Writes, lease: Lease | None) -> _Step:
+        return _Step(
             writes=writes,
             lease=lease,
             drafts=tuple(Draft(entry, self._version) for entry in writes.entries),
@@ -331,6 +355,9 @@ class Store:
             payloads=tuple(_json(self._render(message.reply)) for message in writes.messages),
             records=records.ready(writes),
         )
+
+    async def _commit(self, writes: Writes, lease: Lease | None) -> tuple[Operation, Lease] | None:
+        step = self._step(writes, lease)
         kept = await self._writer.write(lambda books: self._write(books, step))
         self.committed += 1
         if kept is None:
@@ -721,12 +748,12 @@ class Store:
             " AND later.phase = 'outcome' AND later.seq > entries.seq) ORDER BY seq"
         )
 
-    async def last_policy(self) -> str:
-        """Hash of the policy that decided when the ledger last spoke of one; empty: it never did."""
+    async def last_policy(self) -> tuple[str, int]:
+        """Hash of the policy that decided when the ledger last spoke of one, and where; empty and -1: it never did."""
         row = await self._one(
-            "SELECT body FROM entries WHERE phase = 'config' AND kind = 'policy' ORDER BY seq DESC LIMIT 1"
+            "SELECT body, seq FROM entries WHERE phase = 'config' AND kind = 'policy' ORDER BY seq DESC LIMIT 1"
         )
-        return "" if row is None else str(json.loads(row[0])["target"]["policy"])
+        return ("", -1) if row is None else (str(json.loads(row[0])["target"]["policy"]), row[1])
 
     async def permalink(self, operation: str) -> tuple[str, str]:
         """Channel and ts of its root message; empty strings while it is unsent."""
@@ -922,6 +949,11 @@ class _Books(Transaction):
             self._tree = None  # first loaded by the job that failed
         else:
             self._tree, self._last_at = self._marked
+
+    @property
+    def size(self) -> int:
+        """Entries of the ledger."""
+        return (self._tree or self._load()).size
 
     def later(self, span: timedelta | None) -> int | None:
         """So much later by the business clock; None: never."""

@@ -29,13 +29,17 @@ FLOOD_SECONDS = 0.5
 """But never longer than this between one piece of work and the next."""
 AGAIN_SECONDS = 2.0
 """While our own books cannot be read."""
+POLL = 5.0  # seconds between looks without a reason: another process may have died over its requests
 
 
 class Books(Protocol):
     """What the worker needs of the store."""
 
     async def pending_requests(self, limit: int) -> tuple[Request, ...]:
-        """Those not answered, oldest first."""
+        """Those that are this process's to answer, oldest first; they stay so while asked for each third of a lease."""
+
+    @property
+    def lease_seconds(self) -> float: ...
 
     @property
     def arrived(self) -> asyncio.Event: ...
@@ -48,8 +52,8 @@ class Books(Protocol):
 
 
 class Worker:
-    """Runs until it is cancelled. A request that was begun when the process died is begun again: it is not answered
-    before what it writes is on disk, and then never twice."""
+    """Runs until it is cancelled. A request that was begun when a process died is begun again by whoever finds it: it
+    is not answered before what it writes is on disk, and then never twice."""
 
     def __init__(self, books: Books, world: World) -> None:
         self._books = books
@@ -98,12 +102,13 @@ class Worker:
         return (taken - then) / max(now - before, 0.01)
 
     async def _wait(self, *, full: bool) -> None:
-        """Until another request has come, or a hand is free."""
+        """Until another request has come, or a hand is free, or it is time to look anyway."""
+        most = min(POLL, self._books.lease_seconds / 3) if self._busy else POLL
         waiting = [asyncio.ensure_future(self._freed.wait())]
         if not full:
             waiting.append(asyncio.ensure_future(self._books.arrived.wait()))
         try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting, timeout=most, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in waiting:
                 task.cancel()

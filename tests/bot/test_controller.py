@@ -18,6 +18,8 @@ from commands.ports import EntryPhase, Lease, Writes
 from policy.model import Place
 from tests.bot.books import CHECKOUT, OTHER, Hands, closed, created, entry, fresh, opened, vote
 
+pytestmark = pytest.mark.usefixtures("database")
+
 AT_ONCE = timedelta(0)
 MINUTE = timedelta(minutes=1)
 STEPS = 3

@@ -18,6 +18,8 @@ from commands.ports import Message, Writes
 from commands.reply import Reply
 from tests.bot.books import MAYA, OTHER, closed, created, fresh, opened, request
 
+pytestmark = pytest.mark.usefixtures("database")
+
 CHECKOUT = "C0CHECKOUT"
 RELEASES = "C0RELEASES"
 

@@ -13,6 +13,8 @@ from policy.facts import ExceptionRecord, Freeze, Obligation, Verdict
 from policy.model import Person
 from tests.bot.books import CHECKOUT, HOUR, MAYA, OMAR, START, created, entry, exception, obligation, opened, vote
 
+pytestmark = pytest.mark.usefixtures("database")
+
 MINUTE = timedelta(minutes=1)
 FREEZE = Freeze(
     "F-1",
