@@ -17,6 +17,7 @@ from bot.clock import MovableClock, SystemClock
 from bot.cloud_run import CloudRun
 from bot.cloud_run_settings import CloudRunSettings
 from bot.controller import Advance, Controller
+from bot.drift_watch import EVERY, DriftWatch
 from bot.github import AppKey, GitHub, Pace, PersonalToken
 from bot.monitoring import Monitoring
 from bot.outbox import Outbox
@@ -43,6 +44,8 @@ log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 5.0
 """A write to Cloud Run has ended after so long: well within a lease of 10 s that is renewed each third."""
+LOOK_AROUND_LOCALLY = 5.0
+"""Seconds: in the sandbox people wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,14 @@ async def behind(
         worker = Worker(store, world)
         controller = Controller(store, _advance(world), poll=poll)
         outbox = Outbox(store, chat, gap=0.0 if settings.local else 1.0)
-        never_ending = {"worker": worker.run, "outbox": outbox.run, "controller": controller.run, "policy": watch.run}
+        around = DriftWatch(world, every=LOOK_AROUND_LOCALLY if settings.local else EVERY)
+        never_ending = {
+            "worker": worker.run,
+            "outbox": outbox.run,
+            "controller": controller.run,
+            "policy": watch.run,
+            "drift": around.run,
+        }
         for name, work in never_ending.items():
             stack.push_async_callback(_ended, asyncio.create_task(_loud(name, work), name=name))
         stack.push_async_callback(controller.stop)

@@ -65,9 +65,12 @@ class Seen:
         """What serves, where its deployment is recorded as a success: the way back, if GitHub is away."""
         if isinstance(self.at, Unknown):
             return None
+        revision = self.at.revision
         for record in self._records:
-            if record.state == "success":
-                source, revision = f"GitHub deployment {record.id}", self.at.revision
+            # the same digest may have been made anew since, with other settings: that one nobody verified
+            its_own = record.revision in {"", revision.name} and revision.created_at <= record.updated_at
+            if record.state == "success" and its_own:
+                source = f"GitHub deployment {record.id}"
                 return KnownGood(revision.name, revision.digest, record.updated_at, source, record.commit)
         return None
 

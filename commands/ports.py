@@ -413,6 +413,8 @@ class Watched:
     """What looks otherwise than expected, by name: `traffic`, `variable DB_HOST`."""
     since: datetime | None = None
     """When it was first seen otherwise; None: it is as expected."""
+    operation: str = ""
+    """Id of the operation whose revision is expected; empty: none of ours."""
     number: int = 0
     """How often it was written down."""
 

@@ -11,6 +11,7 @@ from commands.explain import texts
 from commands.frozen import by_calendar, described, held, scope
 from commands.intent import Log, Status, Why
 from commands.judged import judge
+from commands.notice import standing
 from commands.operation import Operation
 from commands.places import known, site_of
 from commands.ports import Recorded, World
@@ -22,7 +23,7 @@ from policy.model import Unknown, short
 
 
 async def status(intent: Status, asking: Asking) -> Reply:
-    """What serves where, what is under way, what is frozen or held."""
+    """What serves where, what others changed there, what is under way, what is frozen or held."""
     world, policy = asking.world, asking.active.policy
     services = [intent.service] if intent.service else list(policy.services)
     ranked = sorted(policy.environments, key=lambda name: policy.environments[name].rank)
@@ -34,6 +35,8 @@ async def status(intent: Status, asking: Asking) -> Reply:
     freezes = [f for f in declared if f.holds(now)]
     holds = [hold for hold in await world.store.holds() if hold.place.service in services]
     lines = [Line(Mark.NOTE, line) for line in serving]
+    watched = [each for each in await world.store.watched() if (each.place.service, each.place.environment) in places]
+    lines += [Line(Mark.WARNING, standing(each)) for each in watched if each.changed]
     lines += [Line(Mark.NOTE, _under_way(operation)) for operation in open_operations]
     lines += [
         Line(

@@ -18,7 +18,8 @@ Deeds: `maya: /release …` types; `maya in #checkout: …` there; `omar: [Appro
 that is gone by now; `omar: [Approve] (first seen)` the oldest; `omar: [Reject] too early` gives the words it asks for,
 and `maya: [Fill in] risk:"low" until:18:00` fills in a dialog that asks for exactly these;
 `omar & lea: [Approve]` both at once. `… 24 h later` moves the clock. `… once: serves 10 %`, after a deed, stops as soon
-as the bot has said so; `… once a write is late`, as soon as one was sent that has yet to arrive.
+as the bot has said so; `… once a write is late`, as soon as one was sent that has yet to arrive. `… it looks around`:
+for what others changed.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from textwrap import dedent
 from typing import Any, Self, cast
 
 from bot.controller import Controller
+from bot.drift_watch import DriftWatch
 from bot.outbox import Outbox
 from bot.store import Store
 from bot.worker import Worker
@@ -76,7 +78,7 @@ class Bot:
         self.town = town
         self.store = Store(town.database_url, town.clock, render, version="test", patience=30)
         self.world = town.ports(around(self.store))
-        for name in ("people", "runs", "metrics", "probes", "code"):
+        for name in ("people", "runs", "configurations", "metrics", "probes", "code"):
             object.__setattr__(self.world, name, around(getattr(self.world, name)))
         books = cast("Store", self.world.store)
         self.worker = Worker(books, self.world)
@@ -199,6 +201,9 @@ async def _do(deed: str, bot: Bot, once: re.Match[str] | None) -> None:
         town.clock.move(timedelta(**{_UNITS[later["unit"]]: int(later["count"])}))
     elif _ONCE.fullmatch(deed):
         return
+    elif deed == "… it looks around":
+        await DriftWatch(bot.world).look()
+        await bot.says()
     elif said := _DEED.fullmatch(deed):
         channel = CHANNELS[said["channel"] or "releases"]
         await bot.hears(*(_request(town, who, channel, said["says"]) for who in said["who"].split(" & ")))
