@@ -252,6 +252,7 @@ def _running(site: Site, service: Theirs) -> Running:
         fence=_fence(service),
         operation=service.annotations.get(OPERATION, ""),
         trouble=(one_line(terminal.message) or "Cloud Run gives no reason.") if failed else "",
+        address=service.uri,
     )
 
 

@@ -19,6 +19,7 @@ from commands.heed import PAUSED
 from commands.operation import Effect, Operation, Phase, Step, Wish
 from commands.ports import Entry, Lease, Revision, Running, Share, World, Writes
 from commands.reply import Mark
+from commands.watch import watch
 from policy.facts import Deed
 from policy.model import short
 
@@ -27,6 +28,8 @@ async def advance(operation: Operation, lease: Lease, world: World) -> Writes:
     """What one step of it writes; the world was changed by at most one call, under a committed intent."""
     if operation.phase in {Phase.BLOCKED, Phase.WAITING}:
         return await consider(operation, world)
+    if operation.phase is Phase.WATCHING and operation.plan is not None:
+        return await watch(operation, operation.plan, world)
     if operation.plan is None:
         return Writes(operation=operation.ended(Phase.FAILED, "It was begun without a plan."), leaves=operation.place)
     return await step(Hand(operation, operation.plan, lease, world))
@@ -53,6 +56,8 @@ async def step(hand: Hand) -> Writes:
             return await _shift(hand)
         case Step.JUDGE:
             return await health.judge(hand)
+        case Step.VERIFY:
+            return await health.recovered(hand)
         case Step.FINISH:
             return await ending.finish(hand)
 
@@ -90,13 +95,15 @@ async def _shift(hand: Hand) -> Writes:
     outcome = hand.outcome(hand.effect(), "confirmed", traffic(made))
     percent = hand.percent()
     if hand.plan.deed == Deed.ROLLBACK:
-        took = hand.now - hand.operation.asked_at
+        took, within = hand.now - hand.operation.asked_at, timedelta(seconds=hand.plan.restore_within_seconds)
         name = f"{hand.plan.revision} ({short(hand.plan.digest)})"
         says = f"{name} serves 100 % again, {tell.span(took)} after it was asked for"
-        return hand.next(
-            {"mark": Mark.YES.value, "says": says},
-            (outcome, hand.observed("recovered", {"seconds": round(took.total_seconds())})),
-        )
+        late = bool(within) and took > within
+        if late:
+            says += f"; the policy allows {tell.span(within)}"
+        measured = {"seconds": round(took.total_seconds()), "late": late}
+        what = "restored" if hand.plan.recovered else "recovered"
+        return hand.next({"mark": Mark.YES.value, "says": says}, (outcome, hand.observed(what, measured)))
     return hand.next({"mark": Mark.YES.value, "says": f"{hand.plan.revision} serves {percent} %"}, (outcome,))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from commands import deployment
+from commands import deployment, watch
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from commands.hand import AT_ONCE, GREEN, LATE, LOOK, POLL, SHIFT_WITHIN, TRIES, Hand, same
 from commands.operation import Moment, Phase, Step
@@ -46,7 +46,9 @@ async def finish(hand: Hand) -> Writes:
     done = operation.ended(Phase.DONE, trouble.strip())
     if plan.deed == Deed.ROLLBACK:
         return hand.over(done, settled)
-    return hand.over(done, settled, good=((operation.place, good),))
+    looks_after = watch.after(done, plan, hand.now)
+    over = hand.over(done, settled, good=((operation.place, good),))
+    return over if looks_after is None else replace(over, starts=((looks_after, AT_ONCE),))
 
 
 async def _not_yet(hand: Hand) -> Writes | None:

@@ -18,6 +18,8 @@ from policy.facts import Candidate, EmergencyRecord, Facts, KnownGood, Question,
 from policy.model import Digest, Person, Sha, Unknown, short
 from policy.required import required
 
+TRIGGER = "trigger"
+"""Key in what an operation has seen: the trigger that asked for it."""
 ATTEMPTS = 9
 """So many revisions of one digest may have failed to come up before a new one takes the last name."""
 
@@ -37,6 +39,8 @@ class Asked:
     confirmed: frozenset[str] = frozenset()
     emergency: EmergencyRecord | None = None
     votes: tuple[Vote, ...] = ()
+    trigger: str = ""
+    """The policy's trigger that asks by itself; empty: somebody asks."""
 
 
 def asked(operation: Operation, by: Person, votes: tuple[Vote, ...] = ()) -> Asked:
@@ -51,6 +55,7 @@ def asked(operation: Operation, by: Person, votes: tuple[Vote, ...] = ()) -> Ask
         operation.confirmed,
         operation.emergency,
         votes,
+        operation.seen.get(TRIGGER, ""),
     )
 
 
@@ -294,7 +299,7 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: P
     where none of the traffic has moved yet. Otherwise they would be taken behind what serves well.
     """
     policy, question = active.policy, asks.question
-    facts = Facts(asks.by, asks.at, expires_at=asks.expires_at)
+    facts = Facts(asks.by, asks.at, expires_at=asks.expires_at, trigger=asks.trigger)
     site = site_of(policy, question.service, question.target)
     if isinstance(site, Unknown):
         return Gathered(replace(facts, target_serving=site, rollback_to=site), site, None)
@@ -340,6 +345,8 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: P
         site=site,
         production=policy.environments[question.target].production,
         steps=(PlannedStep(100, 0),),
+        restore_within_seconds=int(policy.rollback.within.total_seconds()),
+        recovered=() if policy.rollback.recovered is None else planned_probes(policy.probes[policy.rollback.recovered]),
     )
     return Gathered(_with_plan(facts, plan), plan, None)
 

@@ -24,6 +24,8 @@ PROCEED = "continue"
 """Key in what was seen, with the step's number: who let it go on, and why."""
 BETWEEN_LOOKS = timedelta(seconds=1)
 BETWEEN_SMOKE = timedelta(seconds=1)
+RECOVERS_WITHIN = timedelta(minutes=2)
+"""So long what serves again may take to answer as it should."""
 WHILE_HELD = timedelta(seconds=60)
 """Between two looks at what nobody moves for now."""
 
@@ -52,6 +54,23 @@ async def smoke(hand: Hand) -> Writes:
         told.append(f"{probe.method} {probe.path} {saw} ×{len(found.saw)}")
     says = f"smoke test passed: {'; '.join(told)}" if told else "no smoke test is asked for"
     return hand.next({"mark": Mark.YES.value, "says": says}, (hand.observed("smoke", {"says": says}),))
+
+
+async def recovered(hand: Hand) -> Writes:
+    """What serves again answers as it should; only then is recovery declared."""
+    running, since = await hand.world.runs.running(hand.site), hand.operation.since or hand.now
+    asked = [(probe.path, await hand.world.probes.probe(running.address, probe)) for probe in hand.plan.recovered]
+    failed, waited = triggers.failures(asked), hand.now - since
+    if not failed:
+        took = hand.now - hand.operation.asked_at
+        says = f"recovered: it answers as it should, {tell.span(took)} after it was asked for"
+        entry = hand.observed("recovered", {"seconds": round(took.total_seconds()), "verified": hand.now.isoformat()})
+        return hand.next({"mark": Mark.YES.value, "says": says}, (entry,))
+    if waited < RECOVERS_WITHIN:
+        return Writes(operation=hand.operation, due=BETWEEN_SMOKE)
+    note = f"{hand.plan.revision} serves 100 % again, but does not answer as it should: {failed}."
+    entry = hand.observed("not recovered", {"says": note})
+    return hand.over(hand.operation.ended(Phase.UNCERTAIN, f"{note} Look at {hand.plan.site}."), (entry,))
 
 
 async def judge(hand: Hand) -> Writes:

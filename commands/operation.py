@@ -72,6 +72,8 @@ class Step(StrEnum):
     SMOKE = "smoke-test"
     SHIFT = "shift traffic"
     JUDGE = "judge health"
+    VERIFY = "see that it answers again"
+    """Of a rollback: recovery is declared only then."""
     FINISH = "write it down"
 
 
@@ -192,6 +194,7 @@ class Operation:
 def road(plan: Plan) -> tuple[Moment, ...]:
     """The steps of this plan, in order."""
     if plan.deed == Deed.ROLLBACK:
-        return (Moment(Step.SHIFT), Moment(Step.RECORD), Moment(Step.FINISH))
+        verify = (Moment(Step.VERIFY),) if plan.recovered else ()
+        return (Moment(Step.SHIFT), *verify, Moment(Step.RECORD), Moment(Step.FINISH))
     traffic = [Moment(step, index) for index in range(len(plan.steps)) for step in (Step.SHIFT, Step.JUDGE)]
     return (Moment(Step.RECORD), Moment(Step.DEPLOY), Moment(Step.SMOKE), *traffic, Moment(Step.FINISH))

@@ -107,6 +107,10 @@ class Plan:
     inconclusive: str = "ask"
     """Or `back`: what becomes of it where too few requests came for too long."""
     deploy_within_seconds: int = 600
+    restore_within_seconds: int = 0
+    """Of a rollback: it serves again within so long after it was asked for, or is said to be late. 0: no such limit."""
+    recovered: tuple[PlannedProbe, ...] = ()
+    """Of a rollback: what must pass before recovery is declared."""
     model: str = "artifact"
     """How the candidate goes along the path."""
     change: str = ""

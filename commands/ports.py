@@ -68,6 +68,8 @@ class Running:
     """Id of the operation that wrote last; empty: none of ours."""
     trouble: str = ""
     """Why the site says that it is not ready; empty: it is."""
+    address: str = ""
+    """Where people reach it, `https://…`; empty: not known."""
 
     @property
     def whole(self) -> str | None:
@@ -466,6 +468,8 @@ class Writes:
     operation: Operation | None = None
     """Its new state. New ones are inserted; for the others a lease must be shown."""
     creates: bool = False
+    starts: tuple[tuple[Operation, timedelta], ...] = ()
+    """(operation, look at it so much later): new ones besides. Of one that is there already, nothing is written."""
     due: timedelta | None = None
     """With an operation: look at it again so much later; None: only when something happens."""
     takes: Place | None = None
@@ -513,7 +517,10 @@ class Store(Protocol):
         """By id, or by any beginning of it that is unique."""
 
     async def open_operations(self, place: Place | None = None) -> tuple[Operation, ...]:
-        """Those not over, oldest first."""
+        """Those that somebody asked for and that are not over, oldest first."""
+
+    async def timers(self, place: Place | None = None) -> tuple[Operation, ...]:
+        """Those that nobody asked for and that are not over: they wait for a time, or watch."""
 
     async def votes(self, operation: str) -> tuple[Vote, ...]: ...
 

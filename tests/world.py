@@ -280,6 +280,7 @@ class Runs:
             place.wanted,
             place.fence,
             place.operation,
+            address=f"https://{max(serving, key=lambda share: share.percent).revision}".replace("//", "//www---"),
         )
 
     async def revision(self, site: Site, name: str) -> Revision | None:

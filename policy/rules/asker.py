@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from policy import wording
 from policy.case import Case
-from policy.facts import EMERGENCY, Facts
+from policy.facts import EMERGENCY, Deed, Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unmet
 from policy.model import AccountKind, Human, Unknown
 from policy.rules.expiry import asked_anew
@@ -34,6 +34,8 @@ class _Held(NamedTuple):
 
 def may_ask(case: Case) -> Finding:
     """A human of ours, active, with a role that may ask for this deed."""
+    if case.facts.trigger:
+        return _asks_by_itself(case, case.facts.trigger)
     who, roles = case.facts.asked_by, _roles(case)
     if who.kind is not AccountKind.HUMAN:
         return unmet(MAY_ASK, "{} {}", who.name, _NOT_ONE_OF_US[who.kind], remedies=_others(case, roles))
@@ -48,6 +50,17 @@ def may_ask(case: Case) -> Finding:
         deed = "ask for an emergency" if case.question.change == EMERGENCY else case.question.deed
         return unmet(MAY_ASK, "nobody may {}: the policy names no role", deed)
     return unmet(MAY_ASK, "{} is no {}", who.name, Roles(roles), remedies=_others(case, roles))
+
+
+def _asks_by_itself(case: Case, name: str) -> Finding:
+    """A trigger of the policy that takes back what was released there, without anybody being asked."""
+    question = case.question
+    for path in case.policy.paths:
+        trigger = path.rollout.triggers.get(name)
+        takes_back = question.deed is Deed.ROLLBACK and trigger is not None and trigger.then == "back"
+        if takes_back and path.target == question.target and path.serves(question.service):
+            return met(MAY_ASK, "the trigger {} asks for it by itself", name)
+    return unmet(MAY_ASK, "the policy has no trigger {} that takes it back", name)
 
 
 def _roles(case: Case) -> tuple[str, ...]:

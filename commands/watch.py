@@ -1,0 +1,161 @@
+"""Does what was released stay well? It is watched for as long as the policy says; triggers take it back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from commands import explain, gather, tell, triggers
+from commands.gather import Asked
+from commands.judged import judge
+from commands.operation import Operation, Phase
+from commands.plan import Plan
+from commands.ports import Entry, EntryPhase, Message, Site, World, Writes
+from commands.record import BOT, operation_id, target_of
+from commands.reply import Button, Line, Mark, Reply, Tone
+from commands.triggers import Fired
+from policy.facts import Deed, Question
+from policy.model import Unknown
+
+AT_ONCE = timedelta(0)
+SETTLES = timedelta(seconds=5)
+"""Until another look where traffic is just being moved."""
+ROLLBACK_LASTS = timedelta(hours=1)
+RELEASE = "release"
+"""Key in what was seen: id of the operation that is looked after."""
+TOLD = "told"
+"""The same: names of the triggers that people were told of."""
+
+
+def after(operation: Operation, plan: Plan, now: datetime) -> Operation | None:
+    """What looks after this release from now on; None: the policy asks for no such thing."""
+    if not plan.watch_seconds or not triggers.during(plan, triggers.WATCH):
+        return None
+    question = operation.question
+    return Operation(
+        id=operation_id(f"watch {operation.id}"),
+        question=Question(Deed.WATCH, question.service, question.target, change=operation.id),
+        asked_by=BOT,
+        asked_at=now,
+        expires_at=now + timedelta(seconds=plan.watch_seconds),
+        channel=operation.channel,
+        plan=plan,
+        phase=Phase.WATCHING,
+        since=operation.began_at or now,
+        seen={RELEASE: operation.id},
+    )
+
+
+async def watch(operation: Operation, plan: Plan, world: World) -> Writes:
+    """One look at it, and when to look again."""
+    now = world.clock.now()
+    running = await world.runs.running(Site(plan.site))
+    if not running.settled and now < operation.expires_at:
+        return Writes(operation=operation, due=SETTLES)
+    if running.whole != plan.revision:
+        return _over(operation, Phase.CANCELLED, f"{plan.revision} does not serve alone any more.", "moved on")
+    if now >= operation.expires_at:
+        says = f"{plan.revision} stayed well for {tell.span(now - operation.asked_at)} after it had all the traffic."
+        told = _told(operation, Reply(f"{Mark.YES.value} {says}"), "watched")
+        return replace(_over(operation, Phase.DONE, says, "stayed well"), messages=(told,))
+    watched = triggers.during(plan, triggers.WATCH)
+    looked = await triggers.look(world, plan, running, watched, operation.seen, operation.since or now)
+    operation = replace(operation, seen=dict(looked.seen))
+    if looked.fired is not None and looked.fired.trigger.name not in operation.seen.get(TOLD, []):
+        return await _fired(operation, plan, looked.fired, world)
+    return Writes(operation=operation, due=_due(operation, plan, now))
+
+
+def _due(operation: Operation, plan: Plan, now: datetime) -> timedelta:
+    every = timedelta(seconds=60 if plan.health is None else plan.health.resolution_seconds)
+    probes = triggers.soonest(triggers.during(plan, triggers.WATCH))
+    soon = max(SETTLES, every if probes is None else min(every, probes))
+    return min(soon, operation.expires_at - now)
+
+
+async def _fired(operation: Operation, plan: Plan, fired: Fired, world: World) -> Writes:
+    """Traffic goes back by itself, or somebody is asked whether it shall."""
+    name, place = fired.trigger.name, operation.place
+    entry = Entry(
+        "operation",
+        EntryPhase.OBSERVATION,
+        "trigger",
+        BOT,
+        str(operation.seen[RELEASE]),
+        "",
+        target_of(operation),
+        detail={"trigger": name, "says": fired.says},
+    )
+    what = f"{Mark.NO.value} {plan.service} {plan.revision} in {place.environment}: {fired.says}"
+    back = None if fired.asks else await _rollback(operation, plan, fired, world)
+    if isinstance(back, Operation):
+        over = _over(operation, Phase.ROLLED_BACK, fired.says, "fired")
+        told = (_told(operation, Reply(f"{what}. It is rolled back."), "watched"), _root(back))
+        return replace(over, entries=(entry, *over.entries), messages=told, starts=((back, AT_ONCE),))
+    why = f" It cannot be rolled back by itself: {back}." if back else ""
+    ask = Button(
+        "Roll back",
+        f'rollback {plan.service} {place.environment} reason:"{name}"',
+        Tone.DANGER,
+        meant_for=f"Roll {place} back",
+    )
+    reply = Reply(f"{what}.{why}", buttons=(ask,))
+    seen = {**operation.seen, TOLD: [*operation.seen.get(TOLD, []), name]}
+    return Writes(
+        operation=replace(operation, seen=seen),
+        entries=(entry,),
+        messages=(_told(operation, reply, f"watched:{name}"),),
+        due=_due(operation, plan, world.clock.now()),
+    )
+
+
+async def _rollback(operation: Operation, plan: Plan, fired: Fired, world: World) -> Operation | str:
+    """What takes it back; or why nothing can."""
+    now, active = world.clock.now(), world.policies.current()
+    question = Question(Deed.ROLLBACK, plan.service, plan.target)
+    asks = Asked(question, BOT, now, now + ROLLBACK_LASTS, trigger=fired.trigger.name)
+    gathered = await gather.rollback(world, active, asks)
+    decision = judge(question, gathered, active, now).decision
+    if isinstance(gathered.plan, Unknown):
+        return gathered.plan.why
+    if not decision.allowed:
+        return explain.missing(decision.blockers)
+    return Operation(
+        id=operation_id(f"{operation.id} {fired.trigger.name}"),
+        question=question,
+        asked_by=BOT,
+        asked_at=now,
+        expires_at=now + ROLLBACK_LASTS,
+        channel=operation.channel,
+        plan=gathered.plan,
+        phase=Phase.WAITING,
+        reason=fired.says,
+        seen={gather.TRIGGER: fired.trigger.name},
+    )
+
+
+def _root(back: Operation) -> Message:
+    return Message(back.channel, tell.root(back), operation=back.id, slot="root")
+
+
+def _told(operation: Operation, reply: Reply, slot: str) -> Message:
+    """In the thread of the release."""
+    return Message(operation.channel, reply, operation=str(operation.seen[RELEASE]), slot=slot)
+
+
+def _over(operation: Operation, phase: Phase, note: str, what: str) -> Writes:
+    entry = Entry(
+        "operation",
+        EntryPhase.OBSERVATION,
+        what,
+        BOT,
+        str(operation.seen[RELEASE]),
+        "",
+        target_of(operation),
+    )
+    return Writes(operation=operation.ended(phase, note), entries=(entry,))
+
+
+def line(operation: Operation) -> Line:
+    """For `status`."""
+    return Line(Mark.NOTE, f"{operation.place}: {tell.title(operation)} is watched after its release")

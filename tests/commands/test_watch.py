@@ -1,0 +1,167 @@
+"""What is looked after once it is live, and what takes it back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from commands.ports import Signal
+from tests.commands.test_promote import LIVE, PLAN_SETTLED
+from tests.commands.test_rollout import ONE_STEP
+from tests.conversation import Bot, plays
+from tests.world import Behaviour, Town, digest, revision_of, site_of
+
+OLD, NEW = revision_of("checkout", 1), revision_of("checkout", 2)
+RELEASED = (
+    ONE_STEP.replace("10 %", "100 %")
+    + """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: 100 %: healthy over … requests, 0.0 % failed, p99 40 ms
+    """
+    + LIVE
+    + PLAN_SETTLED
+)
+
+
+def watched(town: Town, **trigger: Any) -> None:
+    """Releases to production are watched for an hour by one trigger."""
+    rollout = {"steps": [{"percent": 100, "hold": "PT6S"}], "triggers": {"unwell": trigger}, "watch": "PT1H"}
+    town.policies.change(rollout={**rollout, "health": {"max_error_percent": 5.0, "min_requests": 20}})
+
+
+SERVES_AGAIN = """
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again, … after it was asked for
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: recorded as GitHub deployment 17
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. It took … [Lift the hold]
+    """
+
+
+async def test_what_stays_well_is_said_to_have(town: Town) -> None:
+    watched(town, signal="memory_percent", above=90, lasts="PT5M", during="watch")
+    await plays(
+        RELEASED
+        + """
+    … 62 min later
+    bot: ✓ checkout-r-c2c2c2c2c2c2 stayed well for 1 h … after it had all the traffic.
+    """,
+        town,
+    )
+
+
+@pytest.mark.requirement("S3-40", "S2-18")
+async def test_what_turns_bad_after_it_is_live_is_rolled_back_by_itself(town: Town) -> None:
+    watched(town, signal="memory_percent", above=90, lasts="PT5M", during="watch")
+    await plays(RELEASED, town)
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
+    await plays(
+        """
+    … 7 min later
+    bot: ✗ checkout checkout-r-c2c2c2c2c2c2 in prod: unwell: it uses 93 % of its memory, allowed 90 %, for 6 min 59 s. It is rolled back.
+    """
+        + SERVES_AGAIN,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {OLD: 100}
+
+
+@pytest.mark.requirement("S3-37")
+async def test_three_failed_health_checks_in_a_row_take_it_back_and_two_do_not(town: Town) -> None:
+    rollout = {
+        "steps": [{"percent": 100, "hold": "PT6S"}],
+        "triggers": {"health-3x": {"signal": "probes", "probes": "health", "in_a_row": 3, "during": "watch"}},
+        "watch": "PT1H",
+    }
+    town.policies.adopt(probes={"health": [{"path": "/healthz"}]}, to_prod={"rollout": rollout})
+    await plays(RELEASED, town)
+    for status in (503, 503, 200, 503, 503):
+        town.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=status)
+        await plays("… 5 s later", town)
+    assert town.runs.traffic("checkout") == {NEW: 100}
+    await plays(
+        """
+    … 5 s later
+    bot: ✗ checkout checkout-r-c2c2c2c2c2c2 in prod: health-3x: its probes failed 3 times in a row (/healthz 503). It is rolled back.
+    """
+        + SERVES_AGAIN,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {OLD: 100}
+
+
+async def test_what_asks_does_nothing_by_itself_and_asks_once(town: Town) -> None:
+    watched(town, signal="p99_ms", above=500, lasts="PT5M", then="ask")
+    await plays(RELEASED, town)
+    town.metrics.becomes(NEW, Signal.P99_MS, 620.0)
+    await plays(
+        """
+    … 7 min later
+    bot: ✗ checkout checkout-r-c2c2c2c2c2c2 in prod: unwell: its p99 is 620 ms, allowed 500 ms, for … [Roll back]
+    … 7 min later
+    ines: [Roll back]
+    """
+        + SERVES_AGAIN,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {OLD: 100}
+
+
+async def test_the_next_release_ends_the_watch_over_the_last(town: Town) -> None:
+    watched(town, signal="memory_percent", above=90, lasts="PT5M")
+    await plays(RELEASED, town)
+    town.runs.somebody_moves(site_of("checkout"), **{OLD.replace("-", "_"): 100})
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
+    await plays("… 7 min later", town)
+    assert town.runs.traffic("checkout") == {OLD: 100}
+    async with Bot(town) as bot:
+        assert await bot.store.timers() == ()
+
+
+async def test_it_goes_on_after_a_restart(town: Town) -> None:
+    """Each page has a bot of its own: what is watched stands in the books."""
+    watched(town, signal="memory_percent", above=90, lasts="PT5M")
+    await plays(RELEASED, town)
+    async with Bot(town) as bot:
+        (one,) = await bot.store.timers()
+    assert one.expires_at - one.asked_at == timedelta(hours=1)
+
+
+# What recovers --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("S4-291")
+async def test_recovery_is_declared_only_once_it_answers_as_it_should(town: Town) -> None:
+    town.policies.adopt(probes={"health": [{"path": "/healthz"}]}, rollback={"recovered": "health"})
+    await plays(
+        """
+    ines: /release rollback checkout reason:it fails
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for checkout c0c0c0c0c0c0 ⟲ prod: …
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0) serves 100 % again, … after it was asked for
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recovered: it answers as it should, … after it was asked for
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recorded as GitHub deployment 16
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. It took … [Lift the hold]
+    """,
+        town,
+    )
+
+
+@pytest.mark.requirement("S1-29")
+async def test_what_does_not_answer_after_the_rollback_is_told_to_people(town: Town) -> None:
+    town.policies.adopt(probes={"health": [{"path": "/healthz"}]}, rollback={"recovered": "health"})
+    town.runs.behaviours[digest("checkout", 0)] = Behaviour(healthz=503)
+    await plays(
+        """
+    ines: /release rollback checkout reason:it fails
+    bot: checkout c0c0c0c0c0c0 ⟲ prod ended in doubt: somebody has to look.
+         …
+         • checkout-r-c0c0c0c0c0c0 serves 100 % again, but does not answer as it should: /healthz 503. Look at …
+         …
+    bot: Plan for checkout c0c0c0c0c0c0 ⟲ prod: …
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0) serves 100 % again, … after it was asked for
+    bot: checkout c0c0c0c0c0c0 ⟲ prod ended in doubt: somebody has to look. It took …
+    """,
+        town,
+    )
