@@ -3,6 +3,7 @@
     python -m tests.chaos                                   the whole of it: PostgreSQL, SQLite, and the control
     python -m tests.chaos --database sqlite --seed 7 --operations 40 --kills 10 --freezes 8
     python -m tests.chaos --control                         only the build without the fence
+    python -m tests.chaos --every-await                     one death at each await of promote and rollback
 
 Exit code 0: the runs with the fence are clean, and the one without it is not.
 """
@@ -21,6 +22,7 @@ from pathlib import Path
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 os.environ.setdefault("NO_GCE_CHECK", "true")
 
+from tests.chaos.every_await import every_await, telling
 from tests.chaos.monkey import Wanted
 from tests.chaos.run import DATABASES, Asked, Result, as_it_should, run, table
 
@@ -40,11 +42,25 @@ def main() -> int:
     parser.add_argument("--control", action="store_true", help="without the fence: only that run")
     parser.add_argument("--etags-ignored", action="store_true", help="the world takes writes with an old etag")
     parser.add_argument("--data", type=Path, help="keep books and logs here; default: a folder that is thrown away")
+    parser.add_argument("--every-await", action="store_true", help="only this: die at each await, on SQLite")
+    parser.add_argument("--lanes", type=int, default=2, help="so many towns side by side to die in (2)")
+    parser.add_argument("--thin", type=int, default=1, help="only each so-manyth of the awaits")
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
+    if given.every_await:
+        return _every_await(given)
     results = [_played(asked, given.data) for asked in _runs(given)]
     print(table(results))
     return 0 if all(as_it_should(result) for result in results) else 1
+
+
+def _every_await(given: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        place = given.data or Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        died = asyncio.run(every_await(place, lanes=given.lanes, thin=given.thin))
+    print(telling(died))
+    return 0 if died.clean else 1
 
 
 def _runs(given: argparse.Namespace) -> list[Asked]:

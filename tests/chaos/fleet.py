@@ -29,6 +29,7 @@ class Replica:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._environment = {**os.environ, **settings, "PORT": str(port)}
+        self._data = data
         self._log = data / f"{name}.log"
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False

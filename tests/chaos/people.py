@@ -99,9 +99,10 @@ class People:
             nature = _drawn(self.chance, NATURES)
             fate = _drawn(self.chance, FATES)
             self.fates[fate] += 1
-            await self._release(service, nature, fate)
+            await self.release(service, nature, fate)
 
-    async def _release(self, service: str, nature: Nature, fate: Fate) -> None:
+    async def release(self, service: str, nature: Nature, fate: Fate) -> None:
+        """One release, from its build until nothing of it is open any more."""
         digest = await self.town.build(service, nature)
         asked = await self._insist("maya", service, f"promote {service} stage→prod", lambda: self._of(digest))
         if fate is Fate.CANCELLED:

@@ -125,7 +125,7 @@ async def _play(asked: Asked, people: People, monkey: Monkey, desk: Desk, bots: 
             async with asyncio.timeout(SETTLES_WITHIN):
                 await bots.ready()
                 await living
-                await _said(desk.books)
+                await said(desk.books)
         except TimeoutError:
             return False
         await asyncio.sleep(1.0)  # users go on calling a little, so that nobody is missed
@@ -136,7 +136,7 @@ async def _play(asked: Asked, people: People, monkey: Monkey, desk: Desk, bots: 
         await asyncio.gather(watching, living, breaking, return_exceptions=True)
 
 
-async def _said(books: Database) -> None:
+async def said(books: Database) -> None:
     """Nothing waits to be said or answered any more."""
     waiting = (
         "SELECT (SELECT count(*) FROM outbox WHERE state = 'waiting')"

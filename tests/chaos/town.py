@@ -114,6 +114,7 @@ class Users:
 
     there: Worlds
     sites: list[str]
+    rate: float = RATE
     turning: set[str] = field(default_factory=set)
     """Digests that turn bad."""
     answered: dict[tuple[str, str], list[Answered]] = field(default_factory=dict)
@@ -126,7 +127,7 @@ class Users:
         while True:
             await asyncio.sleep(TICK)
             now = loop.time()
-            owed += min(now - before, 1.0) * RATE  # what a stall left undone is not made up for
+            owed += min(now - before, 1.0) * self.rate  # what a stall left undone is not made up for
             before = now
             requests = int(owed)
             owed -= requests
@@ -193,20 +194,20 @@ class Town:
 
 
 @asynccontextmanager
-async def town(data: Path, services: int, chance: random.Random) -> AsyncIterator[Town]:
+async def town(data: Path, services: int, chance: random.Random, *, latency: float = LATENCY) -> AsyncIterator[Town]:
     """It all runs while this is entered."""
     file = data / "policy.yaml"
     file.write_text(policy(services), "utf-8")
     names = [f"s{number:02}" for number in range(1, services + 1)]
     async with AsyncExitStack() as stack:
-        there = await _worlds(stack, data, file, chance)
+        there = await _worlds(stack, data, file, chance, latency)
         users = Users(there, [site(name) for name in names])
         calling = asyncio.create_task(users.call())
         stack.push_async_callback(_ended, calling)
         yield Town(there, users, names)
 
 
-async def _worlds(stack: AsyncExitStack, data: Path, file: Path, chance: random.Random) -> Worlds:
+async def _worlds(stack: AsyncExitStack, data: Path, file: Path, chance: random.Random, latency: float) -> Worlds:
     """As in the sandbox, but Cloud Run is as far away as it is."""
     scene = scene_of(file)
     clock = MovableClock(data / "clock")
@@ -216,7 +217,7 @@ async def _worlds(stack: AsyncExitStack, data: Path, file: Path, chance: random.
     google = GoogleWorld(clock)
     github = GitHubWorld(data / "github", clock)
     for name in ("get_service", "get_revision", "get_operation", "update_service"):
-        setattr(google.engine, name, far(getattr(google.engine, name), chance))
+        setattr(google.engine, name, far(getattr(google.engine, name), chance, latency))
     for world in (slack, google, github):
         await world.start()
         stack.push_async_callback(world.stop)
@@ -224,17 +225,17 @@ async def _worlds(stack: AsyncExitStack, data: Path, file: Path, chance: random.
     return Worlds(clock, slack, google, github, signing_secret, scene)
 
 
-def far(work: Callable[[Any], Any], chance: random.Random) -> Callable[[Any], Any]:
+def far(work: Callable[[Any], Any], chance: random.Random, latency: float) -> Callable[[Any], Any]:
     """The same call over a network: what was sent arrives although its sender has died, and an answer may be old."""
     going: set[asyncio.Task[Any]] = set()
 
     async def arrives(request: Any) -> Any:
-        await asyncio.sleep(chance.uniform(0, LATENCY))
+        await asyncio.sleep(chance.uniform(0, latency))
         answer = work(request)
         answer = await answer if inspect.isawaitable(answer) else answer
         copy = type(answer)()
         copy.CopyFrom(answer)
-        await asyncio.sleep(chance.uniform(0, LATENCY))
+        await asyncio.sleep(chance.uniform(0, latency))
         return copy
 
     def ended(task: asyncio.Task[Any]) -> None:
