@@ -21,6 +21,7 @@ from pathlib import Path
 
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 os.environ.setdefault("NO_GCE_CHECK", "true")
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # a fork that is about to start PostgreSQL has no business with gRPC
 
 from tests.chaos.every_await import every_await, telling
 from tests.chaos.monkey import Wanted
