@@ -17,7 +17,7 @@ from bot.clock import MovableClock, SystemClock
 from bot.cloud_run import CloudRun
 from bot.cloud_run_settings import CloudRunSettings
 from bot.controller import Advance, Controller
-from bot.drift_watch import EVERY, DriftWatch
+from bot.drift_watch import DriftWatch
 from bot.github import AppKey, GitHub, Pace, PersonalToken
 from bot.monitoring import Monitoring
 from bot.outbox import Outbox
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 5.0
 """A write to Cloud Run has ended after so long: well within a lease of 10 s that is renewed each third."""
-LOOK_AROUND_LOCALLY = 5.0
+AROUND = 5.0
 """Seconds: in the sandbox people wait for it."""
 
 
@@ -111,7 +111,7 @@ async def behind(
         worker = Worker(store, world)
         controller = Controller(store, _advance(world), poll=poll)
         outbox = Outbox(store, chat, gap=0.0 if settings.local else 1.0)
-        around = DriftWatch(world, every=LOOK_AROUND_LOCALLY if settings.local else EVERY)
+        around = DriftWatch(world, every=AROUND, again=AROUND) if settings.local else DriftWatch(world)
         never_ending = {
             "worker": worker.run,
             "outbox": outbox.run,

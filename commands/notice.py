@@ -31,12 +31,13 @@ NAMES_MAX = 12
 async def notice(world: World, policy: Policy, place: Place, before: Watched | None, salt: str) -> Writes | None:
     """What is written because of how the place looks now; None: nothing is new, or somebody is changing it just now.
 
-    `salt` is for a place that was never looked at.
+    With an entry where others changed something. One answer alone may be an old one, so whoever calls looks twice
+    before that is written. `salt` is for a place that was never looked at.
     """
     site = site_of(policy, place.service, place.environment)
     if isinstance(site, Unknown):
         return None
-    running, configuration = await _read(world, site)
+    running, configuration = await asyncio.gather(world.runs.running(site), world.configurations.configured(site))
     if configuration is None or not running.settled:
         return None
     salt = salt if before is None else before.salt
@@ -51,8 +52,6 @@ async def notice(world: World, policy: Policy, place: Place, before: Watched | N
         return None
     if not new:
         return Writes(watched=(known,))
-    if await _read(world, site) != (running, configuration):  # one answer alone may be an old one
-        return None
     waiting = tuple(each.id for each in await world.store.open_operations(place))
     seen = _Seen(policy, known, new, running, configuration, world.clock.now(), again=bool(before and before.changed))
     return Writes(
@@ -61,11 +60,6 @@ async def notice(world: World, policy: Policy, place: Place, before: Watched | N
         watched=(known,),
         wakes=waiting,
     )
-
-
-async def _read(world: World, site: Site) -> tuple[Running, Configuration | None]:
-    running, configuration = await asyncio.gather(world.runs.running(site), world.configurations.configured(site))
-    return running, configuration
 
 
 async def _moving(world: World, place: Place) -> bool:

@@ -202,7 +202,9 @@ async def _do(deed: str, bot: Bot, once: re.Match[str] | None) -> None:
     elif _ONCE.fullmatch(deed):
         return
     elif deed == "… it looks around":
-        await DriftWatch(bot.world).look()
+        watch = DriftWatch(bot.world)
+        await watch.look()
+        await watch.look()
         await bot.says()
     elif said := _DEED.fullmatch(deed):
         channel = CHANNELS[said["channel"] or "releases"]

@@ -1,0 +1,78 @@
+"""The loop that looks around: it looks again soon where something was seen, and goes on whatever one place does."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot import drift_watch
+from bot.drift_watch import DriftWatch
+from commands.notice import notice
+from commands.ports import Watched, World, Writes
+from policy.document import Policy
+from policy.model import Place
+from policy.settings import Configured
+from tests.conversation import Bot
+from tests.world import site_of, story
+
+PROD = Place("checkout", "prod")
+
+
+async def test_what_is_seen_is_told_after_a_second_look_which_comes_soon(tmp_path: Path) -> None:
+    town = story(tmp_path)
+    async with Bot(town) as bot:
+        watch = DriftWatch(bot.world, every=3600, again=0.01)
+        await watch.look()
+        town.settings.somebody_sets(site_of("checkout"), Configured({"A": "1"}))
+        running = asyncio.create_task(watch.run())
+        async with asyncio.timeout(10):
+            while not [row for row in await bot.store.newest(9) if row.kind == "drift"]:
+                await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_one_look_that_saw_something_else_tells_nothing(tmp_path: Path) -> None:
+    town = story(tmp_path)
+    async with Bot(town) as bot:
+        watch = DriftWatch(bot.world)
+        await watch.look()
+        usual = town.settings.made.copy()
+        for value in ("1", "2", "3"):
+            town.settings.somebody_sets(site_of("checkout"), Configured({"A": value}))
+            await watch.look()
+        assert not [row for row in await bot.store.newest(9) if row.kind == "drift"]
+        assert usual == {}
+
+
+async def test_a_place_that_fails_in_a_way_nobody_foresaw_keeps_no_other_from_being_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def stumbles(world: World, policy: Policy, place: Place, before: Watched | None, salt: str) -> Writes | None:
+        if place == PROD:
+            raise KeyError(place)
+        return await notice(world, policy, place, before, salt)
+
+    monkeypatch.setattr(drift_watch, "notice", stumbles)
+    async with Bot(story(tmp_path)) as bot:
+        await DriftWatch(bot.world).look()
+        seen = {each.place for each in await bot.store.watched()}
+    assert len(seen) == 5
+    assert PROD not in seen
+    assert "failed in a way nobody foresaw" in caplog.text
+
+
+async def test_marks_of_two_places_are_made_with_different_salts(tmp_path: Path) -> None:
+    town = story(tmp_path)
+    for service in ("checkout", "search"):
+        town.settings.always(site_of(service), Configured({"TOKEN": "hunter2"}))
+    async with Bot(town) as bot:
+        await DriftWatch(bot.world).look()
+        marks = [
+            each.last.marks["variable TOKEN"]
+            for each in await bot.store.watched()
+            if each.place.environment == "prod" and each.place.service != "payments"
+        ]
+    assert len(set(marks)) == 2
