@@ -291,9 +291,9 @@ def test_a_change_beyond_the_horizon_is_none_until_somebody_looks_further() -> N
 
 
 def test_a_change_at_the_horizon_is_told_however_near_that_is() -> None:
-    at, opens = moment("2026-11-24T07:30:00Z"), moment("2026-11-24T08:00:00Z")
-    assert ready(OFFICE).next_change(at, opens - at) == opens
-    assert ready(OFFICE).next_change(at, opens - at - timedelta(microseconds=1)) is None
+    it, at, opens = ready(OFFICE), moment("2026-11-24T07:30:00Z"), moment("2026-11-24T08:00:00Z")
+    tick = timedelta(microseconds=1)
+    assert [it.next_change(at, opens - at + tick * more) for more in (-1, 0, 0, -1)] == [None, opens, opens, None]
 
 
 def test_it_remembers_what_was_asked_last_and_no_more_however_often_it_is_asked() -> None:
