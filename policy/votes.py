@@ -316,14 +316,10 @@ def who_could_fill(count: Count, slots: Iterable[Slot], favouring: Iterable[Huma
 
 
 def filling(cast: Iterable[Vote], slots: Iterable[Slot], people: Mapping[Human, Person]) -> tuple[Filled, ...] | None:
-    """The seats for these slots with a vote in each; None where some stay empty."""
+    """The seats for these slots, each with one of these votes that count; None where some stay empty."""
     terms = Terms(seats(slots), timedelta())
-    votes = {vote.voter.human: vote for vote in cast if vote.voter.human in people}
-    able = {
-        human: places_for(terms.seats, _common(vote.voter, people[human]))
-        for human, vote in votes.items()
-        if human is not None
-    }
+    votes = {vote.voter.human: vote for vote in cast if vote.voter.human is not None}
+    able = {human: places_for(terms.seats, _common(vote.voter, people[human])) for human, vote in votes.items()}
     seated = matching(able, able, terms)
     if len(seated) < len(terms.seats):
         return None

@@ -494,7 +494,7 @@ def test_what_those_state_counts_who_can_agree_and_do() -> None:
 
 def test_who_agreed_first_is_asked_to_state_more_and_states_what_they_did_before() -> None:
     asked = case(PROMOTION, but(), POLICY, NOW)
-    other = {"at": NOW - 2 * HOUR}
+    other: dict[str, Any] = {"at": NOW - 2 * HOUR}
     said = (
         replace(vote(OMAR), confirms=frozenset({"before"})),
         replace(vote(OMAR, plan=OTHER_PLAN, **other), confirms=frozenset({"another plan"})),
@@ -515,6 +515,8 @@ def test_those_who_agree_already_are_asked_before_others_and_nobody_who_may_not(
     assert who_could_fill(result, slots, [Human("omar")]) == ("omar",)
     assert who_could_fill(result, slots, [Human("ines"), Human("maya"), Human("raj")]) == ("raj",)
     assert who_could_fill(result, (Slot(role="tech_lead", count=2),)) is None
+    asked_by_olga = counting(vote(OMAR), asked_by=OLGA)
+    assert who_could_fill(asked_by_olga, slots, [Human("olga")]) == ("omar",), "whoever would like her to"
 
 
 def test_somebody_who_may_agree_and_rejects_it_stops_it_and_says_why() -> None:

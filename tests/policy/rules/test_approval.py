@@ -16,6 +16,7 @@ from policy.finding import Finding, RemedyKind, Standing
 from policy.model import Human, Person, Unknown
 from policy.rules.approval import approved, second_person
 from tests.policy.good import ALL_GOOD, HOUR, MAYA, NOW, OLGA, OMAR, PROMOTION, but, person, policy_with, vote
+from tests.policy.people import DANA, FINE, at
 
 MET, UNMET, UNKNOWN = Standing.MET, Standing.UNMET, Standing.UNKNOWN
 
@@ -110,6 +111,32 @@ def test_without_a_plan_or_knowing_who_is_who_nobody_can_agree() -> None:
 
     for gone in ({"people": Unknown("no")}, {"authors": Unknown("no")}):
         assert {each.standing for each in judged(but(ALL_GOOD, **gone), policy_with())} == {UNKNOWN}
+
+
+def test_advice_that_came_too_late_supposes_nothing() -> None:
+    """It was good while omar and olga could agree, and is tried where neither can any more."""
+    (advice,) = judged(NOBODY, policy_with())[1].remedies
+    assert advice.applied is not None
+    gone = but(NOBODY, people={})
+    assert advice.applied(gone) == gone
+
+
+@pytest.mark.parametrize(
+    ("change", "cast", "standing"),
+    [
+        ("hotfix", (OMAR,), UNMET),
+        ("hotfix", (DANA,), MET),
+        ("config", (OMAR,), UNMET),
+        ("config", (DANA,), UNMET),
+        ("config", (OMAR, DANA), MET),
+    ],
+)
+def test_whom_the_type_of_the_change_names_agrees_besides_or_instead(
+    change: str, cast: tuple[Person, ...], standing: Standing
+) -> None:
+    """The path asks for a release manager, both types for whoever is on call, a hotfix for nobody else."""
+    asked = at(replace(PROMOTION, change=change), but(FINE, votes=tuple(map(vote, cast))))
+    assert approved(asked).standing is standing
 
 
 # Sound and complete ---------------------------------------------------------------------------------------------------
