@@ -422,21 +422,24 @@ class Engine:
         record = self.record(site)
         weights = self.weights(record)
         name = revision or next((one for one in record.revisions if one not in weights), record.newest)
+        if does == "delete":
+            del record.revisions[name]
+            return
         body = Service()
         body.CopyFrom(record.service)
-        kept = [line for line in record.service.traffic if line.tag not in ("", "preview") and not line.percent]
+        there = [(line.type_, line.revision, line.percent, line.tag) for line in record.service.traffic]
+        idle = [line for line in there if line[3] and not line[2]]
         main = max(weights, key=weights.__getitem__, default=name)
         lines = {
-            "shift": [(BY_NAME, name, 100, "")],
-            "split": [(BY_NAME, main, 100 - percent, ""), (BY_NAME, name, percent, "")],
-            "tag": [(BY_NAME, name, 0, "preview"), *((BY_NAME, one, much, "") for one, much in weights.items())],
-            "latest": [(LATEST, "", 100, "")],
+            "shift": [(BY_NAME, name, 100, ""), *idle],
+            "split": [(BY_NAME, main, 100 - percent, ""), (BY_NAME, name, percent, ""), *idle],
+            "tag": [(BY_NAME, name, 0, "preview"), *(line for line in there if line[3] != "preview")],
+            "latest": [(LATEST, "", 100, ""), *idle],
         }
         if does in lines:
             del body.traffic[:]
             for type_, of, much, tag in lines[does]:
                 body.traffic.add(type_=type_, revision=of, percent=much, tag=tag)
-            body.traffic.extend(kept)
             paths = ("traffic",)
         elif does in ("deploy", "broken"):
             body.template.revision = f"{short_name(site)}-theirs-{len(record.revisions)}"

@@ -26,7 +26,7 @@ class _Kind:
     options: dict[str, Option] = field(default_factory=dict)
 
 
-DEEDS = ("shift", "split", "tag", "latest", "deploy", "broken", "touch")
+DEEDS = ("shift", "split", "tag", "latest", "deploy", "broken", "delete", "touch")
 """What somebody else may do to a service."""
 _CHOICES = {"code": tuple(grpc.StatusCode.__members__), "does": DEEDS, "when": ("now", "before", "after")}
 _UNAVAILABLE: dict[str, Option] = {"code": "UNAVAILABLE"}
@@ -63,14 +63,11 @@ _KINDS = {
         "cloud_run", "From now on traffic changes end as failed, though they are made, while the newest revision fails."
     ),
     "failure_passes": _Kind("cloud_run", "From now on a failed newest revision does not spoil traffic changes."),
-    "revision_gone": _Kind(
-        "cloud_run", "A revision is deleted: the named one, or the oldest that has no traffic.", {"revision": ""}
-    ),
     "rival": _Kind(
         "cloud_run",
         "Somebody else changes a service, `when`: now, or right before or after our next write. What it `does`: shift "
         "(all to the revision), split (per cent to it), tag (a preview of it, first in the list), latest, deploy, "
-        "broken (a deploy that never becomes ready) or touch (the etag alone).",
+        "broken (a deploy that never becomes ready), delete (the revision) or touch (the etag alone).",
         {"when": "now", "does": "shift", "revision": "", "percent": 50.0},
     ),
     "monitoring_unavailable": _Kind("monitoring", "Asking for numbers fails once with UNAVAILABLE."),

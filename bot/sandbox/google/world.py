@@ -178,21 +178,12 @@ class GoogleWorld:
         return f"{self.http_base}/{where}/{site}"
 
 
-def _gone(world: GoogleWorld, given: dict[str, Option]) -> None:
-    for site, record in world.engine.records.items():
-        unused = [name for name in record.revisions if name not in world.engine.weights(record)]
-        name = str(given["revision"]) or next(iter(unused), "")
-        if name in record.revisions and given["site"] in ("", site):
-            world.delete_revision(site, name)
-
-
 _AT_ONCE: dict[str, Callable[[GoogleWorld, dict[str, Option]], None]] = {
     "etag_enforced": lambda world, _: setattr(world.engine, "enforce_etag", True),
     "etag_ignored": lambda world, _: setattr(world.engine, "enforce_etag", False),
     "failure_sticks": lambda world, _: setattr(world.engine, "sticky_failure", True),
     "failure_passes": lambda world, _: setattr(world.engine, "sticky_failure", False),
     "lagging_reads": lambda world, given: setattr(world.engine, "lag_seconds", float(given["seconds"])),
-    "revision_gone": _gone,
     "memory_at": lambda world, given: world.meter.becomes(
         str(given["site"]), str(given["revision"]), memory_percent=float(given["percent"])
     ),
