@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from commands import exception, freeze, grant, owed, promote, rollback, status, steer, vote
+from commands import exception, freeze, grant, owed, promote, remind, rollback, status, steer, vote
 from commands.asking import Asking, whisper
 from commands.catalogue import understand
 from commands.errors import Misunderstood, Rejected, ReleaseBotError
@@ -47,7 +47,8 @@ async def answer(request: Request, world: World) -> Writes:
         person = await world.people.person(request.account)
         writes = await _act(intent, Asking(_of_this_workspace(person), request, world, active))
         goes = tuple(whisper(request, reply) for reply in _what_goes(request.words, active.policy))
-        writes = replace(writes, messages=(*writes.messages, *goes))
+        starts = remind.follows(writes, request.channel, world.clock.now())
+        writes = replace(writes, messages=(*writes.messages, *goes), starts=(*writes.starts, *starts))
     except (Misunderstood, Rejected) as error:
         writes = Writes(messages=(whisper(request, Reply(str(error))),))
     return replace(writes, answers=request.id)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from commands import deployment, ending, health, heed, tell
+from commands import deployment, ending, health, heed, remind, tell
 from commands.consider import consider
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected
 from commands.hand import IMPATIENT, POLL, SHIFT_WITHIN, TRIES, Hand, same, traffic
@@ -27,11 +27,15 @@ from policy.model import short
 async def advance(operation: Operation, lease: Lease, world: World) -> Writes:
     """What one step of it writes; the world was changed by at most one call, under a committed intent."""
     if operation.phase in {Phase.BLOCKED, Phase.WAITING}:
-        return await consider(operation, world)
-    if operation.phase is Phase.WATCHING and operation.plan is not None:
-        return await watch(operation, operation.plan, world)
+        writes = await consider(operation, world)
+        starts = remind.follows(writes, operation.channel, world.clock.now())
+        return replace(writes, starts=(*writes.starts, *starts)) if starts else writes
+    if operation.question.deed is Deed.REMIND:
+        return await remind.remind(operation, world)
     if operation.plan is None:
         return Writes(operation=operation.ended(Phase.FAILED, "It was begun without a plan."), leaves=operation.place)
+    if operation.phase is Phase.WATCHING:
+        return await watch(operation, operation.plan, world)
     return await step(Hand(operation, operation.plan, lease, world))
 
 

@@ -139,10 +139,17 @@ class Bot:
                 continue
             due = await self.store.next_due()
             moving = [o for o in await self.store.open_operations() if o.moving and o.wish is not Wish.PAUSE]
-            if due is None or (due > REST and not moving):
+            if due is None or not (moving or (due <= REST and (due <= 0 or await self._soon()))):
                 return
             self.town.clock.move(timedelta(seconds=due, microseconds=1))
         raise AssertionError(f"it never rests: {await self.store.open_operations()}")
+
+    async def _soon(self) -> bool:
+        """Something that was asked for is due shortly; an hour that only comes, comes when the page says so."""
+        soon = self.town.clock.now() + timedelta(seconds=REST)
+        values = {"soon": round(soon.timestamp() * 1_000_000)}
+        asked = "SELECT 1 FROM operations WHERE over = 0 AND kind NOT IN ('watch', 'remind') AND due_at <= :soon"
+        return await self.store._one(asked, values) is not None
 
 
 # The page -----------------------------------------------------------------------------------------------------------

@@ -131,6 +131,7 @@ async def test_its_review_falls_due_and_overdue_stops_ordinary_changes_until_ano
     maya: /release why search stage→prod
     bot → maya: search stage→prod: 2 of 14 rules not met (second-person, approvals).
     … 2 s later
+    bot: ✗ Overdue: Look together at what happened, and at what would have prevented it (O-a24ae889a8, from E-82f3e9c695), by release manager, until Thu 26 Nov 2026 16:00 UTC [Done]
     maya: /release why search stage→prod
     bot → maya: search stage→prod: 4 of 14 rules not met (window, nothing-overdue, second-person, approvals).
     … 18 h later

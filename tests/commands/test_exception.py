@@ -416,13 +416,12 @@ async def test_it_is_over_to_the_second(town: Town) -> None:
         """
     maya: /release why search stage→prod
     bot → maya: search stage→prod: 3 of 14 rules not met (soak, second-person, approvals).
+    bot: The exception X-db77fd01af for soak of search in prod ended: nothing is waived by it any more.
+    bot now: search e2e2e2e2e2e2 → prod is blocked for now. [Check again] [Cancel]
+    bot now: Plan for search e2e2e2e2e2e2 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Check again] [Cancel]
+    bot now: The exception X-db77fd01af for soak of search in prod has expired.
     maya: /release exception list
     bot → maya: Nothing is waived or owed.
-    omar: [Approve]
-    bot: @omar approved search e2e2e2e2e2e2 → prod. Checking everything again.
-    bot → omar: Your approval of search e2e2e2e2e2e2 → prod is recorded.
-    bot now: search e2e2e2e2e2e2 → prod is blocked for now. [Check again] [Cancel]
-    bot now: Plan for search e2e2e2e2e2e2 → prod: 1 of 14 rules not met (soak) [Check again] [Cancel]
     """,
         town,
     )

@@ -62,6 +62,7 @@ async def test_a_freeze_ends_by_itself(town: Town) -> None:
     bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
     bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
     … 2 h later
+    bot: prod is open again: the freeze F-82f3e9c695 by omar ended.
     bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     """,
@@ -303,11 +304,12 @@ async def test_until_somebody_agrees_it_holds_provisionally_and_then_lapses_by_i
          …
     bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (no-freeze, second-person, approvals) [Check again] [Cancel]
     … 1 h later
+    bot: prod is open again: the freeze F-82f3e9c695 by ines lapsed, for nobody agreed to it.
+    bot now: ❄ The freeze F-82f3e9c695 of prod is over.
     bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     omar: [Approve] (first seen)
     bot → omar: That is decided already: the freeze F-82f3e9c695 of prod is over.
-    bot now: ❄ The freeze F-82f3e9c695 of prod is over.
     omar: /release approve F-000000 plan:0000000000
     bot → omar: I know no freeze `F-000000`; `freeze list` shows those there are.
     omar: /release freeze list
