@@ -131,9 +131,9 @@ def _first(now: Sight, ours: Ours) -> Sight:
     )
 
 
-def accepted(known: Watched, ours: Ours) -> Watched:
+def accepted(known: Watched) -> Watched:
     """The same place, where others may change it so: it should look as it does."""
-    return replace(known, expected=known.last, changed=(), since=None, operation=ours.operation)
+    return replace(known, expected=known.last, changed=(), since=None)
 
 
 def otherwise(expected: Sight, now: Sight) -> tuple[str, ...]:

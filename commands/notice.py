@@ -47,7 +47,7 @@ async def notice(world: World, policy: Policy, place: Place, before: Watched | N
     ours = await _ours(world, site, running, configuration, salt)
     known, new = drift.compared(place, before, now, ours, world.clock.now(), salt)
     if new and await _by_their_own_road(world, policy, place, site, configuration):
-        known, new = drift.accepted(known, ours), ()
+        known, new = drift.accepted(known), ()
     if known == before or await _moving(world, place):
         return None
     if not new:

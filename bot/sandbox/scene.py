@@ -1,7 +1,7 @@
 """What must have happened, for any policy to be played? People, channels, builds and deployments, made up for it.
 
 Every environment runs a build that is one newer than what runs above it, and has run it for longer than any gate wants:
-so each path has something to promote, and production something to go back to.
+so each path has something to promote, and production something to go back to. All is configured as it must be.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bot.sandbox.api import Cast
+from bot.sandbox.configured import configured, image
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.google.world import GoogleWorld
 from bot.sandbox.slack.model import Channel, Group, Person, Team
@@ -178,6 +179,9 @@ async def _tell(policy: Policy, askers: Sequence[str], google: GoogleWorld, gith
         repositories.setdefault(service.repository, {})[name] = service
     for repository, services in repositories.items():
         await _history(policy, repository, services, author, google, github)
+    for name, service in policy.services.items():
+        for where, site in service.cloud_run.items():
+            google.configure(site, configured(policy, name, where))
 
 
 async def _history(
@@ -229,7 +233,7 @@ def _deploy(
     revision = f"{site.rpartition('/')[2]}-r-{digest[7:19]}"
     google.add_revision(
         site,
-        f"{REGISTRY}/{repository}/{name.lower()}@{digest}",
+        f"{image(policy, repository, name, REGISTRY)}@{digest}",
         revision=revision,
         created_at=at,
         commit=commit,

@@ -143,7 +143,7 @@ def test_a_release_that_went_back_to_what_others_had_put_there_does_not_make_it_
 def test_what_others_may_change_is_expected_from_then_on() -> None:
     changed = replace(ASTRAY, marks={})
     ours = Ours({"r-1": 100}, "op_1", IMAGES[0], BASE.marks)
-    known = accepted(looked(CALM, changed, ours)[0], ours)
+    known = accepted(looked(CALM, changed, ours)[0])
     assert (known.expected, known.changed, known.since, known.salt) == (changed, (), None, "salt")
     assert looked(known, changed, ours) == (known, ())
 

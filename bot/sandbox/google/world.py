@@ -17,6 +17,7 @@ from bot.sandbox.google.metering import Meter
 from bot.sandbox.google.traffic import TrafficSource
 from bot.sandbox.google.vault import Vault
 from commands.ports import Clock
+from policy.settings import Configured
 
 
 class Line(TypedDict):
@@ -115,6 +116,25 @@ class GoogleWorld:
         """
         at = created_at or self._clock.now()
         return self.engine.seed(site, image, revision, at, annotations or {}, commit, container, serves=serves)
+
+    def configure(self, site: str, configured: Configured) -> None:
+        """The service runs with that, and so does each of its revisions, as if it had never been otherwise.
+
+        A secret is given with its version: `projects/P/secrets/S/versions/7`.
+        """
+        record = self.engine.records[site]
+        for made in (record.service.template, *record.revisions.values()):
+            made.service_account = configured.account
+            front = next((each for each in made.containers if each.ports), made.containers[0])
+            del front.env[:], made.volumes[:]
+            for name, value in configured.variables.items():
+                front.env.add(name=name, value=value)
+            for name, secret in configured.secrets.items():
+                reference = front.env.add(name=name).value_source.secret_key_ref
+                reference.secret, _, reference.version = secret.partition("/versions/")
+            if configured.databases:
+                made.volumes.add(name="databases").cloud_sql_instance.instances.extend(configured.databases)
+        record.before.CopyFrom(record.service)
 
     def delete_revision(self, site: str, revision: str) -> None:
         """It is gone, as old ones are when there are too many."""

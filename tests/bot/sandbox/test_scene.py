@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,22 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from bot.cloud_run import CloudRun
+from bot.cloud_run_settings import CloudRunSettings
 from bot.policy_file import read_policy
 from bot.sandbox import story
+from bot.sandbox.configured import configured
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.google.world import GoogleWorld
 from bot.sandbox.scene import BEGINS_AT
 from bot.sandbox.slack.world import SlackWorld
 from bot.sandbox.supervisor import scene_of
+from commands.ports import Configuration, Site
+from commands.separated import problems
 from policy.document import Path as PolicyPath
-from policy.document import Policy
+from policy.document import Policy, Settings
+from policy.glob import like
+from policy.settings import Configured
 from tests.bot.books import Hands
 from tests.policy.good import DOCUMENT
 
@@ -193,3 +200,49 @@ async def test_the_story_stays_the_story_for_whoever_changes_only_its_rules(tmp_
     changed.write_text(text.replace("PT24H", "PT1H"), "utf-8")
     assert scene_of(changed).first == scene_of(story.POLICY).first
     assert scene_of(changed).cast.suggestions == story.SUGGESTIONS
+
+
+async def test_everything_is_configured_as_its_environment_demands_and_called_as_it_may_be(there: Played) -> None:
+    policy, runs = there.policy, CloudRun(there.google.grpc_address)
+    settings = CloudRunSettings(runs)
+    found: dict[tuple[str, str], Configuration] = {}
+    for name, service in policy.services.items():
+        for where, site in service.cloud_run.items():
+            (share,) = (await runs.running(Site(site))).serving
+            next_one, serving = (
+                await settings.configured(Site(site)),
+                await settings.configured(Site(site), share.revision),
+            )
+            assert next_one is not None
+            assert serving is not None
+            assert serving.main == replace(next_one.main, domains=())
+            found[name, where] = next_one
+    for (name, where), made in found.items():
+        others = {other: each.main for (its, other), each in found.items() if its == name and other != where}
+        assert [*problems(policy.environments[where].settings or Settings(), made, others)] == []
+        for gate in policy.gates.values():
+            assert gate.kind != "image" or (like(made.image, gate.names) and not like(made.image, gate.forbid))
+    shapes = {
+        name: {
+            (*made.shape.items(), *made.main.variables, *made.main.secrets)
+            for (its, _), made in found.items()
+            if its == name
+        }
+        for name in policy.services
+    }
+    assert all(len(alike) == 1 for alike in shapes.values()), shapes
+    await runs.close()
+
+
+async def test_what_is_demanded_is_found_where_it_is_demanded() -> None:
+    seed = read_policy(next(path for path in POLICIES if path.stem == "seed000")).policy
+    assert configured(seed, "api", "stage") == Configured(
+        {
+            "API_BASE": "https://api.stage.acme.com",
+            "PUBLIC_URL": "https://api.stage.acme.com",
+            "DATABASE_URL": "postgresql://app@/app?host=/cloudsql/acme-stage:main",
+        },
+        {"SIGNING_KEY": "projects/acme-stage/secrets/SIGNING_KEY/versions/1"},
+        "api@acme-stage.iam.gserviceaccount.com",
+        ("acme-stage:main",),
+    )
