@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from commands import drift
-from commands.drift import NOBODY, Ours
+from commands.drift import Ours
+from commands.operation import Operation
 from commands.places import WORKED, site_of
 from commands.ports import Configuration, Entry, EntryPhase, Message, Running, Share, Site, Watched, World, Writes
 from commands.record import BOT
@@ -44,7 +45,8 @@ async def notice(world: World, policy: Policy, place: Place, before: Watched | N
     now = drift.sight(running, configuration, salt, ours_to_change=_ours_to_change(policy, place))
     if before is not None and now == before.last and not before.changed:
         return None
-    ours = await _ours(world, site, running, configuration, salt)
+    wrote = await world.store.operation(running.operation) if running.operation else None
+    ours = await _ours(world, site, wrote, configuration, salt)
     known, new = drift.compared(place, before, now, ours, world.clock.now(), salt)
     if new and await _by_their_own_road(world, policy, place, site, configuration):
         known, new = drift.accepted(known), ()
@@ -56,7 +58,7 @@ async def notice(world: World, policy: Policy, place: Place, before: Watched | N
     seen = _Seen(policy, known, new, running, configuration, world.clock.now(), again=bool(before and before.changed))
     return Writes(
         entries=(seen.entry(),),
-        messages=tuple(Message(channel, seen.told()) for channel in _channels(policy, place)),
+        messages=tuple(Message(channel, seen.told()) for channel in _channels(policy, place, wrote)),
         watched=(known,),
         wakes=waiting,
     )
@@ -71,13 +73,11 @@ def _ours_to_change(policy: Policy, place: Place) -> bool:
     return any(path.target == place.environment and path.serves(place.service) for path in policy.paths)
 
 
-async def _ours(world: World, site: Site, running: Running, configuration: Configuration, salt: str) -> Ours:
+async def _ours(world: World, site: Site, wrote: Operation | None, configuration: Configuration, salt: str) -> Ours:
     """What our operations put there, by the names that are still written on it."""
-    wrote, made = [
-        await world.store.operation(id) if id else None for id in (running.operation, configuration.operation)
-    ]
+    made = await world.store.operation(configuration.operation) if configuration.operation else None
     if made is None or made.plan is None or not drift.brought(made):
-        return Ours(traffic=drift.left(wrote)) if wrote is not None else NOBODY
+        return Ours(traffic=drift.left(wrote))
     theirs = await world.configurations.configured(site, made.plan.revision)
     return Ours(
         traffic=drift.left(wrote),
@@ -184,6 +184,9 @@ def _names(changed: tuple[str, ...]) -> str:
     return listed(changed) if more <= 0 else f"{', '.join(changed[:NAMES_MAX])} and {more} more"
 
 
-def _channels(policy: Policy, place: Place) -> tuple[str, ...]:
+def _channels(policy: Policy, place: Place, wrote: Operation | None) -> tuple[str, ...]:
+    """The service's own, and those that hear of its changes; where there is none, where the last one was asked for."""
     own = policy.services[place.service].channel
-    return tuple(dict.fromkeys((*([own] if own else []), *policy.informed(place.service, place.environment))))
+    informed = policy.informed(place.service, place.environment)
+    channels = tuple(dict.fromkeys((*([own] if own else []), *informed)))
+    return channels or ((wrote.channel,) if wrote is not None else ())

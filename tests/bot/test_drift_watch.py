@@ -6,14 +6,19 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from google.cloud import run_v2
+from google.protobuf import field_mask_pb2
 
 from bot import drift_watch
+from bot.cloud_run import resource
+from bot.cloud_run_settings import CloudRunSettings
 from bot.drift_watch import DriftWatch
 from commands.notice import notice
 from commands.ports import Watched, World, Writes
 from policy.document import Policy
 from policy.model import Place
 from policy.settings import Configured
+from tests.bot.google_story import IMAGE, R0, SITE, google, runs_of
 from tests.conversation import Bot
 from tests.world import site_of, story
 
@@ -62,6 +67,40 @@ async def test_a_place_that_fails_in_a_way_nobody_foresaw_keeps_no_other_from_be
     assert len(seen) == 5
     assert PROD not in seen
     assert "failed in a way nobody foresaw" in caplog.text
+
+
+async def told(bot: Bot, watch: DriftWatch, so_often: int) -> list[str]:
+    """What was last told as changed, once it was told so often; looked for again and again."""
+    async with asyncio.timeout(30):
+        while True:
+            await watch.look()
+            found = [row for row in await bot.store.newest(20) if row.kind == "drift"]
+            if len(found) >= so_often:
+                return list(found[0].detail["changed"])
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.requirement("D-13")
+async def test_what_others_change_in_cloud_run_itself_is_seen(tmp_path: Path) -> None:
+    async with google() as world, runs_of(world) as runs, Bot(story(tmp_path)) as bot:
+        object.__setattr__(bot.world, "runs", runs)
+        object.__setattr__(bot.world, "configurations", CloudRunSettings(runs))
+        watch = DriftWatch(bot.world)
+        await watch.look()
+        world.inject("rival", site=SITE, does="shift", revision=R0)
+        assert await told(bot, watch, 1) == ["traffic"]
+        world.inject("rival", site=SITE, does="deploy")
+        assert await told(bot, watch, 2) == ["image"]
+        services = (await runs.clients.get()).services
+        service = await services.get_service(name=resource(SITE))
+        service.template.containers[0].env = [run_v2.EnvVar(name="TIMEOUT", value="hunter2")]
+        service.template.containers[0].image = f"{IMAGE}:latest"
+        service.template.service_account = "somebody@acme-prod.iam.gserviceaccount.com"
+        service.template.revision = ""
+        mask = field_mask_pb2.FieldMask(paths=["template"])
+        await services.update_service(run_v2.UpdateServiceRequest(service=service, update_mask=mask))
+        assert await told(bot, watch, 3) == ["image", "image by a tag", "service account", "variable TIMEOUT"]
+        assert "hunter2" not in str([*await bot.store.newest(20), *await bot.store.watched()])
 
 
 async def test_marks_of_two_places_are_made_with_different_salts(tmp_path: Path) -> None:

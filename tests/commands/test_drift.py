@@ -426,6 +426,26 @@ async def test_where_no_promotion_leads_traffic_is_others_business_and_settings_
     await plays(LOOKS + "\nbot: Somebody changed checkout in stage around me: variable A and variable APP_ENV.", town)
 
 
+async def test_without_a_channel_those_hear_it_who_asked_for_the_last_change(town: Town) -> None:
+    services = town.policies.current().policy.model_dump(mode="python", by_alias=True)["services"]
+    town.policies.adopt(
+        services={name: {**its, "channel": None} for name, its in services.items()}, to_prod={"informs": ()}
+    )
+    await plays(LOOKS, town)
+    town.runs.somebody_moves(site_of("checkout"), **{rename(R0): 100})
+    await plays(LOOKS, town)
+    assert len(await drifts(town)) == 1, "nobody hears it, and it stands in the books"
+    await promoted(town)
+    await plays(LOOKS, town)
+    before = len(town.slack.messages)
+    there = town.runs.places[site_of("checkout")]
+    stamp = there.operation
+    town.runs.somebody_moves(site_of("checkout"), **{rename(R0): 100})
+    there.operation = stamp  # as most clients do: they keep what they do not know
+    await plays(LOOKS + "\nbot: Somebody changed checkout in prod around me: traffic.", town)
+    assert [message.channel for message in town.slack.messages[before:]] == ["C0RELEASES"]
+
+
 @pytest.mark.parametrize(
     ("environment", "version", "minutes", "told"),
     [("stage", 3, 60, False), ("stage", 3, 61, True), ("stage", 0, 1, True), ("prod", 3, 1, True)],
