@@ -15,7 +15,7 @@ from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Message, World, Writes
 from commands.record import BOT, target_of
 from commands.reply import Reply
-from policy.document import ActivePolicy
+from policy.document import ActivePolicy, Policy
 from policy.facts import Deed, ExceptionRecord, Vote
 from policy.finding import Decision, Standing
 from policy.model import Person, Unknown
@@ -212,6 +212,7 @@ async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World)
         messages=(
             Message(begun.channel, tell.root(begun), operation=begun.id, slot="root"),
             Message(begun.channel, tell.plan(begun, judged), operation=begun.id, slot="plan"),
+            *_told_first(begun, judged.case.policy),
             *owed.told(begun.channel, begun.id, owes),
             *(_as_it_stands(record, judged, begun.channel) for record in rests_on),
         ),
@@ -221,6 +222,14 @@ async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World)
         good=((begun.place, verified),) if verified is not None else (),
         due=timedelta(0),
     )
+
+
+def _told_first(operation: Operation, policy: Policy) -> tuple[Message, ...]:
+    """Who hears of a rollback before it begins."""
+    rules = policy.rollback
+    if operation.question.deed is not Deed.ROLLBACK or not rules.informs_first:
+        return ()
+    return tuple(Message(channel, tell.result(operation)) for channel in rules.informs if channel != operation.channel)
 
 
 def _under(operation: Operation, judged: Judged, rests_on: tuple[ExceptionRecord, ...]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # see commands/ports.py
 
 SAYS_MAX = 2000  # UTF-16 units in a button's words: bot/slack_out.py leaves out a button that has more
 PROMOTION = ("reason", "type", "confirms", "incident")
+ROLLBACK = ("reason", "incident")
 FREEZE = ("from", "until", "reason", "exit")
 EXCEPTION = ("waive", "kind", "from", "until", "digest", "reason")
 SHORT = frozenset({"waive", "kind", "from", "until", "digest", "incident", "ticket", "type", "owner"})
@@ -35,6 +36,10 @@ def of_promotion(policy: Policy, service: str, source: str, target: str) -> tupl
     asked += [key for kind in kinds.values() for key in kind.fields]
     asked += policy.emergency.fields if policy.emergency else ()
     return _each((*PROMOTION, *asked, *policy.freezes.override_fields))
+
+
+def of_rollback(policy: Policy) -> tuple[str, ...]:
+    return _each((*ROLLBACK, *policy.rollback.fields))
 
 
 def of_freeze(policy: Policy) -> tuple[str, ...]:

@@ -325,6 +325,9 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: P
             records = await known("GitHub's deployments", world.code.deployments(repository, question.target))
             good = way_back.with_theirs(good, records)
             target = await way_back.choose(world, site, good, bad, asks.version)
+    image = ""
+    if isinstance(target, Unknown) and not isinstance(good, Unknown) and "redeploy" in policy.rollback.order:
+        target, image = await _deployed_again(world, policy, question, site, good, leaving, asks.version, target)
     facts = replace(facts, target_serving=leaving, known_good=good, holds=holds, rollback_to=target)
     if isinstance(target, Unknown):
         return Gathered(facts, target, None)
@@ -344,11 +347,34 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: P
         policy_hash=active.hash,
         site=site,
         production=policy.environments[question.target].production,
+        image=image,
+        container=policy.services[question.service].container,
         steps=(PlannedStep(100, 0),),
         restore_within_seconds=int(policy.rollback.within.total_seconds()),
         recovered=() if policy.rollback.recovered is None else planned_probes(policy.probes[policy.rollback.recovered]),
     )
     return Gathered(_with_plan(facts, plan), plan, None)
+
+
+async def _deployed_again(
+    world: World,
+    policy: Policy,
+    question: Question,
+    site: Site,
+    good: Sequence[KnownGood],
+    leaving: Serving | Unknown,
+    version: str,
+    why: Unknown,
+) -> tuple[KnownGood | Unknown, str]:
+    """What was verified and is gone, under the name that it will have, and its image; or why nothing can be had."""
+    if isinstance(leaving, Unknown):
+        return why, ""
+    gone = await way_back.choose(world, site, good, leaving.digest, version, gone=True)
+    serves = await known(leaving.revision, world.runs.revision(site, leaving.revision))
+    if isinstance(gone, Unknown) or serves is None or isinstance(serves, Unknown):
+        return why, ""
+    name = await _free_name(world, policy, question, Candidate(gone.digest, gone.commit or Unknown("not known")))
+    return replace(gone, revision=name), f"{serves.image.partition('@')[0]}@{gone.digest}"
 
 
 async def _leaving(

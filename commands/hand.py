@@ -54,7 +54,7 @@ class Hand:
         plan, operation = self.plan, self.operation
         if operation.phase is Phase.GOING_BACK:
             return (Share(plan.from_revision, 100),)
-        if plan.deed == Deed.ROLLBACK:
+        if plan.deed == Deed.ROLLBACK and operation.moment.step is not Step.DEPLOY:
             return (Share(plan.revision, 100),)
         percent = 0 if operation.moment.step is Step.DEPLOY else self.percent()
         old = (Share(plan.from_revision, 100 - percent),) if percent < 100 else ()
@@ -202,7 +202,10 @@ class Hand:
             "operation", EntryPhase.RECORD, operation.phase.value, BOT, operation.id, "", target_of(operation)
         )
         told = Message(operation.channel, tell.ended(operation, self.now), operation=operation.id, slot="ended")
-        informed = self.world.policies.current().policy.informed(self.plan.service, self.plan.target)
+        policy = self.world.policies.current().policy
+        informed = policy.informed(self.plan.service, self.plan.target)
+        if self.plan.deed == Deed.ROLLBACK and not policy.rollback.informs_first:
+            informed = tuple(dict.fromkeys((*informed, *policy.rollback.informs)))
         elsewhere = (Message(channel, tell.result(operation)) for channel in informed if channel != operation.channel)
         return Writes(
             entries=(*entries, ended),

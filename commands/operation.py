@@ -195,6 +195,7 @@ def road(plan: Plan) -> tuple[Moment, ...]:
     """The steps of this plan, in order."""
     if plan.deed == Deed.ROLLBACK:
         verify = (Moment(Step.VERIFY),) if plan.recovered else ()
-        return (Moment(Step.SHIFT), *verify, Moment(Step.RECORD), Moment(Step.FINISH))
+        again = (Moment(Step.DEPLOY),) if plan.image else ()
+        return (*again, Moment(Step.SHIFT), *verify, Moment(Step.RECORD), Moment(Step.FINISH))
     traffic = [Moment(step, index) for index in range(len(plan.steps)) for step in (Step.SHIFT, Step.JUDGE)]
     return (Moment(Step.RECORD), Moment(Step.DEPLOY), Moment(Step.SMOKE), *traffic, Moment(Step.FINISH))

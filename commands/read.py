@@ -68,7 +68,7 @@ def _names(text: str) -> frozenset[str]:
 
 
 def rollback(said: Said, setting: Setting) -> Rollback:
-    said.only("reason", "incident")
+    said.only(*fields.of_rollback(setting.policy))
     words = list(said.words)
     to = ""
     if "to" in words:
@@ -89,6 +89,7 @@ def rollback(said: Said, setting: Setting) -> Rollback:
         to=to,
         reason=said.keys.get("reason", ""),
         incident=said.keys.get("incident", ""),
+        fields={key: said.keys[key] for key in setting.policy.rollback.fields if key in said.keys},
     )
 
 

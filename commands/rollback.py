@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from commands import explain, gather, tell
+from commands import explain, fields, gather, tell
 from commands.asking import Asking
 from commands.consider import entry_of
 from commands.gather import Asked
@@ -16,6 +16,7 @@ from commands.places import known
 from commands.ports import Message, Writes
 from commands.record import operation_id
 from commands.reply import Reply
+from policy.document import Policy
 from policy.facts import Deed, Question
 from policy.model import Unknown
 
@@ -29,6 +30,11 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
     question = Question(Deed.ROLLBACK, intent.service, intent.target)
     target = {"service": intent.service, "environment": intent.target}
     now = world.clock.now()
+    gaps = _gaps(intent, asking.active.policy)
+    if gaps:
+        return asking.privately(
+            fields.ask_for(f"A rollback of {question.place} needs a little more.", gaps, *_said(intent))
+        )
     open_operations = await world.store.open_operations(question.place)
     for other in open_operations:
         if other.question.deed is Deed.ROLLBACK:
@@ -57,13 +63,14 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         plan=gathered.plan,
         phase=Phase.WAITING,
         reason=intent.reason,
+        fields=dict(intent.fields),
         seen={} if under_way is None else {"after": under_way.id},
     )
     asked = entry_of(operation, "asked", judged, actor=asking.person)
     asked = replace(
         asked,
         target={**asked.target, **({"incident": intent.incident} if intent.incident else {})},
-        private={"reason": intent.reason} if intent.reason else {},
+        private={**intent.fields, **({"reason": intent.reason} if intent.reason else {})},
     )
     return Writes(
         operation=operation,
@@ -76,3 +83,18 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         wishes=tuple((other.id, Wish.YIELD) for other in open_operations if other.moving),
         due=timedelta(0),
     )
+
+
+def _gaps(intent: Rollback, policy: Policy) -> list[fields.Gap]:
+    """What the policy wants said and was not."""
+    rules = policy.rollback
+    gaps = fields.unsaid(rules.fields, intent.fields, "a rollback needs it here")
+    if rules.reasons and intent.reason not in rules.reasons:
+        gaps.insert(0, fields.Gap("reason", "a rollback has one of these reasons here", rules.reasons))
+    return gaps
+
+
+def _said(intent: Rollback) -> tuple[list[str], dict[str, str]]:
+    """The same words once more: those that stand alone, and those with a key."""
+    words = ["rollback", intent.service, intent.target, *(["to", intent.to] if intent.to else [])]
+    return words, {"reason": intent.reason, "incident": intent.incident, **intent.fields}

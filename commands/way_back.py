@@ -28,9 +28,12 @@ def with_theirs(own: Iterable[KnownGood], records: Sequence[Deployment] | Unknow
 
 
 async def choose(
-    world: World, site: Site, good: Sequence[KnownGood], leaving: Digest | None, to: str = ""
+    world: World, site: Site, good: Sequence[KnownGood], leaving: Digest | None, to: str = "", *, gone: bool = False
 ) -> KnownGood | Unknown:
-    """The newest verified one that still exists, is not what is being left, and is what was named, if anything was."""
+    """The newest verified one that still exists, is not what is being left, and is what was named, if anything was.
+
+    `gone`: one of which the revision does not exist any more, to be deployed again from the same image.
+    """
     held = {hold.digest for hold in await world.store.holds()}
     wanted = to.lower().removeprefix("sha256:")
     if wanted and len({entry.digest for entry in good if _named(entry, wanted)}) > 1:
@@ -41,7 +44,9 @@ async def choose(
         if entry.digest == leaving or (entry.digest in held and not wanted):
             continue
         found = await known(entry.revision, world.runs.revision(site, entry.revision))
-        if isinstance(found, Revision) and found.digest == entry.digest and found.ready is not False:
+        if gone and found is None:
+            return entry
+        if not gone and isinstance(found, Revision) and found.digest == entry.digest and found.ready is not False:
             return entry
     listed = ", ".join(list(dict.fromkeys(f"{entry.revision} ({short(entry.digest)})" for entry in good))[:5])
     if wanted:

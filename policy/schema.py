@@ -234,24 +234,19 @@ class Rollout(Part):
 class Rollback(Part):
     """How a rollback goes. Traffic returns first; whatever else there is to do comes after it."""
 
-    order: tuple[Literal["flag", "traffic", "redeploy", "ref", "revert"], ...] = Field(
-        default=("traffic", "redeploy"), min_length=1, description="Ways back, the one to try first at the head"
+    order: tuple[Literal["flag", "traffic", "redeploy", "revert"], ...] = Field(
+        default=("traffic", "redeploy"),
+        min_length=1,
+        description="Ways back: the bot returns traffic, or deploys again what is gone; it names the others to people",
     )
-    approvals: tuple[Slot, ...] = Field(default=(), description="Who must agree to one that people ask for")
     reasons: tuple[Text, ...] = Field(default=(), description="One of these must be given; default: any words will do")
     fields: tuple[Name, ...] = Field(default=(), description="What else whoever asks must say")
     within: Span = Field(default=timedelta(minutes=2), description="Restored later than this: said, and recorded")
     recovered: ProbesName | None = Field(
         default=None, description="A set under `probes` that passes before recovery is declared"
     )
-    database: Literal["off", "ask", "block"] = Field(
-        default="ask", description="Where what is left changed the database for good: nothing, a statement, or no"
-    )
     informs: tuple[Channel, ...] = Field(default=(), description="Slack channel ids that hear of each one")
-    informs_first: bool = Field(default=False, description="They hear of it before it begins; default: at once after")
-    posture: Literal["rollback_first", "hotfix_first"] = Field(
-        default="rollback_first", description="What is tried first; hotfix_first wants a reason in each incident"
-    )
+    informs_first: bool = Field(default=False, description="They hear of it before it begins; default: once it is over")
 
 
 class PathGates(Part):

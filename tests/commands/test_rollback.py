@@ -423,3 +423,68 @@ async def test_letters_that_two_targets_begin_with_name_neither(town: Town) -> N
         town,
     )
     assert town.runs.writes == []
+
+
+# What the policy says of it -------------------------------------------------------------------------------------------
+
+
+async def test_it_is_for_one_of_the_policys_reasons_and_asks_for_what_is_missing(town: Town) -> None:
+    town.policies.adopt(rollback={"reasons": ["critical_bug", "security_incident"], "fields": ["symptoms"]})
+    await plays(
+        SHIPPED
+        + """
+    ines: /release rollback checkout reason:because
+    bot → ines: A rollback of checkout@prod needs a little more. [Fill in]
+         ✗ reason: a rollback has one of these reasons here: one of critical_bug, security_incident
+         ✗ symptoms: a rollback needs it here
+         …
+    ines: [Fill in] reason:"critical_bug" symptoms:"all carts are empty"
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+         …
+         Reason: critical_bug
+         Symptoms: all carts are empty
+         …
+    """
+        + BACK_PLAN
+        + BACK_STEPS,
+        town,
+    )
+
+
+async def test_what_was_verified_and_is_gone_is_deployed_again_from_the_same_image(town: Town) -> None:
+    await plays(SHIPPED, town)
+    place = town.runs.places[site_of("checkout")]
+    for name in [name for name in place.revisions if name != revision_of("checkout", 2)]:
+        del place.revisions[name]
+    await plays(
+        """
+    ines: /release rollback checkout reason:errors after the release
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    """
+        + BACK_PLAN
+        + """
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 is deployed at 0 %
+    """
+        + BACK_STEPS.replace("1.2 s", "…"),
+        town,
+    )
+    assert town.runs.traffic("checkout") == {revision_of("checkout", 1): 100}
+    assert place.revisions[revision_of("checkout", 1)].digest == digest("checkout", 1)
+
+
+@pytest.mark.parametrize(("first", "heard"), [(True, "is under way"), (False, "serves again")])
+async def test_other_channels_hear_of_it_before_or_after(town: Town, first: bool, heard: str) -> None:
+    town.policies.adopt(rollback={"informs": ["C0PAYMENTS"], "informs_first": first})
+    await plays(SHIPPED, town)
+    head, _, steps = BACK.partition("every rule is met\n")
+    await plays(
+        f"""
+    ines: /release rollback checkout reason:errors after the release
+    {head}every rule is met
+    bot: checkout c1c1c1c1c1c1 ⟲ prod {heard}.
+    {steps}
+    """,
+        town,
+    )
+    told = [message.now["text"] for message in town.slack.messages if message.channel == "C0PAYMENTS"]
+    assert told == [f"checkout c1c1c1c1c1c1 ⟲ prod {heard}."]
