@@ -6,8 +6,8 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -18,7 +18,7 @@ from tests.chaos.fleet import Fleet, fleet
 from tests.chaos.judge import TITLES, Evidence, Violations, judge
 from tests.chaos.monkey import Done, Monkey, Wanted
 from tests.chaos.people import Desk, People
-from tests.chaos.town import Town, town
+from tests.chaos.town import LATENCY, Town, town
 
 DATABASES: dict[str, Callable[[Path], AbstractContextManager[Database]]] = {
     "sqlite": sqlite_file,
@@ -75,12 +75,23 @@ def as_it_should(result: Result) -> bool:
     return clean if result.asked.fenced else bool(result.violations.count)
 
 
-async def run(asked: Asked, data: Path) -> Result:
-    """The whole of it, in that directory."""
-    began = time.monotonic()
+@dataclass(frozen=True)
+class Stage:
+    """Everything there is in one run."""
+
+    town: Town
+    books: Database
+    bots: Fleet
+    desk: Desk
+    people: People
+
+
+@asynccontextmanager
+async def stage(asked: Asked, data: Path, *, latency: float = LATENCY) -> AsyncIterator[Stage]:
+    """It all runs while this is entered, and the desk looks into the books."""
     chance = random.Random(asked.seed)
     with DATABASES[asked.database](data) as books:
-        async with town(data, asked.services, chance) as there:
+        async with town(data, asked.services, chance, latency=latency) as there:
             there.there.google.engine.enforce_etag = asked.etags
             settings = {**environment(there.there, data, 0, data / "policy.yaml"), "DATABASE_URL": books.url}
             arguments = ["-m", "tests.chaos.bot", "--lease", str(asked.lease)]
@@ -88,52 +99,61 @@ async def run(asked: Asked, data: Path) -> Result:
             arguments += [] if asked.fenced else ["--unfenced"]
             async with fleet(asked.replicas, arguments, settings, data, chance) as bots:
                 desk = Desk(books)
-                people = People(there, bots, desk, chance)
-                monkey = Monkey(there, bots, books, asked.wanted, chance, lease=asked.lease)
-                in_time = await _play(asked, people, monkey, desk, bots)
-                evidence = await gathered(there, books, people)
-        claims = max((one.fence for one in evidence.operations), default=0) - min(
-            (one.fence for one in evidence.operations if one.fence), default=0
-        )
-    refused = Counter(write.why for write in evidence.writes if not write.accepted)
+                watching = asyncio.create_task(desk.watch())
+                try:
+                    yield Stage(there, books, bots, desk, People(there, bots, desk, chance))
+                finally:
+                    watching.cancel()
+                    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def run(asked: Asked, data: Path) -> Result:
+    """The whole of it, in that directory."""
+    began = time.monotonic()
+    async with stage(asked, data) as on:
+        monkey = Monkey(on.town, on.bots, on.books, asked.wanted, random.Random(asked.seed), lease=asked.lease)
+        in_time = await _play(asked, on, monkey)
+        evidence = await gathered(on.town, on.books, on.people)
+    fences = [one.fence for one in evidence.operations if one.fence]
     return Result(
         asked,
         time.monotonic() - began,
         monkey.done,
         Counter(f"{one.kind} {one.phase}" for one in evidence.operations),
         sum(write.accepted for write in evidence.writes),
-        refused,
-        claims,
+        Counter(write.why for write in evidence.writes if not write.accepted),
+        max(fences, default=0) - min(fences, default=0),
         judge(evidence),
         not in_time,
     )
 
 
-async def _play(asked: Asked, people: People, monkey: Monkey, desk: Desk, bots: Fleet) -> bool:
-    """Until there were enough operations and enough was broken; True where all of it settled in time."""
-    watching = asyncio.create_task(desk.watch())
-    living = asyncio.create_task(people.live())
-    breaking = asyncio.create_task(monkey.play(asked.operations * PER_OPERATION / asked.services))
+async def _play(asked: Asked, on: Stage, monkey: Monkey) -> bool:
+    """Until there were enough operations and enough was broken; True where all of it came to its end in time."""
+    expected = asked.operations * PER_OPERATION / asked.services
+    living = asyncio.create_task(on.people.live())
+    breaking = asyncio.create_task(monkey.play(expected))
     try:
-        while not (breaking.done() and len(desk.known) >= asked.operations):
-            await asyncio.sleep(0.2)
-            for task in (living, breaking, watching):
-                if task.done() and not task.cancelled() and (error := task.exception()):
-                    raise error
-        people.enough.set()
-        try:
-            async with asyncio.timeout(SETTLES_WITHIN):
-                await bots.ready()
-                await living
-                await said(desk.books)
-        except TimeoutError:
-            return False
+        async with asyncio.timeout(SETTLES_WITHIN + 5 * expected):
+            while not (breaking.done() and len(on.desk.known) >= asked.operations):
+                await asyncio.sleep(0.2)
+                for task in (living, breaking):
+                    if task.done() and not task.cancelled() and (error := task.exception()):
+                        raise error
+        on.people.enough.set()
+        async with asyncio.timeout(SETTLES_WITHIN):
+            await on.bots.ready()
+            await living
+            await said(on.books)
         await asyncio.sleep(1.0)  # users go on calling a little, so that nobody is missed
+    except TimeoutError:
+        return False
+    else:
         return True
     finally:
-        for task in (watching, living, breaking):
+        for task in (living, breaking):
             task.cancel()
-        await asyncio.gather(watching, living, breaking, return_exceptions=True)
+        await asyncio.gather(living, breaking, return_exceptions=True)
 
 
 async def said(books: Database) -> None:
