@@ -79,6 +79,9 @@ class Done:
     taken_over: list[float] = field(default_factory=list)
     """Seconds from a kill until somebody else had the operation that the dead one was carrying."""
 
+    def __str__(self) -> str:
+        return f"{self.kills} kills, {self.freezes} freezes, {self.crashes} crashes, {self.faults.total()} faults"
+
 
 class Monkey:
     """Breaks what it is told to, spread evenly over the time that the run is meant to take."""

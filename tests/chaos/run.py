@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -27,6 +28,7 @@ DATABASES: dict[str, Callable[[Path], AbstractContextManager[Database]]] = {
 NAMES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 SETTLES_WITHIN = 120.0
 """Seconds, after the last thing was broken."""
+TELLS_EVERY = 30.0
 PER_OPERATION = 30.0
 """Seconds from one operation of a service to the next, about, with everything else going on."""
 
@@ -130,7 +132,7 @@ async def run(asked: Asked, data: Path) -> Result:
 
 async def _play(asked: Asked, on: Stage, monkey: Monkey) -> bool:
     """Until there were enough operations and enough was broken; True where all of it came to its end in time."""
-    expected = asked.operations * PER_OPERATION / asked.services
+    expected, tells = asked.operations * PER_OPERATION / asked.services, time.monotonic() + TELLS_EVERY
     living = asyncio.create_task(on.people.live())
     breaking = asyncio.create_task(monkey.play(expected))
     try:
@@ -140,6 +142,9 @@ async def _play(asked: Asked, on: Stage, monkey: Monkey) -> bool:
                 for task in (living, breaking):
                     if task.done() and not task.cancelled() and (error := task.exception()):
                         raise error
+                if time.monotonic() >= tells:
+                    tells = time.monotonic() + TELLS_EVERY
+                    print(f"   {len(on.desk.known)} operations, {monkey.done}", file=sys.stderr, flush=True)
         on.people.enough.set()
         async with asyncio.timeout(SETTLES_WITHIN):
             await on.bots.ready()

@@ -216,6 +216,7 @@ async def _worlds(stack: AsyncExitStack, data: Path, file: Path, chance: random.
     slack = scene.slack(clock, signing_secret, BOT_TOKEN)
     google = GoogleWorld(clock)
     github = GitHubWorld(data / "github", clock)
+    github._books.limit = 1_000_000  # nobody ships that much in an hour, so nobody may run out of requests either
     for name in ("get_service", "get_revision", "get_operation", "update_service"):
         setattr(google.engine, name, far(getattr(google.engine, name), chance, latency))
     for world in (slack, google, github):
