@@ -74,10 +74,11 @@ class Opened:
             return self.raw.execute(sql.encode(), prepare=False)
         return self.raw.execute(translated(sql), values)
 
-    def executemany(self, sql: str, values: Iterable[Mapping[str, Any]]) -> psycopg.Cursor[Row]:
-        cursor = self.raw.cursor()
-        cursor.executemany(translated(sql), values)
-        return cursor
+    def executemany(self, sql: str, values: Iterable[Mapping[str, Any]]) -> None:
+        """One after the other. The driver's own way is a pipeline, after which the server (18.4, seen) no longer ends a
+        transaction that stands still: who froze there would hold the writers' lock for ever."""
+        for each in values:
+            self.execute(sql, each)
 
     @property
     def in_transaction(self) -> bool:

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import cache, partial
 from importlib.util import find_spec
@@ -23,6 +24,8 @@ from bot import migrations
 
 NOBODY = "nobody"  # PostgreSQL refuses to be root
 _die_with_parent = partial(ctypes.CDLL(None).prctl, 1, signal.SIGQUIT)
+_starter = ThreadPoolExecutor(1)
+"""The thread that starts servers: they die with the thread that started them, so it must live as long as we do."""
 
 
 @cache
@@ -48,7 +51,7 @@ class Server:
         if not durable:
             self._flags += ["-c", "fsync=off", "-c", "full_page_writes=off"]
         self._data = directory / "data"
-        self._socket = directory
+        self.directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count()
         self._as: dict[str, Any] = {}
@@ -65,22 +68,22 @@ class Server:
         )  # fmt: skip
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://postgres@/{database}?host={self._socket}"
+        return f"postgresql://postgres@/{database}?host={self.directory}"
 
     def start(self) -> None:
         """It answers."""
-        with (self._socket / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [_programs() / "postgres", "-D", self._data, "-k", self._socket, "-h", "", *self._flags],
-                stdout=log, stderr=log, cwd="/", **self._as,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call, made ready before
-            )  # fmt: skip
+        with (self.directory / "log").open("ab") as log:
+            command = [_programs() / "postgres", "-D", self._data, "-k", self.directory, "-h", "", *self._flags]
+            start: partial[subprocess.Popen[bytes]] = partial(
+                subprocess.Popen, command, preexec_fn=_die_with_parent, **self._as
+            )
+            self._process = process = _starter.submit(start, stdout=log, stderr=log, cwd="/").result()
         until = time.monotonic() + 30
         while True:
             try:
                 psycopg.connect(self.url()).close()
             except psycopg.OperationalError:
-                assert self._process.poll() is None, (self._socket / "log").read_text()
+                assert process.poll() is None, (self.directory / "log").read_text()
                 assert time.monotonic() < until, "it does not answer"
                 time.sleep(0.02)
             else:
@@ -133,6 +136,6 @@ def running(*, durable: bool) -> Iterator[Server]:
         server = Server(directory, durable=durable)
         server.start()
         yield server
-        server.stop()
+        server.stop(signal.SIGQUIT)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
