@@ -13,12 +13,13 @@ from datetime import timedelta
 
 from commands import deployment, ending, health, heed, remind, tell
 from commands.consider import consider
-from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected
+from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
 from commands.hand import IMPATIENT, POLL, SHIFT_WITHIN, TRIES, Hand, same, traffic
 from commands.heed import PAUSED
 from commands.operation import Effect, Operation, Phase, Step, Wish
 from commands.ports import Entry, Lease, Revision, Running, Share, World, Writes
 from commands.reply import Mark
+from commands.separated import still_separate
 from commands.watch import watch
 from policy.facts import Deed
 from policy.model import short
@@ -83,6 +84,14 @@ async def _deploy(hand: Hand) -> Writes:
         return hand.turn_back(why, bad=False, entries=(outcome,))
     if not revision.ready:
         return _does_not_come_up(hand, revision, outcome)
+    policy = hand.world.policies.current().policy
+    try:
+        wrong = await still_separate(hand.world, policy, hand.operation.place, revision.name)
+    except (Unavailable, Rejected) as error:
+        within = timedelta(seconds=hand.plan.deploy_within_seconds)
+        return _still(hand, effect, within, f"whether it is configured as it must be cannot be told: {error}")
+    if wrong is not None:
+        return hand.turn_back(wrong, bad=False, entries=(outcome, hand.observed("not separate", {"says": wrong})))
     return hand.next({"mark": Mark.YES.value, "says": f"{revision.name} is deployed at 0 %"}, (outcome,))
 
 

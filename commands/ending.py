@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from commands import deployment, watch
+from commands import deployment, separated, watch
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from commands.hand import AT_ONCE, GREEN, LATE, LOOK, POLL, SHIFT_WITHIN, TRIES, Hand, same
 from commands.operation import Moment, Phase, Step
@@ -47,8 +47,20 @@ async def finish(hand: Hand) -> Writes:
     if plan.deed == Deed.ROLLBACK:
         return hand.over(done, settled)
     looks_after = watch.after(done, plan, hand.now)
-    over = hand.over(done, settled, good=((operation.place, good),))
+    over = hand.over(done, (*settled, *await _still_separate(hand)), good=((operation.place, good),))
     return over if looks_after is None else replace(over, starts=((looks_after, AT_ONCE),))
+
+
+async def _still_separate(hand: Hand) -> tuple[Entry, ...]:
+    """Whether what has all the traffic now is configured as its place demands, where any gate asks that."""
+    policy, place = hand.world.policies.current().policy, hand.operation.place
+    if separated.demanded(policy, place) is None:
+        return ()
+    try:
+        wrong = await separated.still_separate(hand.world, policy, place, hand.plan.revision)
+    except (Unavailable, Rejected) as error:
+        return (hand.observed("perhaps not separate", {"says": str(error)}),)
+    return (hand.observed("separate", {}) if wrong is None else hand.observed("not separate", {"says": wrong}),)
 
 
 async def _not_yet(hand: Hand) -> Writes | None:

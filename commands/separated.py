@@ -161,7 +161,7 @@ async def still_separate(world: World, policy: Policy, place: Place, revision: s
 
     `Unavailable` or `Rejected` where it cannot be told. Asks nothing where no path there demands it.
     """
-    site, demands = site_of(policy, place.service, place.environment), _demanded(policy, place)
+    site, demands = site_of(policy, place.service, place.environment), demanded(policy, place)
     if demands is None or isinstance(site, Unknown):
         return None
     made = await world.configurations.configured(site, revision)
@@ -181,7 +181,7 @@ async def still_separate(world: World, policy: Policy, place: Place, revision: s
     return f"{revision} is not configured as {place.environment} demands: {'; '.join(found)}"
 
 
-def _demanded(policy: Policy, place: Place) -> Settings | None:
+def demanded(policy: Policy, place: Place) -> Settings | None:
     """What the place's environment demands, where some path that leads there blocks on it."""
     for path in policy.paths:
         if path.target != place.environment or not path.serves(place.service):

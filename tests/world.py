@@ -382,6 +382,8 @@ class Settings:
         """With what the next revisions that we make come out, one each, whatever they should have."""
         self.away = False
         self.unreadable: set[Site] = set()
+        self.unreadable_once_made: set[Site] = set()
+        """What we make there cannot be read."""
 
     def always(self, site: Site, main: Configured) -> None:
         """Every revision that there is was made with that, and the next one will be."""
@@ -409,6 +411,8 @@ class Settings:
             return None
         name = revision or list(place.revisions)[-1]
         made = place.revisions[name]
+        if made.operation and site in self.unreadable_once_made:
+            raise Unavailable("Cloud Run does not say how it is configured.")
         if made.operation and self.next and (site, name) not in self.made:
             self.made[site, name] = replace(self._of(site), main=self.next.popleft())
         found = self.made.get((site, name), self._of(site)) if revision else self._of(site)

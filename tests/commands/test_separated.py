@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from commands.errors import Unavailable
-from commands.ports import Configuration
+from commands.ports import Configuration, Request
 from commands.separated import still_separate
 from policy.model import Place
 from policy.settings import Configured
@@ -249,3 +250,64 @@ async def test_where_no_path_blocks_on_it_nothing_is_asked(town: Town) -> None:
     assert await after(town) is None
     demanding(town, mode="warn")
     assert await after(town) is None
+
+
+@pytest.mark.requirement("S1-15")
+async def test_a_new_revision_that_came_out_otherwise_gets_no_traffic(town: Town) -> None:
+    demanding(town)
+    town.settings.next.append(replace(PROD, secrets=STAGE.secrets))
+    await released(town)
+    assert town.runs.ever_served(site_of("checkout"))[-1] == {revision_of("checkout", 1): 100}
+    assert all(revision_of("checkout", 2) not in split for split in town.runs.ever_served(site_of("checkout")))
+    said = [message.now["text"] for message in town.slack.messages]
+    wrong = "TOKEN: secret STAGE_TOKEN is none of this environment"
+    name = revision_of("checkout", 2)
+    assert f"✗ checkout c2c2c2c2c2c2 → prod: {name} is not configured as prod demands: {wrong}" in said
+    assert await observed(town) == [("not separate", f"{name} is not configured as prod demands: {wrong}")]
+    async with Bot(town) as bot:
+        assert await bot.store.holds() == (), "it is not the candidate's fault"
+
+
+async def test_what_serves_in_the_end_is_looked_at_again_and_that_is_on_record(town: Town) -> None:
+    demanding(town)
+    await released(town)
+    assert town.runs.traffic("checkout") == {revision_of("checkout", 2): 100}
+    assert await observed(town) == [("separate", "")]
+
+
+async def test_without_an_answer_about_its_settings_a_new_revision_gets_no_traffic(town: Town) -> None:
+    demanding(town)
+    rollout = town.policies.current().policy.paths[0].rollout.model_dump(mode="python")
+    town.policies.adopt(to_prod={"rollout": rollout | {"deploy_within": timedelta(seconds=20)}})
+    town.settings.unreadable_once_made.add(site_of("checkout"))
+    await released(town)
+    assert town.runs.traffic("checkout") == {revision_of("checkout", 1): 100}
+    assert any("cannot be told" in message.now["text"] for message in town.slack.messages)
+
+
+async def test_where_nothing_is_demanded_nothing_is_recorded(town: Town) -> None:
+    await released(town)
+    assert town.runs.traffic("checkout") == {revision_of("checkout", 2): 100}
+    assert await observed(town) == []
+
+
+async def released(town: Town) -> None:
+    """Maya asks, Omar agrees, and it goes where it can."""
+    async with Bot(town) as bot:
+        await bot.hears(request(town, "maya", "promote checkout stage→prod"))
+        (operation,) = await bot.store.open_operations()
+        assert operation.plan is not None
+        await bot.hears(request(town, "omar", f"approve {operation.id} plan:{operation.plan.hash[:8]}"))
+        await bot.rests()
+        assert not bot.surprises
+
+
+def request(town: Town, who: str, words: str) -> Request:
+    return Request(words, words, town.people.account(who), "C0RELEASES", at=town.clock.now())
+
+
+async def observed(town: Town) -> list[tuple[str, str]]:
+    """What the ledger says of it."""
+    async with Bot(town) as bot:
+        rows = reversed(await bot.store.newest(200))
+    return [(row.what, row.detail.get("says", "")) for row in rows if "separate" in row.what]
