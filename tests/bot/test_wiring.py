@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from bot.clock import SystemClock
 from bot.sandbox import story
 from bot.sandbox.slack.model import Message
 from bot.sandbox.supervisor import Worlds, environment, worlds
 from bot.settings import Misconfigured, Settings, read_settings
+from bot.slack_out import to_slack
+from bot.store import Store
 from bot.wiring import Bot, running
+from tests.postgres import Server
+
+STATUS = ("checkout", "search", "payments")
 
 
 @asynccontextmanager
@@ -77,6 +83,39 @@ async def test_a_second_bot_on_the_same_file_does_not_start(tmp_path: Path) -> N
         with pytest.raises(Misconfigured, match="Another bot is running"):
             async with running(replace(settings, PORT="0")):
                 raise AssertionError
+
+
+async def test_two_bots_on_one_postgresql_are_one_bot_to_people(tmp_path: Path, server: Server) -> None:
+    url = server.empty()  # both find no tables, and bring them up to date
+    try:
+        async with worlds(tmp_path, rate=0) as there, AsyncExitStack() as stack:
+            said = environment(there, tmp_path, 0, story.POLICY) | {"DATABASE_URL": url}
+            settings = read_settings(said)
+            bots = await asyncio.gather(*(stack.enter_async_context(running(settings)) for _ in range(2)))
+            for n in range(6):
+                there.slack.bind(f"http://127.0.0.1:{bots[n % 2].port}")
+                assert (await there.slack.say("maya", "releases", f"/release status {STATUS[n % 3]}")).ok
+            there.slack.bind(f"http://127.0.0.1:{bots[1].port}")
+            await there.slack.say("maya", "releases", "/release promote checkout stage→prod")
+            await heard(there, saying("checkout", "is waiting for approval"))
+            async with asyncio.timeout(30):
+                while (
+                    len(
+                        told := [
+                            each for each in there.slack.messages("releases", who="U0MAYA") if "Status of" in each.text
+                        ]
+                    )
+                    < 6
+                ):
+                    await asyncio.sleep(0.05)
+            async with Store(url, SystemClock(), to_slack) as books:
+                entries = await books.newest(200)
+                assert (await books.verify()).ok
+            assert len(told) == 6
+            assert [each.what for each in entries if each.kind == "policy"] == ["in force"]
+            assert len([each for each in entries if each.kind == "start"]) == 2
+    finally:
+        server.drop(url)
 
 
 async def test_a_policy_that_is_none_stops_the_start_with_its_first_mistake(tmp_path: Path) -> None:
