@@ -94,6 +94,7 @@ def seed000(play: Seed) -> None:
     with play.checks.point("What can be looked up, and what cannot yet"):
         said = play.hears("maya", "releases", f"/release promote web {road} release-notes:soon rollback-plan:revert")
         play.see("what CI found is known", {"backend", "frontend", "static", "notes"} <= _met(said), said)
+        play.see("and so is how stage and prod are configured", {"separation", "parity"} <= _met(said), said)
         play.see("what nobody can look up blocks", re.search(r"\? .*\bsame_tree\b", said), said)
         play.see("and a merge of branches is nothing that is begun", "branch merge is nothing" in said, said)
     with play.checks.point("A freeze"):
@@ -140,6 +141,7 @@ def seed001(play: Seed) -> None:
     with play.checks.point("What people state"):
         bare = play.why("api", road)
         play.see("what serves in staging is the very commit", _mark(bare, "same_commit") == "✓", bare)
+        play.see("both are configured as they must be", _mark(bare, "settings") == "✓", bare)
         play.see("what must be said is named", "rollout-notes and rollback-plan" in _line(bare, "log_entry"), bare)
         said = play.why("api", road, "rollout-notes:none rollback-plan:revert confirms:no_new_storage")
         play.see("and is met once it is said", _mark(said, "log_entry") == "✓", said)
@@ -155,6 +157,15 @@ def seed001(play: Seed) -> None:
         play.until_it_says("serves again")
         now = play.box.world()["services"]["api"]["prod"]["traffic"][0]["digest"]
         play.see("omar may, and what was good before serves", now != before, now)
+    with play.checks.point("Somebody goes around the bot"):
+        site = "acme-prod/us-central1/api"
+        rival = {"world": "cloud_run", "kind": "rival", "site": site, "does": "deploy"}
+        play.box.post("/api/fault", rival)
+        told = play.until_it_says("Somebody changed api in prod around me")
+        play.see("what was changed is named", "around me: image" in told, told)
+        play.see("who did it, nobody pretends to know", "from where, I cannot tell" in told, told)
+        status = play.hears("maya", "releases", "/release status")
+        play.see("and it is shown", "changed around me: image" in status, status)
 
 
 def seed002(play: Seed) -> None:
@@ -169,9 +180,11 @@ def seed002(play: Seed) -> None:
     with play.checks.point("What can be looked up, and what cannot yet"):
         root = play.asks("maya", "releases", '/release promote web stage→prod summary:"faster pages" notes:"none"')
         text = play.box.until("a plan", lambda: _if(all_of(play.thread(root)), "rules met"), within=20)
-        play.refused_for(text, "secret_scopes", "smoke", "integration", "way_back", "second-person", "approvals")
+        play.refused_for(text, "smoke", "integration", "way_back", "second-person", "approvals")
         play.see("the build had passed its checks, and was in stage", {"ci", "validated", "record"} <= _met(text), text)
-        play.see("what is only worth a look blocks nothing", _mark(text, "parity") == "!", text)
+        play.see(
+            "secrets are where they belong, and prod is like stage", {"secret_scopes", "parity"} <= _met(text), text
+        )
         play.see("it says who could agree", "ines or omar" in text, text)
         play.presses("maya", root, "Cancel")
     with play.checks.point("A window"):
@@ -265,6 +278,9 @@ def seed004(play: Seed) -> None:
             ),
         },
     )
+    with play.checks.point("What runs, and how"):
+        play.see("the image comes from where it may", _mark(play.why("api", "dev→staging"), "image") == "✓")
+        play.see("prod is like staging", _mark(play.why("api", road), "parity") == "✓")
     with play.checks.point("A freeze by two"):
         more = "scope:all exit:books_closed re-enable-plan:omar_ends_it"
         play.hears("omar", "releases", f"/release freeze start prod until:6h reason:stocktaking {more}")
