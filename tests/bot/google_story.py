@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from bot.cloud_run import CloudRun
 from bot.sandbox.google import GoogleWorld
@@ -31,6 +32,23 @@ class HandClock:
 
     def advance(self, span: timedelta) -> None:
         self._ahead += span.total_seconds()
+
+
+class Freezing(CloudRun):
+    """Once `freezes` is set, its next write stands still between all that it looks at and its call, until thawed."""
+
+    def __init__(self, address: str, *, write_deadline: float = 10.0) -> None:
+        super().__init__(address, write_deadline=write_deadline)
+        self.freezes = False
+        self.frozen, self.thawed = asyncio.Event(), asyncio.Event()
+
+    async def _as_seen(self, *given: Any) -> Any:
+        current = await super()._as_seen(*given)
+        if self.freezes:
+            self.freezes = False
+            self.frozen.set()
+            await self.thawed.wait()
+        return current
 
 
 def image(digest: str) -> str:

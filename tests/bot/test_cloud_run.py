@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -29,6 +28,7 @@ from tests.bot.google_story import (
     V0,
     V1,
     V2,
+    Freezing,
     HandClock,
     deploy,
     done,
@@ -536,7 +536,6 @@ async def test_seen_is_what_binds_not_what_is_read_again(world: GoogleWorld, run
 # Somebody else writes too ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("D-14")
 @pytest.mark.parametrize("enforced", [True, False])
 async def test_somebody_who_writes_between_our_look_and_our_write_is_overwritten_only_where_etags_do_not_count(
     world: GoogleWorld, runs: CloudRun, enforced: bool
@@ -632,24 +631,11 @@ async def test_a_replica_that_lags_shows_the_past_and_then_the_present(clock: Ha
 # Frozen writers -------------------------------------------------------------------------------------------------------
 
 
-class Freezing(CloudRun):
-    """Stands still right before its call, after all that it looks at, until it is thawed."""
-
-    def __init__(self, address: str, *, write_deadline: float = 10.0) -> None:
-        super().__init__(address, write_deadline=write_deadline)
-        self.frozen, self.thawed = asyncio.Event(), asyncio.Event()
-
-    async def _as_seen(self, *given: Any) -> Any:
-        current = await super()._as_seen(*given)
-        self.frozen.set()
-        await self.thawed.wait()
-        return current
-
-
 @asynccontextmanager
 async def frozen_at(world: GoogleWorld, *, held: float) -> AsyncIterator[tuple[Freezing, asyncio.Task[str]]]:
     """A writer with fence 7 and a lease that holds for so many seconds, about to send everything to R0."""
     old = Freezing(world.grpc_address, write_deadline=0.2 if held < 10 else 10.0)
+    old.freezes = True
     try:
         write = asyncio.create_task(
             old.shift(
