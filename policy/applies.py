@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import NamedTuple
 
 from policy import wording
 from policy.case import Case
-from policy.evidence import Changes
 from policy.finding import Finding, not_applicable, unknown
 from policy.gates import Gate, When
 from policy.glob import alike
@@ -43,57 +41,66 @@ def _always(_case: Case) -> None:
 
 
 def _where(name: str, when: When) -> Applies:
-    severities, by_change, true_of = _folded(when.severities), _by_change(when), _true_of(when)
     elsewhere = not_applicable(name, "it applies to changes with {}", _Sought(when))
+    by_change = _by_change(when) if when.labels or when.files or when.branches else None
+    by_severity = _by_severity(when) if when.severities else None
+    if by_change is None and by_severity is None:
+        return _always
 
     def applies(case: Case) -> Finding | None:
-        changes, doubt = case.facts.evidence.changes, ""
-        if severities:
-            fields = case.facts.fields
-            severity = fields.get(SEVERITY, "").strip().casefold()
-            if severity in severities:
-                return None
-            if not severity and fields.get(INCIDENT, "").strip():
-                doubt = "how severe the incident is was not said"
-        if by_change:
-            if isinstance(changes, Unknown):
-                doubt = changes.why
-            elif true_of(changes):
-                return None
-            else:
-                doubt = doubt or _unseen(when, changes)
-        elif not severities:
+        doubt = by_severity(case) if by_severity is not None else ""
+        if by_change is not None and doubt is not None:
+            unseen = by_change(case)
+            if unseen is None or not doubt or isinstance(case.facts.evidence.changes, Unknown):
+                doubt = unseen
+        if doubt is None:
             return None
         return unknown(name, "whether it applies is not known: {}", doubt) if doubt else elsewhere
 
     return applies
 
 
-def _true_of(when: When) -> Callable[[Changes], bool]:
-    labels, file_like, branch_like = _folded(when.labels), alike(when.files), alike(when.branches)
+Doubt = Callable[[Case], str | None]
+"""None: something of it is true. Else why nobody knows, or nothing where nothing of it is."""
 
-    def true_of(changes: Changes) -> bool:
+
+def _by_severity(when: When) -> Doubt:
+    severities = _folded(when.severities)
+
+    def doubt(case: Case) -> str | None:
+        fields = case.facts.fields
+        severity = fields.get(SEVERITY, "").strip().casefold()
+        if severity in severities:
+            return None
+        return "" if severity or not fields.get(INCIDENT, "").strip() else "how severe the incident is was not said"
+
+    return doubt
+
+
+def _by_change(when: When) -> Doubt:
+    labels, files, branches = _folded(when.labels), when.files, when.branches
+    file_like, branch_like = alike(files), alike(branches)
+
+    def doubt(case: Case) -> str | None:
+        changes = case.facts.evidence.changes
+        if isinstance(changes, Unknown):
+            return changes.why
         if labels:
             for pull_request in changes.pull_requests:
-                if pull_request.labels and not labels.isdisjoint(_folded(pull_request.labels)):
-                    return True
-        for file in changes.files:
-            if file_like(file):
-                return True
-        return branch_like(changes.branch) is not None
+                for label in pull_request.labels:
+                    if label.casefold() in labels:
+                        return None
+        if files:
+            for file in changes.files:
+                if file_like(file):
+                    return None
+        if branches and branch_like(changes.branch):
+            return None
+        if not changes.complete and (labels or files):
+            return "the list of changes was cut short"
+        return "nobody knows which branch it was built from" if branches and not changes.branch else ""
 
-    return true_of
-
-
-def _by_change(when: When) -> bool:
-    return bool(when.labels or when.files or when.branches)
-
-
-def _unseen(when: When, changes: Changes) -> str:
-    """What might still be true, because it cannot be seen; empty: nothing."""
-    if not changes.complete and (when.labels or when.files):
-        return "the list of changes was cut short"
-    return "nobody knows which branch it was built from" if when.branches and not changes.branch else ""
+    return doubt
 
 
 class _Sought(NamedTuple):
@@ -111,7 +118,6 @@ class _Sought(NamedTuple):
         return ", or ".join(f"{kind} {wording.listed(words, 'or')}" for kind, words in kinds if words)
 
 
-@lru_cache(maxsize=4096)
 def _folded(words: Iterable[str]) -> frozenset[str]:
     """Labels and severities are the same in capitals; a gate must not be missed for one."""
     return frozenset(word.casefold() for word in words)

@@ -49,7 +49,7 @@ def decide_again(
     judging = judge(book, question, facts, active.policy, at)
     findings = judging.findings()
     try:
-        earliest = opening(judging)
+        earliest = opening(judging) if judging.blockers else None
     except Exception:  # noqa: BLE001 (whatever it is, the findings stand)
         earliest = None
     return Decision(findings, at, active.hash, earliest)

@@ -24,6 +24,8 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"
     """Could not be evaluated; blocks like `UNMET`."""
 
+    __hash__ = str.__hash__
+
 
 class RemedyKind(StrEnum):
     """What sort of thing would help."""

@@ -77,6 +77,10 @@ def recurring(policy: Policy, place: Place) -> tuple[Recurring, ...]:
     )
 
 
+def _recurring(policy: Policy, question: Question) -> tuple[Recurring, ...]:
+    return recurring(policy, question.place)
+
+
 def in_scope(freezes: Iterable[Freeze], question: Question) -> list[Freeze]:
     """Those that people declared for the question's place at some time, by start."""
     mine = (f for f in freezes if f.environment == question.target and f.service in {None, question.service})
@@ -100,7 +104,7 @@ def _holding_at(case: Case, declared: tuple[Freeze, ...], at: datetime) -> tuple
     found = [freeze for freeze in declared if freeze.holds(at)]
     if found:
         found = in_scope(found, question)
-    for each in recurring(case.policy, question.place):
+    for each in case.beforehand(_recurring):
         freeze = each.as_of(question.target, at)
         if freeze is not None:
             found.append(freeze)

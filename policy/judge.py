@@ -24,7 +24,18 @@ from policy.wording import All, At, listed
 class Judging:
     """The rules of one case, each judged once."""
 
-    __slots__ = ("_asking", "_blockers", "_earlier", "_findings", "_found", "case", "facts", "resting", "rules")
+    __slots__ = (
+        "_asking",
+        "_blockers",
+        "_blocking",
+        "_earlier",
+        "_findings",
+        "_found",
+        "case",
+        "facts",
+        "resting",
+        "rules",
+    )
 
     def __init__(self, rules: Rulebook, case: Case, facts: Facts) -> None:
         self.rules = rules
@@ -33,6 +44,8 @@ class Judging:
         self.resting: set[int] = set()
         """Places of the rules that asked what others find."""
         self._found: list[Finding] = []
+        self._blocking: list[int] = []
+        """The places of those of them that block."""
         self._earlier: dict[int, Finding] = {}
         """By place: those that were asked for before it was their turn."""
         self._asking: int | None = None
@@ -44,11 +57,28 @@ class Judging:
     def findings(self) -> tuple[Finding, ...]:
         """What they find, in their order."""
         if self._findings is None:
-            found, earlier, case = self._found, self._earlier, self.case
-            for place, rule in enumerate(self.rules):
-                found.append(earlier[place] if place in earlier else judged(rule, case))
-            self._findings = tuple(found)
+            rules, found = self.rules, self._found
+            while len(found) < len(rules):
+                try:
+                    self._find()
+                except Exception as error:  # noqa: BLE001 (as in `judged`, but for all of them one `try`)
+                    self._blocking.append(len(found))
+                    found.append(_fault(rules[len(found)], error))
+            self._findings, self._blockers = tuple(found), tuple(self._blocking)
         return self._findings
+
+    def _find(self) -> None:
+        """What is left to be found, until one of the rules fails."""
+        rules, case, found, earlier = self.rules, self.case, self._found, self._earlier
+        for judge in rules.judges[len(found) :]:
+            seen = len(found) in earlier
+            finding = earlier[len(found)] if seen else judge(case)
+            if finding[1] in BLOCKING:
+                if not seen:
+                    finding = _reckoned(rules[len(found)], finding, case)
+                if finding.standing in BLOCKING:
+                    self._blocking.append(len(found))
+            found.append(finding)
 
     @property
     def blockers(self) -> tuple[int, ...]:
@@ -149,7 +179,10 @@ class Again(_OneByOne):
 
 def judge(rules: Rulebook, question: Question, facts: Facts, policy: Policy, at: datetime) -> Judging:
     """All of them to be judged, once."""
-    return _first_allowed(Case(question, facts, policy, at), lambda case: Judging(rules, case, case.facts))
+    case = Case(question, facts, policy, at)
+    if not facts.exceptions:
+        return Judging(rules, case, facts)
+    return _first_allowed(case, lambda case: Judging(rules, case, case.facts))
 
 
 def read(rules: Rulebook, question: Question, facts: Facts, policy: Policy, at: datetime) -> Reading:
@@ -201,17 +234,23 @@ def judged(rule: Rule, case: Case) -> Finding:
     """
     try:
         finding = rule.judge(case)
-        if finding.standing not in BLOCKING:
-            return finding
-        finding = _reckoned(rule, finding, case)
+        return _reckoned(rule, finding, case) if finding.standing in BLOCKING else finding
     except Exception as error:  # noqa: BLE001 (a rule that fails for whatever reason must not let anything through)
-        fault = type(error).__name__
-        finding = unknown(rule.requires, "this could not be judged, for a fault of the bot's ({})", fault)
-    return written_at(rule.source, finding)
+        return _fault(rule, error)
+
+
+def _fault(rule: Rule, error: Exception) -> Finding:
+    says = "this could not be judged, for a fault of the bot's ({})"
+    return written_at(rule.source, unknown(rule.requires, says, type(error).__name__))
 
 
 def _reckoned(rule: Rule, finding: Finding, case: Case) -> Finding:
-    """What becomes of a finding that would block."""
+    """What becomes of a finding that would block, with where its rule is written."""
+    return written_at(rule.source, _let_through(rule, finding, case))
+
+
+def _let_through(rule: Rule, finding: Finding, case: Case) -> Finding:
+    """The same, or what it is where the rule only warns, somebody saw it, or it is waived."""
     if rule.mode is Mode.WARN:
         return _let_by(finding, Standing.WARNING)
     count = case.once(counted) if rule.mode is Mode.ACKNOWLEDGE else None

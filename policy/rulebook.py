@@ -11,7 +11,7 @@ from policy.document import Policy
 from policy.exceptions import BUILT_IN
 from policy.facts import EMERGENCY, Deed, Facts, Question
 from policy.finding import Finding, not_applicable, unknown
-from policy.gates import AnyGate, Mode, Waivable
+from policy.gates import AnyGate, Mode, SignoffGate, Waivable
 from policy.kept import kept
 from policy.model import Unknown
 from policy.required import required
@@ -83,11 +83,14 @@ class Rulebook(tuple[Rule, ...]):  # noqa: SLOT001 (a tuple has no room for slot
     """Name → where it stands; of two with one name the first."""
     turning: tuple[int, ...]
     """Where those stand that turn with time."""
+    judges: tuple[Judge, ...]
+    """What each of them asks."""
 
     def __new__(cls, rules: Iterable[Rule]) -> Self:
         book = super().__new__(cls, rules)
         book.places = {rule.requires: place for place, rule in reversed(tuple(enumerate(book)))}
         book.turning = tuple(place for place, rule in enumerate(book) if rule.turns_with_time)
+        book.judges = tuple(rule.judge for rule in book)
         return book
 
 
@@ -181,7 +184,7 @@ def rules_for(policy: Policy, question: Question) -> Rulebook:
 def rules_on(policy: Policy, question: Question, facts: Facts) -> Rulebook:
     """The same; what is owed from earlier stops a promotion even where the policy lets nothing be owed any more."""
     book, owed = rules_for(policy, question), facts.obligations
-    if question.deed is not Deed.PROMOTE or not owed or isinstance(owed, Unknown):
+    if not owed or isinstance(owed, Unknown) or question.deed is not Deed.PROMOTE:
         return book
     if NOTHING_OVERDUE.requires in book.places:
         return book
@@ -215,7 +218,9 @@ def _gates(policy: Policy, question: Question) -> Iterator[Rule]:
         if name in asked.spared:
             yield rule._replace(judge=_spared(name, question.change), turns_with_time=False)
         elif gate.when is not None or gate.applies_to:
-            yield rule._replace(judge=_where_it_applies(applying(gate, name), rule.judge))
+            applies = applying(gate, name)
+            once = isinstance(gate, SignoffGate)  # who must agree rests on it too
+            yield rule._replace(judge=_where_it_applies(_once(applies) if once else applies, rule.judge))
         else:
             yield rule
 
@@ -241,7 +246,15 @@ def _spared(name: str, change: str) -> Judge:
 
 
 def _where_it_applies(applies: Applies, judge: Judge) -> Judge:
-    return lambda case: case.once(applies) or judge(case)
+    def judged(case: Case) -> Finding:
+        finding = applies(case)
+        return judge(case) if finding is None else finding
+
+    return judged
+
+
+def _once(applies: Applies) -> Applies:
+    return lambda case: case.once(applies)
 
 
 def _unjudged(name: str, gate: AnyGate) -> Judge:

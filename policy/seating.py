@@ -58,16 +58,18 @@ class Table(NamedTuple):
 
     def could(self, roles: Iterable[str]) -> list[Human]:
         """Who may agree with any of these roles, and does not reject it."""
-        wanted, mine = frozenset(roles), self.asked_by
+        wanted, out, rejecting, mine = frozenset(roles), self.apart.out, self.rejecting, self.asked_by
         return sorted(
-            human
-            for human, person in self.people.items()
-            if not wanted.isdisjoint(person.roles)
-            and human not in self.apart.out
-            and human not in self.rejecting
-            and human != mine.human
-            and person.account != mine.account
-            and not not_ours(person)
+            [
+                human
+                for human, person in self.people.items()
+                if not wanted.isdisjoint(person.roles)
+                and human not in out
+                and human not in rejecting
+                and human != mine.human
+                and person.account != mine.account
+                and not not_ours(person)
+            ]
         )
 
     def willing(self) -> Able:
@@ -102,7 +104,7 @@ def places_for(seats: Sequence[Seat], roles: frozenset[str]) -> tuple[int, ...]:
 
 
 def among(places: tuple[int, ...], wanted: frozenset[int]) -> tuple[int, ...]:
-    return tuple(place for place in places if place in wanted)
+    return tuple([place for place in places if place in wanted])
 
 
 def matching(humans: Collection[Human], able: Able, terms: Terms) -> dict[int, Human]:
@@ -112,8 +114,9 @@ def matching(humans: Collection[Human], able: Able, terms: Terms) -> dict[int, H
     """
     seated: dict[int, Human] = {}
     everything = len(terms.seats)
+    must = everything - terms.optional
     for human in humans:
-        _sits(human, able, seated, everything - terms.optional, set())
+        _sits(human, able, seated, must, set())
     if terms.optional:
         for human in humans:
             if human not in seated.values():

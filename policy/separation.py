@@ -24,6 +24,7 @@ class Apart(NamedTuple):
 
 NOBODY = Apart()
 _NONE = frozenset[Human]()
+_MAY_AGREE = Stance.MAY_AGREE
 _WROTE = "wrote part of it, so cannot agree to it"
 _REVIEWED = "approved one of its pull requests, so cannot agree to it"
 _GRANTED = "granted an exception that this rests on, so cannot agree to it"
@@ -35,7 +36,7 @@ def kept_apart(case: Case) -> Apart | Unknown:
         return NOBODY
     separation = case.path.separation or case.policy.separation
     authors = _authors(separation, case.facts)
-    reviewers = _NONE if separation.reviewers is Stance.MAY_AGREE else case.facts.reviewers
+    reviewers = _NONE if separation.reviewers is _MAY_AGREE else case.facts.reviewers
     if isinstance(authors, Unknown):
         return authors
     if isinstance(reviewers, Unknown):
@@ -56,7 +57,7 @@ def kept_apart(case: Case) -> Apart | Unknown:
 
 def _authors(separation: Separation, facts: Facts) -> frozenset[Human] | Unknown:
     """Who wrote it, as far as that matters; Unknown where it matters and is not known."""
-    if separation.authors is Stance.MAY_AGREE:
+    if separation.authors is _MAY_AGREE:
         return _NONE
     authors, ignoring = facts.authors, separation.unknown_authors == "ignore"
     if isinstance(authors, Unknown):

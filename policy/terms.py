@@ -52,6 +52,7 @@ class _Asked(NamedTuple):
 
     terms: Terms
     signoffs: tuple[tuple[Seat, SignoffGate, Applies], ...] = ()
+    to_freeze: bool = False
 
 
 def seats(slots: Iterable[Slot]) -> tuple[Seat, ...]:
@@ -64,7 +65,7 @@ def agreement(case: Case) -> Terms | Unknown:
     asked = case.beforehand(_asked)
     if isinstance(asked, Unknown):
         return asked
-    if case.question.deed is Deed.FREEZE and case.facts.wanted is None:
+    if asked.to_freeze and case.facts.wanted is None:
         return _NOTHING_ASKED  # a freeze ends
     if not asked.signoffs:
         return asked.terms
@@ -87,7 +88,7 @@ def _asked(policy: Policy, question: Question) -> _Asked | Unknown:
             kind = policy.exceptions.get(question.kind)
             return Unknown(f"there is no kind of exception {question.kind}") if kind is None else _Asked(_terms(kind))
         case Deed.FREEZE:
-            return _Asked(_terms(policy.freezes))
+            return _Asked(_terms(policy.freezes), to_freeze=True)
     return _Asked(_NOTHING_ASKED)
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from policy import wording
 from policy.case import Case
-from policy.document import Slot
-from policy.facts import Deed, Facts, Verdict, Vote
+from policy.document import Policy, Slot
+from policy.facts import Deed, Facts, Question, Verdict, Vote
 from policy.finding import Applied
 from policy.model import Human, Person, Unknown, short
 from policy.seating import Able, Table, among, matching, not_ours, places_for
@@ -57,7 +57,8 @@ class Count(NamedTuple):
     @property
     def complete(self) -> bool:
         """Whether the agreement itself stands; each sign-off says of its own whether it does."""
-        return not self.rejected and not self.lacking and not any(not seat.gate for seat in self.open)
+        open_ones = self.open and any(not seat.gate for seat in self.open)
+        return not self.rejected and not self.lacking and not open_ones
 
     @property
     def agreed(self) -> tuple[Vote, ...]:
@@ -76,12 +77,15 @@ class Count(NamedTuple):
             tuple([seat for seat in self.open if seat.gate == gate]),
         )
 
-    def helpers(self, gate: str | None = None) -> tuple[Human, ...]:
-        """Who could fill an open seat now (of this sign-off), or end a lack, after separation of duties."""
-        table, willing = self.table, self.table.willing()
+    def helpers(self, gate: str | None = None, willing: Able | None = None) -> tuple[Human, ...]:
+        """Who could fill an open seat now (of this sign-off), or end a lack, after separation of duties.
+
+        Whoever asks more than once says who is willing (`table.willing()`).
+        """
+        table, willing = self.table, self.table.willing() if willing is None else willing
         wanted = self._wanted(gate)
         if not table.able:
-            return tuple(sorted(human for human, places in willing.items() if not wanted.isdisjoint(places)))
+            return tuple(sorted([human for human, places in willing.items() if not wanted.isdisjoint(places)]))
         now = {human: among(places, wanted) for human, places in table.able.items()}
         much = self._worth(now)
         return tuple(one for one in sorted(willing) if self._worth({**now, one: among(willing[one], wanted)}) > much)
@@ -91,13 +95,14 @@ class Count(NamedTuple):
         """The same, had nobody rejected it."""
         return self._replace(rejected=(), table=self.table._replace(rejecting=frozenset())) if self.rejected else self
 
-    def still(self, gate: str = "") -> tuple[Human, ...] | None:
+    def still(self, gate: str = "", willing: Able | None = None) -> tuple[Human, ...] | None:
         """Who, if they agreed too, would fill all that this sign-off asks for, or the agreement itself (empty).
 
         None: whoever agreed, it would not be filled.
         """
         table, wanted = self.table, self._wanted(gate)
-        able = {human: among(places, wanted) for human, places in table.willing().items()}
+        willing = table.willing() if willing is None else willing
+        able = {human: among(places, wanted) for human, places in willing.items()}
         seated = matching(table.order(able, alone=bool(gate)), able, table.terms)
         if len(seated) < len(wanted) or (not gate and table.lacking(seated.values())):
             return None
@@ -106,7 +111,7 @@ class Count(NamedTuple):
     def _wanted(self, gate: str | None) -> frozenset[int]:
         """The places of the seats that are filled, and of those that this gate (any) asks for besides."""
         asked = [place for place, seat in enumerate(self.table.terms.seats) if gate is None or seat.gate == gate]
-        return frozenset((*asked, *(one.place for one in self.filled)))
+        return frozenset(asked + [one.place for one in self.filled])
 
     def _worth(self, able: Able) -> tuple[int, int]:
         seated = matching(self.table.order(able), able, self.table.terms)
@@ -130,8 +135,8 @@ def counted(case: Case) -> Count | Unknown:
         if terms.seats:
             return people
         people = {}
-    override = case.policy.freezes.override if case.question.deed is Deed.PROMOTE else ()
-    apart = kept_apart(case) if terms.seats or override else NOBODY
+    heard = case.beforehand(_heard)
+    apart = kept_apart(case) if terms.seats or heard else NOBODY
     if isinstance(apart, Unknown):
         return apart
     return count(
@@ -143,8 +148,14 @@ def counted(case: Case) -> Count | Unknown:
         people=people,
         at=case.at,
         apart=apart,
-        heard=frozenset(role for slot in override for role in slot.roles) if override else frozenset(),
+        heard=heard,
     )
+
+
+def _heard(policy: Policy, question: Question) -> frozenset[str]:
+    """Roles that may let a promotion through a freeze."""
+    override = policy.freezes.override if question.deed is Deed.PROMOTE else ()
+    return frozenset(role for slot in override for role in slot.roles)
 
 
 def count(
@@ -169,9 +180,10 @@ def count(
     rejected: list[Vote] = []
     besides: list[Vote] = []
     agreeing: list[Vote] = []
+    seats, out = terms.seats, apart.out
     for vote in votes:
         human = vote.voter.human
-        why = _why_not(vote, plan, asked_by, asked_at, terms, people, at, apart.out)
+        why = _why_not(vote, plan, asked_by, asked_at, terms, people, at, out)
         if why or human is None:
             ignored.append(Ignored(vote, why))
         elif human in last:
@@ -182,7 +194,7 @@ def count(
     able: dict[Human, tuple[int, ...]] = {}
     for human, vote in last.items():
         roles = _common(vote.voter, people[human])
-        places = places_for(terms.seats, roles)
+        places = places_for(seats, roles)
         if places and vote.verdict is _REJECT:
             rejected.append(vote)
         elif places:
@@ -195,19 +207,16 @@ def count(
     if len(agreeing) > 1:
         agreeing.sort(key=_order)
         able = {vote.voter.human: able[vote.voter.human] for vote in agreeing if vote.voter.human is not None}
-    against = frozenset([vote.voter.human for vote in rejected if vote.voter.human is not None]) if rejected else _NONE
-    table = _made(Table, (terms, apart, asked_by, people, able, against))
-    seated = matching(table.order(able), able, terms) if able else {}
+    no = frozenset([vote.voter.human for vote in rejected if vote.voter.human is not None]) if rejected else _NONE
+    table = _made(Table, (terms, apart, asked_by, people, able, no))
+    seated = matching(table.order(able) if apart.alone else able, able, terms) if able else {}
     there = seated.values()
-    return Count(
-        *_taken_and_open(terms.seats, seated, last, people),
-        rejected=_sorted(rejected),
-        spare=tuple([vote for vote in agreeing if vote.voter.human not in there]),
-        heard=_sorted(besides),
-        ignored=tuple(sorted(ignored, key=lambda entry: (*_order(entry.vote), entry.why))) if ignored else (),
-        lacking=table.lacking(there),
-        table=table,
-    )
+    spare = tuple([vote for vote in agreeing if vote.voter.human not in there])
+    in_order = tuple(sorted(ignored, key=lambda entry: (*_order(entry.vote), entry.why))) if ignored else ()
+    filled, left = _taken_and_open(terms.seats, seated, last, people)
+    against = _sorted(rejected) if rejected else ()
+    through = _sorted(besides) if besides else ()
+    return _made(Count, (filled, left, against, spare, through, in_order, table.lacking(there), table))
 
 
 def _taken_and_open(
@@ -230,7 +239,7 @@ def _sorted(votes: list[Vote]) -> tuple[Vote, ...]:
 
 
 def _order(vote: Vote) -> tuple[object, ...]:
-    rejects, more = vote.verdict is Verdict.REJECT, sorted(vote.confirms)
+    rejects, more = vote.verdict is _REJECT, sorted(vote.confirms)
     return (vote.at, rejects, vote.voter.account, sorted(vote.voter.roles), vote.reason, len(more), more)
 
 

@@ -33,7 +33,7 @@ def alerts(name: str, gate: AlertsGate) -> Judge:
             by_severity = found.get(source)
             if by_severity is None:
                 return _silent(name, gate, case, found)
-            if by_severity and not some:
+            if not some:
                 some = any(map(by_severity.get, severities))
         if dated and stale(evidence.alerts_at, gate, case):
             remedies = _listed_again(gate, case, found, "alerts are listed again, and no more are open than may be")

@@ -39,14 +39,15 @@ def approved(case: Case) -> Finding:
     if not plan:
         return unknown(APPROVALS, "there is no plan yet that anybody could agree to")
     if count.complete:
-        return met(APPROVALS, "{} agreed to plan {}", _As(count.of("")[0]), short(plan))
+        return met(APPROVALS, "{} agreed to plan {}", _As(count), short(plan))
     return unmet(APPROVALS, "{}", _Short(count, plan), remedies=case.once(_agreeing), waits_for_people=True)
 
 
 def agreeing(case: Case, count: Count, gate: str = "") -> tuple[Remedy, ...]:
     """Who would have to say what for this sign-off, or for the agreement itself, to stand; nothing where nobody can."""
     against, free = ((), count) if gate else (count.rejected, count.relented)
-    still = free.still(gate)
+    willing = free.table.willing()
+    still = free.still(gate, willing)
     if still is None:
         return ()
     steps, who = [], [vote.voter.human for vote in against if vote.voter.human]
@@ -54,7 +55,7 @@ def agreeing(case: Case, count: Count, gate: str = "") -> tuple[Remedy, ...]:
         back = "withdraws the rejection" if len(against) == 1 else "withdraw their rejections"
         steps.append(f"{votes.names(against)} {back}")
     if still:
-        able = free.helpers(gate) or still
+        able = free.helpers(gate, willing) or still
         enough = len(able) == len(still)
         more = "" if enough or len(still) == 1 else f", {len(still)} of them are needed"
         steps.append(f"{wording.listed(able, 'and' if enough else 'or')} can agree{more}")
@@ -87,10 +88,11 @@ class _Names(NamedTuple):
 class _As(NamedTuple):
     """Who agreed, and with which role."""
 
-    filled: tuple[Filled, ...]
+    agreed: Count
 
     def __str__(self) -> str:
-        return wording.listed(f"{one.vote.voter.name} as {wording.role(one.role)}" for one in self.filled)
+        filled, _ = self.agreed.of("")
+        return wording.listed(f"{one.vote.voter.name} as {wording.role(one.role)}" for one in filled)
 
 
 class _Short(NamedTuple):
@@ -102,7 +104,7 @@ class _Short(NamedTuple):
     def __str__(self) -> str:
         filled, still_open = self.agreed.of("")
         plan = f"plan {short(self.plan)}"
-        parts = [f"{_As(filled)} agreed to {plan}"] if filled else []
+        parts = [f"{_As(self.agreed)} agreed to {plan}"] if filled else []
         if still_open:
             parts.append(f"{votes.missing(still_open)} must {'still ' if parts else ''}agree to {plan}")
         parts += [f"it needs {lacks}" for lacks in self.agreed.lacking]

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from policy import wording
 from policy.case import Case
-from policy.facts import EMERGENCY, Deed, Facts
+from policy.document import Policy
+from policy.facts import EMERGENCY, Deed, Facts, Question
 from policy.finding import Finding, Remedy, RemedyKind, met, unmet
 from policy.model import AccountKind, Human, Unknown
 from policy.rules.expiry import asked_anew
@@ -15,6 +16,7 @@ from policy.wording import Roles
 
 MAY_ASK = "may-ask"
 
+_HUMAN = AccountKind.HUMAN
 _NOT_ONE_OF_US = {
     AccountKind.BOT: "is a bot; only humans ask",
     AccountKind.GUEST: "is a guest",
@@ -36,8 +38,8 @@ def may_ask(case: Case) -> Finding:
     """A human of ours, active, with a role that may ask for this deed."""
     if case.facts.trigger:
         return _asks_by_itself(case, case.facts.trigger)
-    who, roles = case.facts.asked_by, _roles(case)
-    if who.kind is not AccountKind.HUMAN:
+    who, roles = case.facts.asked_by, case.beforehand(_roles)
+    if who.kind is not _HUMAN:
         return unmet(MAY_ASK, "{} {}", who.name, _NOT_ONE_OF_US[who.kind], remedies=_others(case, roles))
     if who.human is None:
         says = "{}'s account is linked to nobody that the policy knows"
@@ -63,9 +65,9 @@ def _asks_by_itself(case: Case, name: str) -> Finding:
     return unmet(MAY_ASK, "the policy has no trigger {} that takes it back", name)
 
 
-def _roles(case: Case) -> tuple[str, ...]:
+def _roles(policy: Policy, question: Question) -> tuple[str, ...]:
     """Those that may ask for it."""
-    may, question = case.policy.may, case.question
+    may = policy.may
     roles: tuple[str, ...] = may.emergency if question.change == EMERGENCY else getattr(may, question.deed)
     return roles
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -19,6 +19,8 @@ from policy.glob import alike
 from policy.model import Unknown, short
 from policy.rules.reviews import CUT_SHORT
 
+MOST = 1024
+"""So many names are remembered for each gate, with whether they are called as they must be."""
 SHOWN = 5
 """So many commits are named; of more, how many there are."""
 
@@ -33,9 +35,11 @@ def branches_in_order(name: str, gate: BranchGate) -> Judge:
         why = ""
         for requirement, look in looks:
             found = look(case)
+            if not found:
+                continue
             if isinstance(found, Unknown):
                 why = why or found.why
-            elif found:
+            else:
                 wrong[requirement] = found
         if wrong:
             says = "; ".join(trouble for found in wrong.values() for trouble in found)
@@ -166,16 +170,16 @@ def _pull_requests_only(_: BranchGate) -> Troubles:
 
 
 def _naming(gate: BranchGate) -> Troubles:
-    names = gate.names
+    called = lru_cache(maxsize=MOST)(partial(_called, gate.names))
 
     def troubles(changes: Changes) -> list[str]:
         found = []
         if not changes.branch:
             found.append("it is not known which branch it was built from")
-        elif not _called(names, changes.branch):
+        elif not called(changes.branch):
             found.append(f"{changes.branch} is no name for a branch to promote from")
         for each in changes.pull_requests:
-            if not _called(names, each.head, each.base):
+            if not called(each.head, each.base):
                 road = f"{each.head}→{each.base}"
                 found.append(f"#{each.number} came by a branch that is not called as it must be: {road}")
         return found
@@ -183,7 +187,6 @@ def _naming(gate: BranchGate) -> Troubles:
     return troubles
 
 
-@lru_cache(maxsize=4096)
 def _called(patterns: tuple[str, ...], head: str, base: str = "") -> bool:
     """Whether the whole name is like one of them, or else the name and where it went."""
     names = (head, f"{head}→{base}") if base else (head,)

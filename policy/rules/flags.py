@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from policy import done, wording
 from policy.case import Case, Judge
 from policy.evidence import Flag
@@ -13,6 +15,10 @@ from policy.model import Unknown
 def flags(name: str, _: FlagsGate) -> Judge:
     """Each is declared with its owner, its ticket, and when it is expected to go."""
 
+    @cache
+    def whole(number: int) -> Finding:
+        return met(name, "{} flags, each with owner, ticket and removal date", number)
+
     def judge(case: Case) -> Finding:
         declared = case.facts.evidence.flags
         if isinstance(declared, Unknown):
@@ -20,7 +26,7 @@ def flags(name: str, _: FlagsGate) -> Judge:
         for flag in declared:
             if not (flag.owner and flag.ticket and flag.removal):
                 return _undeclared(name, declared)
-        return met(name, "{} flags, each with owner, ticket and removal date", len(declared))
+        return whole(len(declared))
 
     return judge
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from policy import done, freezes, wording
 from policy.case import Case
-from policy.facts import Deed, Facts, Freeze, Vote
+from policy.document import Policy
+from policy.facts import Deed, Facts, Freeze, Question, Vote
 from policy.finding import Applied, Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
 from policy.model import Unknown
 from policy.votes import Filled, agreed_by, counted, filling, who_could_fill
@@ -25,7 +26,7 @@ def no_freeze(case: Case) -> Finding:
     if isinstance(active, Unknown):
         return unknown(NO_FREEZE, "{}", active.why)
     if not active:
-        return met(NO_FREEZE, "nothing freezes {}@{}", case.question.service, case.question.target)
+        return case.beforehand(_unfrozen)
     through = [(freeze, _let_through(case, freeze)) for freeze in active]
     blocking = tuple(freeze for freeze, by in through if by is None)
     if not blocking:
@@ -37,6 +38,10 @@ def no_freeze(case: Case) -> Finding:
     return unmet(
         NO_FREEZE, says, *(_says(freeze, case) for freeze in blocking), remedies=remedies, waits_for_people=people
     )
+
+
+def _unfrozen(_: Policy, question: Question) -> Finding:
+    return met(NO_FREEZE, "nothing freezes {}@{}", question.service, question.target)
 
 
 def rollback_waits_for_no_freeze(_case: Case) -> Finding:

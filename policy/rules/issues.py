@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from policy import done, wording
 from policy.case import Case, Judge
 from policy.evidence import Issue
@@ -13,17 +15,19 @@ from policy.model import Unknown
 
 def few_open_issues(name: str, gate: IssuesGate) -> Judge:
     """No more of them are open than the gate allows."""
-    labels, at_most, labelled = gate.labels, gate.at_most, wording.All(gate.labels, "or")
+    labels, at_most = gate.labels, gate.at_most
+
+    @cache
+    def few(number: int) -> Finding:
+        says, labelled = "{} labelled {}, and {} may be", wording.All(labels, "or")
+        return met(name, says, wording.Several(number, "open issue"), labelled, at_most)
 
     def judge(case: Case) -> Finding:
         issues = case.facts.evidence.issues
         if isinstance(issues, Unknown):
             return unknown(name, "{}", issues.why)
         open_ones = [issue for issue in issues if not issue.labels.isdisjoint(labels)] if issues else []
-        number = wording.Several(len(open_ones), "open issue")
-        if len(open_ones) <= at_most:
-            return met(name, "{} labelled {}, and {} may be", number, labelled, at_most)
-        return _too_many(name, gate, open_ones)
+        return few(len(open_ones)) if len(open_ones) <= at_most else _too_many(name, gate, open_ones)
 
     return judge
 

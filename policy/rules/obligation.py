@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from policy import duty, wording
 from policy.case import Case
-from policy.facts import EMERGENCY, Facts, Obligation
+from policy.document import Policy
+from policy.facts import EMERGENCY, Facts, Obligation, Question
 from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
 from policy.model import Unknown
 
@@ -17,16 +18,14 @@ NOTHING_OVERDUE = "nothing-overdue"
 
 def nothing_overdue(case: Case) -> Finding:
     """Nothing that this service owes is overdue, or it does not block; it stops ordinary changes of production only."""
-    environment = case.policy.environments.get(case.question.target)
-    if environment is None or not environment.production:
-        return not_applicable(NOTHING_OVERDUE, "{} is no production", case.question.target)
-    if case.question.change == EMERGENCY:
-        return not_applicable(NOTHING_OVERDUE, "an emergency does not wait for what is owed")
+    free = case.beforehand(_free)
+    if free is not None:
+        return free
     owed = case.facts.obligations
     if isinstance(owed, Unknown):
         return unknown(NOTHING_OVERDUE, "{}", owed.why)
     if not owed:
-        return met(NOTHING_OVERDUE, "nothing is owed")
+        return _NOTHING_OWED
     service = case.question.service
     overdue = [one for one in owed if one.blocks and one.service in {None, service} and duty.overdue(one, case.at)]
     if not overdue:
@@ -34,6 +33,19 @@ def nothing_overdue(case: Case) -> Finding:
     overdue.sort(key=lambda one: (one.due_at, one.id))
     says = "; ".join(["{}"] * len(overdue))
     return unmet(NOTHING_OVERDUE, says, *(_Owed(one, case.zone) for one in overdue), remedies=_settle(overdue, case))
+
+
+_NOTHING_OWED = met(NOTHING_OVERDUE, "nothing is owed")
+
+
+def _free(policy: Policy, question: Question) -> Finding | None:
+    """Whatever is owed does not stop it; None: it may."""
+    environment = policy.environments.get(question.target)
+    if environment is None or not environment.production:
+        return not_applicable(NOTHING_OVERDUE, "{} is no production", question.target)
+    if question.change == EMERGENCY:
+        return not_applicable(NOTHING_OVERDUE, "an emergency does not wait for what is owed")
+    return None
 
 
 class _Owed(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 
 from policy import done, wording
@@ -18,11 +18,17 @@ from policy.model import Unknown
 from policy.rules.reviews import CUT_SHORT
 
 SOMETHING = "something"
+MOST = 1024
+"""So many texts are remembered for each pattern, with whether they are like it."""
 
 
 def pull_requests_say(name: str, gate: PullRequestGate) -> Judge:
     """Every one that is looked at has its sections filled, and title and labels as they must be."""
     of_promotion, labelled, lacks = gate.of == "promotion", gate.labelled, _lacks(gate)
+
+    @cache
+    def nothing_lacks(number: int) -> Finding:
+        return met(name, "{} looked at, and nothing lacks", wording.Several(number, "pull request"))
 
     def judge(case: Case) -> Finding:
         evidence = case.facts.evidence
@@ -49,37 +55,37 @@ def pull_requests_say(name: str, gate: PullRequestGate) -> Judge:
         if of_promotion and evidence.promotion is None:
             says = "no pull request leads from {} to {}"
             return unmet(name, says, case.question.source, case.question.target, remedies=_remedies(gate, ()))
-        return met(name, "{} looked at, and nothing lacks", wording.Several(len(looked_at), "pull request"))
+        return nothing_lacks(len(looked_at))
 
     return judge
 
 
 def _lacks(gate: PullRequestGate) -> Callable[[PullRequest], list[str]]:
     """What is wrong with a pull request, each after its number."""
-    fields, matches, titled, one_of = gate.fields, tuple(gate.matches.items()), gate.titled, gate.one_of
+    fields, titled, one_of = gate.fields, _like(gate.titled or ""), frozenset(gate.one_of)
+    matches = tuple((field, pattern, _like(pattern)) for field, pattern in gate.matches.items())
 
     def lacks(pull_request: PullRequest) -> list[str]:
         said, found = pull_request.fields, []
         missing = [field for field in fields if not said.get(field)]
         if missing:
             found.append(f"does not say {wording.listed(map(_spoken, missing), 'or')}")
-        for field, pattern in matches:
-            if not _like(pattern, said.get(field, "")):
+        for field, pattern, like in matches:
+            if not like(said.get(field, "")):
                 found.append(f"says no {_spoken(field)} like {pattern}")
-        if titled is not None and not _like(titled, pull_request.title):
-            found.append(f"has no title like {titled}")
-        if one_of and len(borne := pull_request.labels.intersection(one_of)) != 1:
+        if not titled(pull_request.title):
+            found.append(f"has no title like {gate.titled}")
+        if one_of and len(borne := pull_request.labels & one_of) != 1:
             has = wording.listed(sorted(borne)) if borne else "none"
-            found.append(f"has {has} of the labels {', '.join(one_of)}, not one")
+            found.append(f"has {has} of the labels {', '.join(gate.one_of)}, not one")
         return found
 
     return lacks
 
 
-@lru_cache(maxsize=4096)
-def _like(pattern: str, text: str) -> bool:
-    """Whether something in the text is like the pattern."""
-    return re.search(pattern, text) is not None
+def _like(pattern: str) -> Callable[[str], object]:
+    """What tells whether something in a text is like the pattern; of none everything is."""
+    return lru_cache(maxsize=MOST)(re.compile(pattern).search)
 
 
 def _spoken(field: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 from policy import done, wording
 from policy.case import Case, Judge
@@ -19,6 +20,10 @@ CUT_SHORT = "the list of changes was cut short, so it is not known what else the
 def everything_reviewed(name: str, gate: ReviewsGate) -> Judge:
     """Each pull request has its approvals, no commit came by none, and the list is whole."""
     at_least, codeowners, approvals = gate.at_least, gate.codeowners, wording.Several(gate.at_least, "approval")
+
+    @cache
+    def reviewed(number: int) -> Finding:
+        return met(name, "{}, each with {} or more", wording.Several(number, "pull request"), approvals)
 
     def judge(case: Case) -> Finding:
         changes = case.facts.evidence.changes
@@ -36,8 +41,7 @@ def everything_reviewed(name: str, gate: ReviewsGate) -> Judge:
             return unmet(name, "{}", "; ".join(says), remedies=() if bare else _remedies(changes, lacking, gate))
         if not changes.complete:
             return unknown(name, CUT_SHORT)
-        number = wording.Several(len(changes.pull_requests), "pull request")
-        return met(name, "{}, each with {} or more", number, approvals)
+        return reviewed(len(changes.pull_requests))
 
     return judge
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from policy import wording
 from policy.case import Case
+from policy.document import Policy
+from policy.facts import Question
 from policy.finding import Finding, met, unmet
 from policy.wording import All
 
@@ -12,20 +14,23 @@ ALLOWED_PATH = "allowed-path"
 
 def allowed_path(case: Case) -> Finding:
     """There is a path for this service from there to here, and it has a place at both ends."""
-    question, policy, path = case.question, case.policy, case.path
+    return case.beforehand(_allowed)
+
+
+def _allowed(policy: Policy, question: Question) -> Finding:
+    path = policy.path(question.service, question.source or "", question.target)
     service = policy.services.get(question.service)
     if service is None:
         return unmet(ALLOWED_PATH, "no service {}; there are {}", question.service, All(tuple(policy.services)))
     if path is None:
-        return unmet(ALLOWED_PATH, "{}", _no_path(case))
+        return unmet(ALLOWED_PATH, "{}", _no_path(policy, question))
     homeless = [end for end in (path.source, path.target) if end not in service.cloud_run]
     if homeless:
         return unmet(ALLOWED_PATH, "{} has no Cloud Run service in {}", question.service, All(tuple(homeless)))
     return met(ALLOWED_PATH, "{} is a path for {}", path.name, question.service)
 
 
-def _no_path(case: Case) -> str:
-    question, policy = case.question, case.policy
+def _no_path(policy: Policy, question: Question) -> str:
     name = f"{question.source or 'nowhere'}→{question.target}"
     same = [other for other in policy.paths if other.name == name]
     if same:

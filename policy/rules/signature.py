@@ -18,7 +18,7 @@ NOBODY_LOOKED = "not looked at"
 
 def signatures_verified(name: str, gate: SignatureGate) -> Judge:
     """Each subject bears a verified signature by somebody who may sign; one that nobody looked at is not known."""
-    subjects, every = gate.subjects, wording.All(gate.subjects)
+    subjects, every, signed_by = gate.subjects, wording.All(gate.subjects), gate.signed_by
 
     def judge(case: Case) -> Finding:
         facts = case.facts
@@ -29,9 +29,9 @@ def signatures_verified(name: str, gate: SignatureGate) -> Judge:
             return unknown(name, "{}", signatures.why)
         troubles: dict[str, str] = {}
         for each in subjects:
-            says = _trouble(signatures.get(each), gate)
-            if says:
-                troubles[each] = says
+            signature = signatures.get(each)
+            if signature is None or not signature.verified or (signed_by and signature.by not in signed_by):
+                troubles[each] = _trouble(signature, gate)
         if troubles:
             return _unverified(name, gate, troubles, candidate)
         return met(name, "signatures verified for {}: {}", candidate, every)
@@ -55,11 +55,9 @@ def _unverified(name: str, gate: SignatureGate, troubles: Mapping[str, str], can
 
 
 def _trouble(signature: Signature | None, gate: SignatureGate) -> str:
-    """What is wrong with it, after its subject; empty: nothing."""
+    """What is wrong with it, after its subject."""
     if signature is None:
         return NOBODY_LOOKED
     if not signature.verified:
         return f"not verified ({signature.why_not})" if signature.why_not else "not verified"
-    if gate.signed_by and signature.by not in gate.signed_by:
-        return f"by {signature.by or 'nobody knows whom'}, not by {' or '.join(gate.signed_by)}"
-    return ""
+    return f"by {signature.by or 'nobody knows whom'}, not by {' or '.join(gate.signed_by)}"

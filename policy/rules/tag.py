@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from policy import done
@@ -24,6 +24,7 @@ FIRST_TAGS = ("v1.0.0", "1.0.0")
 
 def well_tagged(name: str, gate: TagGate) -> Judge:
     """A tag on exactly the candidate's commit, named and made as it must be, that always named just this."""
+    troubles_of = _troubles(gate)
 
     def judge(case: Case) -> Finding:
         facts = case.facts
@@ -37,7 +38,7 @@ def well_tagged(name: str, gate: TagGate) -> Judge:
         if tag is None:
             remedies = _remedies(gate, case, candidate, None)
             return unmet(name, "{} bears no release tag like {}", candidate, gate.pattern, remedies=remedies)
-        troubles = tuple(_troubles(tag, gate, case, candidate))
+        troubles = troubles_of(tag, case, candidate)
         if not troubles:
             return met(name, "{} is on {}", tag.name, candidate)
         return unmet(name, "{} {}", tag.name, "; it ".join(troubles), remedies=_remedies(gate, case, candidate, tag))
@@ -45,40 +46,50 @@ def well_tagged(name: str, gate: TagGate) -> Judge:
     return judge
 
 
-def _troubles(tag: Tag, gate: TagGate, case: Case, candidate: Candidate) -> Iterator[str]:
-    """What is wrong with it, each after its name."""
-    if not _like(gate.pattern, tag.name):
-        yield f"is not called like {gate.pattern}"
-    if tag.commit != candidate.commit:
-        yield f"is on {short(tag.commit)}, not on {candidate.called}"
-    if tag.first_commit is not None and tag.first_commit != tag.commit:
-        yield f"was moved: it was first seen on {short(tag.first_commit)} and is on {short(tag.commit)}"
-    if tag.first_digest is not None and tag.first_digest != candidate.digest:
-        yield f"already names {short(tag.first_digest)}; {short(candidate.digest)} needs a version of its own"
-    if gate.annotated and not tag.annotated:
-        yield "is not annotated"
-    if gate.signed and not tag.verified:
-        yield f"has no verified signature ({tag.why_not})" if tag.why_not else "has no verified signature"
-    if gate.created_by and tag.made_by not in gate.created_by:
-        yield f"was made by {tag.made_by or 'nobody knows whom'}, not by {' or '.join(gate.created_by)}"
-    if gate.semver or case.question.change in gate.patches:
-        yield from _version_troubles(tag, gate, case)
+def _troubles(gate: TagGate) -> Callable[[Tag, Case, Candidate], list[str]]:
+    """What is wrong with a tag, each after its name."""
+    pattern, annotated, signed, created_by = gate.pattern, gate.annotated, gate.signed, gate.created_by
+    semver, patches = gate.semver, gate.patches
+
+    def troubles(tag: Tag, case: Case, candidate: Candidate) -> list[str]:
+        found, commit, digest = [], tag.commit, candidate.digest
+        if not _like(pattern, tag.name):
+            found.append(f"is not called like {pattern}")
+        if commit != candidate.commit:
+            found.append(f"is on {short(commit)}, not on {candidate}")
+        if tag.first_commit is not None and tag.first_commit != commit:
+            found.append(f"was moved: it was first seen on {short(tag.first_commit)} and is on {short(commit)}")
+        if tag.first_digest is not None and tag.first_digest != digest:
+            found.append(f"already names {short(tag.first_digest)}; {short(digest)} needs a version of its own")
+        if annotated and not tag.annotated:
+            found.append("is not annotated")
+        if signed and not tag.verified:
+            found.append(f"has no verified signature ({tag.why_not})" if tag.why_not else "has no verified signature")
+        if created_by and tag.made_by not in created_by:
+            found.append(f"was made by {tag.made_by or 'nobody knows whom'}, not by {' or '.join(created_by)}")
+        is_patch = case.question.change in patches
+        if semver or is_patch:
+            found += _version_troubles(tag, is_patch=is_patch)
+        return found
+
+    return troubles
 
 
-def _version_troubles(tag: Tag, gate: TagGate, case: Case) -> Iterator[str]:
+def _version_troubles(tag: Tag, *, is_patch: bool) -> tuple[str, ...]:
+    """At most one thing is wrong with its version."""
     version, before = _version(tag.name), _version(tag.previous)
     if version is None:
-        yield "is no version like 1.4.2"
-    elif before is None:
-        if tag.previous:
-            yield f"cannot be compared with {tag.previous}, which serves now"
-    elif case.question.change in gate.patches:
+        return ("is no version like 1.4.2",)
+    if before is None:
+        return (f"cannot be compared with {tag.previous}, which serves now",) if tag.previous else ()
+    if is_patch:
         if version[:2] != before[:2] or version <= before:
-            yield f"does not patch {tag.previous}; expected {_called(before, PATCH, tag.previous)}"
+            return (f"does not patch {tag.previous}; expected {_called(before, PATCH, tag.previous)}",)
     elif version <= before:
-        yield f"does not come after {tag.previous}, which serves now"
+        return (f"does not come after {tag.previous}, which serves now",)
     elif tag.breaking and version[0] == before[0]:
-        yield f"breaks; expected {_called(before, MAJOR, tag.previous)} after {tag.previous}"
+        return (f"breaks; expected {_called(before, MAJOR, tag.previous)} after {tag.previous}",)
+    return ()
 
 
 @lru_cache(maxsize=4096)

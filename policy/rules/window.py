@@ -7,6 +7,7 @@ from typing import NamedTuple
 from policy import windows
 from policy.case import Case
 from policy.document import Policy
+from policy.facts import Question
 from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
 from policy.wording import At
 
@@ -25,14 +26,11 @@ class _Hours(NamedTuple):
 
 def within_window(case: Case) -> Finding:
     """The path's window is open, or it has none."""
-    path, at = case.path, case.at
-    if path is None:
-        return unknown(WINDOW, "without a path it is not known which window applies")
-    name = path.gates.window
-    if name is None:
-        return not_applicable(WINDOW, "{} may start at any time", path.name)
-    schedule, hours = windows.named(case.policy, name), _Hours(case.policy, name)
-    is_open, change = schedule.as_of(at)
+    found = case.beforehand(_found)
+    if isinstance(found, Finding):
+        return found
+    name, schedule, hours = found
+    is_open, change = schedule.as_of(case.at)
     if is_open:
         if change is None:
             return met(WINDOW, "{} is {}, open", name, hours)
@@ -41,6 +39,17 @@ def within_window(case: Case) -> Finding:
         return unmet(WINDOW, "{} is {}, closed, and no opening is known", name, hours)
     wait = Remedy(RemedyKind.WAIT, "wait", at=change)
     return unmet(WINDOW, "{} is {}, closed, next {}", name, hours, At(change, schedule.zone), remedies=(wait,))
+
+
+def _found(policy: Policy, question: Question) -> tuple[str, windows.Schedule, _Hours] | Finding:
+    """The name of the path's window, when it is open, and that for people to read; or why there is none."""
+    path = policy.path(question.service, question.source or "", question.target)
+    if path is None:
+        return unknown(WINDOW, "without a path it is not known which window applies")
+    name = path.gates.window
+    if name is None:
+        return not_applicable(WINDOW, "{} may start at any time", path.name)
+    return name, windows.named(policy, name), _Hours(policy, name)
 
 
 def rollback_waits_for_no_window(_case: Case) -> Finding:

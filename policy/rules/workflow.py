@@ -37,11 +37,9 @@ def workflow_succeeded(name: str, gate: WorkflowGate) -> Judge:
             return unknown(name, "{}", runs.why)
         run = runs.get(workflow)
         trouble = "has no result" if run is None else trouble_with(run, case)
-        return (
-            _failed(name, gate, trouble, run, case, candidate)
-            if trouble
-            else met(name, "{} succeeded for {}", workflow, candidate)
-        )
+        if trouble:
+            return _failed(name, gate, trouble, run, case, candidate)
+        return met(name, "{} succeeded for {}", workflow, candidate)
 
     return judge
 
