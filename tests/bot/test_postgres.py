@@ -25,7 +25,8 @@ from bot import migrations
 from bot.migrations import guards
 from bot.postgres import CHANNEL, FROZEN, translated
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
-from commands.ports import Writes
+from commands.ports import Message, Writes
+from commands.reply import Reply
 from tests.bot.books import MAYA, closed, created, entry, exception, obligation, opened, outside, request, vote
 from tests.postgres import Server
 
@@ -149,6 +150,39 @@ async def test_a_guard_that_does_not_hold_for_everybody_counts_as_gone(postgres:
             pass
 
 
+async def test_a_role_that_does_not_own_the_tables_can_work_with_them_and_not_take_off_their_guards(
+    postgres: Server,
+) -> None:
+    url = postgres.fresh()
+    with outside(url) as connection:
+        for statement in (
+            "CREATE ROLE worker LOGIN",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO worker",
+            "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO worker",
+        ):
+            connection.execute(statement)
+        connection.commit()
+    as_worker = url.replace("postgres@", "worker@")
+    try:
+        await full(as_worker)
+        async with closed(as_worker) as store:
+            await store.commit(Writes(messages=(Message("C0", Reply("hello")),)))
+            assert await store.claim() is not None
+            await store.ready()
+        for attack in (
+            "ALTER TABLE entries DISABLE TRIGGER ALL",
+            "DROP TRIGGER entries_no_update ON entries",
+            "TRUNCATE entries CASCADE",
+            "SET session_replication_role = replica",
+            "CREATE OR REPLACE FUNCTION guard_entries_no_update() RETURNS trigger LANGUAGE sql AS 'SELECT 1'",
+        ):
+            with outside(as_worker) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(attack)
+    finally:
+        postgres.drop(url)
+        postgres.do("DROP ROLE worker")
+
+
 async def test_text_with_a_zero_in_it_is_kept_without(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         assert await store.take(request(words="promote \0checkout"), MAYA, answered=False)
@@ -161,7 +195,8 @@ async def test_text_with_a_zero_in_it_is_kept_without(tmp_path: Path) -> None:
 
 FREEZES = """
 import asyncio, os, signal, sys
-from commands.ports import Writes
+from commands.ports import Message, Writes
+from commands.reply import Reply
 from tests.bot.books import closed, entry
 
 async def main():

@@ -143,7 +143,7 @@ def test_the_cloud_run_service_starts_what_the_program_knows() -> None:
     assert "@sha256:" in container["image"]
     assert "compute@developer" not in spec["serviceAccountName"]
     notes = service["spec"]["template"]["metadata"]["annotations"]
-    assert notes["autoscaling.knative.dev/minScale"] == "1"
+    assert notes["autoscaling.knative.dev/minScale"] == "2"
     assert notes["run.googleapis.com/cpu-throttling"] == "false"
     secrets = [one["valueFrom"]["secretKeyRef"] for one in container["env"] if "valueFrom" in one]
     assert secrets
