@@ -369,6 +369,27 @@ async def test_a_promotion_after_a_change_starts_from_what_really_serves_and_hol
     assert good == [R2], "the digest was verified once, but not as somebody made it anew"
 
 
+async def test_a_request_that_waits_is_planned_anew_at_once(town: Town) -> None:
+    await plays(LOOKS, town)
+    await plays(
+        """
+    maya: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. …
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: …
+    """,
+        town,
+    )
+    town.runs.somebody_moves(site_of("checkout"), **{rename(R0): 100})
+    await plays(
+        """
+    … it looks around
+    bot: Somebody changed checkout in prod around me: traffic.
+    bot: What would be done has changed: from digest, from revision, from commit. Approvals start again.
+    """,
+        town,
+    )
+
+
 async def test_while_something_of_ours_is_moving_nobody_looks(town: Town) -> None:
     await plays(LOOKS, town)
     await promoted(town, lambda: town.runs.traffic("checkout").get(R2, 0) == 10)
