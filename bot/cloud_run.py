@@ -21,7 +21,7 @@ FENCE = "release-bot/fence"
 OPERATION = "release-bot/operation"
 COMMIT = "release-bot/commit"
 TAGS = "release-bot/tags"
-"""Annotations of ours; the last one, on the service, lists the tags that we wrote last: all others are kept."""
+"""Annotations of ours; the last one, on the service, lists our tags, `green=revision`: those of others are kept."""
 
 READ_DEADLINE = 10.0
 """Seconds."""
@@ -311,15 +311,18 @@ def _body(run: Theirs, site: Site, current: Theirs, shares: Sequence[Share], lea
     """Name, etag, the whole traffic list and the annotations: those of others are kept."""
     by_name = run.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
     ours_before = set(current.annotations.get(TAGS, "").split())
-    given = {share.tag for share in shares}
+    given = {share.tag: f"{share.tag}={share.revision}" for share in shares if share.tag}
+    tagged = [line for line in current.traffic_statuses if line.tag and line.tag not in given]
+    ours = {f"{line.tag}={line.revision}" for line in tagged} & ours_before
     # what is in effect, not what was wanted: a split that failed once must not come back
     kept = [
         run.TrafficTarget(type_=line.type_, revision=line.revision, percent=0, tag=line.tag)
-        for line in current.traffic_statuses
-        if line.tag and line.tag not in ours_before | given
+        for line in tagged
+        if f"{line.tag}={line.revision}" not in ours
     ]
     annotations = dict(current.annotations)
-    annotations[TAGS] = " ".join(sorted(given - {""}))
+    # one that is dropped stays ours until it is seen to be gone: this write may come to nothing
+    annotations[TAGS] = " ".join(sorted({*given.values(), *ours}))
     _stamp(annotations, lease, None)
     return run.Service(
         name=resource(site),

@@ -241,6 +241,19 @@ async def test_our_own_tag_goes_when_we_no_longer_ask_for_it(world: GoogleWorld,
     assert traffic(world) == [(R1, 100, "")]
 
 
+async def test_our_own_tag_goes_even_where_the_first_write_without_it_came_to_nothing(
+    world: GoogleWorld, runs: CloudRun
+) -> None:
+    await done(runs, await deploy(runs))
+    world.inject("empty_success")
+    for _ in range(2):
+        await done(runs, await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R1, 100),), lease=lease()))
+    assert traffic(world) == [(R1, 100, "")]
+    tag_somebody_elses(world, "green", R0)
+    await done(runs, await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R1, 100),), lease=lease()))
+    assert traffic(world) == [(R1, 100, ""), (R0, 0, "green")]
+
+
 async def test_a_tag_we_ask_for_moves_even_if_it_was_somebody_elses(world: GoogleWorld, runs: CloudRun) -> None:
     tag_somebody_elses(world, "green", R0)
     await done(runs, await deploy(runs))
