@@ -101,15 +101,29 @@ async def consider(operation: Operation, world: World) -> Writes:
             return end(operation, Phase.CANCELLED, note, now, judged)
         return end(considered, Phase.FAILED, explain.missing(decision.blockers), now, judged)
     considered = replace(considered, phase=phase_for(decision), attempts=0)
-    decided = summary(decision, votes)
-    changed = considered != operation or operation.seen.get("decided") != decided
-    considered = replace(considered, seen={**considered.seen, "decided": decided})
+    changed = considered != operation or operation.seen.get("decided") != summary(decision, votes)
+    considered = replace(considered, seen=in_line(considered.seen, decision, votes))
     return Writes(
         operation=considered,
         messages=(*told, *standing(considered, judged)) if changed else (),
         entries=(entry_of(considered, "decided again", judged),) if changed else (),
         due=wait(considered, decision, now),
     )
+
+
+READY = "ready"
+"""Key in what was seen: everything allows it, and only others are before it."""
+OPENS = "opens"
+"""The same: when time alone will have opened what it closes."""
+IN_TIME = timedelta(seconds=5)
+"""So long after that instant, whoever asked first is waited for."""
+
+
+def in_line(seen: dict[str, Any], decision: Decision, votes: tuple[Vote, ...] = ()) -> dict[str, Any]:
+    """What is remembered of a request that waits: how it was decided, what it waits for, and when it might go."""
+    rest = {key: value for key, value in seen.items() if key not in {READY, OPENS}}
+    opens = {} if decision.earliest is None else {OPENS: decision.earliest.isoformat()}
+    return {**rest, **opens, "decided": summary(decision, votes), tell.WAITS: tell.waits(decision)}
 
 
 def phase_for(decision: Decision) -> Phase:
@@ -172,6 +186,26 @@ async def _changing(operation: Operation, world: World) -> list[Operation]:
     ]
 
 
+async def _before(operation: Operation, world: World) -> list[Operation]:
+    """Who asked earlier for the same place, and might begin now as well: first come, first served."""
+    now = world.clock.now()
+
+    def might(other: Operation) -> bool:
+        opens = other.seen.get(OPENS)
+        late = None if opens is None else now - datetime.fromisoformat(opens)
+        return bool(other.seen.get(READY)) or (late is not None and timedelta(0) <= late < IN_TIME)
+
+    return [
+        other
+        for other in await world.store.open_operations(operation.place)
+        if other.question.deed is Deed.PROMOTE
+        and (other.asked_at, other.id) < (operation.asked_at, operation.id)
+        and other.wish is Wish.RUN
+        and not other.moving
+        and might(other)
+    ]
+
+
 def _behind(operation: Operation, others: list[Operation]) -> Writes:
     """A rollback waits until what is under way has let go, and says so to whatever began, or was held, meanwhile."""
     note, seen = f"It begins when {others[0].id} has let go.", {**operation.seen, "after": others[0].id}
@@ -192,9 +226,12 @@ def _behind(operation: Operation, others: list[Operation]) -> Writes:
 async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World) -> Writes:
     """It begins: the decision, the intent and the right to change the place are written together, and with them what
     it rests on and what it owes."""
-    others = await _changing(operation, world)
+    others = await _changing(operation, world) or await _before(operation, world)
     if others:
-        waits = replace(operation, phase=Phase.WAITING, note=f"It begins when {others[0].id} is over.")
+        note = f"It begins when {others[0].id} is over."
+        waits = replace(
+            operation, phase=Phase.WAITING, note=note, seen={**operation.seen, READY: True, tell.WAITS: f"waiting for {others[0].id}"}
+        )
         changed = waits != operation
         return Writes(operation=waits, messages=standing(waits, judged) if changed else (), due=AFTER_ANOTHER)
     now = world.clock.now()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from commands import confirm, explain, fields, gather, tell
 from commands.asking import Asking
-from commands.consider import entry_of, phase_for, same_human, standing, summary, wait
+from commands.consider import entry_of, in_line, phase_for, same_human, standing, wait
 from commands.explain import texts
 from commands.gather import Asked
 from commands.grammar import ARROW
@@ -64,7 +64,7 @@ async def ask(intent: Promote, asking: Asking) -> Writes:
         fields=dict(intent.fields),
         confirmed=intent.confirms,
         emergency=asks.emergency,
-        seen={"decided": summary(decision)},
+        seen=in_line({}, decision),
     )
     private = gather.said(intent.fields, intent.reason)
     entry = entry_of(operation, "asked", judged, actor=asks.by)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from datetime import datetime
 
-from commands import explain, owed, promote, tell, waived
+from commands import explain, owed, promote, tell, waived, watch
 from commands.asking import Asking
-from commands.consider import gather_for
+from commands.consider import OPENS, gather_for
 from commands.explain import texts
 from commands.frozen import by_calendar, described, held, scope
 from commands.intent import Log, Status, Why
@@ -19,6 +21,7 @@ from commands.reply import Bold, Code, Line, Mark, Piece, Reply, Text, When
 from commands.vote import find
 from policy import duty
 from policy.document import Policy
+from policy.facts import Deed
 from policy.model import Unknown, short
 
 
@@ -37,7 +40,9 @@ async def status(intent: Status, asking: Asking) -> Reply:
     lines = [Line(Mark.NOTE, line) for line in serving]
     watched = [each for each in await world.store.watched() if (each.place.service, each.place.environment) in places]
     lines += [Line(Mark.WARNING, standing(each)) for each in watched if each.changed]
-    lines += [Line(Mark.NOTE, _under_way(operation)) for operation in open_operations]
+    lines += [Line(Mark.NOTE, _under_way(operation, open_operations)) for operation in open_operations]
+    timers = [one for one in await world.store.timers() if one.question.service in services]
+    lines += [watch.line(one) for one in timers if one.question.deed is Deed.WATCH]
     lines += [
         Line(
             Mark.NO,
@@ -74,10 +79,15 @@ async def _serving(world: World, policy: Policy, service: str, environment: str)
     return (*name, f"{', '.join(parts) or 'nothing'}{warning}{trouble}")
 
 
-def _under_way(operation: Operation) -> Text:
-    return texts(
-        (Code(operation.id),), f" {tell.title(operation)}: {tell.doing(operation)}, asked by {operation.asked_by.name}"
-    )
+def _under_way(operation: Operation, others: Sequence[Operation]) -> Text:
+    """What it does or waits for, and how many asked for the same place before it."""
+    line = [other for other in others if other.place == operation.place and other.question.deed is Deed.PROMOTE]
+    number = line.index(operation) + 1 if operation in line else 1
+    in_line = f", number {number} in line for {operation.place}" if number > 1 else ""
+    opens = operation.seen.get(OPENS)
+    when: Text = (", could begin ", When(datetime.fromisoformat(opens))) if opens and not operation.moving else ""
+    doing = f" {tell.title(operation)}: {tell.doing(operation)}, asked by {operation.asked_by.name}{in_line}"
+    return texts((Code(operation.id),), doing, when)
 
 
 async def freezes(asking: Asking) -> Reply:

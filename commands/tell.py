@@ -13,14 +13,19 @@ from commands.operation import Operation, Phase, Step, Wish
 from commands.plan import Plan, PlannedStep
 from commands.ports import Comparison
 from commands.reply import Button, Code, Confirm, Line, Mark, Mention, Reply, Text, Tone, When
+from policy import wording
 from policy.document import Model, Policy
 from policy.facts import EMERGENCY, Deed, Verdict, Vote
-from policy.finding import Standing
+from policy.finding import Decision, Standing
 from policy.model import Person, Unknown, short
+from policy.rulebook import rules_for
 from policy.rules.approval import APPROVALS, SECOND_PERSON
 from policy.rules.window import WINDOW
+from policy.wording import listed
 
 CHANGES_SHOWN = 8
+WAITS = "waits"
+"""Key in what was seen: what a request waits for."""
 ASKED = "asked"
 """Key in what was seen: what somebody is asked about the step under way."""
 AGREEING = frozenset({SECOND_PERSON, APPROVALS})
@@ -162,7 +167,8 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
             return (*confirm.votes(id, plan.hash, name, ask, ship, judged), cancel)
         case Phase.BLOCKED:
             again = Button("Check again", f"resume {id}", meant_for=f"Check {name} again")
-            return (*confirm.by_the_asker(operation, judged), again, *_emergency(operation, judged), cancel)
+            votes = _ahead_of_time(operation, judged)
+            return (*votes, *confirm.by_the_asker(operation, judged), again, *_emergency(operation, judged), cancel)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.PAUSE:
             return (Button("Resume", f"resume {id}", Tone.PRIMARY, meant_for=f"Resume {name}"), abort)
         case Phase.RUNNING if (
@@ -176,6 +182,21 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
             return (Button("Lift the hold", f"freeze end {hold}", meant_for=f"Lift the hold of {name}", asks="reason"),)
         case _:
             return ()
+
+
+def _ahead_of_time(operation: Operation, judged: Judged | None) -> tuple[Button, ...]:
+    """Where time alone opens the rest, people may agree before: it begins by itself when all is open."""
+    plan = operation.plan
+    if judged is None or plan is None or judged.decision.earliest is None:
+        return ()
+    rules = rules_for(judged.case.policy, judged.question)
+    turning = {rules[place].requires for place in rules.turning}
+    blocking = {finding.rule for finding in judged.decision.blockers}
+    if not blocking & AGREEING or not blocking - AGREEING <= turning:
+        return ()
+    opens = wording.instant(judged.decision.earliest, judged.case.zone)
+    ship = f"{plan.service} {short(plan.digest)} goes to {plan.target} on {opens}: {_steps(plan)}."
+    return confirm.votes(operation.id, plan.hash, title(operation), "Ship this when it opens?", ship, judged)
 
 
 def _emergency(operation: Operation, judged: Judged | None) -> tuple[Button, ...]:
@@ -366,13 +387,19 @@ def count(number: int, thing: str) -> str:
     return f"{number or 'no'} {thing}{'s' if number > 1 else ''}"
 
 
+def waits(decision: Decision) -> str:
+    """`waiting for approval`; `waiting for window and soak`."""
+    blocking = dict.fromkeys("approval" if f.rule in AGREEING else f.rule for f in decision.blockers)
+    return f"waiting for {listed(blocking)}" if blocking else ""
+
+
 def doing(operation: Operation) -> str:
     """What is being done right now, for `status`."""
     planned = operation.plan
     if operation.phase is Phase.GOING_BACK:
         return "taking traffic back"
     if not operation.moving or planned is None:
-        return operation.phase.value
+        return str(operation.seen.get(WAITS) or operation.phase.value).rstrip(".")
     moment = operation.moment
     percent = planned.steps[moment.index].percent if moment.step in {Step.SHIFT, Step.JUDGE} else 0
     match moment.step:

@@ -162,7 +162,7 @@ async def test_what_people_must_have_seen_or_state_is_in_the_buttons_words_and_s
          …
     bot: Plan for checkout c2c2c2c2c2c2 → prod: 4 of 16 rules not met (no-storage, dast, second-person, approvals) [I state this] [Check again] [Cancel]
     lea: [I state this]
-    bot → lea: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_82f3e9c695 is blocked.
+    bot → lea: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_82f3e9c695 is waiting for no-storage, dast and approval.
     maya: [I state this]
     bot: @maya states no-storage for checkout c2c2c2c2c2c2 → prod. Checking everything again.
     bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
@@ -172,7 +172,7 @@ async def test_what_people_must_have_seen_or_state_is_in_the_buttons_words_and_s
          op_82f3e9c695 · asked Tue 24 Nov 2026 09:00 UTC
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 4 of 16 rules not met (no-storage, dast, second-person, approvals) [Approve] [Reject] [Cancel]
     maya: [I state this] (first seen)
-    bot → maya: You have stated that already: op_82f3e9c695 is waiting.
+    bot → maya: You have stated that already: op_82f3e9c695 is waiting for no-storage, dast and approval.
     maya: [Approve]
     bot → maya: You asked for it, so somebody else has to agree.
     omar: [Approve]
@@ -197,7 +197,7 @@ async def test_nobody_states_what_nothing_here_is_called(town: Town) -> None:
     bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 15 rules not met (no-storage, second-person, approvals) [Approve] [Reject] [Cancel]
     maya: /release promote checkout stage→prod confirms:no-storage reason:now or never
-    bot → maya: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_db77fd01af is waiting. Its reason stays as before; cancel it to ask in other words.
+    bot → maya: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_db77fd01af is waiting for no-storage and approval. Its reason stays as before; cancel it to ask in other words.
     """,
         town,
     )

@@ -174,11 +174,11 @@ async def test_where_the_window_is_closed_a_button_opens_an_emergency_and_nothin
     await plays(
         """
     maya: /release promote checkout stage→prod
-    bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Emergency] [Cancel]
+    bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Approve] [Reject] [Check again] [Emergency] [Cancel]
          …
          ✗ window: office_hours is Mon–Thu 09:00–17:00 and Fri 09:00–13:00 (Europe/Berlin), closed, next Wed 25 Nov 2026 09:00 CET
          …
-    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (window, second-person, approvals) [Check again] [Emergency] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (window, second-person, approvals) [Approve] [Reject] [Check again] [Emergency] [Cancel]
     omar: [Emergency] incident:"INC-7" reason:"checkout is down" rollback-plan:"back to v1"
     bot → omar: checkout stage→prod cannot be promoted: 3 of 14 rules not met (may-ask, second-person, approvals).
          ✗ may-ask: omar is no engineer, on call or incident commander
@@ -187,7 +187,7 @@ async def test_where_the_window_is_closed_a_button_opens_an_emergency_and_nothin
     bot: EMERGENCY: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
     maya: /release promote checkout stage→prod type:emergency incident:INC-7 reason:x rollback-plan:y
-    bot → maya: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_e49d63b2a8 is waiting. Its rollback-plan and reason stay as before; cancel it to ask in other words.
+    bot → maya: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_e49d63b2a8 is waiting for approval. Its rollback-plan and reason stay as before; cancel it to ask in other words.
     """,
         night,
     )

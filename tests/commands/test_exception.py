@@ -13,8 +13,8 @@ from tests.world import HOUR, Town, digest
 
 BLOCKED = """
     maya: /release promote search stage→prod
-    bot: search e2e2e2e2e2e2 → prod is blocked for now. [Check again] [Cancel]
-    bot: Plan for search e2e2e2e2e2e2 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Check again] [Cancel]
+    bot: search e2e2e2e2e2e2 → prod is blocked for now. [Approve] [Reject] [Check again] [Cancel]
+    bot: Plan for search e2e2e2e2e2e2 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Approve] [Reject] [Check again] [Cancel]
     """
 ASKED = """
     maya: /release exception request search prod waive:soak until:20h reason:the fix cannot wait risk:low
@@ -295,7 +295,7 @@ async def test_a_rejection_by_somebody_who_could_grant_it_ends_it(town: Town) ->
     raj: [Reject] let it soak
     bot: @raj rejected the exception X-db77fd01af for soak of search in prod: let it soak
     bot now: The exception X-db77fd01af for soak of search in prod was not granted.
-    raj: [Approve]
+    raj: /release approve X-db77fd01af plan:00000000
     bot → raj: That is decided already: the exception X-db77fd01af for soak of search in prod was not granted.
     raj: /release exception list
     bot → raj: Nothing is waived or owed.
@@ -417,8 +417,8 @@ async def test_it_is_over_to_the_second(town: Town) -> None:
     maya: /release why search stage→prod
     bot → maya: search stage→prod: 3 of 14 rules not met (soak, second-person, approvals).
     bot: The exception X-db77fd01af for soak of search in prod ended: nothing is waived by it any more.
-    bot now: search e2e2e2e2e2e2 → prod is blocked for now. [Check again] [Cancel]
-    bot now: Plan for search e2e2e2e2e2e2 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Check again] [Cancel]
+    bot now: search e2e2e2e2e2e2 → prod is blocked for now. [Approve] [Reject] [Check again] [Cancel]
+    bot now: Plan for search e2e2e2e2e2e2 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Approve] [Reject] [Check again] [Cancel]
     bot now: The exception X-db77fd01af for soak of search in prod has expired.
     maya: /release exception list
     bot → maya: Nothing is waived or owed.
@@ -442,8 +442,8 @@ async def test_it_is_revoked_at_once_by_those_who_may_and_its_id_is_never_given_
     bot → raj: Say why: `exception revoke X-1a2b3c reason:…`.
     raj: /release exception revoke X-db77fd01af reason:the fix is out
     bot: @raj revoked the exception X-db77fd01af for soak of search in prod: the fix is out
-    bot now: search e2e2e2e2e2e2 → prod is blocked for now. [Check again] [Cancel]
-    bot now: Plan for search e2e2e2e2e2e2 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Check again] [Cancel]
+    bot now: search e2e2e2e2e2e2 → prod is blocked for now. [Approve] [Reject] [Check again] [Cancel]
+    bot now: Plan for search e2e2e2e2e2e2 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Approve] [Reject] [Check again] [Cancel]
     bot now: The exception X-db77fd01af for soak of search in prod was revoked.
     raj: /release exception revoke X-db77fd01af reason:the fix is out
     bot → raj: That is over: the exception X-db77fd01af for soak of search in prod was revoked.

@@ -318,13 +318,13 @@ async def test_the_same_wish_is_kept_once_however_many_say_it(town: Town) -> Non
         ASKED
         + """
     maya: /release promote checkout stage→prod
-    bot → maya: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_82f3e9c695 is waiting.
+    bot → maya: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_82f3e9c695 is waiting for approval.
     raj: /release promote checkout staging to production
-    bot → raj: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_82f3e9c695 is waiting.
+    bot → raj: maya asked for checkout stage→prod of c2c2c2c2c2c2 already: op_82f3e9c695 is waiting for approval.
     maya & tom in #payments: /release promote stage→prod
     bot: payments a2a2a2a2a2a2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
     bot: Plan for payments a2a2a2a2a2a2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
-    bot → tom: maya asked for payments stage→prod of a2a2a2a2a2a2 already: op_… is waiting.
+    bot → tom: maya asked for payments stage→prod of a2a2a2a2a2a2 already: op_… is waiting for approval.
     """,
         town,
     )
@@ -560,8 +560,8 @@ async def test_another_build_in_stage_needs_agreement_of_its_own(town: Town) -> 
         APPROVED
         + """
     bot: What would be done has changed: digest, revision, image, commit. Approvals start again.
-    bot now: checkout c3c3c3c3c3c3 → prod is blocked for now. [Check again] [Cancel]
-    bot now: Plan for checkout c3c3c3c3c3c3 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Check again] [Cancel]
+    bot now: checkout c3c3c3c3c3c3 → prod is blocked for now. [Approve] [Reject] [Check again] [Cancel]
+    bot now: Plan for checkout c3c3c3c3c3c3 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Approve] [Reject] [Check again] [Cancel]
     """,
         town,
     )
@@ -632,11 +632,12 @@ async def test_a_freeze_between_approval_and_begin_is_heeded_and_its_end_too(tow
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (approvals) [Approve] [Reject] [Cancel]
     ines: /release freeze start checkout prod until:1h reason:incident
     bot: ❄ checkout in prod is frozen until Tue 24 Nov 2026 10:00 UTC by @ines: incident
-    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (no-freeze, approvals) [Check again] [Cancel]
+    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Approve] [Reject] [Check again] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (no-freeze, approvals) [Approve] [Reject] [Check again] [Cancel]
     raj: [Approve]
     bot: @raj approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
     bot → raj: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
+    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (no-freeze) [Check again] [Cancel]
     """,
         town,
@@ -645,6 +646,7 @@ async def test_a_freeze_between_approval_and_begin_is_heeded_and_its_end_too(tow
     await plays(
         """
     … 1 h later
+    bot: checkout in prod is open again: the freeze F-e49d63b2a8 by ines ended.
     bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
     bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 is deployed at 0 %
     bot: ✓ checkout c2c2c2c2c2c2 → prod: smoke test passed: GET /healthz 200 ×3; GET / 200 ×1
@@ -767,11 +769,11 @@ async def test_what_has_not_soaked_is_kept_and_opens_by_itself(town: Town) -> No
     await plays(
         """
         maya: /release promote search stage→prod
-        bot: search e2e2e2e2e2e2 → prod is blocked for now. [Check again] [Cancel]
+        bot: search e2e2e2e2e2e2 → prod is blocked for now. [Approve] [Reject] [Check again] [Cancel]
              …
              ✗ soak: stage has served it for 2 h of 24 h, since Tue 24 Nov 2026 08:00 CET
              …
-        bot: Plan for search e2e2e2e2e2e2 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Check again] [Cancel]
+        bot: Plan for search e2e2e2e2e2e2 → prod: 3 of 14 rules not met (soak, second-person, approvals) [Approve] [Reject] [Check again] [Cancel]
              …
              • Time opens it, the rest is still to do: not before Wed 25 Nov 2026 08:00 UTC.
              …

@@ -1,0 +1,95 @@
+"""Who waits for what, and who begins first: as it reads in `status`, and in the channel."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from commands.asking import Asking
+from commands.intent import Status
+from commands.operation import Phase
+from commands.ports import Request
+from commands.reply import plain
+from commands.status import status
+from tests.commands.test_promote import LIVE, ON_TO_100, PLAN_SETTLED, SERVES_10
+from tests.conversation import Bot, plays
+from tests.world import Town
+
+NIGHT = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
+REQUEST = Request("status", "status", "", "C0RELEASES")
+ASKED_AT_NIGHT = """
+    maya: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Approve] [Reject] [Check again] [Emergency] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: 3 of 14 rules not met (window, second-person, approvals) [Approve] [Reject] [Check again] [Emergency] [Cancel]
+    """
+
+
+@pytest.fixture
+def night(town: Town) -> Town:
+    """The evening of the story's day: the window opens again at nine."""
+    town.clock.at = NIGHT
+    return town
+
+
+async def test_status_says_what_a_request_waits_for_and_when_it_could_begin(night: Town) -> None:
+    await plays(
+        ASKED_AT_NIGHT
+        + """
+    maya: /release status checkout
+    bot → maya: Status of checkout: 1 under way or waiting.
+         …
+         • op_82f3e9c695 checkout c2c2c2c2c2c2 → prod: waiting for window and approval, asked by maya, could begin Wed 25 Nov 2026 08:00 UTC
+         …
+    """,
+        night,
+    )
+
+
+async def test_what_was_approved_at_night_begins_by_itself_when_the_window_opens(night: Town) -> None:
+    await plays(
+        ASKED_AT_NIGHT
+        + """
+    omar: [Approve]
+    bot: @omar approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
+    bot → omar: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
+    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Emergency] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (window) [Check again] [Emergency] [Cancel]
+    … 12 h later
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
+    """
+        + SERVES_10.partition("deployment 16\n")[2]
+        + ON_TO_100
+        + LIVE
+        + PLAN_SETTLED,
+        night,
+    )
+
+
+async def test_who_asked_first_begins_first(night: Town) -> None:
+    """Two types of change are two requests for the same place; both wait for nine o'clock, and one can be first."""
+    night.policies.adopt(change_types={"hotfix": {}})
+    async with Bot(night) as bot:
+        for words in ("promote checkout stage→prod type:hotfix", "promote checkout stage→prod"):
+            await bot.hears(Request(words, words, night.people.account("maya"), "C0RELEASES", at=night.clock.now()))
+            *_, newest = await bot.store.open_operations()
+            assert newest.plan is not None
+            agrees = f"approve {newest.id} plan:{newest.plan.hash[:8]}"
+            await bot.hears(Request(agrees, agrees, night.people.account("omar"), "C0RELEASES", at=night.clock.now()))
+            night.clock.move(timedelta(seconds=1))
+        await bot.rests()
+        hotfix, ordinary = await bot.store.open_operations()
+        reply = await status(
+            Status("checkout"), Asking(hotfix.asked_by, REQUEST, bot.world, bot.world.policies.current())
+        )
+        lines = [plain(line.text) for line in reply.lines if "op_" in plain(line.text)]
+        assert [("number 2 in line for checkout@prod" in line, "waiting for window" in line) for line in lines] == [
+            (False, True),
+            (True, True),
+        ]
+        night.clock.move(timedelta(hours=12))
+        await bot.rests()
+        first, second = await bot.store.operation(hotfix.id), await bot.store.operation(ordinary.id)
+        assert first is not None
+        assert second is not None
+        assert (first.phase, second.phase) == (Phase.DONE, Phase.BLOCKED), "there is nothing left to promote"
