@@ -284,21 +284,21 @@ class Store:
 
         They are ours for a lease, and stay so while this is asked at least every third of it.
         """
-        old = await self._one(
-            "SELECT 1 FROM requests WHERE answered_at IS NULL AND"
-            f" (claimed_until <= {self._sql.NOW} OR claimed_by = :me AND claimed_until < {self._sql.NOW} + :most)"
-            " LIMIT 1",
-            {"me": self._me, "most": self._lease_micros * 2 // 3},
-        )
-        if old is not None:
+        rows = await self._requests(limit)
+        if any(row[0] for row in rows):
             await self._writer.write(self._claim_requests)
-        rows = await self._all(
-            "SELECT id, words, account, channel, thread, message, via, at FROM requests"
-            f" WHERE answered_at IS NULL AND claimed_by = :me AND claimed_until > {self._sql.NOW}"
-            " ORDER BY seq LIMIT :limit",
-            {"limit": limit, "me": self._me},
+            rows = await self._requests(limit)
+        return tuple(replace(Request(*row[2:9]), at=_moment(row[9])) for row in rows if row[1])
+
+    async def _requests(self, limit: int) -> list[Row]:
+        """Those that may be ours: whether they must be claimed, whether they are ours, and what they say."""
+        now = self._sql.NOW
+        return await self._all(
+            f"SELECT claimed_until < {now} + :most, claimed_by = :me AND claimed_until > {now},"
+            " id, words, account, channel, thread, message, via, at FROM requests"
+            f" WHERE answered_at IS NULL AND (claimed_by = :me OR claimed_until <= {now}) ORDER BY seq LIMIT :limit",
+            {"limit": limit, "me": self._me, "most": self._lease_micros * 2 // 3},
         )
-        return tuple(replace(Request(*row[:7]), at=_moment(row[7])) for row in rows)
 
     def _claim_requests(self, books: _Books) -> None:
         books.run(

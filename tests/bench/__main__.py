@@ -1,6 +1,7 @@
 """`make bench`: what do an acknowledgement and a start cost, beside Bolt that does nothing and bare aiohttp?
 
-And what does a decision cost, beside the same in Cedar (`tests/bench/decision.py`)?
+And what does a decision cost, beside the same in Cedar (`tests/bench/decision.py`)? What do our own books cost, as they
+grow (`tests/bench/books.py`)?
 
 One run, one machine, everything over loopback: the servers take turns, the median of the rounds counts. The bot
 acknowledges only what stands in its ledger on disk, and works on what it took meanwhile; the others do nothing.
@@ -26,7 +27,7 @@ from typing import Any
 
 from bot.sandbox.story import POLICY
 from bot.sandbox.supervisor import Worlds, environment, free_port, worlds
-from tests.bench import decision
+from tests.bench import books, decision
 from tests.bench.load import request
 
 CONNECTIONS = 32
@@ -217,17 +218,28 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="times that each server takes its turn")
     parser.add_argument("--requests", type=int, default=4000, help="in each of them")
     parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--decision", action="store_true", help="only what a decision costs")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--decision", action="store_true", help="only what a decision costs")
+    only.add_argument("--books", action="store_true", help="only what our own books cost")
+    parser.add_argument("--finished", type=int, default=books.SIZES[-1], help="with up to so many finished operations")
     asked = parser.parse_args()
-    found: dict[str, Any] = {} if asked.decision else asyncio.run(bench(asked.rounds, asked.requests))
-    found["decision"] = decision.measured()
+    found: dict[str, Any] = {}
+    if not (asked.decision or asked.books):
+        found |= asyncio.run(bench(asked.rounds, asked.requests))
+    if not asked.books:
+        found["decision"] = decision.measured()
+    if not asked.decision:
+        found["books"] = books.measured(asked.finished)
     if asked.json:
         print(json.dumps(found, indent=1))
         return
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}\n")
-    if not asked.decision:
+    if "speed" in found:
         print(told(found), end="\n\n")
-    print(decision.told(found["decision"]))
+    if "decision" in found:
+        print(decision.told(found["decision"]), end="\n\n")
+    if "books" in found:
+        print(books.told(found["books"]))
 
 
 if __name__ == "__main__":
