@@ -43,11 +43,13 @@ async def finish(hand: Hand) -> Writes:
             operation.ended(Phase.ROLLED_BACK if moved else Phase.FAILED, operation.note + trouble), settled
         )
     good = KnownGood(plan.revision, plan.digest, hand.now, f"release {operation.id}", plan.commit)
-    done = operation.ended(Phase.DONE, trouble.strip())
     if plan.deed == Deed.ROLLBACK:
-        return hand.over(done, settled)
+        return hand.over(operation.ended(Phase.DONE, trouble.strip()), settled)
+    seen = await _still_separate(hand)
+    trouble += "".join(f" {entry.detail['says']}" for entry in seen if entry.detail)
+    done = operation.ended(Phase.DONE, trouble.strip())
     looks_after = watch.after(done, plan, hand.now)
-    over = hand.over(done, (*settled, *await _still_separate(hand)), good=((operation.place, good),))
+    over = hand.over(done, (*settled, *seen), good=((operation.place, good),))
     return over if looks_after is None else replace(over, starts=((looks_after, AT_ONCE),))
 
 

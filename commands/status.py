@@ -13,6 +13,7 @@ from commands.explain import texts
 from commands.frozen import by_calendar, described, held, scope
 from commands.intent import Log, Status, Why
 from commands.judged import judge
+from commands.notice import KIND as DRIFT
 from commands.notice import standing
 from commands.operation import Operation
 from commands.places import known, site_of
@@ -174,6 +175,7 @@ def _told(row: Recorded) -> Text:
     if environment := row.target.get("environment"):
         about.append(f"→ {environment}")
     about += [row.target[key] for key in ("freeze", "hold") if key in row.target]
+    about += [f"({', '.join(row.detail['changed'])})"] if row.kind == DRIFT else []
     if reason := row.private.get("reason"):
         about.append(f"“{reason}”")
     return texts(

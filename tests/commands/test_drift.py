@@ -237,6 +237,10 @@ async def test_a_revision_that_nobody_asked_for_is_told_once_and_shown(town: Tow
     bot → gus: Status of checkout: nothing under way.
          …
          ! checkout in prod: changed around me: traffic and image (seen Tue 24 Nov 2026 09:00 UTC)
+    gus: /release log checkout
+    bot → gus: The last …
+         • #… release-bot: drift changed around → prod (traffic, image)
+         …
     """
     await plays(page, town)
     await plays("… it looks around", town)

@@ -14,7 +14,7 @@ from commands.separated import still_separate
 from policy.model import Place
 from policy.settings import Configured
 from tests.conversation import Bot, plays
-from tests.world import Town, revision_of, site_of
+from tests.world import Town, Write, revision_of, site_of
 
 SECRET = "postgres://app:hunter2@db.prod.internal/app"
 STAGE, PROD = (
@@ -273,6 +273,21 @@ async def test_what_serves_in_the_end_is_looked_at_again_and_that_is_on_record(t
     await released(town)
     assert town.runs.traffic("checkout") == {revision_of("checkout", 2): 100}
     assert await observed(town) == [("separate", "")]
+
+
+async def test_what_is_no_longer_as_it_must_be_in_the_end_is_said(town: Town) -> None:
+    demanding(town, own_values=["API_BASE"])
+    stage = site_of("checkout", "stage")
+
+    async def somebody_meanwhile(write: Write) -> None:
+        if write.shares[0].percent == 50:
+            town.settings.somebody_sets(stage, but(STAGE, API_BASE=PROD.variables["API_BASE"]))
+
+    town.runs.witness = somebody_meanwhile
+    await released(town)
+    wrong = "checkout-r-c2c2c2c2c2c2 is not configured as prod demands: API_BASE: has the same value in stage"
+    assert await observed(town) == [("not separate", wrong)]
+    assert any(wrong in str(message.now) for message in town.slack.messages)
 
 
 async def test_without_an_answer_about_its_settings_a_new_revision_gets_no_traffic(town: Town) -> None:
