@@ -304,6 +304,9 @@ def test_it_remembers_what_was_asked_last_and_no_more_however_often_it_is_asked(
         assert it.next_change(at, timedelta(hours=2)) is None
         assert it.next_change(at) == at.replace(hour=16)
     assert [spell.since for spell in it.spells] == asked[: -SPELLS - 1 : -1]
+    remembered = it.spells
+    assert it.next_change(asked[-1]) == it.next_change(asked[-1] + timedelta(hours=1))
+    assert it.spells is remembered
 
 
 HOLIDAYS = {"DE-BE": Calendar.model_validate({"days": {"2026-12-24": "Christmas Eve", "2026-12-30": "off"}})}
