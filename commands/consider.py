@@ -229,9 +229,8 @@ async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World)
     others = await _changing(operation, world) or await _before(operation, world)
     if others:
         note = f"It begins when {others[0].id} is over."
-        waits = replace(
-            operation, phase=Phase.WAITING, note=note, seen={**operation.seen, READY: True, tell.WAITS: f"waiting for {others[0].id}"}
-        )
+        seen = {**operation.seen, READY: True, tell.WAITS: f"waiting for {others[0].id}"}
+        waits = replace(operation, phase=Phase.WAITING, note=note, seen=seen)
         changed = waits != operation
         return Writes(operation=waits, messages=standing(waits, judged) if changed else (), due=AFTER_ANOTHER)
     now = world.clock.now()

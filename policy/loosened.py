@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from policy import windows, wording
-from policy.document import Agreement, Path, Policy, Separation, Slot, Stance
+from policy.document import Agreement, Path, Policy, Separation, Slot, Stance, Trigger
 from policy.facts import Deed, Question
 from policy.gates import AnyGate, Mode, Waivable
 from policy.lint import Lint, Where
@@ -235,9 +235,31 @@ def _rollout(here: Where, before: Path, after: Path) -> Iterator[Lint]:
     if now.steps[0].percent > was.steps[0].percent:
         says = f"it begins with {now.steps[0].percent} % of the traffic, and began with {was.steps[0].percent} %"
         yield _loose((*place, "steps"), says)
+    for name, trigger in was.triggers.items():
+        if name not in now.triggers:
+            yield _loose((*place, "triggers"), f"{name} takes nothing back any more")
+        elif _fires_later(trigger, now.triggers[name]):
+            yield _loose((*place, "triggers", name), "it fires later than it did, or only asks")
+    if was.watch is not None and (now.watch is None or now.watch < was.watch):
+        yield _loose((*place, "watch"), "what was released is watched for a shorter time")
     gone = [probe.path for probe in was.smoke if probe not in now.smoke]
     if gone:
         yield _loose((*place, "smoke"), f"{wording.listed(gone)} need not answer any more as it had to")
+
+
+def _fires_later(before: Trigger, after: Trigger) -> bool:
+    """Whether something would have made it take a release back that does not any more, or not so soon."""
+    never = timedelta(0)
+    later = (
+        (after.above or 0) > (before.above or 0),
+        (after.lasts or never) > (before.lasts or never),
+        after.in_a_row > before.in_a_row,
+        after.min_requests > before.min_requests,
+        after.during not in {before.during, "both"},
+        (before.then, after.then) == ("back", "ask"),
+        after.signal != before.signal,
+    )
+    return any(later)
 
 
 # Ways around ----------------------------------------------------------------------------------------------------------

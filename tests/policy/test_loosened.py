@@ -40,7 +40,16 @@ DOCUMENT: dict[str, Any] = {
     },
 }
 DOCUMENT["paths"][1]["approvals"] = [{"role": "release_manager", "count": 2}]
-DOCUMENT["paths"][1]["rollout"] = {"smoke": [{"path": "/healthz"}], "health": {"max_p99": "PT1S"}}
+DOCUMENT["probes"] = {**DOCUMENT.get("probes", {}), "pulse": [{"path": "/healthz"}]}
+DOCUMENT["paths"][1]["rollout"] = {
+    "smoke": [{"path": "/healthz"}],
+    "health": {"max_p99": "PT1S"},
+    "watch": "PT1H",
+    "triggers": {
+        "hot": {"signal": "memory_percent", "above": 90, "lasts": "PT5M"},
+        "down": {"signal": "probes", "probes": "pulse", "in_a_row": 2},
+    },
+}
 PROD = "paths.1"
 
 
@@ -102,6 +111,12 @@ LOOSER: list[tuple[str, Any, str, str]] = [
     ("paths/1/rollout/health/min_requests", 99, "paths.1.rollout.health.min_requests", "99 requests prove it well, and 100 were needed"),
     ("paths/1/rollout/steps", [{"percent": 11}, {"percent": 100}], "paths.1.rollout.steps", "it begins with 11 % of the traffic, and began with 10 %"),
     ("paths/1/rollout/smoke", [], "paths.1.rollout.smoke", "/healthz need not answer any more as it had to"),
+    ("paths/1/rollout/triggers", {}, "paths.1.rollout.triggers", "hot takes nothing back any more"),
+    *((f"paths/1/rollout/triggers/hot/{key}", value, "paths.1.rollout.triggers.hot", "it fires later than it did, or only asks")
+      for key, value in (("above", 91), ("lasts", "PT6M"), ("min_requests", 2), ("during", "watch"), ("then", "ask"))),
+    ("paths/1/rollout/triggers/down/in_a_row", 3, "paths.1.rollout.triggers.down", "it fires later than it did, or only asks"),
+    ("paths/1/rollout/watch", "PT59M", "paths.1.rollout.watch", "what was released is watched for a shorter time"),
+    ("paths/1/rollout/watch", None, "paths.1.rollout.watch", "what was released is watched for a shorter time"),
     # ways around
     ("change_types/quick", {"window": "any", "waives": ["reviews"]}, "change_types.quick", "a new type that need not meet reviews and window"),
     ("change_types/quick", {"instead": True, "approvals": [{"role": "qa"}]}, "change_types.quick", "a new type, with approvals of its own instead of the path's"),
