@@ -6,7 +6,7 @@ Where a change came from, nobody can tell for sure: Cloud Run says at most which
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,8 @@ async def notice(world: World, policy: Policy, place: Place, before: Watched | N
     running, configuration = await asyncio.gather(world.runs.running(site), world.configurations.configured(site))
     if configuration is None or not running.settled:
         return None
+    number = 0 if before is None else before.number
+    before = before if before is not None and before.site == site else None
     salt = salt if before is None else before.salt
     now = drift.sight(running, configuration, salt, ours_to_change=_ours_to_change(policy, place))
     if before is not None and now == before.last and not before.changed:
@@ -50,6 +52,7 @@ async def notice(world: World, policy: Policy, place: Place, before: Watched | N
     known, new = drift.compared(place, before, now, ours, world.clock.now(), salt)
     if new and await _by_their_own_road(world, policy, place, site, configuration):
         known, new = drift.accepted(known), ()
+    known = replace(known, site=site, number=number)
     if known == before or await _moving(world, place):
         return None
     if not new:

@@ -417,6 +417,8 @@ class Watched:
     """When it was first seen otherwise; None: it is as expected."""
     operation: str = ""
     """Id of the operation whose revision is expected; empty: none of ours."""
+    site: str = ""
+    """Where it ran when it was looked at: elsewhere it is looked at for the first time."""
     number: int = 0
     """How often it was written down."""
 

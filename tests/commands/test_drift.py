@@ -451,6 +451,20 @@ async def test_where_no_promotion_leads_traffic_is_others_business_and_settings_
     await plays(LOOKS + "\nbot: Somebody changed checkout in stage around me: variable A and variable APP_ENV.", town)
 
 
+async def test_a_place_that_the_policy_moves_elsewhere_is_looked_at_for_the_first_time(town: Town) -> None:
+    await plays(LOOKS, town)
+    services = town.policies.current().policy.model_dump(mode="python", by_alias=True)["services"]
+    elsewhere = site_of("checkout-v2")
+    for number in (0, 1):
+        town.runs.add(elsewhere, f"checkout-v2-{number}", digest("checkout", number), None, START)
+    cloud_run = {**services["checkout"]["cloud_run"], "prod": elsewhere}
+    town.policies.adopt(services={**services, "checkout": {**services["checkout"], "cloud_run": cloud_run}})
+    await plays(LOOKS, town)
+    assert await drifts(town) == []
+    town.runs.somebody_moves(elsewhere, checkout_v2_0=100)
+    await plays(LOOKS + "\nbot: Somebody changed checkout in prod around me: traffic.", town)
+
+
 async def test_without_a_channel_those_hear_it_who_asked_for_the_last_change(town: Town) -> None:
     services = town.policies.current().policy.model_dump(mode="python", by_alias=True)["services"]
     town.policies.adopt(
