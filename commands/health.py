@@ -99,7 +99,7 @@ async def judge(hand: Hand) -> Writes:
             says = f"{hand.percent()} %: {_well(found)}"
             return await _on(hand, {"mark": Mark.YES.value, "says": says, **counted}, hand.observed("healthy", counted))
         why_not = f"only {found.total} of {_enough(hand)} requests"
-    allowed = hand.operation.seen.get(f"{PROCEED}:{hand.operation.moment.index}")
+    allowed = _let_on(hand)
     if allowed is not None and waited >= hold:
         return await _on(hand, {"mark": Mark.NOTE.value, "says": allowed}, hand.observed("let on", {"says": why_not}))
     if waited >= hold + timedelta(seconds=bounds.give_up_seconds):
@@ -122,13 +122,16 @@ async def _fired(hand: Hand) -> Writes | None:
         return None
     entry = hand.observed("trigger", {"trigger": looked.fired.trigger.name, "says": looked.fired.says})
     if looked.fired.asks:
-        return None if _asked(hand) else _ask(hand, looked.fired.says, entry)
+        answered = _asked(hand) is not None or _let_on(hand) is not None
+        return None if answered else _ask(hand, f"{looked.fired.says}.", entry, by_trigger=True)
     return hand.turn_back(looked.fired.says, bad=True, entries=(entry,))
 
 
 async def _on(hand: Hand, seen: dict[str, Any], entry: Entry) -> Writes:
     """On to the next step, where its own probes pass and it may be opened; held where something closed meanwhile."""
     step, index = hand.plan.steps[hand.operation.moment.index], hand.operation.moment.index
+    if _asked(hand) is not None and hand.operation.seen[ASKED]["by_trigger"]:
+        return _patient(hand, str(hand.operation.seen[ASKED]["why"]), entry)
     failed = await _failing(hand, step)
     if failed:
         why = f"After {step.percent} % its probes failed: {failed}"
@@ -180,11 +183,23 @@ def _inconclusive(hand: Hand, waited: timedelta, why_not: str) -> Writes:
     if hand.plan.inconclusive == ASK and bounds is not None:
         if asked is None:
             return _ask(hand, why, entry)
-        patience = timedelta(seconds=bounds.give_up_seconds)
-        if hand.now < asked + patience:
-            return Writes(operation=hand.operation, due=min(asked + patience - hand.now, WHILE_HELD))
-        why = f"{why} Nobody answered for {tell.span(hand.now - asked)}."
+        return _patient(hand, why, entry)
     return hand.turn_back(why, bad=False, entries=(entry,))
+
+
+def _patient(hand: Hand, why: str, entry: Entry) -> Writes:
+    """Somebody is asked; where nobody answers for as long as numbers may be missing, it is taken back."""
+    bounds, asked = hand.plan.health, _asked(hand) or hand.now
+    patience = timedelta(seconds=0 if bounds is None else bounds.give_up_seconds)
+    if hand.now < asked + patience:
+        return Writes(operation=hand.operation, due=min(asked + patience - hand.now, WHILE_HELD))
+    why = f"{why} Nobody answered for {tell.span(hand.now - asked)}."
+    return hand.turn_back(why, bad=False, entries=(entry,))
+
+
+def _let_on(hand: Hand) -> str | None:
+    """Who let this step go on, and that they did; None: nobody."""
+    return hand.operation.seen.get(f"{PROCEED}:{hand.operation.moment.index}")
 
 
 def _asked(hand: Hand) -> datetime | None:
@@ -195,10 +210,10 @@ def _asked(hand: Hand) -> datetime | None:
     return datetime.fromisoformat(asked["at"])
 
 
-def _ask(hand: Hand, why: str, entry: Entry) -> Writes:
+def _ask(hand: Hand, why: str, entry: Entry, *, by_trigger: bool = False) -> Writes:
     """People read why, and press a button; whoever asked for the release has no say in it."""
     operation, index = hand.operation, hand.operation.moment.index
-    asked = {"index": index, "at": hand.now.isoformat(), "why": why}
+    asked = {"index": index, "at": hand.now.isoformat(), "why": why, "by_trigger": by_trigger}
     asking = replace(operation, note=why, seen={**operation.seen, ASKED: asked})
     told = Message(operation.channel, tell.asks(asking), operation=operation.id, slot=f"asked:{index}")
     return Writes(operation=asking, entries=(entry,), messages=(told, hand.root(asking)), due=BETWEEN_LOOKS)

@@ -282,3 +282,112 @@ async def test_what_is_exactly_at_the_bound_is_not_too_much(town: Town) -> None:
     watched(town, hold="PT10M", signal="memory_percent", above=93, lasts="PT5M")
     town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
     await plays(ONE_STEP + WELL_AT_10 + FROM_50.split("\n", 2)[2].join(("\n", "")) + LIVE + PLAN_SETTLED, town)
+
+
+# Steps with probes of their own, and blue beside green ----------------------------------------------------------------
+
+
+@pytest.mark.requirement("S3-26")
+async def test_after_a_step_its_own_probes_must_pass(town: Town) -> None:
+    steps = [{"percent": 10, "hold": "PT6S", "probes": "health"}, {"percent": 100, "hold": "PT6S"}]
+    lenient = {"max_error_percent": 5.0, "min_requests": 20}
+    town.policies.adopt(
+        probes={"health": [{"path": "/healthz"}]}, to_prod={"rollout": {"steps": steps, "health": lenient}}
+    )
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=503)
+    await plays(
+        ONE_STEP
+        + """
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: After 10 % its probes failed: /healthz 503
+    """
+        + BAD_TAKEN_BACK
+        + PLAN_SETTLED,
+        town,
+    )
+
+
+GREEN_UP = ONE_STEP.partition("    bot: ✓ checkout c2c2c2c2c2c2 → prod: no smoke")[0]
+
+
+def blue_green(town: Town, within: str = "PT2M") -> None:
+    lenient = {"max_error_percent": 5.0, "min_requests": 20}
+    rollout = {"style": "blue_green", "smoke": [{"path": "/healthz"}], "deploy_within": within, "health": lenient}
+    town.policies.change(rollout=rollout)
+
+
+@pytest.mark.requirement("S3-11")
+async def test_green_stands_beside_blue_until_it_is_well_and_then_has_everything(town: Town) -> None:
+    blue_green(town)
+    await plays(
+        GREEN_UP
+        + """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: smoke test passed: GET /healthz 200 ×1
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 100 %
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: 100 %: healthy over … requests, 0.0 % failed, p99 40 ms
+    """
+        + LIVE
+        + PLAN_SETTLED,
+        town,
+    )
+    shares = [line.percent for _, lines in town.runs.places[SITE].since for line in lines if line.revision == NEW]
+    assert shares == [0, 100]
+
+
+@pytest.mark.requirement("S3-12", "S3-13")
+async def test_green_that_is_not_well_in_time_never_gets_traffic(town: Town) -> None:
+    blue_green(town)
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=503)
+    await plays(
+        GREEN_UP
+        + """
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: Smoke test failed: GET /healthz gave 503, expected 200
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again
+    bot: checkout c2c2c2c2c2c2 → prod failed. It took 2 min … [Lift the hold]
+    bot now: checkout c2c2c2c2c2c2 → prod failed. [Lift the hold]
+    """
+        + PLAN_SETTLED,
+        town,
+    )
+    assert not any(line.revision == NEW and line.percent for _, lines in town.runs.places[SITE].since for line in lines)
+
+
+ASKS_OF_MEMORY = """
+    bot: • checkout c2c2c2c2c2c2 → prod: too-hot: it uses 93 % of its memory, allowed 90 %, for 5 min. Shall it go on? [Go on] [Abort]
+    """
+
+
+async def test_a_trigger_that_asks_is_answered_before_the_next_step(town: Town) -> None:
+    watched(town, hold="PT6M", signal="memory_percent", above=90, lasts="PT5M", then="ask")
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
+    await plays(
+        ONE_STEP
+        + ASKS_OF_MEMORY
+        + NOW_ASKING
+        + PLAN_SETTLED
+        + """
+    … once: Shall it go on
+    ines: [Go on] it always does that at first
+    bot: @ines lets it go on although its numbers prove nothing: it always does that at first
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: 10 %: healthy over … requests, 0.0 % failed, p99 40 ms
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 100 %
+    bot: …
+    … once: serves 100 %
+    """,
+        town,
+    )
+    assert held_for(town) >= timedelta(minutes=6)
+
+
+async def test_a_trigger_that_nobody_answers_takes_it_back(town: Town) -> None:
+    watched(town, hold="PT6M", signal="memory_percent", above=90, lasts="PT5M", then="ask")
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
+    await plays(
+        ONE_STEP
+        + ASKS_OF_MEMORY
+        + """
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: too-hot: it uses 93 % of its memory, allowed 90 %, for 5 min. Nobody answered for 30 min.
+    """
+        + TAKEN_BACK
+        + PLAN_SETTLED,
+        town,
+    )
