@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +12,7 @@ import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from bot.github.credentials import AppKey, PersonalToken
-from bot.github.pace import Pace
+from bot.github.pace import Pace, StoodStill
 from bot.github.reading import (
     CheckRun,
     CommitStatus,
@@ -40,6 +41,8 @@ _Found = TypeVar("_Found")
 
 class GitHub:
     """GitHub, over one shared session that somebody else closes."""
+
+    FRESH = 5.0  # seconds, half a lease: nobody else can have taken over since a look that is no older
 
     def __init__(
         self,
@@ -112,27 +115,20 @@ class GitHub:
             ]
             return min((one.id for one in known), default=None)
 
+        body = {
+            "ref": at,
+            "environment": environment,
+            "production_environment": production,
+            "transient_environment": False,
+            "auto_merge": False,
+            "required_contexts": [],
+            "payload": {**payload, "operation": operation},
+            "description": description[:DESCRIPTION_MAX],
+        }
         async with self._recording[repository]:
-            found = await find()
-            if found is not None:
-                return found
-            try:
-                made = await client.write(
-                    repository,
-                    "/deployments",
-                    {
-                        "ref": at,
-                        "environment": environment,
-                        "production_environment": production,
-                        "transient_environment": False,
-                        "auto_merge": False,
-                        "required_contexts": [],
-                        "payload": {**payload, "operation": operation},
-                        "description": description[:DESCRIPTION_MAX],
-                    },
-                )
-            except OutcomeUnknown as lost:
-                return await self._looked(find, lost)
+            made = await self._once(repository, "/deployments", body, find)
+            if isinstance(made, int):
+                return made
             if not isinstance(made, dict) or not isinstance(made.get("id"), int):
                 return await self._looked(find, OutcomeUnknown("GitHub's answer to a new deployment cannot be read."))
             return int(made["id"])
@@ -146,21 +142,35 @@ class GitHub:
             return True if newest is not None and newest.state == state else None
 
         async with self._recording[repository]:
-            if await stands():
-                return
             made = _read(DeploymentRead, await client.read(repository, f"/deployments/{deployment}"))
+            body = {
+                "state": state,
+                "description": description[:DESCRIPTION_MAX],
+                "auto_inactive": not made.production_environment,
+            }
+            await self._once(repository, f"/deployments/{deployment}/statuses", body, stands)
+
+    async def _once(
+        self, repository: str, path: str, body: Mapping[str, Any], look: Callable[[], Awaitable[_Found | None]]
+    ) -> _Found | Any:  # noqa: ANN401 - JSON
+        """What `look` finds; where it finds nothing, the answer to a write that was sent right after it had looked.
+
+        GitHub takes no condition with these writes. Whoever stood still between the look and the write looks again:
+        somebody else may have taken over and written meanwhile.
+        """
+        client = await self._client()
+        for _ in range(LOOKS):
+            looked_at = time.monotonic()
+            found = await look()
+            if found is not None:
+                return found
             try:
-                await client.write(
-                    repository,
-                    f"/deployments/{deployment}/statuses",
-                    {
-                        "state": state,
-                        "description": description[:DESCRIPTION_MAX],
-                        "auto_inactive": not made.production_environment,
-                    },
-                )
+                return await client.write(repository, path, body, until=looked_at + self.FRESH)
             except OutcomeUnknown as lost:
-                await self._looked(stands, lost)
+                return await self._looked(look, lost)
+            except StoodStill:
+                continue
+        raise Unavailable("GitHub answers so slowly that nothing can be recorded safely; nothing was sent.")
 
     async def _newest(self, client: Client, repository: str, deployment: int) -> DeploymentStatus | None:
         listed = await client.pages(repository, f"/deployments/{deployment}/statuses")

@@ -13,6 +13,7 @@ import urllib.parse
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, NoReturn
 
 import aiohttp
@@ -22,7 +23,7 @@ from gidgethub import sansio
 from gidgethub.aiohttp import GitHubAPI
 
 from bot.github.credentials import NEEDED, AppKey, PersonalToken
-from bot.github.pace import PAGES_MAX, READ_TRIES, SLOTS, Pace
+from bot.github.pace import PAGES_MAX, READ_TRIES, SLOTS, Pace, StoodStill
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from commands.ports import Clock
 
@@ -89,8 +90,8 @@ class Client(GitHubAPI):
             raise Unavailable(f"GitHub told only {len(found)} of {announced} entries about {repository}.")
         return found
 
-    async def write(self, repository: str, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        """What a POST answered; it is sent exactly once.
+    async def write(self, repository: str, path: str, body: Mapping[str, Any], *, until: float = inf) -> Any:  # noqa: ANN401 - JSON
+        """What a POST answered; it is sent once, or after `until`, on the monotonic clock, not at all: `StoodStill`.
 
         `Rejected`: refused; `Unavailable`: refused for now; `OutcomeUnknown`: it may have been carried out.
         """
@@ -98,6 +99,8 @@ class Client(GitHubAPI):
         token = await self._tokens.token(repository)
         try:
             async with self._queues[repository.lower()]:
+                if time.monotonic() > until:
+                    raise StoodStill
                 data, _, _ = await self._make_request(
                     "POST", url, None, body, sansio.accept_format(), oauth_token=token
                 )

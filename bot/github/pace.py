@@ -10,6 +10,10 @@ PAGES_MAX = 10
 """Of a hundred each; an answer that is longer is refused, not cut."""
 
 
+class StoodStill(Exception):
+    """Too much time has passed since we looked at what a write rests on; it was not sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Spans in seconds. The defaults are for the real GitHub; a local one needs no gap."""

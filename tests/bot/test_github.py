@@ -385,6 +385,29 @@ async def test_a_red_commit_status_or_a_moved_branch_does_not_stop_the_record(
     assert (await world.snapshot())[REPOSITORY]["refs"] == before
 
 
+async def test_whoever_stood_still_after_a_look_looks_again_before_it_records(
+    world: GitHubWorld, github: GitHub, session: aiohttp.ClientSession, clock: HandClock, head: Sha
+) -> None:
+    slow = GitHub(session, PersonalToken(world.token), clock, url=world.url, pace=QUICK)
+    slow.FRESH = 0.2
+    world.inject("stall", method="GET", path="/deployments", seconds=1)
+    stands_still = asyncio.create_task(record(slow, head))
+    while world._faults._waiting:  # until its look was answered, and the answer is on its way
+        await asyncio.sleep(0.01)
+    other = await record(github, head)
+    assert await stands_still == other
+    assert [made["id"] for made in await recorded(world)] == [other]
+
+
+async def test_where_every_look_takes_too_long_nothing_is_recorded(
+    world: GitHubWorld, github: GitHub, head: Sha
+) -> None:
+    github.FRESH = 0.0
+    with pytest.raises(Unavailable, match="nothing was sent"):
+        await record(github, head)
+    assert not writes(world)
+
+
 @pytest.mark.parametrize("fault", ["bad_gateway_after", "dropped"])
 async def test_a_deployment_without_an_answer_is_looked_for_not_repeated(
     world: GitHubWorld, github: GitHub, head: Sha, fault: str
