@@ -17,6 +17,7 @@ import os
 import sys
 import tempfile
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -46,6 +47,8 @@ def main() -> int:
     parser.add_argument("--every-await", action="store_true", help="only this: die at each await, on SQLite")
     parser.add_argument("--lanes", type=int, default=2, help="so many towns side by side to die in (2)")
     parser.add_argument("--thin", type=int, default=1, help="only each so-manyth of the awaits")
+    parser.add_argument("--first", type=int, default=0, help="begin with this one of them")
+    parser.add_argument("--minutes", type=float, default=inf, help="end after so long, however many are left")
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     if given.every_await:
@@ -59,13 +62,15 @@ def _every_await(given: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         place = given.data or Path(folder)
         place.mkdir(parents=True, exist_ok=True)
-        died = asyncio.run(every_await(place, lanes=given.lanes, thin=given.thin))
+        how = {"lanes": given.lanes, "thin": given.thin, "first": given.first, "minutes": given.minutes}
+        died = asyncio.run(every_await(place, **how))
     print(telling(died))
     return 0 if died.clean else 1
 
 
 def _runs(given: argparse.Namespace) -> list[Asked]:
-    wanted = Wanted(given.kills, given.freezes, given.crashes, given.faults)
+    crashes = 0 if given.database == "sqlite" else given.crashes  # a file has no server that could
+    wanted = Wanted(given.kills, given.freezes, crashes, given.faults)
     on = Asked(
         database=given.database or "postgres",
         replicas=given.replicas or (1 if given.database == "sqlite" else 3),

@@ -11,15 +11,20 @@ from __future__ import annotations
 import argparse
 import ctypes
 import io
+import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import bot.interior  # noqa: F401  (loads all that is changed below)
 from bot import cloud_run, database, store, wiring
 from bot.cli import run
+from bot.github import GitHub
 from commands import ports
 
 PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
@@ -31,6 +36,7 @@ def shorten(lease: float) -> None:
     """A lease of so many seconds, and writes that end well within it."""
     wiring.LEASE_SECONDS = lease
     sys.modules["bot.interior"].__dict__["WRITE_SECONDS"] = lease / 2
+    GitHub.FRESH = lease / 2
     late = timedelta(seconds=4 * lease)
     for name, module in list(sys.modules.items()):
         if name.startswith("commands.") and isinstance(getattr(module, "LATE", None), timedelta):
@@ -46,6 +52,35 @@ def share() -> None:
     changed: Any = wiring
     changed._alone = lambda _: io.StringIO()
     store.Store.take_over = nobody  # type: ignore[method-assign, assignment]
+
+
+class Stopping:
+    """Google's client, in a process that stops right before the write that moves so many per cent, if a file says so.
+
+    The right to write has been looked at for the last time by then.
+    """
+
+    def __init__(self, services: Any, order: Path) -> None:
+        self._services = services
+        self._order = order
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._services, name)
+
+    def update_service(self, request: Any, **named: Any) -> Any:
+        with suppress(OSError):
+            percent = int(self._order.read_text())
+            if percent in {line.percent for line in request.service.traffic}:
+                self._order.unlink()  # whoever takes the order away is the one that stops
+                os.kill(os.getpid(), signal.SIGSTOP)
+        return self._services.update_service(request, **named)
+
+
+def stop_before_write(order: Path) -> None:
+    """This process does as `Stopping` says."""
+    changed: Any = cloud_run
+    make = changed._make
+    changed._make = lambda *given: replace(clients := make(*given), services=Stopping(clients.services, order))
 
 
 def unfence() -> None:
@@ -75,12 +110,15 @@ def main() -> int:
     parser.add_argument("--lease", type=float, default=2.0)
     parser.add_argument("--shared", action="store_true")
     parser.add_argument("--unfenced", action="store_true")
+    parser.add_argument("--stops", type=Path, help="file with a percentage: stop right before that write")
     asked = parser.parse_args()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     shorten(asked.lease)
     if asked.shared:
         share()
+    if asked.stops:
+        stop_before_write(asked.stops)
     if asked.unfenced:
         unfence()
     return run(["serve"])

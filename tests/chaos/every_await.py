@@ -13,10 +13,12 @@ import os
 import random
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import inf
 from pathlib import Path
 
 from bot.sandbox.supervisor import environment
@@ -132,8 +134,8 @@ class Died:
     """What came of all of it."""
 
     tales: list[Told] = field(default_factory=list)
-    wanted: int = 0
-    """Deaths that were to be died."""
+    left: int = 0
+    """Deaths that were not tried."""
     violations: list[Violations] = field(default_factory=list)
 
     @property
@@ -221,8 +223,19 @@ async def _teller(data: Path, chance: random.Random) -> AsyncIterator[Teller]:
                 await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def every_await(data: Path, *, tales: Sequence[Tale] = TALES, lanes: int = 2, thin: int = 1) -> Died:
-    """Each await of each tale was died at, or with `thin` each so-manyth; in so many towns side by side."""
+async def every_await(
+    data: Path,
+    *,
+    tales: Sequence[Tale] = TALES,
+    lanes: int = 2,
+    thin: int = 1,
+    first: int = 0,
+    minutes: float = inf,
+) -> Died:
+    """Each await of each tale was died at, or with `thin` each so-manyth; in so many towns side by side.
+
+    It begins with the `first` of those deaths, and ends after so many minutes, however many are left.
+    """
     found = Died()
     async with AsyncExitStack() as stack:
         tellers = []
@@ -237,17 +250,18 @@ async def every_await(data: Path, *, tales: Sequence[Tale] = TALES, lanes: int =
             known.update(fresh)
             found.tales.append(told := Told(tale, len(fresh)))
             deaths += [(told, at) for at in fresh[::thin]]
-        found.wanted = len(deaths)
-        waiting = list(reversed(deaths))
-        await asyncio.gather(*(_die(teller, waiting) for teller in tellers))
+        waiting = list(reversed(deaths[first:]))
+        until = time.monotonic() + 60 * minutes
+        await asyncio.gather(*(_die(teller, waiting, until) for teller in tellers))
+        found.left = first + len(waiting)
         for teller in tellers:
             found.violations.append(await teller.verdict())
     return found
 
 
-async def _die(teller: Teller, waiting: list[tuple[Told, str]]) -> None:
-    """At one after another, while there are any."""
-    while waiting:
+async def _die(teller: Teller, waiting: list[tuple[Told, str]], until: float) -> None:
+    """At one after another, while there are any and there is time."""
+    while waiting and time.monotonic() < until:
         told, at = waiting.pop()
         for _ in range(TRIES):
             try:
@@ -267,6 +281,7 @@ def telling(died: Died) -> str:
     width = max(len(told.tale.name) for told in died.tales)
     lines = [f"{'':{width}}  awaits  died at  never came again"]
     lines += [f"{told.tale.name:{width}}  {told.awaits:6}  {told.died:7}  {len(told.never):16}" for told in died.tales]
+    lines += [f"{died.left} were not tried"] if died.left else []
     for name, title in TITLES.items():
         wrong = [line for each in died.violations for line in getattr(each, name)]
         lines += [f"{'✗' if wrong else '✓'} {len(wrong):4} {title}", *(f"       {line}" for line in wrong[:15])]

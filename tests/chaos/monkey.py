@@ -52,6 +52,8 @@ FAULTS: dict[str, dict[str, dict[str, tuple[float, float] | str]]] = {
 """World, kind, and between which bounds its options are drawn. Left out: what only a person can put right (a refused
 write, a revoked token), and what no replica can do anything about (a spent hour of requests)."""
 MOVING = "('running', 'going back')"
+GAP = 1.0
+"""Seconds between two deeds of the same sort, at most, where there is much to catch up with."""
 PATIENCE = 2.0
 """Seconds that it waits for somebody to be in the middle of a step."""
 AIMED = 0.5
@@ -84,7 +86,7 @@ class Done:
 
 
 class Monkey:
-    """Breaks what it is told to, spread evenly over the time that the run is meant to take."""
+    """Breaks what it is told to, at random, until it is enough."""
 
     def __init__(
         self, town: Town, fleet: Fleet, books: Database, wanted: Wanted, chance: random.Random, *, lease: float
@@ -98,14 +100,22 @@ class Monkey:
         self._lease = lease
         self._watching: set[asyncio.Task[None]] = set()
 
-    async def play(self, seconds: float) -> None:
-        """All that is wanted has been broken; it takes about so long."""
+    async def play(self, progress: Callable[[], float], seconds: float) -> None:
+        """All that is wanted has been broken, evenly spread over the work: `progress` goes from 0 to 1 as it is done.
+
+        Where the work does not get on, it goes by the `seconds` that the run should take, three times as slowly.
+        """
+        began = time.monotonic()
+
+        def part() -> float:
+            return max(progress(), (time.monotonic() - began) / seconds / 3)
+
         try:
             async with asyncio.TaskGroup() as hands:
-                hands.create_task(self._again(self._wanted.kills, seconds, self._kill))
-                hands.create_task(self._again(self._wanted.freezes, seconds, self._freeze))
-                hands.create_task(self._again(self._wanted.crashes, seconds, self._crash))
-                hands.create_task(self._again(self._wanted.faults, seconds, self._fault))
+                hands.create_task(self._again(self._wanted.kills, part, self._kill))
+                hands.create_task(self._again(self._wanted.freezes, part, self._freeze))
+                hands.create_task(self._again(self._wanted.crashes, part, self._crash))
+                hands.create_task(self._again(self._wanted.faults, part, self._fault))
         finally:
             for replica in self._fleet.replicas:
                 replica.send(signal.SIGCONT)
@@ -113,12 +123,14 @@ class Monkey:
                 task.cancel()
             await asyncio.gather(*self._watching, return_exceptions=True)
 
-    async def _again(self, times: int, seconds: float, deed: Callable[[], Awaitable[bool]]) -> None:
-        """So many times, at random instants; where it cannot be done just then, a little later."""
-        began, done = time.monotonic(), 0
+    async def _again(self, times: int, part: Callable[[], float], deed: Callable[[], Awaitable[bool]]) -> None:
+        """So many times, each at a random place of its part; where it cannot be done just then, a little later."""
+        done = 0
         while done < times:
-            due = began + seconds * (done + self._chance.uniform(0, 1)) / times
-            await asyncio.sleep(max(0.05, due - time.monotonic()))
+            place = (done + self._chance.uniform(0, 1)) / times
+            await asyncio.sleep(self._chance.uniform(0.1, GAP))
+            while part() < place:
+                await asyncio.sleep(0.1)
             done += await deed()
 
     async def _kill(self) -> bool:

@@ -104,19 +104,19 @@ class People:
     async def release(self, service: str, nature: Nature, fate: Fate) -> None:
         """One release, from its build until nothing of it is open any more."""
         digest = await self.town.build(service, nature)
-        asked = await self._insist("maya", service, f"promote {service} stage→prod", lambda: self._of(digest))
+        asked = await self.insist("maya", service, f"promote {service} stage→prod", lambda: self.promoting(digest))
         if fate is Fate.CANCELLED:
-            await self._press_until("maya", asked, "Cancel", lambda: self._over(asked))
+            await self.press_until("maya", asked, "Cancel", lambda: self._over(asked))
             return
-        await self._press_until("omar", asked, "Approve", lambda: self._begun(asked), twice=True)
+        await self.press_until("omar", asked, "Approve", lambda: self._begun(asked), twice=True)
         if fate in {Fate.ABORTED, Fate.PAUSED, Fate.ROLLED_BACK}:
             await asyncio.sleep(self.chance.uniform(0.1, 8))
         if fate is Fate.ABORTED:
-            await self._press_until("maya", asked, "Abort", lambda: self._over(asked))
+            await self.press_until("maya", asked, "Abort", lambda: self._over(asked))
         elif fate is Fate.PAUSED:
-            await self._press_until("maya", asked, "Pause", lambda: self._over(asked) or self._wish(asked) == "pause")
+            await self.press_until("maya", asked, "Pause", lambda: self._over(asked) or self._wish(asked) == "pause")
             await asyncio.sleep(self.chance.uniform(0.1, 3))
-            await self._press_until("maya", asked, "Resume", lambda: self._over(asked) or self._wish(asked) == "run")
+            await self.press_until("maya", asked, "Resume", lambda: self._over(asked) or self._wish(asked) == "run")
         elif fate is Fate.ROLLED_BACK:
             await self._rollback(service, asked)
         await self._until(lambda: self._over(asked))
@@ -132,7 +132,7 @@ class People:
         while its := self._open(service):
             for one in its:
                 if one.kind == "promote" and one.phase in {"blocked", "waiting"}:
-                    await self._press_until("maya", one.id, "Cancel", partial(self._over, one.id))
+                    await self.press_until("maya", one.id, "Cancel", partial(self._over, one.id))
             await asyncio.sleep(LOOK)
 
     async def _rollback(self, service: str, asked: str) -> None:
@@ -143,11 +143,11 @@ class People:
             its = (one for one in self.desk.known.values() if one.service == service and one.kind == "rollback")
             return any(one.id not in before for one in its) or self._kept(asked).phase not in {"running", "done"}
 
-        await self._insist("ines", service, f"rollback {service} reason:practice", another)
+        await self.insist("ines", service, f"rollback {service} reason:practice", another)
 
     # Saying and pressing --------------------------------------------------------------------------------------------
 
-    async def _insist(self, who: str, service: str, words: str, done: Callable[[], object]) -> str:
+    async def insist(self, who: str, service: str, words: str, done: Callable[[], object]) -> str:
         """Says it, and again where nothing comes of it; what `done` found."""
         while True:
             self._slack.bind(self.fleet.address())
@@ -161,7 +161,7 @@ class People:
                 if found := done():
                     return str(found)
 
-    async def _press_until(
+    async def press_until(
         self, who: str, operation: str, button: str, done: Callable[[], object], *, twice: bool = False
     ) -> None:
         while not done():
@@ -206,7 +206,7 @@ class People:
     def _kept(self, operation: str) -> Kept:
         return self.desk.known[operation]
 
-    def _of(self, digest: str) -> str:
+    def promoting(self, digest: str) -> str:
         """The operation that promotes this build; empty: there is none."""
         its = (one for one in self.desk.known.values() if one.kind == "promote" and one.plan.get("digest") == digest)
         return next((one.id for one in its), "")

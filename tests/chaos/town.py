@@ -70,6 +70,7 @@ paths:
       smoke:
         - {path: /healthz, expect: [200]}
       health: {max_error_percent: 5, min_requests: 5, give_up_after: PT2M}
+      deploy_within: PT1M
 measure: {delay: PT1S, resolution: PT1S}
 """
 SERVICE = """\
