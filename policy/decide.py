@@ -9,7 +9,7 @@ from policy.document import ActivePolicy
 from policy.explain import explain
 from policy.facts import Facts, Question
 from policy.finding import Decision
-from policy.judge import judge, read
+from policy.judge import judge
 from policy.opening import opening
 from policy.rulebook import Rule, Rulebook, rules_on
 
@@ -22,7 +22,7 @@ def decide(
     Nothing is left out and nothing raises; a deed without rules is not allowed.
     """
     book = rules_on(active.policy, question, facts) if rules is None else Rulebook(rules)
-    judging = read(book, question, facts, active.policy, at)
+    judging = judge(book, question, facts, active.policy, at)
     findings = judging.findings()
     try:
         explained = explain(judging)

@@ -95,10 +95,13 @@ def doubted(case: Case) -> tuple[frozenset[Human], ...]:
     Somebody who granted an exception that a promotion rests on does not count as agreeing to it. Where they did both,
     either it does without the exception, or without their vote.
     """
-    if not case.facts.exceptions:
-        return (frozenset(),)
+    if not case.facts.exceptions or not case.facts.votes:
+        return _NONE_DOUBTED
     both = sorted({human for record in _in_force(case) for human in _doubted(record, case)})
     return tuple(frozenset(some) for number in range(len(both) + 1) for some in combinations(both, number))
+
+
+_NONE_DOUBTED = (frozenset[Human](),)
 
 
 def _doubted(record: ExceptionRecord, case: Case) -> set[Human]:

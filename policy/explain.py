@@ -9,7 +9,7 @@ from typing import NamedTuple
 from policy import wording
 from policy.facts import Verdict
 from policy.finding import Finding, Remedy, RemedyKind, Standing, written_at
-from policy.judge import Judging, Reading, later
+from policy.judge import Judging, later
 from policy.model import Unknown
 from policy.opening import closing, opening
 from policy.relief import beyond_reach
@@ -30,17 +30,16 @@ class Explanation(NamedTuple):
     ways: tuple[tuple[Remedy, ...], ...]
 
 
-def explain(judging: Reading) -> Explanation:
+def explain(judging: Judging) -> Explanation:
     """All of that, for a case whose rules are judged."""
     case, earliest = judging.case, opening(judging)
-    now = State(judging, judging)
+    now = State(judging)
     wait, then = None, None
     if earliest is not None:
         wait = Remedy(RemedyKind.WAIT, f"wait until {wording.instant(earliest, case.zone)}", at=earliest)
-        reading = later(judging, earliest)
-        then = State(reading, reading, now)
+        then = State(later(judging, earliest), now)
     closes, why = closing(judging) or (None, "")
-    notes = [*_votes(judging), *_chances(judging)]
+    notes = [*_votes(judging), *_chances(now)]
     if why:
         notes.append(why)
     if then is not None:
@@ -76,15 +75,16 @@ def _votes(judging: Judging) -> Iterator[str]:
             yield f"{vote.voter.name} agrees too; it was not needed"
 
 
-def _chances(judging: Judging) -> Iterator[str]:
+def _chances(now: State) -> Iterator[str]:
     """Other roads, and those that nobody can take."""
+    judging = now.judging
     policy, change = judging.case.policy, judging.case.change
     blocking = {judging.rules[place].requires for place in judging.blockers}
     if change is not None and change.emergency_outside_window and WINDOW in blocking and policy.emergency is not None:
         fields = wording.listed(policy.emergency.fields)
         yield f"outside the window it can be asked for as an emergency, with {fields}"
     if not isinstance(judging.facts.people, Unknown):
-        for kind, rules in beyond_reach(judging):
+        for kind, rules in beyond_reach(judging, now.reached):
             would_do = f"an exception ({kind}) would do for {wording.listed(rules)}"
             yield f"{would_do}, but nobody is there to ask for it and to grant it"
 
@@ -95,6 +95,6 @@ def _too_late(judging: Judging, then: Judging) -> Iterator[str]:
     start = f"it could start on {wording.instant(opens, zone)}"
     if facts.expires_at is not None and judging.case.at < facts.expires_at <= opens:
         yield f"{start}, but this request expires on {wording.instant(facts.expires_at, zone)}: ask again then"
-    for place, rule in enumerate(judging.rules):
-        if rule.requires == APPROVALS and judging.finding(place).standing is Standing.MET and place in then.blockers:
-            yield f"{start}, but by then the approvals will have lapsed"
+    place = judging.rules.places.get(APPROVALS)
+    if place is not None and judging.finding(place).standing is Standing.MET and place in then.blockers:
+        yield f"{start}, but by then the approvals will have lapsed"

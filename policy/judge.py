@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from collections.abc import Set as AbstractSet
+from collections.abc import Container
 from datetime import datetime
-from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from policy.case import Case
 from policy.document import Policy
@@ -15,7 +13,7 @@ from policy.facts import Facts, Question
 from policy.finding import BLOCKING, Finding, Remedy, RemedyKind, Standing, unknown, written_at
 from policy.gates import Mode, Waivable
 from policy.model import Human
-from policy.reading import AT, Read, Reread, changed
+from policy.reading import ANYTHING, WAIVED, Reread
 from policy.rulebook import Rule, Rulebook
 from policy.votes import Count, counted, if_confirmed
 from policy.wording import All, At, listed
@@ -25,15 +23,15 @@ class Judging:
     """The rules of one case, each judged once."""
 
     __slots__ = (
-        "_asking",
         "_blockers",
         "_blocking",
         "_earlier",
         "_findings",
         "_found",
+        "anew",
         "case",
         "facts",
-        "resting",
+        "later",
         "rules",
     )
 
@@ -41,15 +39,15 @@ class Judging:
         self.rules = rules
         self.case = case
         self.facts = facts
-        self.resting: set[int] = set()
-        """Places of the rules that asked what others find."""
+        self.anew: Container[int] = range(len(rules))
+        """Places of those that may find something else than they did before."""
+        self.later: dict[datetime, Judging] = {}
+        """The same at other instants."""
         self._found: list[Finding] = []
         self._blocking: list[int] = []
         """The places of those of them that block."""
         self._earlier: dict[int, Finding] = {}
         """By place: those that were asked for before it was their turn."""
-        self._asking: int | None = None
-        """The place of the one among them that is being judged."""
         self._findings: tuple[Finding, ...] | None = None
         self._blockers: tuple[int, ...] | None = None
         case.judged_by(self._named)
@@ -64,7 +62,7 @@ class Judging:
                 except Exception as error:  # noqa: BLE001 (as in `judged`, but for all of them one `try`)
                     self._blocking.append(len(found))
                     found.append(_fault(rules[len(found)], error))
-            self._findings, self._blockers = tuple(found), tuple(self._blocking)
+            self._findings = tuple(found)
         return self._findings
 
     def _find(self) -> None:
@@ -84,8 +82,8 @@ class Judging:
     def blockers(self) -> tuple[int, ...]:
         """The places of those that block."""
         if self._blockers is None:
-            findings = enumerate(self.findings())
-            self._blockers = tuple([place for place, finding in findings if finding.standing in BLOCKING])
+            self.findings()
+            self._blockers = tuple(self._blocking)
         return self._blockers
 
     def finding(self, place: int) -> Finding:
@@ -93,130 +91,104 @@ class Judging:
         if place < len(self._found):
             return self._found[place]
         if place not in self._earlier:
-            rule, before = self.rules[place], self._asking
+            rule = self.rules[place]
             self._earlier[place] = unknown(rule.requires, "it rests on itself")
-            self._asking = place
-            self._earlier[place] = self._judged(place, rule)
-            self._asking = before
+            self._earlier[place] = judged(rule, self.case)
         return self._earlier[place]
 
-    def _judged(self, _place: int, rule: Rule) -> Finding:
-        return judged(rule, self.case)
-
     def _named(self, name: str) -> Finding:
-        found, place = self._found, self.rules.places.get(name)
-        self.resting.add(len(found) if self._asking is None else self._asking)
+        place = self.rules.places.get(name)
         if place is None:
             return unknown(name, "nothing here judges {}", name)
         return self.finding(place)
 
 
-class _OneByOne(Judging):
-    """Each of its rules may be judged in another way."""
+class Again(Judging):
+    """The same on other facts or at another instant: only what looks at something that changed is judged."""
 
-    __slots__ = ()
+    __slots__ = ("_before", "_places", "_weighed")
+
+    def __init__(self, before: Judging, case: Reread) -> None:
+        rules = before.rules
+        super().__init__(rules, case, case.facts)
+        self._before = before
+        looking = rules.looking_at(case.changes)
+        self._weighed = _otherwise_waived(before, case).difference(looking) if WAIVED in case.changes else _NOWHERE
+        """Places of those that find the same, while something else may be made of it."""
+        self._places = looking | rules.resting_on(self._weighed) if self._weighed else looking
+        self.anew = self._places
 
     def findings(self) -> tuple[Finding, ...]:
         if self._findings is None:
-            found, earlier = self._found, self._earlier
-            for place, rule in enumerate(self.rules):
-                found.append(earlier[place] if place in earlier else self._judged(place, rule))
-            self._findings = tuple(found)
+            self._findings = tuple([self.finding(place) for place in range(len(self.rules))])
         return self._findings
 
-
-class Reading(_OneByOne):
-    """It writes down what each rule reads, so that little has to be judged again, on other facts or at another time."""
-
-    __slots__ = ("_before", "read", "reads")
-
-    def __init__(self, rules: Rulebook, case: Case, before: Reading | None = None) -> None:
-        self.read = Read(case)
-        self.reads: dict[int, AbstractSet[str]] = {}
-        """By place: what the rule there reads."""
-        self._before = before
-        """The same on the same facts at another instant."""
-        if before is not None:
-            before.findings()
-            self.read.known.update({work: known for work, known in before.read.known.items() if AT not in known[1]})
-        super().__init__(rules, self.read, case.facts)
+    @property
+    def blockers(self) -> tuple[int, ...]:
+        if self._blockers is None:
+            places = sorted(self._places.union(self._before.blockers))
+            self._blockers = tuple([place for place in places if self.finding(place).standing in BLOCKING])
+        return self._blockers
 
     def finding(self, place: int) -> Finding:
-        found = super().finding(place)
-        self.read.reads |= self.reads.get(place, _NOTHING)
+        found = self._earlier.get(place)
+        if found is None:
+            found = self._earlier[place] = self._judged(place) if place in self._places else self._before.finding(place)
         return found
 
-    def _judged(self, place: int, rule: Rule) -> Finding:
-        before = self._before
-        if before is not None and AT not in before.reads[place]:
-            self.reads[place] = before.reads[place]
-            if place in before.resting:
-                self.resting.add(place)
-            return before.findings()[place]
-        asking, self.read.reads = self.read.reads, set()
-        found = judged(rule, self.case)
-        self.reads[place], self.read.reads = self.read.reads, asking
-        return found
+    def _judged(self, place: int) -> Finding:
+        rule = self.rules[place]
+        if rule.rests_on or rule.looks_at is ANYTHING:
+            self._earlier[place] = unknown(rule.requires, "it rests on itself")
+        elif place in self._weighed and rule.mode is Mode.BLOCK:
+            found = self._before.finding(place)
+            if found.standing in BLOCKING:
+                return judged(rule, self.case, found)
+            if found.standing is not Standing.WAIVED:
+                return found
+        return judged(rule, self.case)
 
 
-_NOTHING = frozenset[str]()
+def _otherwise_waived(before: Judging, case: Case) -> frozenset[int]:
+    """Places of those that another exception reaches now, or none."""
+    was, now = before.case.once(waivers), case.once(waivers)
+    names = [name for name in (*was, *now) if was.get(name) != now.get(name)]
+    return frozenset([place for name in names for place in before.rules.named.get(name, ())])
 
 
-class Again(_OneByOne):
-    """The same at the same instant on other facts: only what reads those that changed is judged."""
-
-    __slots__ = ("_before", "_changes")
-
-    def __init__(self, before: Reading, facts: Facts) -> None:
-        self._before = before
-        self._changes = changed(before.facts, facts)
-        super().__init__(before.rules, Reread(before.read, facts, self._changes), facts)
-
-    def _judged(self, place: int, rule: Rule) -> Finding:
-        found = self._before.findings()[place]
-        return found if self._before.reads[place].isdisjoint(self._changes) else judged(rule, self.case)
+_NOWHERE = frozenset[int]()
 
 
 def judge(rules: Rulebook, question: Question, facts: Facts, policy: Policy, at: datetime) -> Judging:
-    """All of them to be judged, once."""
+    """All of them to be judged; whose vote is left out for an exception's sake is tried until it is allowed."""
     case = Case(question, facts, policy, at)
     if not facts.exceptions:
         return Judging(rules, case, facts)
-    return _first_allowed(case, lambda case: Judging(rules, case, case.facts))
-
-
-def read(rules: Rulebook, question: Question, facts: Facts, policy: Policy, at: datetime) -> Reading:
-    """The same, with what each of them reads."""
-    return _first_allowed(Case(question, facts, policy, at), partial(Reading, rules))
-
-
-def later(before: Reading, at: datetime) -> Reading:
-    """The same as before at another instant."""
-    case = Case(before.case.question, before.facts, before.case.policy, at)
-    if _whom(case) == (before.case.barred,):
-        return Reading(before.rules, case, before)
-    return read(before.rules, case.question, case.facts, case.policy, at)
-
-
-def again(before: Reading, facts: Facts) -> Judging:
-    """The same as before on other facts."""
-    case = Case(before.case.question, facts, before.case.policy, before.case.at)
-    if _whom(case) == (before.case.barred,):
-        return Again(before, facts)
-    return judge(before.rules, case.question, facts, case.policy, case.at)
-
-
-AnyJudging = TypeVar("AnyJudging", bound=Judging)
-
-
-def _first_allowed(case: Case, made: Callable[[Case], AnyJudging]) -> AnyJudging:
-    """Whose vote is left out for an exception's sake is tried until it is allowed."""
     *choices, last = _whom(case)
     for barred in choices:
-        judging = made(Case(case.question, case.facts, case.policy, case.at, barred))
+        judging = Judging(rules, Case(question, facts, policy, at, barred), facts)
         if not judging.blockers:
             return judging
-    return made(Case(case.question, case.facts, case.policy, case.at, last) if last else case)
+    return Judging(rules, Case(question, facts, policy, at, last) if last else case, facts)
+
+
+def later(before: Judging, at: datetime) -> Judging:
+    """The same as before at another instant."""
+    if at not in before.later:
+        before.later[at] = _but(before, before.facts, at)
+    return before.later[at]
+
+
+def again(before: Judging, facts: Facts) -> Judging:
+    """The same as before on other facts."""
+    return _but(before, facts, before.case.at)
+
+
+def _but(before: Judging, facts: Facts, at: datetime) -> Judging:
+    case = Reread(before.case, facts, at)
+    if _whom(case) == (case.barred,):
+        return Again(before, case)
+    return judge(before.rules, case.question, facts, case.policy, at)
 
 
 def _whom(case: Case) -> tuple[frozenset[Human], ...]:
@@ -227,13 +199,13 @@ def _whom(case: Case) -> tuple[frozenset[Human], ...]:
         return (frozenset(),)
 
 
-def judged(rule: Rule, case: Case) -> Finding:
-    """What the rule finds, and what the policy makes of that; unknown where that cannot be said.
+def judged(rule: Rule, case: Case, found: Finding | None = None) -> Finding:
+    """What the rule finds, or found before, and what the policy makes of that; unknown where that cannot be said.
 
     What does not simply pass says where its rule is written; to say it of all takes a tenth of the time.
     """
     try:
-        finding = rule.judge(case)
+        finding = rule.judge(case) if found is None else found
         return _reckoned(rule, finding, case) if finding.standing in BLOCKING else finding
     except Exception as error:  # noqa: BLE001 (a rule that fails for whatever reason must not let anything through)
         return _fault(rule, error)
@@ -252,18 +224,18 @@ def _reckoned(rule: Rule, finding: Finding, case: Case) -> Finding:
 def _let_through(rule: Rule, finding: Finding, case: Case) -> Finding:
     """The same, or what it is where the rule only warns, somebody saw it, or it is waived."""
     if rule.mode is Mode.WARN:
-        return _let_by(finding, Standing.WARNING)
+        return _let_by(finding, Standing.WARNING, finding.says, finding.values)
     count = case.once(counted) if rule.mode is Mode.ACKNOWLEDGE else None
     if isinstance(count, Count) and rule.requires in count.confirmed:
         seen_by = All(tuple(vote.voter.name for vote in count.agreed if rule.requires in vote.confirms))
-        return _let_by(finding, Standing.WARNING, "{}; {} saw it", _Reason(finding), seen_by)
+        return _let_by(finding, Standing.WARNING, "{}; {} saw it", (_Reason(finding), seen_by))
     waiver = case.once(waivers).get(rule.requires) if rule.waivable is not Waivable.NEVER else None
     if waiver is not None and (waiver.emergency or rule.waivable is Waivable.EXCEPTION):
         values: tuple[object, ...] = (_Reason(finding), waiver.by)
         if waiver.ends_at is not None:
             values = (*values, At(waiver.ends_at, case.zone))
         says = "{}; waived by {}" + (" until {}" if waiver.ends_at is not None else "")
-        return _let_by(finding, Standing.WAIVED, says, *values)._replace(by=waiver.by)
+        return _let_by(finding, Standing.WAIVED, says, values, waiver.by)
     return _to_be_seen(rule, finding, case, count) if isinstance(count, Count) else finding
 
 
@@ -276,11 +248,9 @@ class _Reason(NamedTuple):
         return self.finding.reason
 
 
-def _let_by(finding: Finding, standing: Standing, says: str = "", *values: object) -> Finding:
+def _let_by(finding: Finding, standing: Standing, says: str, values: tuple[object, ...], by: str = "") -> Finding:
     """The finding without what would block; nothing is left to be done about it."""
-    if not says:
-        says, values = finding.says, finding.values
-    return finding._replace(standing=standing, says=says, values=values, remedies=(), waits_for_people=False)
+    return tuple.__new__(Finding, (finding.rule, standing, says, values, (), False, finding.source, by))
 
 
 def _to_be_seen(rule: Rule, finding: Finding, case: Case, count: Count) -> Finding:

@@ -9,8 +9,9 @@ from policy import freezes, windows, wording
 from policy.case import Case
 from policy.exceptions import doubted, waivers
 from policy.finding import BLOCKING, Finding, RemedyKind, Standing
-from policy.judge import Judging, Reading, later
+from policy.judge import Judging, later
 from policy.model import Unknown
+from policy.reading import COUNTED
 from policy.rules.emergency import EMERGENCY_RECORD
 from policy.rules.expiry import NOT_EXPIRED
 from policy.rules.freeze import NO_FREEZE
@@ -27,17 +28,17 @@ def opening(judging: Judging) -> datetime | None:
 
     Each says not before when it would be met; before the latest of these no instant can do, so it is judged next.
     """
-    began = judging.case.at
+    then = judging
     for _ in range(TRIES):
-        findings = (judging.finding(place) for place in judging.rules.turning)
+        findings = (then.finding(place) for place in then.rules.turning)
         blocking = [finding for finding in findings if finding.standing in BLOCKING]
-        instant = judging.case.at
+        instant = then.case.at
         if not blocking:
-            return instant if instant != began else None
-        opens = [_not_before(finding, judging.case) for finding in blocking]
+            return instant if then is not judging else None
+        opens = [_not_before(finding, then.case) for finding in blocking]
         if any(opening is None or opening <= instant for opening in opens):
             return None
-        judging = _turned(judging, max(opening for opening in opens if opening is not None))
+        then = _turned(judging, max(opening for opening in opens if opening is not None))
     return None
 
 
@@ -55,13 +56,17 @@ def _turned(judging: Judging, at: datetime) -> Judging:
     case, facts = judging.case, judging.facts
     then = Case(case.question, facts, case.policy, at)
     *_, barred = doubted(then)
-    return Judging(judging.rules, Case(case.question, facts, case.policy, at, barred) if barred else then, facts)
+    return (
+        Judging(judging.rules, Case(case.question, facts, case.policy, at, barred), facts)
+        if barred
+        else later(judging, at)
+    )
 
 
 # When it closes -------------------------------------------------------------------------------------------------------
 
 
-def closing(judging: Reading) -> tuple[datetime, str] | None:
+def closing(judging: Judging) -> tuple[datetime, str] | None:
     """What closes next of what is open now, and when; nothing where something is closed that time alone opens."""
     if any(judging.rules[place].turns_with_time for place in judging.blockers):
         return None
@@ -78,7 +83,7 @@ Closing = tuple[datetime, str, frozenset[str]]
 """When something may close, what that is, and which rules would say so."""
 
 
-def _closings(judging: Reading) -> Iterator[Closing]:
+def _closings(judging: Judging) -> Iterator[Closing]:
     case, facts = judging.case, judging.facts
     if case.path is not None and case.path.gates.window is not None:
         change = windows.named(case.policy, case.path.gates.window).next_change(case.at)
@@ -110,10 +115,14 @@ def _freezing(case: Case) -> Iterator[tuple[datetime, str]]:
             yield begins, f"the freeze {recurring.says.name} begins"
 
 
-def _lapsing(judging: Reading) -> Iterator[Closing]:
+def _lapsing(judging: Judging) -> Iterator[Closing]:
     """Votes that stop to count, and what rests on them."""
     terms, votes = agreement(judging.case), judging.facts.votes
     if votes and not isinstance(terms, Unknown):
-        resting = frozenset(rule.requires for p, rule in enumerate(judging.rules) if "votes" in judging.reads[p])
+        counting = judging.rules.looking_at(_COUNTING)
+        resting = frozenset([judging.rules[place].requires for place in counting])
         for vote in votes:
             yield vote.at + terms.lasts, "the approvals lapse", resting
+
+
+_COUNTING = frozenset({COUNTED})

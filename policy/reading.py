@@ -1,7 +1,7 @@
-"""What did a rule look at? While that stays the same, so does what it finds, and nothing has to be judged again.
+"""What does a rule look at? While that stays the same, so does what it finds, and nothing has to be judged again.
 
-Rules are pure: one that reads the same takes the same way. So it is enough to write down once what each reads; when
-advice is tried, only those rules are asked again that read what it changes.
+Rules are pure: one that looks at the same finds the same. Each says what it looks at (`rulebook.py`), and the tests see
+that it looks at nothing else. When advice is tried, only those rules are judged again that look at what it changes.
 """
 
 from __future__ import annotations
@@ -9,104 +9,95 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import fields
-from operator import attrgetter
-from typing import Any, cast
+from datetime import datetime
+from itertools import compress
+from operator import attrgetter, is_not
+from typing import Any
 
 from policy.case import Case, Result
 from policy.evidence import Evidence
-from policy.facts import Facts
+from policy.exceptions import waivers
+from policy.facts import Facts, Verdict
+from policy.votes import Count, counted
 
 AT = "at"
+"""The instant."""
+COUNTED = "counted"
+"""What the votes come to (`votes.counted`), and what that looks at."""
+WAIVED = "waived"
+"""What is waived (`exceptions.waivers`), and what that looks at."""
 
 _FACTS = tuple(field.name for field in fields(Facts))
 _EVIDENCE = tuple(field.name for field in fields(Evidence))
-_ALL = frozenset({*_FACTS, *_EVIDENCE})
 _facts, _evidence = attrgetter(*_FACTS), attrgetter(*_EVIDENCE)
 
+ANYTHING = frozenset({*_FACTS, *_EVIDENCE, AT, COUNTED, WAIVED})
+VOTES = frozenset({"asked_at", "asked_by", "authors", "people", "plan", "reviewers", "votes", "wanted"})
+"""What votes are counted by; where there are some, by the instant too."""
+SIGNOFFS = frozenset({"changes", "fields"})
+"""What says which sign-offs are asked for."""
+WAIVERS = frozenset({"asked_by", "candidate", "emergency", "exceptions", "people", "votes", AT})
+"""What says what is waived."""
 
-def changed(before: Facts, after: Facts) -> frozenset[str]:
-    """Names of facts and of evidence that are another thing than before, whether or not it says the same."""
-    names = [n for n, one, other in zip(_FACTS, _facts(before), _facts(after), strict=True) if one is not other]
-    if before.evidence is not after.evidence:
-        both = zip(_EVIDENCE, _evidence(before.evidence), _evidence(after.evidence), strict=True)
-        names += [n for n, one, other in both if one is not other]
+WORKS: dict[Callable[[Case], Any], AbstractSet[str]] = {
+    counted: frozenset({COUNTED}),
+    waivers: frozenset({WAIVED}),
+}
+"""What is worked out once for a case, and by what; whatever else is worked out anew for another."""
+
+
+def changed(before: Case, after: Case) -> frozenset[str]:
+    """What is another thing in the second case, whether or not it says the same, and what follows from that."""
+    names: set[str] = {AT} if before.at != after.at else set()
+    if before.facts is not after.facts:
+        names.update(compress(_FACTS, map(is_not, _facts(before.facts), _facts(after.facts))))
+        if "evidence" in names:
+            one, other = before.facts.evidence, after.facts.evidence
+            names.update(compress(_EVIDENCE, map(is_not, _evidence(one), _evidence(other))))
+    if not WAIVERS.isdisjoint(names) and (_may_be_waived(before.facts) or _may_be_waived(after.facts)):
+        names.add(WAIVED)
+    if (
+        not VOTES.isdisjoint(names)
+        or not SIGNOFFS.isdisjoint(names)
+        or (AT in names and before.facts.votes)
+        or (WAIVED in names and _signed_off(before))
+    ):
+        names.add(COUNTED)
     return frozenset(names)
 
 
-class Read(Case):
-    """A case that writes down what is read of it: its instant, its facts, and their evidence."""
-
-    __slots__ = ("_instant", "known", "reads")
-
-    def __init__(self, case: Case) -> None:
-        self.reads: set[str] = set()
-        """What was read since somebody put an empty set here."""
-        self.known: dict[Callable[[Case], Any], tuple[Any, AbstractSet[str]]] = {}
-        """What was worked out once, and what that read."""
-        self._instant = case.at
-        super().__init__(case.question, cast("Facts", _Seen(case.facts, self)), case.policy, case.at, case.barred)
-        del self.at  # so that it is asked for below
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (only `at` is ever missing)
-        if name != AT:
-            raise AttributeError(name)
-        self.reads.add(AT)
-        return self._instant
-
-    def once(self, work: Callable[[Case], Result]) -> Result:
-        """As of any case; whoever asks reads what the work read."""
-        known = self.known.get(work)
-        if known is None:
-            asking, self.reads = self.reads, set()
-            try:
-                known = self.known[work] = work(self), self.reads
-            finally:
-                self.reads = asking
-        self.reads |= known[1]
-        return cast("Result", known[0])
+def _may_be_waived(facts: Facts) -> bool:
+    return bool(facts.exceptions) or facts.emergency is not None
 
 
-class _Seen:
-    """Facts under the eyes of a case."""
+def excepted(case: Case) -> frozenset[str]:
+    """What is another thing once somebody grants one exception more.
 
-    __slots__ = ("_by", "_facts", "evidence")
-
-    def __init__(self, facts: Facts, by: Read) -> None:
-        self._facts = facts
-        self._by = by
-        self.evidence = _SeenEvidence(facts.evidence, by)
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever the facts hold)
-        if name in _ALL:
-            self._by.reads.add(name)
-        else:
-            self._by.reads |= _ALL
-        return getattr(self._facts, name)
+    Who granted one does not also agree: one more may give them back their say, or take away what they said against it.
+    """
+    against = any(vote.verdict is Verdict.REJECT for vote in case.facts.votes)
+    return _EXCEPTED | {COUNTED} if case.barred or against or _signed_off(case) else _EXCEPTED
 
 
-class _SeenEvidence:
-    __slots__ = ("_by", "_evidence")
+_EXCEPTED = frozenset({"exceptions", WAIVED})
 
-    def __init__(self, evidence: Evidence, by: Read) -> None:
-        self._evidence = evidence
-        self._by = by
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever the evidence holds)
-        self._by.reads.add(name)
-        return getattr(self._evidence, name)
+def _signed_off(case: Case) -> bool:
+    """Whether somebody is asked to sign something off: what is waived need not be."""
+    count = case.once(counted)
+    return isinstance(count, Count) and any(seat.gate for seat in count.table.terms.seats)
 
 
 class Reread(Case):
-    """A case that differs from one that was read in certain facts only."""
+    """A case on other facts or at another instant than one before; what stays the same is taken from there."""
 
-    __slots__ = ("_before", "_changes")
+    __slots__ = ("_before", "changes")
 
-    def __init__(self, before: Read, facts: Facts, changes: frozenset[str]) -> None:
-        super().__init__(before.question, facts, before.policy, before.at, before.barred)
+    def __init__(self, before: Case, facts: Facts, at: datetime) -> None:
+        super().__init__(before.question, facts, before.policy, at, before.barred)
         self._before = before
-        self._changes = changes
+        self.changes = changed(before, self)
 
     def once(self, work: Callable[[Case], Result]) -> Result:
-        """As of any case; what read nothing that changed is taken from before."""
-        known = self._before.known.get(work)
-        return cast("Result", known[0]) if known and known[1].isdisjoint(self._changes) else super().once(work)
+        looks_at = WORKS.get(work, ANYTHING)
+        return self._before.once(work) if looks_at.isdisjoint(self.changes) else super().once(work)

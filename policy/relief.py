@@ -2,115 +2,133 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from policy import wording
 from policy.case import Case
-from policy.document import ExceptionKind, Slot
-from policy.facts import Deed, ExceptionRecord, Facts, Verdict
+from policy.document import ExceptionKind, Policy
+from policy.done import but
+from policy.facts import Deed, ExceptionRecord, Facts, Question, Verdict
 from policy.finding import Applied, Remedy, RemedyKind
 from policy.gates import Waivable
 from policy.judge import Judging
 from policy.model import Human, Person, Unknown
+from policy.reading import WORKS, excepted
 from policy.rulebook import Rule
-from policy.seating import not_ours
+from policy.seating import Table, matching, not_ours
+from policy.separation import NOBODY
 from policy.terms import Terms, seats
-from policy.votes import Count, count, who_could_fill
+
+Reached = tuple[tuple[str, tuple[int, ...]], ...]
+"""Each kind of exception that may waive something of what blocks, and where that stands."""
 
 
-def exceptions_for(judging: Judging) -> Iterator[tuple[Remedy, tuple[int, ...]]]:
-    """One for each kind that may waive something of what blocks and that somebody can grant, and what it waives."""
-    case = judging.case
-    for name, places in _reached(judging):
-        asking = case.once(_Askings).of(name)
+def reached(judging: Judging) -> Reached:
+    rules = judging.rules
+    waivable = [place for place in judging.blockers if rules[place].waivable is not Waivable.NEVER]
+    if not waivable or judging.case.question.deed is not Deed.PROMOTE or isinstance(judging.facts.exceptions, Unknown):
+        return ()
+    kinds = judging.case.policy.exceptions.items()
+    every = [(name, tuple([place for place in waivable if _reaches(kind, rules[place])])) for name, kind in kinds]
+    return tuple([(name, places) for name, places in every if places])
+
+
+def exceptions_for(judging: Judging, reached: Reached) -> Iterator[tuple[Remedy, tuple[int, ...]]]:
+    """One of each kind that somebody can grant, and what it waives."""
+    case, askings = judging.case, judging.case.once(_Askings)
+    for name, places in reached:
+        asking = askings.of(name)
         if asking is not None:
-            rules = tuple(judging.rules[place].requires for place in places)
+            rules = tuple([judging.rules[place].requires for place in places])
             asks = "" if asking.asked_by.human == case.facts.asked_by.human else f"{asking.asked_by.name} asks for it, "
-            grants = f"{wording.listed(asking.able, 'or')} can grant it"
+            able = tuple(asking.able)
+            grants = f"{wording.listed(able, 'or')} can grant it"
             says = f"an exception ({name}) for {wording.listed(rules)}: {asks}{grants}"
             applied = _granted(case, name, rules, asking)
-            yield Remedy(RemedyKind.EXCEPTION, says, asking.able, applied=applied), places
+            yield Remedy(RemedyKind.EXCEPTION, says, able, applied=applied), places
 
 
-def beyond_reach(judging: Judging) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Each kind that could waive something of what blocks and that nobody could get, and what that is."""
-    for name, places in _reached(judging):
+def beyond_reach(judging: Judging, reached: Reached) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Those of them that nobody could get, and which rules they could waive."""
+    for name, places in reached:
         if judging.case.once(_Askings).of(name) is None:
-            yield name, tuple(judging.rules[place].requires for place in places)
+            yield name, tuple([judging.rules[place].requires for place in places])
 
 
-def _reached(judging: Judging) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Each kind of exception that may waive something of what blocks, and where that stands."""
-    if judging.case.question.deed is Deed.PROMOTE and not isinstance(judging.facts.exceptions, Unknown):
-        for name, kind in judging.case.policy.exceptions.items():
-            places = tuple(place for place in judging.blockers if _reaches(kind, judging.rules[place]))
-            if places:
-                yield name, places
+def within_reach(judging: Judging) -> frozenset[int]:
+    """Where those stand of which an exception could make something else, and perhaps more."""
+    rules = judging.rules
+    waivable = frozenset([place for place in judging.blockers if rules[place].waivable is not Waivable.NEVER])
+    return rules.looking_at(excepted(judging.case)) | rules.resting_on(waivable) if waivable else waivable
 
 
 def _reaches(kind: ExceptionKind, rule: Rule) -> bool:
-    may = rule.waivable is Waivable.EXCEPTION or (rule.waivable is Waivable.EMERGENCY and kind.emergency)
-    return may and rule.requires in kind.waives
+    return rule.requires in kind.waives and (kind.emergency or rule.waivable is Waivable.EXCEPTION)
 
 
 class _Asking(NamedTuple):
     """Who could ask for an exception of some kind, and who could grant it."""
 
     asked_by: Person
-    able: tuple[Human, ...]
-    slots: tuple[Slot, ...]
-    nobody_agreed: Count
-    """On such an exception, so far."""
+    able: Mapping[Human, tuple[int, ...]]
+    """Who of them could fill which of its seats."""
+    terms: Terms
+    fewest: tuple[Human, ...]
+    """As few who could grant it as it takes; nobody where there are not so many."""
 
-    def granting(self, besides: AbstractSet[Human | None] = frozenset()) -> tuple[Human, ...]:
-        """As few of them as it takes, others than these where there are such."""
-        others = [human for human in self.able if human not in besides]
-        return who_could_fill(self.nobody_agreed, self.slots, others) or ()
+    def granting(self, besides: AbstractSet[Human | None]) -> tuple[Human, ...]:
+        """The same, others than these where there are such."""
+        if besides.isdisjoint(self.fewest):
+            return self.fewest
+        return _fewest(sorted(self.able, key=lambda human: human in besides), self.able, self.terms)
+
+
+def _fewest(humans: Collection[Human], able: Mapping[Human, tuple[int, ...]], terms: Terms) -> tuple[Human, ...]:
+    seated = matching(humans, able, terms)
+    return tuple(sorted(seated.values())) if len(seated) == len(terms.seats) else ()
 
 
 class _Askings:
     """For each kind of exception, who could ask for it and who could grant it."""
 
-    __slots__ = ("_asked_by", "_found", "_people", "_policy")
+    __slots__ = ("_asking", "_found", "_granted", "_others")
 
     def __init__(self, case: Case) -> None:
-        self._policy = case.policy
-        self._asked_by = case.facts.asked_by
-        self._people = case.facts.people
-        self._found: dict[str, _Asking | None] = {}
+        mine, roles = case.facts.asked_by, case.policy.may.exception
+        people = {} if isinstance(case.facts.people, Unknown) else case.facts.people
+        self._granted = case.beforehand(_granted_by)
+        self._others = {human: person for human, person in people.items() if human != mine.human}
+        """Whoever asks for the promotion has no say in it."""
+        others = [self._others[human] for human in sorted(self._others)]
+        self._asking = [
+            person
+            for person in (mine, *others)
+            if person.human is not None and not not_ours(person) and not person.roles.isdisjoint(roles)
+        ]
+        self._found: dict[Terms, _Asking | None] = {}
 
     def of(self, kind: str) -> _Asking | None:
         """None: nobody who may ask finds enough others who may grant it."""
-        if kind not in self._found:
-            able = (self._with(kind, person) for person in self._who_may_ask())
-            self._found[kind] = next((asking for asking in able if asking.granting()), None)
-        return self._found[kind]
+        terms = self._granted[kind]
+        if terms not in self._found:
+            able = (self._with(terms, person) for person in self._asking)
+            self._found[terms] = next((asking for asking in able if asking.fewest), None)
+        return self._found[terms]
 
-    def _who_may_ask(self) -> Iterator[Person]:
-        roles, mine = self._policy.may.exception, self._asked_by
-        people = {} if isinstance(self._people, Unknown) else self._people
-        for person in (mine, *(people[human] for human in sorted(people) if human != mine.human)):
-            if person.human is not None and not not_ours(person) and not person.roles.isdisjoint(roles):
-                yield person
-
-    def _with(self, kind: str, asked_by: Person) -> _Asking:
-        """Neither they nor whoever asks for the promotion have a say in it."""
-        slots = self._policy.exceptions[kind].approvals
-        people = {} if isinstance(self._people, Unknown) else self._people
-        others = {human: person for human, person in people.items() if human != self._asked_by.human}
-        terms = Terms(seats(slots), timedelta())
-        nobody = count((), terms=terms, plan="", asked_by=asked_by, asked_at=_EVER, people=others, at=_EVER)
-        return _Asking(
-            asked_by, tuple(nobody.table.could(role for slot in slots for role in slot.roles)), slots, nobody
-        )
+    def _with(self, terms: Terms, asked_by: Person) -> _Asking:
+        able = Table(terms, NOBODY, asked_by, self._others, {}, frozenset()).willing()
+        return _Asking(asked_by, able, terms, _fewest(able, able, terms))
 
 
-_EVER = datetime.max.replace(tzinfo=UTC)
-"""Nobody voted on what nobody asked for, so the instant does not matter."""
+WORKS[_Askings] = frozenset({"asked_by", "people"})
+
+
+def _granted_by(policy: Policy, _question: Question) -> Mapping[str, Terms]:
+    """Whom each kind of exception asks to grant it."""
+    return {name: Terms(seats(kind.approvals), timedelta()) for name, kind in policy.exceptions.items()}
 
 
 def _granted(case: Case, name: str, rules: tuple[str, ...], asking: _Asking) -> Applied:
@@ -137,6 +155,6 @@ def _granted(case: Case, name: str, rules: tuple[str, ...], asking: _Asking) -> 
             granted_at=at,
         )
         known = () if isinstance(facts.exceptions, Unknown) else facts.exceptions
-        return replace(facts, exceptions=(*known, record))
+        return but(facts, exceptions=(*known, record))
 
     return applied

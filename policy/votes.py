@@ -11,6 +11,7 @@ from typing import NamedTuple
 from policy import wording
 from policy.case import Case
 from policy.document import Policy, Slot
+from policy.done import but
 from policy.facts import Deed, Facts, Question, Verdict, Vote
 from policy.finding import Applied
 from policy.model import Human, Person, Unknown, short
@@ -341,7 +342,7 @@ def if_agreed(case: Case, gate: str = "") -> Applied:
     """The facts, once nobody rejects it and everybody agreed who is still needed for that sign-off, or for the rest."""
 
     def applied(facts: Facts) -> Facts:
-        now = counted(case.on(facts))
+        now = case.once(counted) if facts is case.facts else counted(case.on(facts))
         if isinstance(now, Unknown):
             return facts
         if now.rejected and not gate:
@@ -376,7 +377,7 @@ def agreed_by(facts: Facts, humans: Iterable[Human], at: datetime, *confirming: 
         return stated.union(*(vote.confirms for vote in theirs if vote.plan == facts.plan))
 
     votes = (Vote(people[human], Verdict.APPROVE, at, facts.plan, "agreed", confirms=all_of(human)) for human in humans)
-    return replace(facts, votes=(*facts.votes, *votes))
+    return but(facts, votes=(*facts.votes, *votes))
 
 
 def _back(vote: Vote, at: datetime) -> Vote:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from policy import votes, wording
 from policy.case import Case
 from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
-from policy.model import Unknown, short
+from policy.model import Human, Unknown, short
 from policy.votes import Count, Filled, counted, if_agreed
 
 SECOND_PERSON = "second-person"
@@ -45,11 +45,17 @@ def approved(case: Case) -> Finding:
 
 def agreeing(case: Case, count: Count, gate: str = "") -> tuple[Remedy, ...]:
     """Who would have to say what for this sign-off, or for the agreement itself, to stand; nothing where nobody can."""
+    says, who = _needed(count, gate)
+    return (Remedy(RemedyKind.APPROVE, says, who, applied=if_agreed(case, gate)),) if says else ()
+
+
+def _needed(count: Count, gate: str = "") -> tuple[str, tuple[Human, ...]]:
+    """What would have to be done, in words, and who can do it; no words where nobody can."""
     against, free = ((), count) if gate else (count.rejected, count.relented)
     willing = free.table.willing()
     still = free.still(gate, willing)
     if still is None:
-        return ()
+        return "", ()
     steps, who = [], [vote.voter.human for vote in against if vote.voter.human]
     if against:
         back = "withdraws the rejection" if len(against) == 1 else "withdraw their rejections"
@@ -60,13 +66,18 @@ def agreeing(case: Case, count: Count, gate: str = "") -> tuple[Remedy, ...]:
         more = "" if enough or len(still) == 1 else f", {len(still)} of them are needed"
         steps.append(f"{wording.listed(able, 'and' if enough else 'or')} can agree{more}")
         who += able
-    says = wording.listed(steps)
-    return (Remedy(RemedyKind.APPROVE, says, tuple(dict.fromkeys(who)), applied=if_agreed(case, gate)),)
+    return wording.listed(steps), tuple(dict.fromkeys(who))
+
+
+def needed_to_agree(case: Case) -> tuple[str, tuple[Human, ...]]:
+    """The same for the agreement itself."""
+    count = case.once(counted)
+    return _needed(count) if isinstance(count, Count) and case.facts.plan else ("", ())
 
 
 def _agreeing(case: Case) -> tuple[Remedy, ...]:
-    count = case.once(counted)
-    return agreeing(case, count) if isinstance(count, Count) and case.facts.plan else ()
+    says, who = case.once(needed_to_agree)
+    return (Remedy(RemedyKind.APPROVE, says, who, applied=if_agreed(case)),) if says else ()
 
 
 def _what(case: Case) -> str:

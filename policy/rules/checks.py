@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from policy import wording
+from policy import done, wording
 from policy.age import says_stale, stale
 from policy.case import Case, Judge
 from policy.evidence import Check, CheckState
@@ -113,7 +113,7 @@ def _remedies(
         known = {} if isinstance(facts.checks, Unknown) else facts.checks
         mended = {name: Check(name, CheckState.PASSED, at=case.at) for name in others}
         ticketed = {name: replace(checks[name], ticket=ANY_TICKET, at=case.at) for name in by_chance}
-        return replace(facts, checks=MappingProxyType({**known, **mended, **ticketed}))
+        return done.but(facts, checks=MappingProxyType({**known, **mended, **ticketed}))
 
     def said(facts: Facts) -> Facts:
         excuses = {gate.excused[name]: "it does not apply" for name in troubles}

@@ -124,7 +124,7 @@ def _lift(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
 
     def applied(facts: Facts) -> Facts:
         declared = () if isinstance(facts.freezes, Unknown) else facts.freezes
-        return replace(facts, freezes=tuple(freeze for freeze in declared if freeze.id not in ids))
+        return done.but(facts, freezes=tuple(freeze for freeze in declared if freeze.id not in ids))
 
     able = freezes.who_may_end(case.facts, case.policy)
     by = f" ({wording.listed(able, 'or')} may)" if able else ""
@@ -135,8 +135,9 @@ def _lift(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
 
 def _let(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
     """Who would have to agree, naming the freezes; nothing where nobody may, or too few."""
-    override, count = case.policy.freezes.override, case.once(counted)
-    if not override or isinstance(count, Unknown):
+    override = case.policy.freezes.override
+    count = case.once(counted) if override else None
+    if count is None or isinstance(count, Unknown):
         return ()
     needed = who_could_fill(count, override)
     if needed is None:

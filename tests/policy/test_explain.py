@@ -15,9 +15,9 @@ from policy.decide import decide, decide_again
 from policy.document import ActivePolicy
 from policy.facts import ExceptionRecord, Facts, Freeze, Question
 from policy.finding import BLOCKING, Decision, Finding, Remedy, RemedyKind, Standing
-from policy.judge import again, judge, read
+from policy.judge import again, judge
 from policy.model import Human, Unknown
-from policy.relief import exceptions_for
+from policy.relief import exceptions_for, reached
 from policy.rulebook import rules_for, rules_on
 from tests.policy.good import person, vote
 from tests.policy.over import over
@@ -159,7 +159,7 @@ def proposed(state: State) -> Iterator[Remedy]:
     judging = judge(rules_for(active.policy, question), question, facts, active.policy, at)
     for finding in judging.findings():
         yield from finding.remedies
-    for remedy, _ in exceptions_for(judging):
+    for remedy, _ in exceptions_for(judging, reached(judging)):
         yield remedy
 
 
@@ -208,7 +208,7 @@ def test_no_waiver_outlives_its_end(state: State, data: st.DataObject) -> None:
 def test_what_is_judged_again_in_part_is_what_would_be_found_anew(state: State) -> None:
     active, question, facts, at = state
     rules = rules_for(active.policy, question)
-    before = read(rules, question, facts, active.policy, at)
+    before = judge(rules, question, facts, active.policy, at)
     for remedy in list(proposed(state)):
         if remedy.applied is not None:
             then = remedy.applied(facts)
