@@ -733,7 +733,9 @@ class Store:
     async def history(self, service: str, limit: int) -> tuple[Recorded, ...]:
         """Newest first: every entry whose target is that service."""
         return await self._entries(
-            "service = :service ORDER BY seq DESC LIMIT :limit", {"service": service, "limit": limit}
+            # said twice, for the index holds only rows that are about a service
+            "service = :service AND service <> '' ORDER BY seq DESC LIMIT :limit",
+            {"service": service, "limit": limit},
         )
 
     async def newest(self, limit: int) -> tuple[Recorded, ...]:

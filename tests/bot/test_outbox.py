@@ -134,6 +134,19 @@ async def all_sent(store: Store, talk: Chat) -> None:
         await sent(store)
 
 
+async def test_who_notes_too_late_that_something_was_said_changes_nothing_about_where_it_stands(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.commit(created())
+        await commit(store, say("root", operation="op_1", slot="root"))
+        (message,) = await store.unsent(CHECKOUT)
+        await store.sent(message, "1.0")
+        await store.sent(message, "2.0")  # by a process that was frozen while it sent it
+        assert await store.permalink("op_1") == (CHECKOUT, "1.0")
+        standing = await store.slot("op_1", "root")
+        assert standing is not None
+        assert standing.ts == "1.0"
+
+
 async def test_messages_are_said_in_the_order_of_commits(tmp_path: Path) -> None:
     talk = Talk()
     async with opened(tmp_path) as store, sending(store, talk):

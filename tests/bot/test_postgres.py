@@ -23,7 +23,7 @@ from sqlmodel import SQLModel
 import bot.tables  # noqa: F401  (its tables register themselves)
 from bot import migrations
 from bot.migrations import guards
-from bot.postgres import CHANNEL, FROZEN, translated
+from bot.postgres import CHANNEL, FROZEN, Postgres, translated
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from commands.ports import Message, Writes
 from commands.reply import Reply
@@ -43,6 +43,26 @@ pytestmark = pytest.mark.usefixtures("postgres")
 )
 def test_names_of_values_are_translated_and_nothing_else(ours: str, theirs: str) -> None:
     assert translated(ours) == theirs.encode()
+
+
+@pytest.mark.parametrize(
+    ("error", "undone"),
+    [
+        (psycopg.errors.UniqueViolation(), True),
+        (psycopg.errors.SerializationFailure(), True),
+        (psycopg.errors.IdleInTransactionSessionTimeout(), True),
+        (psycopg.errors.DiskFull(), True),
+        (psycopg.errors.AdminShutdown(), False),
+        (psycopg.errors.CrashShutdown(), False),
+        (psycopg.errors.ConnectionFailure(), False),
+        (psycopg.errors.IoError(), False),
+        (psycopg.errors.QueryCanceled(), False),
+        (psycopg.OperationalError("server closed the connection unexpectedly"), False),
+        (TimeoutError(), False),
+    ],
+)
+def test_a_commit_is_undone_only_where_the_server_refused_it(error: Exception, undone: bool) -> None:
+    assert Postgres.undone(error) is undone
 
 
 # Tables and guards --------------------------------------------------------------------------------------------------
