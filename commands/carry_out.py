@@ -145,9 +145,8 @@ async def _make_so(hand: Hand, within: timedelta, *, creates: bool) -> Writes | 
         raise LostLease("a newer claim has written to this service")
     ours = running.operation == operation.id and same(running.wanted, shares) and not hand.left_tagged(running)
     if not effect.handle and not ours:
-        urgent = operation.phase is Phase.GOING_BACK or hand.plan.deed == Deed.ROLLBACK
         waited = hand.now - (effect.sent_at or hand.now)
-        if not running.settled and not (urgent and waited >= IMPATIENT):
+        if not running.settled and not (hand.urgent and waited >= IMPATIENT):
             return _still(hand, effect, within, "another change of this service is not finished")
         return await _send(hand, effect, running, shares, creates=creates)
     ended = await runs.settled(effect.handle) if effect.handle else None
@@ -161,6 +160,10 @@ async def _make_so(hand: Hand, within: timedelta, *, creates: bool) -> Writes | 
         if made is not None and made.ready is False:
             return _does_not_come_up(hand, made, hand.outcome(effect, "not happened", traffic(running)))
         return _turn_back_or_ask(hand, effect, f"The platform refused: {ended.trouble or 'no reason given'}")
+    if running.settled and not same(running.wanted, shares) and hand.urgent and effect.attempts < TRIES:
+        # It was done, and a write that had been on its way for longer came after it: on the way back ours stands.
+        again = replace(effect, handle="", attempts=effect.attempts + 1)
+        return await _send(hand, again, running, shares, creates=creates)
     return _still(hand, effect, within, "traffic is not yet where it should be")
 
 

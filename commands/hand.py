@@ -60,6 +60,11 @@ class Hand:
         old = (Share(plan.from_revision, 100 - percent),) if percent < 100 else ()
         return (*old, Share(plan.revision, percent, GREEN))
 
+    @property
+    def urgent(self) -> bool:
+        """True on the way back: it waits for nobody else, and what it writes stands."""
+        return self.operation.phase is Phase.GOING_BACK or self.plan.deed == Deed.ROLLBACK
+
     def left_tagged(self, running: Running) -> bool:
         """True where traffic goes back and the candidate can still be reached under our tag."""
         going_back = self.operation.phase is Phase.GOING_BACK
