@@ -56,7 +56,7 @@ GAP = 1.0
 """Seconds between two deeds of the same sort, at most, where there is much to catch up with."""
 PATIENCE = 2.0
 """Seconds that it waits for somebody to be in the middle of a step."""
-AIMED = 0.5
+AIMED = 0.7
 """Share of the kills and freezes that hit whoever is in the middle of a step."""
 
 

@@ -34,7 +34,7 @@ def test_three_replicas_on_postgresql_lose_and_repeat_nothing(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_without_the_fence_it_finds_what_the_fence_is_for(tmp_path: Path) -> None:
-    chaos(tmp_path, "--database", "postgres", "--control", "--kills", "4", "--freezes", "16", "--crashes", "0", *SHORT)
+    chaos(tmp_path, "--database", "postgres", "--control", "--kills", "4", "--freezes", "24", "--crashes", "0", *SHORT)
 
 
 @pytest.mark.slow
