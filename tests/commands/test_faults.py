@@ -364,8 +364,13 @@ FAULTS = {
     "shifted before": Fault(rival("shift", when="before", revision=V0)),
     "split after": Fault(
         rival("split", when="after", revision=V0),
-        dict.fromkeys(Deed, Phase.UNCERTAIN),
-        {deed: [TO_10, SPLIT] if deed is Deed.GOING_BACK else [SPLIT] for deed in Deed},
+        dict.fromkeys(FORWARD, Phase.UNCERTAIN),
+        {
+            Deed.DEPLOY: [SPLIT],
+            Deed.SHIFT: [SPLIT],
+            Deed.ROLLBACK: [SPLIT, {V0: 100}],
+            Deed.GOING_BACK: [TO_10, SPLIT, {V1: 100}],
+        },
         not_yet=dict.fromkeys(FORWARD, OVERWRITES),
     ),
     "tagged first": Fault(rival("tag"), early=True),
