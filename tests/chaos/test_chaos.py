@@ -22,11 +22,13 @@ def chaos(data: Path, *arguments: str) -> None:
     print(ran.stdout)
 
 
+@pytest.mark.requirement("D-07")
 @pytest.mark.slow
 def test_one_process_on_sqlite_loses_and_repeats_nothing(tmp_path: Path) -> None:
     chaos(tmp_path, "--database", "sqlite", "--kills", "6", "--freezes", "4", *SHORT)
 
 
+@pytest.mark.requirement("D-07")
 @pytest.mark.slow
 def test_three_replicas_on_postgresql_lose_and_repeat_nothing(tmp_path: Path) -> None:
     chaos(tmp_path, "--database", "postgres", "--kills", "6", "--freezes", "6", "--crashes", "1", *SHORT)
@@ -37,6 +39,7 @@ def test_without_the_fence_it_finds_what_the_fence_is_for(tmp_path: Path) -> Non
     chaos(tmp_path, "--database", "postgres", "--control", "--kills", "4", "--freezes", "24", "--crashes", "0", *SHORT)
 
 
+@pytest.mark.requirement("D-07")
 @pytest.mark.slow
 def test_a_death_at_an_await_of_promote_or_rollback_changes_nothing(tmp_path: Path) -> None:
     chaos(tmp_path, "--every-await", "--thin", "50", "--lanes", "2")
