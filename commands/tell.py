@@ -20,6 +20,7 @@ from policy.finding import Decision, Standing
 from policy.model import Person, Unknown, short
 from policy.rulebook import rules_for
 from policy.rules.approval import APPROVALS, SECOND_PERSON
+from policy.rules.freeze import NO_FREEZE
 from policy.rules.window import WINDOW
 from policy.wording import listed
 
@@ -185,12 +186,15 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
 
 
 def _ahead_of_time(operation: Operation, judged: Judged | None) -> tuple[Button, ...]:
-    """Where time alone opens the rest, people may agree before: it begins by itself when all is open."""
+    """Where time alone opens the rest, people may agree before: it begins by itself when all is open.
+
+    A freeze is somebody's no for now: nobody is asked to agree against it, though who does is heard.
+    """
     plan = operation.plan
     if judged is None or plan is None or judged.decision.earliest is None:
         return ()
     rules = rules_for(judged.case.policy, judged.question)
-    turning = {rules[place].requires for place in rules.turning}
+    turning = {rules[place].requires for place in rules.turning} - {NO_FREEZE}
     blocking = {finding.rule for finding in judged.decision.blockers}
     if not blocking & AGREEING or not blocking - AGREEING <= turning:
         return ()

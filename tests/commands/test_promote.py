@@ -632,12 +632,11 @@ async def test_a_freeze_between_approval_and_begin_is_heeded_and_its_end_too(tow
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (approvals) [Approve] [Reject] [Cancel]
     ines: /release freeze start checkout prod until:1h reason:incident
     bot: ❄ checkout in prod is frozen until Tue 24 Nov 2026 10:00 UTC by @ines: incident
-    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Approve] [Reject] [Check again] [Cancel]
-    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (no-freeze, approvals) [Approve] [Reject] [Check again] [Cancel]
+    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (no-freeze, approvals) [Check again] [Cancel]
     raj: [Approve]
     bot: @raj approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
     bot → raj: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
-    bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: 1 of 14 rules not met (no-freeze) [Check again] [Cancel]
     """,
         town,

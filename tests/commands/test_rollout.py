@@ -171,6 +171,7 @@ async def test_a_freeze_that_begins_meanwhile_holds_it_until_it_ends(town: Town)
     ines: /release freeze start checkout prod until:11:00 reason:the bank is down
     bot: …
     bot: • checkout c2c2c2c2c2c2 → prod: Held at 10 %: no-freeze: … the bank is down … What serves is watched meanwhile.
+    bot: checkout in prod is open again: the freeze F-e49d63b2a8 by ines ended.
     """
         + WELL_AT_10
         + SERVES_50
