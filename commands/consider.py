@@ -32,7 +32,8 @@ A_ROLLBACK_WAITS = timedelta(milliseconds=200)
 async def gather_for(operation: Operation, world: World, active: ActivePolicy, votes: tuple[Vote, ...]) -> Gathered:
     """The facts that this operation turns on, as they are now."""
     if operation.question.deed is Deed.ROLLBACK:
-        to = operation.plan.revision if operation.plan is not None else ""
+        plan = operation.plan
+        to = "" if plan is None else plan.digest if plan.image else plan.revision  # what is gone has another name now
         return await gather.rollback(world, active, replace(gather.asked(operation, operation.asked_by), version=to))
     by = await world.people.person(operation.asked_by.account)  # roles must hold now, too
     stated, cast = _by_the_asker(operation, votes)
@@ -217,7 +218,9 @@ def _behind(operation: Operation, others: list[Operation]) -> Writes:
         wishes=tuple(
             (other.id, Wish.YIELD)
             for other in others
-            if other.phase is Phase.RUNNING and other.wish in {Wish.RUN, Wish.PAUSE}
+            if other.question.deed is Deed.PROMOTE
+            and other.phase is Phase.RUNNING
+            and other.wish in {Wish.RUN, Wish.PAUSE, Wish.PROCEED}
         ),
         due=A_ROLLBACK_WAITS,
     )

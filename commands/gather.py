@@ -327,7 +327,7 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: P
             target = await way_back.choose(world, site, good, bad, asks.version)
     image = ""
     if isinstance(target, Unknown) and not isinstance(good, Unknown) and "redeploy" in policy.rollback.order:
-        target, image = await _deployed_again(world, policy, question, site, good, leaving, asks.version, target)
+        target, image = await _deployed_again(world, policy, question, running, good, leaving, asks.version, target)
     facts = replace(facts, target_serving=leaving, known_good=good, holds=holds, rollback_to=target)
     if isinstance(target, Unknown):
         return Gathered(facts, target, None)
@@ -360,19 +360,23 @@ async def _deployed_again(
     world: World,
     policy: Policy,
     question: Question,
-    site: Site,
+    running: Running | Unknown,
     good: Sequence[KnownGood],
     leaving: Serving | Unknown,
     version: str,
     why: Unknown,
 ) -> tuple[KnownGood | Unknown, str]:
     """What was verified and is gone, under the name that it will have, and its image; or why nothing can be had."""
-    if isinstance(leaving, Unknown):
+    site = site_of(policy, question.service, question.target)
+    if isinstance(leaving, Unknown) or isinstance(running, Unknown) or isinstance(site, Unknown):
         return why, ""
     gone = await way_back.choose(world, site, good, leaving.digest, version, gone=True)
     serves = await known(leaving.revision, world.runs.revision(site, leaving.revision))
     if isinstance(gone, Unknown) or serves is None or isinstance(serves, Unknown):
         return why, ""
+    if running.whole != leaving.revision:  # what is being left would have to get all the traffic for it
+        only = "it is deployed again only where one revision has all the traffic"
+        return Unknown(f"{gone.revision} is gone, and {only}"), ""
     name = await _free_name(world, policy, question, Candidate(gone.digest, gone.commit or Unknown("not known")))
     return replace(gone, revision=name), f"{serves.image.partition('@')[0]}@{gone.digest}"
 

@@ -9,7 +9,8 @@ import pytest
 from commands.consider import consider
 from commands.operation import Wish
 from commands.ports import Request, Writes
-from policy.model import Digest
+from policy.facts import KnownGood
+from policy.model import Digest, Place
 from tests.commands.test_promote import ASKED, AT_10, LIVE, ON_TO_100, PLAN_SETTLED, SERVES_10
 from tests.conversation import Bot, plays
 from tests.world import HOUR, Fault, Town, commit, digest, revision_of, site_of
@@ -470,6 +471,49 @@ async def test_what_was_verified_and_is_gone_is_deployed_again_from_the_same_ima
     )
     assert town.runs.traffic("checkout") == {revision_of("checkout", 1): 100}
     assert place.revisions[revision_of("checkout", 1)].digest == digest("checkout", 1)
+
+
+async def test_what_is_deployed_again_may_have_had_another_name_and_is_known_from_then_on(town: Town) -> None:
+    await plays(SHIPPED, town)
+    place = town.runs.places[site_of("checkout")]
+    old = revision_of("checkout", 1)
+    second = KnownGood(f"{old}-2", digest("checkout", 1), town.clock.now(), "release op_before", commit("checkout", 1))
+    async with Bot(town) as bot:
+        await bot.store.commit(Writes(good=((Place("checkout", "prod"), second),)))
+    for name in [name for name in place.revisions if name != revision_of("checkout", 2)]:
+        del place.revisions[name]
+    town.github.records.clear()
+    await plays(
+        """
+    ines: /release rollback checkout to c1c1c1c1c1c1 reason:errors after the release
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    """
+        + BACK_PLAN
+        + """
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 is deployed at 0 %
+    """
+        + BACK_STEPS.replace("1.2 s", "…").replace("deployment 17", "deployment …"),
+        town,
+    )
+    async with Bot(town) as bot:
+        newest = (await bot.store.known_good(Place("checkout", "prod")))[0]
+    assert (newest.revision, newest.source[:8]) == (old, "rollback")
+
+
+async def test_nothing_is_deployed_again_while_traffic_is_split(town: Town) -> None:
+    """It would send everything to what people want rid of until it is ready."""
+    del town.runs.places[site_of("checkout")].revisions[revision_of("checkout", 0)]
+    await plays(
+        AT_10
+        + """
+    ines: /release rollback checkout to c0c0c0c0c0c0 reason:errors
+    bot → ines: checkout@prod cannot be rolled back: 1 of 2 rules not met (known-good-target). checkout-r-c0c0c0c0c0c0 is gone, and it is deployed again only where one revision has all the traffic.
+         …
+    … once: cannot be rolled back
+    """,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {revision_of("checkout", 1): 90, revision_of("checkout", 2): 10}
 
 
 @pytest.mark.parametrize(("first", "heard"), [(True, "is under way"), (False, "serves again")])
