@@ -514,8 +514,10 @@ class Store:
             done = books.run(
                 "UPDATE operations SET wish = :wish, fence = :fence, owner = NULL, lease_until = 0, wake = wake + 1,"
                 " due_at = :now WHERE id = :id AND over = 0"
-                # an abort, cancel or yield that came first stands: who said run or pause had not seen it
-                " AND (wish IN ('run', 'pause') OR :wish NOT IN ('run', 'pause'))",
+                # what came first stands where whoever said otherwise had not seen it: an abort, cancel or yield always,
+                # a pause against letting it go on, and letting it go on against a resume of a pause that is over
+                " AND (wish = 'run' OR :wish NOT IN ('run', 'pause', 'continue')"
+                " OR (wish = 'pause' AND :wish <> 'continue') OR (wish = 'continue' AND :wish = 'pause'))",
                 {"wish": wish.value, "fence": fence, "now": books.now, "id": operation},
             )
             if done.rowcount:

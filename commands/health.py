@@ -81,7 +81,7 @@ async def judge(hand: Hand) -> Writes:
     moved = await _moved_by_others(hand)
     if moved is not None:
         return moved
-    wrong = await _fired(hand)
+    wrong = await fired(hand)
     if wrong is not None:
         return wrong
     step = hand.plan.steps[hand.operation.moment.index]
@@ -105,12 +105,12 @@ async def judge(hand: Hand) -> Writes:
     if waited >= hold + timedelta(seconds=bounds.give_up_seconds):
         return _inconclusive(hand, waited, why_not)
     probes = triggers.soonest(triggers.during(hand.plan, triggers.ROLLOUT))
-    every = every if probes is None else min(every, probes)
+    every = every if probes is None else max(BETWEEN_LOOKS, min(every, probes))
     return Writes(operation=hand.operation, due=every if waited >= hold else min(every, hold - waited))
 
 
-async def _fired(hand: Hand) -> Writes | None:
-    """What is written because a trigger fired; None: none did."""
+async def fired(hand: Hand, *, asks: bool = True) -> Writes | None:
+    """What is written because a trigger fired; None: none did. `asks`: those count that only ask people, too."""
     watched = triggers.during(hand.plan, triggers.ROLLOUT)
     if not watched:
         return None
@@ -118,13 +118,14 @@ async def _fired(hand: Hand) -> Writes | None:
     since = operation.began_at or hand.now
     looked = await triggers.look(hand.world, hand.plan, running, watched, operation.seen, since)
     hand.operation = replace(operation, seen=dict(looked.seen))
-    if looked.fired is None:
+    if not looked.fired:
         return None
-    entry = hand.observed("trigger", {"trigger": looked.fired.trigger.name, "says": looked.fired.says})
-    if looked.fired.asks:
-        answered = _asked(hand) is not None or _let_on(hand) is not None
-        return None if answered else _ask(hand, f"{looked.fired.says}.", entry, by_trigger=True)
-    return hand.turn_back(looked.fired.says, bad=True, entries=(entry,))
+    first = looked.fired[0]
+    entry = hand.observed("trigger", {"trigger": first.trigger.name, "says": first.says})
+    if not first.asks:
+        return hand.turn_back(first.says, bad=True, entries=(entry,))
+    answered = _asked(hand) is not None or _let_on(hand) is not None
+    return _ask(hand, f"{first.says}.", entry, by_trigger=True) if asks and not answered else None
 
 
 async def _on(hand: Hand, seen: dict[str, Any], entry: Entry) -> Writes:

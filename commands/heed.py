@@ -45,6 +45,9 @@ async def heed(hand: Hand, wish: Wish) -> Writes | None:
 async def _let_on(hand: Hand) -> Writes:
     """Somebody answers for the step under way; it goes on once its time is over and nothing else is in the way."""
     operation = hand.operation
+    if not tell.asked(operation):  # it went on by itself meanwhile: nobody was asked about what it does now
+        going = replace(operation, wish=Wish.RUN)
+        return Writes(operation=going, messages=(hand.root(going),), due=AT_ONCE)
     who = await who_wanted(operation, hand.world, frozenset({Wish.PROCEED.value}))
     says = f"{hand.percent()} %: {who} let it go on although its numbers prove nothing"
     seen = {**operation.seen, f"{health.PROCEED}:{operation.moment.index}": says}
@@ -61,6 +64,10 @@ async def _hold_still(hand: Hand) -> Writes:
         bad = None if isinstance(found, str) else health.what_is_wrong(hand, found)
         if bad is not None and not isinstance(found, str):
             return hand.turn_back(bad, bad=True, entries=(hand.observed("unhealthy", health.measured(found)),))
+        fired = await health.fired(hand, asks=False)
+        if fired is not None:
+            return fired
+        operation = hand.operation
     begun = PAUSED not in operation.seen
     held = replace(operation, seen={PAUSED: hand.now.isoformat(), **operation.seen})
     told = (hand.root(held),) if begun else ()
@@ -72,6 +79,8 @@ def resumed(hand: Hand) -> Operation:
     operation = hand.operation
     paused = hand.now - datetime.fromisoformat(operation.seen[PAUSED])
     seen = {key: value for key, value in operation.seen.items() if key != PAUSED}
+    if asks := seen.get(tell.ASKED):
+        seen[tell.ASKED] = {**asks, "at": (datetime.fromisoformat(asks["at"]) + paused).isoformat()}
     return replace(operation, seen=seen, since=operation.since + paused if operation.since else None)
 
 

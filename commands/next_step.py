@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from commands.operation import Operation
-from commands.places import known
 from commands.plan import Plan
 from commands.ports import World
 from policy.decide import decide_again
@@ -34,9 +33,8 @@ async def decided(operation: Operation, plan: Plan, world: World) -> Decision:
 
 
 async def _facts(operation: Operation, plan: Plan, world: World, began: datetime) -> Facts:
-    """Only what those rules look at, all of it but people's roles from our own books."""
+    """Only what those rules look at, all from our own books: where they cannot be read, the step is tried again."""
     now = world.clock.now()
-    freezes = await known("the freezes", _begun_since(world, now, began))
     return Facts(
         asked_by=operation.asked_by,
         asked_at=operation.asked_at,
@@ -44,9 +42,9 @@ async def _facts(operation: Operation, plan: Plan, world: World, began: datetime
         candidate=Candidate(plan.digest, plan.commit or Unknown("its commit is not known")),
         emergency=operation.emergency,
         confirmed=operation.confirmed,
-        freezes=freezes,
-        holds=await known("the holds", world.store.holds(operation.question.service)),
-        exceptions=await known("the exceptions", _exceptions(operation, world, now)),
+        freezes=await _begun_since(world, now, began),
+        holds=await world.store.holds(operation.question.service),
+        exceptions=await _exceptions(operation, world, now),
     )
 
 

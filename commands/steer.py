@@ -68,9 +68,9 @@ def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
     if not _may(operation, asking):
         asker = operation.asked_by.name
         return f"You may not {word} this: {asker} may, who asked, and so may approvers and whoever may roll back."
+    if operation.phase is Phase.WATCHING:
+        return "That only watches or waits; there is nothing to stop."
     waiting = operation.phase in {Phase.WAITING, Phase.BLOCKED}
-    if word == "continue":
-        return _why_not_on(operation, asking)
     if operation.question.deed is Deed.ROLLBACK and not waiting:
         return "A rollback is not stopped half-way; roll back to another target instead."
     if word == "cancel" and not waiting:
@@ -87,13 +87,15 @@ def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
         return "It is paused already."
     if word == "resume" and operation.moving and operation.wish is not Wish.PAUSE:
         return "It is not paused."
-    return None
+    return _why_not_on(operation, asking) if word == "continue" else None
 
 
 def _why_not_on(operation: Operation, asking: Asking) -> str | None:
     """Numbers that prove nothing are answered for by somebody who did not ask for the release."""
     if not tell.asked(operation):
         return "Nobody is asked whether it shall go on."
+    if operation.wish is Wish.PAUSE:
+        return f"It is paused: `resume {operation.id}` comes first."
     if same_human(asking.person, operation.asked_by):
         return "You asked for it, so somebody else has to answer for it."
     return None

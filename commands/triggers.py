@@ -42,7 +42,8 @@ class Fired:
 class Looked:
     """What one look at all of them gave."""
 
-    fired: Fired | None
+    fired: tuple[Fired, ...]
+    """Those that take it back before those that only ask, each in the policy's order."""
     seen: Mapping[str, Any]
     """What must be remembered until the next look, by key: plain JSON values."""
 
@@ -65,16 +66,17 @@ async def look(
     seen: Mapping[str, Any],
     since: datetime,
 ) -> Looked:
-    """The first that fired, in the policy's order. `since`: when its traffic came; before that it answered nobody."""
-    now, remembered, fired = world.clock.now(), dict(seen), None
+    """All that fired. `since`: when its traffic came; before that it answered nobody."""
+    now, remembered = world.clock.now(), dict(seen)
+    fired: list[Fired] = []
     for trigger in triggers:
         if trigger.signal == PROBES:
             found = await _probed(world, plan, running, trigger, remembered, now)
         else:
             found = await _measured(world, plan, trigger, since, now)
-        if found is not None and fired is None:
-            fired = Fired(trigger, f"{trigger.name}: {found}")
-    return Looked(fired, remembered)
+        if found is not None:
+            fired.append(Fired(trigger, f"{trigger.name}: {found}"))
+    return Looked(tuple(sorted(fired, key=lambda one: one.asks)), remembered)
 
 
 async def _probed(
@@ -85,6 +87,8 @@ async def _probed(
     if "at" in before and now - datetime.fromisoformat(before["at"]) < timedelta(seconds=trigger.every_seconds):
         return None
     address = next((s.address for s in running.serving if s.revision == plan.revision and s.address), "")
+    if not address and running.whole == plan.revision:  # a later release had the tag and was taken back
+        address = running.address
     if not address:
         return None  # nobody can be asked; that is no answer
     asked = [(probe.path, await world.probes.probe(address, probe)) for probe in trigger.probes]

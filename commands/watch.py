@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from commands import explain, gather, tell, triggers
 from commands.gather import Asked
+from commands.hand import STRANGE
 from commands.judged import judge
 from commands.operation import Operation, Phase
 from commands.plan import Plan
-from commands.ports import Entry, EntryPhase, Message, Site, World, Writes
+from commands.ports import Entry, EntryPhase, Message, Running, Site, World, Writes
 from commands.record import BOT, operation_id, target_of
 from commands.reply import Button, Line, Mark, Reply, Tone
 from commands.triggers import Fired
@@ -23,6 +24,8 @@ SETTLES = timedelta(seconds=5)
 ROLLBACK_LASTS = timedelta(hours=1)
 RELEASE = "release"
 """Key in what was seen: id of the operation that is looked after."""
+MOVED = "moved"
+"""The same: looks in a row that showed it without any traffic."""
 TOLD = "told"
 """The same: names of the triggers that people were told of."""
 
@@ -53,17 +56,29 @@ async def watch(operation: Operation, plan: Plan, world: World) -> Writes:
     if not running.settled and now < operation.expires_at:
         return Writes(operation=operation, due=SETTLES)
     if running.whole != plan.revision:
-        return _over(operation, Phase.CANCELLED, f"{plan.revision} does not serve alone any more.", "moved on")
+        return _not_alone(operation, plan, running, now)
     if now >= operation.expires_at:
         says = f"{plan.revision} stayed well for {tell.span(now - operation.asked_at)} after it had all the traffic."
         told = _told(operation, Reply(f"{Mark.YES.value} {says}"), "watched")
         return replace(_over(operation, Phase.DONE, says, "stayed well"), messages=(told,))
     watched = triggers.during(plan, triggers.WATCH)
     looked = await triggers.look(world, plan, running, watched, operation.seen, operation.since or now)
-    operation = replace(operation, seen=dict(looked.seen))
-    if looked.fired is not None and looked.fired.trigger.name not in operation.seen.get(TOLD, []):
-        return await _fired(operation, plan, looked.fired, world)
+    operation = replace(operation, seen={key: value for key, value in looked.seen.items() if key != MOVED})
+    told = operation.seen.get(TOLD, [])
+    fired = next((one for one in looked.fired if not one.asks or one.trigger.name not in told), None)
+    if fired is not None:
+        return await _fired(operation, plan, fired, world)
     return Writes(operation=operation, due=_due(operation, plan, now))
+
+
+def _not_alone(operation: Operation, plan: Plan, running: Running, now: datetime) -> Writes:
+    """It is over once several looks show it without traffic; while it has some, a later release may be taken back."""
+    some = any(line.revision == plan.revision and line.percent for line in running.serving)
+    looks = 0 if some else operation.seen.get(MOVED, 0) + 1
+    if looks < STRANGE and now < operation.expires_at:
+        waits = replace(operation, seen={**operation.seen, MOVED: looks})
+        return Writes(operation=waits, due=min(SETTLES, operation.expires_at - now))
+    return _over(operation, Phase.CANCELLED, f"{plan.revision} does not serve alone any more.", "moved on")
 
 
 def _due(operation: Operation, plan: Plan, now: datetime) -> timedelta:
@@ -92,6 +107,8 @@ async def _fired(operation: Operation, plan: Plan, fired: Fired, world: World) -
         over = _over(operation, Phase.ROLLED_BACK, fired.says, "fired")
         told = (_told(operation, Reply(f"{what}. It is rolled back."), "watched"), _root(back))
         return replace(over, entries=(entry, *over.entries), messages=told, starts=((back, AT_ONCE),))
+    if name in operation.seen.get(TOLD, []):  # people know; it is tried again at each look
+        return Writes(operation=operation, due=_due(operation, plan, world.clock.now()))
     why = f" It cannot be rolled back by itself: {back}." if back else ""
     ask = Button(
         "Roll back",
@@ -112,6 +129,9 @@ async def _fired(operation: Operation, plan: Plan, fired: Fired, world: World) -
 async def _rollback(operation: Operation, plan: Plan, fired: Fired, world: World) -> Operation | str:
     """What takes it back; or why nothing can."""
     now, active = world.clock.now(), world.policies.current()
+    for other in await world.store.open_operations(operation.place):
+        if other.question.deed is Deed.ROLLBACK:
+            return f"{other.asked_by.name} is rolling it back already"
     question = Question(Deed.ROLLBACK, plan.service, plan.target)
     asks = Asked(question, BOT, now, now + ROLLBACK_LASTS, trigger=fired.trigger.name)
     gathered = await gather.rollback(world, active, asks)

@@ -425,6 +425,30 @@ async def test_who_says_go_on_or_pause_right_after_an_abort_does_not_take_it_bac
         assert after.wish is second
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "stands"),
+    [
+        (Wish.RUN, Wish.PROCEED, Wish.PROCEED),
+        (Wish.PAUSE, Wish.PROCEED, Wish.PAUSE),
+        (Wish.ABORT, Wish.PROCEED, Wish.ABORT),
+        (Wish.YIELD, Wish.PROCEED, Wish.YIELD),
+        (Wish.PROCEED, Wish.PAUSE, Wish.PAUSE),
+        (Wish.PROCEED, Wish.RUN, Wish.PROCEED),
+        (Wish.PROCEED, Wish.ABORT, Wish.ABORT),
+    ],
+)
+async def test_letting_it_go_on_takes_back_no_abort_and_no_pause(
+    tmp_path: Path, first: Wish, second: Wish, stands: Wish
+) -> None:
+    async with opened(tmp_path) as store:
+        await store.commit(created())
+        await store.commit(Writes(wishes=(("op_1", first),)))
+        await store.commit(Writes(wishes=(("op_1", second),)))
+        found = await store.operation("op_1")
+        assert found is not None
+        assert found.wish is stands
+
+
 async def test_an_abort_replaces_every_other_wish(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await store.commit(created())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from commands.ports import Signal
 from tests.commands.test_promote import AT_10, LIVE, ON_TO_100, PLAN_SETTLED, SERVES_10, TAKEN_BACK
+from tests.commands.test_rollout import ASKS, BAD_TAKEN_BACK, NOW_ASKING, NOW_UNDER_WAY, ONE_STEP, watched
 from tests.conversation import plays
 from tests.world import Behaviour, Town, digest, revision_of, site_of
 
@@ -98,6 +100,53 @@ async def test_the_time_of_a_pause_does_not_count_for_giving_up(town: Town) -> N
         + TAKEN_BACK,
         town,
     )
+
+
+async def test_a_trigger_takes_back_what_is_held(town: Town) -> None:
+    watched(town, signal="memory_percent", above=90, lasts="PT5M")
+    at_10 = ONE_STEP + NOW_UNDER_WAY + PLAN_SETTLED + "… once: serves 10 %"
+    await plays(at_10 + PAUSED, town)
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
+    await plays(
+        """
+    … 7 min later
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: too-hot: it uses 93 % of its memory, allowed 90 %, for …
+    """
+        + BAD_TAKEN_BACK,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {OLD: 100}
+
+
+async def test_who_is_asked_has_the_time_of_a_pause_besides(town: Town) -> None:
+    town.metrics.per_second[site_of("checkout")] = 0.1
+    await plays(
+        SERVES_10
+        + ASKS
+        + NOW_ASKING
+        + PLAN_SETTLED
+        + """
+    … once: Shall it go on
+    """
+        + PAUSED
+        + """
+    … once: paused it
+    ines: /release continue op_82f3e9c695 reason:it is a quiet day
+    bot → ines: It is paused: `resume op_82f3e9c695` comes first.
+    … once: comes first
+    … 2 h later
+    """,
+        town,
+    )
+    await plays(
+        RESUMED
+        + """
+    bot now: checkout c2c2c2c2c2c2 → prod is under way. [Go on] [Abort]
+    … once: resumed it
+    """,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {OLD: 90, NEW: 10}
 
 
 # Moved by somebody else ---------------------------------------------------------------------------------------------

@@ -114,9 +114,92 @@ async def test_the_next_release_ends_the_watch_over_the_last(town: Town) -> None
     town.runs.somebody_moves(site_of("checkout"), **{OLD.replace("-", "_"): 100})
     town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
     await plays("… 7 min later", town)
+    for _ in range(2):
+        await plays("… 5 s later", town)
     assert town.runs.traffic("checkout") == {OLD: 100}
     async with Bot(town) as bot:
         assert await bot.store.timers() == ()
+
+
+async def test_an_old_answer_does_not_end_the_watch(town: Town) -> None:
+    watched(town, signal="memory_percent", above=90, lasts="PT5M")
+    await plays(RELEASED, town)
+    town.runs.stale.extend([True, True])
+    for _ in range(2):
+        await plays("… 61 s later", town)
+    assert not town.runs.stale
+    async with Bot(town) as bot:
+        assert len(await bot.store.timers()) == 1
+
+
+async def test_a_later_release_that_comes_to_nothing_leaves_the_watch(town: Town) -> None:
+    watched(town, signal="memory_percent", above=90, lasts="PT5M")
+    await plays(RELEASED, town)
+    name = {one.replace("-", "_"): part for one, part in {OLD: 10, NEW: 90}.items()}
+    town.runs.somebody_moves(site_of("checkout"), **name)
+    for _ in range(4):
+        await plays("… 61 s later", town)
+    town.runs.somebody_moves(site_of("checkout"), **{NEW.replace("-", "_"): 100})
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
+    await plays(
+        """
+    … 7 min later
+    bot: ✗ checkout checkout-r-c2c2c2c2c2c2 in prod: unwell: it uses 93 % of its memory, allowed 90 %, for … It is rolled back.
+    """
+        + SERVES_AGAIN,
+        town,
+    )
+
+
+async def test_what_only_asks_keeps_nothing_from_taking_it_back(town: Town) -> None:
+    asks = {"signal": "p99_ms", "above": 500, "lasts": "PT5M", "then": "ask"}
+    back = {"signal": "memory_percent", "above": 90, "lasts": "PT5M"}
+    rollout = {"steps": [{"percent": 100, "hold": "PT6S"}], "triggers": {"slow": asks, "full": back}, "watch": "PT1H"}
+    town.policies.change(rollout={**rollout, "health": {"max_error_percent": 5.0, "min_requests": 20}})
+    await plays(RELEASED, town)
+    town.metrics.becomes(NEW, Signal.P99_MS, 620.0)
+    await plays(
+        """
+    … 7 min later
+    bot: ✗ checkout checkout-r-c2c2c2c2c2c2 in prod: slow: its p99 is 620 ms, allowed 500 ms, for … [Roll back]
+    """,
+        town,
+    )
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
+    await plays(
+        """
+    … 7 min later
+    bot: ✗ checkout checkout-r-c2c2c2c2c2c2 in prod: full: it uses 93 % of its memory, allowed 90 %, for … It is rolled back.
+    """
+        + SERVES_AGAIN,
+        town,
+    )
+
+
+async def test_what_cannot_be_rolled_back_yet_is_as_soon_as_it_can(town: Town) -> None:
+    watched(town, signal="memory_percent", above=90, lasts="PT5M")
+    await plays(RELEASED, town)
+    revisions = town.runs.places[site_of("checkout")].revisions
+    gone = {name: revisions.pop(name) for name in list(revisions) if name != NEW}
+    town.policies.adopt(rollback={"order": ["traffic"]})
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
+    await plays(
+        """
+    … 7 min later
+    bot: ✗ checkout checkout-r-c2c2c2c2c2c2 in prod: unwell: it uses 93 % of its memory, allowed 90 %, for … It cannot be rolled back by itself: no other verified revision is left; … [Roll back]
+    … 2 min later
+    """,
+        town,
+    )
+    revisions.update(gone)
+    await plays(
+        """
+    … 61 s later
+    bot: ✗ checkout checkout-r-c2c2c2c2c2c2 in prod: unwell: it uses 93 % of its memory, allowed 90 %, for … It is rolled back.
+    """
+        + SERVES_AGAIN,
+        town,
+    )
 
 
 async def test_it_goes_on_after_a_restart(town: Town) -> None:
