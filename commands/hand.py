@@ -196,7 +196,8 @@ class Hand:
     ) -> Writes:
         """The end, in our books and in the thread."""
         holds: tuple[Hold, ...] = ()
-        if operation.phase is Phase.DONE and self.plan.deed == Deed.ROLLBACK:
+        left = operation.phase is Phase.DONE or operation.moment.step is Step.VERIFY
+        if left and self.plan.deed == Deed.ROLLBACK:  # and the next rollback does not go back to it
             why = operation.reason or f"{operation.asked_by.name} rolled back from it"
             hold = Hold(hold_id(operation.id), operation.place, self.plan.from_digest, self.now, why)
             holds = (hold,)
