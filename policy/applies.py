@@ -51,7 +51,7 @@ def _where(name: str, when: When) -> Applies:
         doubt = by_severity(case) if by_severity is not None else ""
         if by_change is not None and doubt is not None:
             unseen = by_change(case)
-            if unseen is None or not doubt or isinstance(case.facts.evidence.changes, Unknown):
+            if unseen is None or not doubt or type(case.facts.evidence.changes) is Unknown:
                 doubt = unseen
         if doubt is None:
             return None
@@ -83,7 +83,7 @@ def _by_change(when: When) -> Doubt:
 
     def doubt(case: Case) -> str | None:
         changes = case.facts.evidence.changes
-        if isinstance(changes, Unknown):
+        if type(changes) is Unknown:
             return changes.why
         if labels:
             for pull_request in changes.pull_requests:

@@ -41,7 +41,7 @@ def seen_of(kind: str, name: str, found: Any) -> Applied:  # noqa: ANN401 (whate
 
     def applied(facts: Facts) -> Facts:
         known = getattr(facts.evidence, kind)
-        others = {} if isinstance(known, Unknown) else known
+        others = {} if type(known) is Unknown else known
         return seen(**{kind: {**others, name: found}})(facts)
 
     return applied

@@ -62,9 +62,9 @@ def waivers(case: Case) -> Mapping[str, Waiver]:
 def _in_force(case: Case) -> Iterator[ExceptionRecord]:
     """The exceptions that cover this very promotion at this instant; nobody rests on what they granted themselves."""
     facts, question = case.facts, case.question
-    if isinstance(facts.exceptions, Unknown) or question.deed is not Deed.PROMOTE:
+    if type(facts.exceptions) is Unknown or question.deed is not Deed.PROMOTE:
         return
-    digest = None if isinstance(facts.candidate, Unknown) else facts.candidate.digest
+    digest = None if type(facts.candidate) is Unknown else facts.candidate.digest
     for record in facts.exceptions:
         if (
             record.kind in case.policy.exceptions
@@ -112,7 +112,7 @@ def _doubted(record: ExceptionRecord, case: Case) -> set[Human]:
 
 def _granted(record: ExceptionRecord, voter: Person, case: Case) -> bool:
     """The account or the human, as either was then or is now: who is renamed under `people` stays who they are."""
-    people = {} if isinstance(case.facts.people, Unknown) else case.facts.people
+    people = {} if type(case.facts.people) is Unknown else case.facts.people
     now = voter if voter.human is None else people.get(voter.human, voter)
     return any(_same(person, voter) or _same(person, now) for person in record.granted_by)
 

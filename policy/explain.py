@@ -83,7 +83,7 @@ def _chances(now: State) -> Iterator[str]:
     if change is not None and change.emergency_outside_window and WINDOW in blocking and policy.emergency is not None:
         fields = wording.listed(policy.emergency.fields)
         yield f"outside the window it can be asked for as an emergency, with {fields}"
-    if not isinstance(judging.facts.people, Unknown):
+    if type(judging.facts.people) is not Unknown:
         for kind, rules in beyond_reach(judging, now.reached):
             would_do = f"an exception ({kind}) would do for {wording.listed(rules)}"
             yield f"{would_do}, but nobody is there to ask for it and to grant it"

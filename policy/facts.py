@@ -100,7 +100,7 @@ class Candidate:
     @property
     def called(self) -> str:
         """By its commit, or else by its digest, for people to read."""
-        return short(self.digest if isinstance(self.commit, Unknown) else self.commit)
+        return short(self.digest if type(self.commit) is Unknown else self.commit)
 
     def __str__(self) -> str:
         return self.called

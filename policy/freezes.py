@@ -94,7 +94,7 @@ def holding(case: Case) -> tuple[Freeze, ...] | Unknown:
 
 def _holding(case: Case) -> tuple[Freeze, ...] | Unknown:
     declared = case.facts.freezes
-    if isinstance(declared, Unknown):
+    if type(declared) is Unknown:
         return declared
     return _holding_at(case, declared, case.at)
 
@@ -119,7 +119,7 @@ def by_the_calendar(freeze: Freeze) -> bool:
 def thaws(case: Case, besides: Iterable[Freeze] = ()) -> datetime | None:
     """The first instant from the case's on at which none holds but these; None: no such is known."""
     let_by = {freeze.id for freeze in besides}
-    declared = () if isinstance(case.facts.freezes, Unknown) else case.facts.freezes
+    declared = () if type(case.facts.freezes) is Unknown else case.facts.freezes
     at = case.at
     for _ in range(TRIES):
         ends = [freeze.over_at for freeze in _holding_at(case, declared, at) if freeze.id not in let_by]
@@ -141,7 +141,7 @@ def unsaid(freeze: Freeze, policy: Policy) -> tuple[str, ...]:
 
 def who_may_end(facts: Facts, policy: Policy) -> tuple[str, ...]:
     """By name, as far as is known; never a bot, a guest or somebody who left."""
-    people = {} if isinstance(facts.people, Unknown) else facts.people
+    people = {} if type(facts.people) is Unknown else facts.people
     roles = frozenset(policy.may.freeze)
     return tuple(sorted(human for human, person in people.items() if not not_ours(person) and person.roles & roles))
 

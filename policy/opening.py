@@ -46,7 +46,7 @@ def _not_before(finding: Finding, case: Case) -> datetime | None:
     """No earlier is it met or waived; None: not by waiting."""
     opens = [remedy.at for remedy in finding.remedies if remedy.kind is RemedyKind.WAIT and remedy.at is not None]
     exceptions = case.facts.exceptions
-    if exceptions and not isinstance(exceptions, Unknown):
+    if exceptions and type(exceptions) is not Unknown:
         opens += [x.starts_at for x in exceptions if finding.rule in x.waives and x.starts_at > case.at]
     return min(opens, default=None)
 
@@ -95,7 +95,7 @@ def _closings(judging: Judging) -> Iterator[Closing]:
         yield facts.expires_at, "the request expires", frozenset((NOT_EXPIRED,))
     if facts.emergency is not None:
         yield facts.emergency.ends_at, f"{facts.emergency.id} ends", frozenset((EMERGENCY_RECORD,))
-    for one in () if isinstance(facts.obligations, Unknown) else facts.obligations:
+    for one in () if type(facts.obligations) is Unknown else facts.obligations:
         yield one.due_at, f"{one.says} ({one.id}) falls due", frozenset((NOTHING_OVERDUE,))
     waived = {finding.rule: finding.by for finding in judging.findings() if finding.standing is Standing.WAIVED}
     for rule, waiver in case.once(waivers).items() if waived else ():
@@ -106,7 +106,7 @@ def _closings(judging: Judging) -> Iterator[Closing]:
 
 def _freezing(case: Case) -> Iterator[tuple[datetime, str]]:
     """Freezes that are coming."""
-    declared = () if isinstance(case.facts.freezes, Unknown) else case.facts.freezes
+    declared = () if type(case.facts.freezes) is Unknown else case.facts.freezes
     for freeze in freezes.in_scope(declared, case.question):
         yield freeze.starts_at, f"a freeze by {freeze.owner} begins"
     for recurring in freezes.recurring(case.policy, case.question.place):
@@ -118,7 +118,7 @@ def _freezing(case: Case) -> Iterator[tuple[datetime, str]]:
 def _lapsing(judging: Judging) -> Iterator[Closing]:
     """Votes that stop to count, and what rests on them."""
     terms, votes = agreement(judging.case), judging.facts.votes
-    if votes and not isinstance(terms, Unknown):
+    if votes and type(terms) is not Unknown:
         counting = judging.rules.looking_at(_COUNTING)
         resting = frozenset([judging.rules[place].requires for place in counting])
         for vote in votes:

@@ -29,7 +29,7 @@ Reached = tuple[tuple[str, tuple[int, ...]], ...]
 def reached(judging: Judging) -> Reached:
     rules = judging.rules
     waivable = [place for place in judging.blockers if rules[place].waivable is not Waivable.NEVER]
-    if not waivable or judging.case.question.deed is not Deed.PROMOTE or isinstance(judging.facts.exceptions, Unknown):
+    if not waivable or judging.case.question.deed is not Deed.PROMOTE or type(judging.facts.exceptions) is Unknown:
         return ()
     kinds = judging.case.policy.exceptions.items()
     every = [(name, tuple([place for place in waivable if _reaches(kind, rules[place])])) for name, kind in kinds]
@@ -98,7 +98,7 @@ class _Askings:
 
     def __init__(self, case: Case) -> None:
         mine, roles = case.facts.asked_by, case.policy.may.exception
-        people = {} if isinstance(case.facts.people, Unknown) else case.facts.people
+        people = {} if type(case.facts.people) is Unknown else case.facts.people
         self._granted = case.beforehand(_granted_by)
         self._others = {human: person for human, person in people.items() if human != mine.human}
         """Whoever asks for the promotion has no say in it."""
@@ -137,14 +137,14 @@ def _granted(case: Case, name: str, rules: tuple[str, ...], asking: _Asking) -> 
 
     def applied(facts: Facts) -> Facts:
         agreeing = {vote.voter.human for vote in facts.votes if vote.verdict is Verdict.APPROVE}
-        people = {} if isinstance(facts.people, Unknown) else facts.people
+        people = {} if type(facts.people) is Unknown else facts.people
         record = ExceptionRecord(
             id="X-?",
             kind=name,
             waives=frozenset(rules),
             environment=case.question.target,
             service=case.question.service,
-            digest=None if isinstance(facts.candidate, Unknown) else facts.candidate.digest,
+            digest=None if type(facts.candidate) is Unknown else facts.candidate.digest,
             asked_by=asking.asked_by,
             asked_at=at,
             starts_at=at,
@@ -154,7 +154,7 @@ def _granted(case: Case, name: str, rules: tuple[str, ...], asking: _Asking) -> 
             granted_by=tuple(people[human] for human in asking.granting(agreeing) if human in people),
             granted_at=at,
         )
-        known = () if isinstance(facts.exceptions, Unknown) else facts.exceptions
+        known = () if type(facts.exceptions) is Unknown else facts.exceptions
         return but(facts, exceptions=(*known, record))
 
     return applied

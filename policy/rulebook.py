@@ -256,7 +256,7 @@ def rules_for(policy: Policy, question: Question) -> Rulebook:
 def rules_on(policy: Policy, question: Question, facts: Facts) -> Rulebook:
     """The same; what is owed from earlier stops a promotion even where the policy lets nothing be owed any more."""
     book, owed = rules_for(policy, question), facts.obligations
-    if not owed or isinstance(owed, Unknown) or question.deed is not Deed.PROMOTE:
+    if not owed or type(owed) is Unknown or question.deed is not Deed.PROMOTE:
         return book
     if NOTHING_OVERDUE.requires in book.places:
         return book

@@ -37,9 +37,9 @@ def kept_apart(case: Case) -> Apart | Unknown:
     separation = case.path.separation or case.policy.separation
     authors = _authors(separation, case.facts)
     reviewers = _NONE if separation.reviewers is _MAY_AGREE else case.facts.reviewers
-    if isinstance(authors, Unknown):
+    if type(authors) is Unknown:
         return authors
-    if isinstance(reviewers, Unknown):
+    if type(reviewers) is Unknown:
         return Unknown(f"who approved its pull requests is not known: {reviewers.why}")
     if not (authors or reviewers or case.barred):
         return NOBODY
@@ -60,7 +60,7 @@ def _authors(separation: Separation, facts: Facts) -> frozenset[Human] | Unknown
     if separation.authors is _MAY_AGREE:
         return _NONE
     authors, ignoring = facts.authors, separation.unknown_authors == "ignore"
-    if isinstance(authors, Unknown):
+    if type(authors) is Unknown:
         if ignoring:
             return _NONE
         return Unknown(f"who wrote it is not known, so neither who may agree to it: {authors.why}")

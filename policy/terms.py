@@ -63,7 +63,7 @@ def seats(slots: Iterable[Slot]) -> tuple[Seat, ...]:
 def agreement(case: Case) -> Terms | Unknown:
     """Who must agree in this case: whom the path and the change's type name, and one more for each sign-off."""
     asked = case.beforehand(_asked)
-    if isinstance(asked, Unknown):
+    if type(asked) is Unknown:
         return asked
     if asked.to_freeze and case.facts.wanted is None:
         return _NOTHING_ASKED  # a freeze ends

@@ -129,16 +129,16 @@ _APPROVE, _REJECT = Verdict.APPROVE, Verdict.REJECT
 def counted(case: Case) -> Count | Unknown:
     """What the votes on this very plan come to; Unknown where it is not known who may agree."""
     terms, facts = agreement(case), case.facts
-    if isinstance(terms, Unknown):
+    if type(terms) is Unknown:
         return terms
     people = facts.people
-    if isinstance(people, Unknown):
+    if type(people) is Unknown:
         if terms.seats:
             return people
         people = {}
     heard = case.beforehand(_heard)
     apart = kept_apart(case) if terms.seats or heard else NOBODY
-    if isinstance(apart, Unknown):
+    if type(apart) is Unknown:
         return apart
     return count(
         facts.votes,
@@ -343,13 +343,13 @@ def if_agreed(case: Case, gate: str = "") -> Applied:
 
     def applied(facts: Facts) -> Facts:
         now = case.once(counted) if facts is case.facts else counted(case.on(facts))
-        if isinstance(now, Unknown):
+        if type(now) is Unknown:
             return facts
         if now.rejected and not gate:
             against = now.rejected
             facts = replace(facts, votes=tuple(_back(v, case.at) if v in against else v for v in facts.votes))
             now = counted(case.on(facts))
-        return facts if isinstance(now, Unknown) else agreed_by(facts, now.still(gate) or (), case.at)
+        return facts if type(now) is Unknown else agreed_by(facts, now.still(gate) or (), case.at)
 
     return applied
 
@@ -359,7 +359,7 @@ def if_confirmed(case: Case, *names: str) -> Applied:
 
     def applied(facts: Facts) -> Facts:
         now = counted(case.on(facts))
-        if isinstance(now, Unknown):
+        if type(now) is Unknown:
             return facts
         who = tuple(now.table.able) or now.helpers()
         return agreed_by(facts, who[:1], case.at, *names)
@@ -369,7 +369,7 @@ def if_confirmed(case: Case, *names: str) -> Applied:
 
 def agreed_by(facts: Facts, humans: Iterable[Human], at: datetime, *confirming: str) -> Facts:
     """The facts, once these agree as well, saying why."""
-    people = {} if isinstance(facts.people, Unknown) else facts.people
+    people = {} if type(facts.people) is Unknown else facts.people
     stated = frozenset(confirming)
 
     def all_of(human: Human) -> frozenset[str]:

@@ -26,7 +26,7 @@ def alerts(name: str, gate: AlertsGate) -> Judge:
     def judge(case: Case) -> Finding:
         evidence = case.facts.evidence
         found = evidence.alerts
-        if isinstance(found, Unknown):
+        if type(found) is Unknown:
             return unknown(name, "{}", found.why)
         some = False
         for source in sources:

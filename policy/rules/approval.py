@@ -17,7 +17,7 @@ APPROVALS = "approvals"
 def second_person(case: Case) -> Finding:
     """Somebody who may agree did, and is not the human who asked."""
     count, asker = case.once(counted), case.facts.asked_by
-    if isinstance(count, Unknown):
+    if type(count) is Unknown:
         return unknown(SECOND_PERSON, "{}", count.why)
     if not count.table.terms.seats:
         return not_applicable(SECOND_PERSON, "{} needs nobody's agreement", _what(case))
@@ -32,7 +32,7 @@ def second_person(case: Case) -> Finding:
 def approved(case: Case) -> Finding:
     """Every seat is filled by a vote on exactly this plan, and nobody who may agree rejects it."""
     count, plan = case.once(counted), case.facts.plan
-    if isinstance(count, Unknown):
+    if type(count) is Unknown:
         return unknown(APPROVALS, "{}", count.why)
     if not count.table.terms.seats:
         return not_applicable(APPROVALS, "{} needs nobody's agreement", _what(case))

@@ -88,7 +88,7 @@ def _linked(case: Case, roles: tuple[str, ...]) -> tuple[Remedy, ...]:
 
 def _others(case: Case, roles: tuple[str, ...]) -> tuple[Remedy, ...]:
     """Who could ask instead; nothing where there is nobody, or nobody knows."""
-    people = {} if isinstance(case.facts.people, Unknown) else case.facts.people
+    people = {} if type(case.facts.people) is Unknown else case.facts.people
     able = tuple(
         human
         for human, person in sorted(people.items())

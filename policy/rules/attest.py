@@ -23,7 +23,7 @@ def attested(name: str, gate: AttestGate) -> Judge:
     def judge(case: Case) -> Finding:
         facts = case.facts
         count = case.once(counted) if approver else None
-        if isinstance(count, Unknown):
+        if type(count) is Unknown:
             return unknown(name, "{}", count.why)
         by_asker = requester and name not in facts.confirmed
         by_approver = count is not None and name not in count.confirmed
@@ -48,7 +48,7 @@ def stating(case: Case, asked: tuple[str, ...], agreed: tuple[str, ...], what: s
         steps.append(f"{facts.asked_by.name} states: {what}")
     if agreed:
         count = case.once(counted)
-        able = () if isinstance(count, Unknown) else _able(count)
+        able = () if type(count) is Unknown else _able(count)
         if not able:
             return ()
         who = (*who, *able)

@@ -18,9 +18,9 @@ def attested(name: str, gate: AttestationGate) -> Judge:
     def judge(case: Case) -> Finding:
         facts = case.facts
         candidate, attestations = facts.candidate, facts.evidence.attestations
-        if isinstance(candidate, Unknown):
+        if type(candidate) is Unknown:
             return unknown(name, "{}", candidate.why)
-        if isinstance(attestations, Unknown):
+        if type(attestations) is Unknown:
             return unknown(name, "{}", attestations.why)
         digest = candidate.digest
         good = [
@@ -41,7 +41,7 @@ def _missing(
     missing = tuple(each for each in gate.predicates if each not in good)
 
     def stated(facts: Facts) -> Facts:
-        known = () if isinstance(facts.evidence.attestations, Unknown) else facts.evidence.attestations
+        known = () if type(facts.evidence.attestations) is Unknown else facts.evidence.attestations
         made = (Attestation(each, candidate.digest, gate.builders[0], verified=True) for each in missing)
         return done.seen(attestations=(*known, *made))(facts)
 

@@ -37,7 +37,7 @@ def branches_in_order(name: str, gate: BranchGate) -> Judge:
             found = look(case)
             if not found:
                 continue
-            if isinstance(found, Unknown):
+            if type(found) is Unknown:
                 why = why or found.why
             else:
                 wrong[requirement] = found
@@ -70,7 +70,7 @@ def _at_branches(fact: str, says: Callable[[Branches, Case], Iterator[str]]) -> 
 
     def look(case: Case) -> tuple[str, ...] | Unknown:
         branches = case.facts.evidence.branches
-        if isinstance(branches, Unknown):
+        if type(branches) is Unknown:
             return branches
         return tuple(says(branches, case)) if seen(branches) else ()
 
@@ -80,7 +80,7 @@ def _at_branches(fact: str, says: Callable[[Branches, Case], Iterator[str]]) -> 
 def _at_changes(troubles: Callable[[Changes], list[str]]) -> Look:
     def look(case: Case) -> tuple[str, ...] | Unknown:
         changes = case.facts.evidence.changes
-        if isinstance(changes, Unknown):
+        if type(changes) is Unknown:
             return changes
         found = troubles(changes)
         if found or changes.complete:
@@ -93,7 +93,7 @@ def _at_changes(troubles: Callable[[Changes], list[str]]) -> Look:
 def _source(case: Case) -> str:
     """The branch of the source, or that of the candidate, or the source itself."""
     changes = case.facts.evidence.changes
-    built_from = "" if isinstance(changes, Unknown) else changes.branch
+    built_from = "" if type(changes) is Unknown else changes.branch
     return _branch(case.question.source or "", case) or built_from or str(case.question.source)
 
 
@@ -131,7 +131,7 @@ def _no_merge_commits(branches: Branches, case: Case) -> Iterator[str]:
 
 def _on_source(branches: Branches, case: Case) -> Iterator[str]:
     candidate = case.facts.candidate
-    commit = None if isinstance(candidate, Unknown) else candidate.commit
+    commit = None if type(candidate) is Unknown else candidate.commit
     if commit in branches.not_on_source:
         yield f"{_source(case)} does not hold the candidate, {short(str(commit))}"
     others = tuple(sha for sha in branches.not_on_source if sha != commit)
@@ -253,7 +253,7 @@ def _remedies(wrong: Mapping[str, tuple[str, ...]]) -> tuple[Remedy, ...]:
         return ()
 
     def mended(facts: Facts) -> Facts:
-        if isinstance(facts.evidence.branches, Unknown):
+        if type(facts.evidence.branches) is Unknown:
             return facts
         seen: dict[str, Any] = {}
         for requirement in wrong:

@@ -21,9 +21,9 @@ SOME_COMMIT = Sha("0" * 40)
 def same_digest(case: Case) -> Finding:
     """The source environment serves the candidate's digest right now: nothing was built anew, nothing slipped in."""
     source, candidate, serving = case.question.source, case.facts.candidate, case.facts.source_serving
-    if isinstance(candidate, Unknown):
+    if type(candidate) is Unknown:
         return unknown(SAME_DIGEST, "{}", candidate.why)
-    if isinstance(serving, Unknown):
+    if type(serving) is Unknown:
         return unknown(SAME_DIGEST, "{}", serving.why)
     if candidate.digest == serving.digest:
         return met(SAME_DIGEST, "{} serves {}", source, short(serving.digest))
@@ -40,9 +40,9 @@ def same_digest(case: Case) -> Finding:
 def something_to_promote(case: Case) -> Finding:
     """The target environment serves something else."""
     target, candidate, serving = case.question.target, case.facts.candidate, case.facts.target_serving
-    if isinstance(candidate, Unknown):
+    if type(candidate) is Unknown:
         return unknown(SOMETHING_TO_PROMOTE, "{}", candidate.why)
-    if isinstance(serving, Unknown):
+    if type(serving) is Unknown:
         return unknown(SOMETHING_TO_PROMOTE, "{}", serving.why)
     if candidate.digest == serving.digest:
         return unmet(SOMETHING_TO_PROMOTE, "{} already serves {}", target, short(serving.digest))
@@ -52,10 +52,10 @@ def something_to_promote(case: Case) -> Finding:
 def commit_known(case: Case) -> Finding:
     """It is recorded which commit the digest was built from."""
     candidate = case.facts.candidate
-    if isinstance(candidate, Unknown):
+    if type(candidate) is Unknown:
         return unknown(COMMIT_KNOWN, "{}", candidate.why)
     digest, commit = candidate.digest, candidate.commit
-    if isinstance(commit, Unknown):
+    if type(commit) is Unknown:
 
         def applied(facts: Facts) -> Facts:
             return replace(facts, candidate=Candidate(digest, SOME_COMMIT))

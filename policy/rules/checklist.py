@@ -32,7 +32,7 @@ def all_done(name: str, gate: ChecklistGate) -> Judge:
     def judge(case: Case) -> Finding:
         ticks, by_people, done = case.beforehand(listed)
         count = case.once(counted) if by_people else None
-        agreed = _NOTHING if count is None or isinstance(count, Unknown) else count.confirmed
+        agreed = _NOTHING if count is None or type(count) is Unknown else count.confirmed
         undone: list[_Undone] = []
         for item, by_gate, tick in ticks:
             if by_gate:
@@ -40,7 +40,7 @@ def all_done(name: str, gate: ChecklistGate) -> Judge:
                 if finding.standing in BLOCKING:
                     undone.append(_Undone(item, tick, finding))
             elif not _ticked(item, tick, case.facts.confirmed, agreed):
-                if isinstance(count, Unknown) and item.by == APPROVER:
+                if type(count) is Unknown and item.by == APPROVER:
                     return unknown(name, "{}", count.why)
                 undone.append(_Undone(item, tick))
         return _left(name, undone, len(ticks), case) if undone else done

@@ -33,11 +33,11 @@ def required_checks(name: str, gate: ChecksGate) -> Judge:
     def judge(case: Case) -> Finding:
         facts = case.facts
         candidate, checks = facts.candidate, facts.checks
-        if isinstance(candidate, Unknown):
+        if type(candidate) is Unknown:
             return unknown(name, "{}", candidate.why)
-        if isinstance(candidate.commit, Unknown):
+        if type(candidate.commit) is Unknown:
             return unknown(name, "checks belong to a commit: {}", candidate.commit.why)
-        if isinstance(checks, Unknown):
+        if type(checks) is Unknown:
             return unknown(name, "{}", checks.why)
         troubles: dict[str, str] = {}
         passed = all_passed
@@ -110,7 +110,7 @@ def _remedies(
     others = [name for name in troubles if name not in by_chance]
 
     def passed(facts: Facts) -> Facts:
-        known = {} if isinstance(facts.checks, Unknown) else facts.checks
+        known = {} if type(facts.checks) is Unknown else facts.checks
         mended = {name: Check(name, CheckState.PASSED, at=case.at) for name in others}
         ticketed = {name: replace(checks[name], ticket=ANY_TICKET, at=case.at) for name in by_chance}
         return done.but(facts, checks=MappingProxyType({**known, **mended, **ticketed}))

@@ -24,7 +24,7 @@ def database(name: str, gate: DatabaseGate) -> Judge:
 
     def judge(case: Case) -> Finding:
         change = case.facts.evidence.database
-        if isinstance(change, Unknown):
+        if type(change) is Unknown:
             return unknown(name, "{}", change.why)
         finding = allowed.get(change.declared)
         if finding is None or (down_required and _no_way_back(change)):

@@ -22,9 +22,9 @@ def documents_there(name: str, gate: EvidenceGate) -> Judge:
     def judge(case: Case) -> Finding:
         facts = case.facts
         candidate, documents = facts.candidate, facts.evidence.documents
-        if isinstance(candidate, Unknown):
+        if type(candidate) is Unknown:
             return unknown(name, "{}", candidate.why)
-        if isinstance(documents, Unknown):
+        if type(documents) is Unknown:
             return unknown(name, "{}", documents.why)
         digest, troubles = candidate.digest, {}
         for item in items:
@@ -44,9 +44,7 @@ def documents_there(name: str, gate: EvidenceGate) -> Judge:
 def _missing(name: str, troubles: Mapping[str, str], case: Case, candidate: Candidate) -> Finding:
 
     def kept(facts: Facts) -> Facts:
-        known: Mapping[str, Document] = (
-            {} if isinstance(facts.evidence.documents, Unknown) else facts.evidence.documents
-        )
+        known: Mapping[str, Document] = {} if type(facts.evidence.documents) is Unknown else facts.evidence.documents
         mended = {item: Document("where it is kept", candidate.digest, case.at) for item in troubles}
         return done.seen(documents=MappingProxyType({**known, **mended}))(facts)
 

@@ -15,9 +15,9 @@ def is_fast_forward(name: str, _: FastForwardGate) -> Judge:
     def judge(case: Case) -> Finding:
         facts = case.facts
         candidate, lies = facts.candidate, facts.evidence.ahead
-        if isinstance(candidate, Unknown):
+        if type(candidate) is Unknown:
             return unknown(name, "{}", candidate.why)
-        if isinstance(lies, Unknown):
+        if type(lies) is Unknown:
             return unknown(name, "{}", lies.why)
         place = case.policy.environments.get(case.question.target)
         target = place.branch if place and place.branch else case.question.target

@@ -23,7 +23,7 @@ def no_freeze(case: Case) -> Finding:
     At its end a freeze is over.
     """
     active = freezes.holding(case)
-    if isinstance(active, Unknown):
+    if type(active) is Unknown:
         return unknown(NO_FREEZE, "{}", active.why)
     if not active:
         return case.beforehand(_unfrozen)
@@ -53,7 +53,7 @@ def in_the_way(case: Case) -> tuple[Freeze, ...]:
     if case.question.deed is not Deed.PROMOTE or not case.policy.freezes.override:
         return ()
     active = freezes.holding(case)
-    if isinstance(active, Unknown):
+    if type(active) is Unknown:
         return ()
     return tuple(freeze for freeze in active if _let_through(case, freeze) is None)
 
@@ -89,10 +89,10 @@ def _said_of(wanted: Freeze, missing: tuple[str, ...]) -> Applied:
 def _let_through(case: Case, freeze: Freeze) -> tuple[Filled, ...] | None:
     """Who let this promotion through that freeze; None: nobody did, or not all who must, or something is unsaid."""
     override, people = case.policy.freezes.override, case.facts.people
-    if not override or isinstance(people, Unknown) or _still_to_say(case):
+    if not override or type(people) is Unknown or _still_to_say(case):
         return None
     count = case.once(counted)
-    if isinstance(count, Unknown):
+    if type(count) is Unknown:
         return None
     return filling(_naming(freeze.id, (*count.agreed, *count.heard)), override, people)
 
@@ -123,7 +123,7 @@ def _lift(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
     ids = frozenset(freeze.id for freeze in blocking)
 
     def applied(facts: Facts) -> Facts:
-        declared = () if isinstance(facts.freezes, Unknown) else facts.freezes
+        declared = () if type(facts.freezes) is Unknown else facts.freezes
         return done.but(facts, freezes=tuple(freeze for freeze in declared if freeze.id not in ids))
 
     able = freezes.who_may_end(case.facts, case.policy)
@@ -137,7 +137,7 @@ def _let(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
     """Who would have to agree, naming the freezes; nothing where nobody may, or too few."""
     override = case.policy.freezes.override
     count = case.once(counted) if override else None
-    if count is None or isinstance(count, Unknown):
+    if count is None or type(count) is Unknown:
         return ()
     needed = who_could_fill(count, override)
     if needed is None:
@@ -146,7 +146,7 @@ def _let(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
 
     def applied(facts: Facts) -> Facts:
         now = counted(case.on(facts))
-        who = None if isinstance(now, Unknown) else who_could_fill(now, override, now.table.able)
+        who = None if type(now) is Unknown else who_could_fill(now, override, now.table.able)
         return agreed_by(done.said(*unsaid)(facts), who or (), case.at, *ids)
 
     able = tuple(count.table.could(role for slot in override for role in slot.roles))

@@ -31,9 +31,9 @@ class _Held(NamedTuple):
 def no_hold(case: Case) -> Finding:
     """Nothing holds this digest out of this place."""
     holds, candidate = case.facts.holds, case.facts.candidate
-    if isinstance(holds, Unknown):
+    if type(holds) is Unknown:
         return unknown(NO_HOLD, "{}", holds.why)
-    if isinstance(candidate, Unknown):
+    if type(candidate) is Unknown:
         return unknown(NO_HOLD, "{}", candidate.why)
     held = holds_on(candidate.digest, case.question, holds)
     if not held:
@@ -55,7 +55,7 @@ def _lifted(held: tuple[Hold, ...], case: Case) -> tuple[Remedy, ...]:
     roles, people = case.policy.may.lift, case.facts.people
     if not roles:
         return ()
-    known = {} if isinstance(people, Unknown) else people
+    known = {} if type(people) is Unknown else people
     able = tuple(
         human
         for human, person in sorted(known.items())
@@ -63,7 +63,7 @@ def _lifted(held: tuple[Hold, ...], case: Case) -> tuple[Remedy, ...]:
     )
 
     def applied(facts: Facts) -> Facts:
-        holds = () if isinstance(facts.holds, Unknown) else facts.holds
+        holds = () if type(facts.holds) is Unknown else facts.holds
         return replace(facts, holds=tuple(hold for hold in holds if hold not in held))
 
     which = f"the hold {held[0].id}" if len(held) == 1 else f"the holds {wording.listed(hold.id for hold in held)}"

@@ -15,7 +15,7 @@ def image_allowed(name: str, gate: ImageGate) -> Judge:
 
     def judge(case: Case) -> Finding:
         image = case.facts.evidence.image
-        if isinstance(image, Unknown):
+        if type(image) is Unknown:
             return unknown(name, "{}", image.why)
         if forbidden(image):
             return unmet(name, "{} is called like {}, as no image may be", image, " or ".join(gate.forbid))

@@ -24,7 +24,7 @@ def few_open_issues(name: str, gate: IssuesGate) -> Judge:
 
     def judge(case: Case) -> Finding:
         issues = case.facts.evidence.issues
-        if isinstance(issues, Unknown):
+        if type(issues) is Unknown:
             return unknown(name, "{}", issues.why)
         open_ones = [issue for issue in issues if not issue.labels.isdisjoint(labels)] if issues else []
         return few(len(open_ones)) if len(open_ones) <= at_most else _too_many(name, gate, open_ones)
@@ -37,7 +37,7 @@ def _too_many(name: str, gate: IssuesGate, open_ones: list[Issue]) -> Finding:
     to_close = frozenset(issue.number for issue in open_ones[gate.at_most :])
 
     def closed(facts: Facts) -> Facts:
-        known = () if isinstance(facts.evidence.issues, Unknown) else facts.evidence.issues
+        known = () if type(facts.evidence.issues) is Unknown else facts.evidence.issues
         return done.seen(issues=tuple(issue for issue in known if issue.number not in to_close))(facts)
 
     numbers = [f"#{issue.number}" for issue in open_ones]

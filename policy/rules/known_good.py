@@ -19,14 +19,14 @@ def known_good_target(case: Case) -> Finding:
     """
     question, facts = case.question, case.facts
     target, serving = facts.rollback_to, facts.target_serving
-    if isinstance(target, Unknown):
+    if type(target) is Unknown:
         return unknown(KNOWN_GOOD_TARGET, "{}", target.why)
-    held = () if isinstance(facts.holds, Unknown) else holds_on(target.digest, question, facts.holds)
+    held = () if type(facts.holds) is Unknown else holds_on(target.digest, question, facts.holds)
     if held:
         return taken_back(KNOWN_GOOD_TARGET, held, case)
     says = "{} ({}) was verified on {} ({})"
     seen = (target.revision, short(target.digest), At(target.verified_at, case.zone), target.source)
-    if isinstance(serving, Unknown):
+    if type(serving) is Unknown:
         return met(KNOWN_GOOD_TARGET, says + "; what serves now is not known", *seen)
     if serving.revision == target.revision:
         return unmet(KNOWN_GOOD_TARGET, "{} already serves {} ({})", question.target, *seen[:2])

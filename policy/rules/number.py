@@ -19,12 +19,12 @@ def number(name: str, gate: NumberGate) -> Judge:
     def judge(case: Case) -> Finding:
         facts = case.facts
         candidate, numbers = facts.candidate, facts.evidence.numbers
-        if isinstance(candidate, Unknown):
+        if type(candidate) is Unknown:
             return unknown(name, "{}", candidate.why)
         commit = candidate.commit
-        if isinstance(commit, Unknown):
+        if type(commit) is Unknown:
             return unknown(name, "numbers belong to a commit: {}", commit.why)
-        if isinstance(numbers, Unknown):
+        if type(numbers) is Unknown:
             return unknown(name, "{}", numbers.why)
         reported = numbers.get(report)
         if reported is None:

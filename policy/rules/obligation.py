@@ -22,7 +22,7 @@ def nothing_overdue(case: Case) -> Finding:
     if free is not None:
         return free
     owed = case.facts.obligations
-    if isinstance(owed, Unknown):
+    if type(owed) is Unknown:
         return unknown(NOTHING_OVERDUE, "{}", owed.why)
     if not owed:
         return _NOTHING_OWED
@@ -61,14 +61,14 @@ class _Owed(NamedTuple):
 
 def _settle(overdue: list[Obligation], case: Case) -> tuple[Remedy, ...]:
     """All of it is done, by those who may; nothing where somebody is wanted whom there is not."""
-    people = {} if isinstance(case.facts.people, Unknown) else case.facts.people
+    people = {} if type(case.facts.people) is Unknown else case.facts.people
     able = [[human for human, person in people.items() if not duty.why_not(one, person)] for one in overdue]
     if people and not all(able):
         return ()
     ids = frozenset(one.id for one in overdue)
 
     def applied(facts: Facts) -> Facts:
-        owed = () if isinstance(facts.obligations, Unknown) else facts.obligations
+        owed = () if type(facts.obligations) is Unknown else facts.obligations
         return replace(facts, obligations=tuple(one for one in owed if one.id not in ids))
 
     who = tuple(sorted({human for humans in able for human in humans}))

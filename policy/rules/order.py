@@ -20,9 +20,9 @@ def order(name: str, gate: OrderGate) -> Judge:
     def judge(case: Case) -> Finding:
         facts = case.facts
         candidate, reached = facts.candidate, facts.evidence.reached
-        if isinstance(candidate, Unknown):
+        if type(candidate) is Unknown:
             return unknown(name, "{}", candidate.why)
-        if isinstance(reached, Unknown):
+        if type(reached) is Unknown:
             return unknown(name, "{}", reached.why)
         there = reached.get(environment)
         if there is None:

@@ -19,9 +19,9 @@ def probe(name: str, gate: ProbeGate) -> Judge:
     def judge(case: Case) -> Finding:
         facts = case.facts
         candidate, probes = facts.candidate, facts.evidence.probes
-        if isinstance(candidate, Unknown):
+        if type(candidate) is Unknown:
             return unknown(name, "{}", candidate.why)
-        if isinstance(probes, Unknown):
+        if type(probes) is Unknown:
             return unknown(name, "{}", probes.why)
         digest, number = candidate.digest, len(case.policy.probes.get(wanted, ()))
         probed = probes.get(at_environment)

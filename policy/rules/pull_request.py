@@ -36,13 +36,13 @@ def pull_requests_say(name: str, gate: PullRequestGate) -> Judge:
         whole = True
         if of_promotion:
             promotion = evidence.promotion
-            if isinstance(promotion, Unknown):
+            if type(promotion) is Unknown:
                 return unknown(name, "{}", promotion.why)
             if promotion is not None:
                 looked_at = (promotion,)
         else:
             changes = evidence.changes
-            if isinstance(changes, Unknown):
+            if type(changes) is Unknown:
                 return unknown(name, "{}", changes.why)
             looked_at, whole = changes.pull_requests, changes.complete
         if labelled:
@@ -109,8 +109,8 @@ def _remedies(gate: PullRequestGate, looked_at: tuple[PullRequest, ...]) -> tupl
         if gate.of == "promotion":
             promotion = facts.evidence.promotion
             opened = PullRequest(0, "the promotion") if promotion is None else promotion
-            return facts if isinstance(opened, Unknown) else done.seen(promotion=written(opened))(facts)
-        if isinstance(facts.evidence.changes, Unknown):
+            return facts if type(opened) is Unknown else done.seen(promotion=written(opened))(facts)
+        if type(facts.evidence.changes) is Unknown:
             return facts
         mended = tuple(written(e) if e.number in wrong else e for e in facts.evidence.changes.pull_requests)
         return done.seen(changes=replace(facts.evidence.changes, pull_requests=mended))(facts)

@@ -28,13 +28,13 @@ def repository_in_order(name: str, gate: RepositoryGate) -> Judge:
         why = ""
         if of_it:
             repository = evidence.repository
-            if isinstance(repository, Unknown):
+            if type(repository) is Unknown:
                 why = repository.why
             elif repository.missing or repository.unowned:
                 lacking = list(_lacks(gate, repository))
         if of_changes:
             changes = evidence.changes
-            if isinstance(changes, Unknown):
+            if type(changes) is Unknown:
                 why = why or changes.why
             else:
                 touched = touches(changes)
@@ -84,7 +84,7 @@ def _remedies(gate: RepositoryGate, lacking: list[str]) -> tuple[Remedy, ...]:
 
     def mended(facts: Facts) -> Facts:
         known = facts.evidence.repository
-        if isinstance(known, Unknown):
+        if type(known) is Unknown:
             return facts
         missing = tuple(file for file in known.missing if file not in gate.files)
         unowned = tuple(path for path in known.unowned if path not in gate.owned)

@@ -27,7 +27,7 @@ def everything_reviewed(name: str, gate: ReviewsGate) -> Judge:
 
     def judge(case: Case) -> Finding:
         changes = case.facts.evidence.changes
-        if isinstance(changes, Unknown):
+        if type(changes) is Unknown:
             return unknown(name, "{}", changes.why)
         bare = [commit for commit in changes.commits if commit.pull_request is None]
         lacking = [
@@ -61,7 +61,7 @@ def _remedies(changes: Changes, lacking: list[PullRequest], gate: ReviewsGate) -
     others = frozenset(f"reviewer {count}" for count in range(1, gate.at_least + 1))
 
     def reviewed(facts: Facts) -> Facts:
-        if isinstance(facts.evidence.changes, Unknown):
+        if type(facts.evidence.changes) is Unknown:
             return facts
         mended = tuple(
             replace(each, approved_by=each.approved_by | others, owners_missing=()) if each.number in numbers else each

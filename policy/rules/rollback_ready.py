@@ -17,7 +17,7 @@ def rollback_ready(name: str, _: RollbackReadyGate) -> Judge:
 
     def judge(case: Case) -> Finding:
         back = case.facts.evidence.way_back
-        if isinstance(back, Unknown):
+        if type(back) is Unknown:
             return unknown(name, "{}", back.why)
         if back is None:
             return unmet(name, "no rollback target for {}: nothing verified is left", case.question.service)
@@ -34,7 +34,7 @@ def _not_ready(name: str, back: WayBack, case: Case) -> Finding:
         remedy = Remedy(RemedyKind.EVIDENCE, f"{back.revision} is ready, and its image can be had", applied=again)
         says = "no rollback target for {}: {} is not ready"
         return unmet(name, says, case.question.service, back.revision, remedies=(remedy,))
-    if isinstance(back.retrievable, Unknown):
+    if type(back.retrievable) is Unknown:
         says = "whether {} could still be started is not known: {}"
         return unknown(name, says, back.revision, back.retrievable.why)
     remedy = Remedy(RemedyKind.EVIDENCE, f"the image of {back.revision} can be had again", applied=again)

@@ -20,15 +20,15 @@ def same_thing(name: str, gate: SameGate) -> Judge:
     def judge(case: Case) -> Finding:
         facts = case.facts
         candidate, built = facts.candidate, facts.evidence.built
-        if isinstance(candidate, Unknown):
+        if type(candidate) is Unknown:
             return unknown(name, "{}", candidate.why)
         if by == "digest":
             wanted: str | Unknown = candidate.digest
         else:
             wanted = candidate.commit if by == "commit" else facts.evidence.tree
-        if isinstance(wanted, Unknown):
+        if type(wanted) is Unknown:
             return unknown(name, "{}", wanted.why)
-        if isinstance(built, Unknown):
+        if type(built) is Unknown:
             return unknown(name, "{}", built.why)
         there = built.get(environment)
         serves: str | None = getattr(there, by) if there else None

@@ -18,7 +18,7 @@ def settings(name: str, gate: SettingsGate) -> Judge:
 
     def judge(case: Case) -> Finding:
         found = case.facts.evidence.settings
-        if isinstance(found, Unknown):
+        if type(found) is Unknown:
             return unknown(name, "{}", found.why)
         for environment in environments:
             if found.get(environment, True):

@@ -18,7 +18,7 @@ def signal(name: str, gate: SignalGate) -> Judge:
 
     def judge(case: Case) -> Finding:
         signals = case.facts.evidence.signals
-        if isinstance(signals, Unknown):
+        if type(signals) is Unknown:
             return unknown(name, "{}", signals.why)
         measured = signals.get(called)
         if measured is None:

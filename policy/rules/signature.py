@@ -23,9 +23,9 @@ def signatures_verified(name: str, gate: SignatureGate) -> Judge:
     def judge(case: Case) -> Finding:
         facts = case.facts
         candidate, signatures = facts.candidate, facts.evidence.signatures
-        if isinstance(candidate, Unknown):
+        if type(candidate) is Unknown:
             return unknown(name, "{}", candidate.why)
-        if isinstance(signatures, Unknown):
+        if type(signatures) is Unknown:
             return unknown(name, "{}", signatures.why)
         troubles: dict[str, str] = {}
         for each in subjects:
@@ -41,7 +41,7 @@ def signatures_verified(name: str, gate: SignatureGate) -> Judge:
 
 def _unverified(name: str, gate: SignatureGate, troubles: Mapping[str, str], candidate: Candidate) -> Finding:
     def signed(facts: Facts) -> Facts:
-        known = {} if isinstance(facts.evidence.signatures, Unknown) else facts.evidence.signatures
+        known = {} if type(facts.evidence.signatures) is Unknown else facts.evidence.signatures
         by = gate.signed_by[0] if gate.signed_by else ""
         mended = {subject: Signature(verified=True, by=by) for subject in troubles}
         return done.seen(signatures=MappingProxyType({**known, **mended}))(facts)

@@ -54,16 +54,16 @@ class _Lasted(NamedTuple):
 def _since(name: str, gate: SoakGate, case: Case) -> datetime | Finding:
     """Since when it counts, or why it does not."""
     candidate, soaks = case.facts.candidate, case.facts.evidence.soaks
-    if isinstance(candidate, Unknown):
+    if type(candidate) is Unknown:
         return unknown(name, "{}", candidate.why)
-    if not isinstance(soaks, Unknown) and (soak := soaks.get(gate.environment)) is not None:
+    if type(soaks) is not Unknown and (soak := soaks.get(gate.environment)) is not None:
         return _undisturbed(name, gate, short(candidate.digest), soak)
-    if isinstance(soaks, Unknown) and soaks != NOT_GATHERED:
+    if type(soaks) is Unknown and soaks != NOT_GATHERED:
         return unknown(name, "{}", soaks.why)
     serving = case.facts.source_serving
     if gate.measure != "candidate" or gate.environment != case.question.source:
         return unknown(name, "nobody looked since when {} is as it is", gate.environment)
-    if isinstance(serving, Unknown):
+    if type(serving) is Unknown:
         return unknown(name, "{}", serving.why)
     if serving.digest != candidate.digest:
         return _elsewhere(name, gate, short(candidate.digest))

@@ -29,11 +29,11 @@ def well_tagged(name: str, gate: TagGate) -> Judge:
     def judge(case: Case) -> Finding:
         facts = case.facts
         candidate, tag = facts.candidate, facts.evidence.tag
-        if isinstance(candidate, Unknown):
+        if type(candidate) is Unknown:
             return unknown(name, "{}", candidate.why)
-        if isinstance(candidate.commit, Unknown):
+        if type(candidate.commit) is Unknown:
             return unknown(name, "tags belong to a commit: {}", candidate.commit.why)
-        if isinstance(tag, Unknown):
+        if type(tag) is Unknown:
             return unknown(name, "{}", tag.why)
         if tag is None:
             remedies = _remedies(gate, case, candidate, None)
@@ -112,7 +112,7 @@ def _called(before: Version, place: int, like: str) -> str:
 def _remedies(gate: TagGate, case: Case, candidate: Candidate, tag: Tag | None) -> tuple[Remedy, ...]:
     """A new tag, for tags are never moved; nothing where no name is known that would fit."""
     name = next((name for name in _names(gate, case, tag) if _like(gate.pattern, name)), None)
-    if name is None or isinstance(candidate.commit, Unknown):
+    if name is None or type(candidate.commit) is Unknown:
         return ()
     made_by = gate.created_by[0] if gate.created_by else ""
     made = Tag(

@@ -31,9 +31,9 @@ def workflow_succeeded(name: str, gate: WorkflowGate) -> Judge:
     def judge(case: Case) -> Finding:
         facts = case.facts
         candidate, runs = facts.candidate, facts.evidence.workflows
-        if isinstance(candidate, Unknown):
+        if type(candidate) is Unknown:
             return unknown(name, "{}", candidate.why)
-        if isinstance(runs, Unknown):
+        if type(runs) is Unknown:
             return unknown(name, "{}", runs.why)
         run = runs.get(workflow)
         trouble = "has no result" if run is None else trouble_with(run, case)
