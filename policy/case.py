@@ -40,6 +40,9 @@ def _said(policy: Policy, question: Question) -> _Said:
     return _Said(path, change, required(policy, question).gates, policy.zone(), {})
 
 
+_NOT_YET: Any = object()
+
+
 class Case:
     """One question at one instant. Nothing about it changes; what was worked out for one rule is there for the next."""
 
@@ -74,11 +77,10 @@ class Case:
 
     def once(self, work: Callable[[Case], Result]) -> Result:
         """What `work(case)` gives, worked out at most once for this case: `case.once(counted)`."""
-        try:
-            return self._done[work]  # type: ignore[no-any-return]
-        except KeyError:
+        result: Result = self._done.get(work, _NOT_YET)
+        if result is _NOT_YET:
             result = self._done[work] = work(self)
-            return result
+        return result
 
     def beforehand(self, work: Callable[[Policy, Question], Result]) -> Result:
         """What `work(policy, question)` gives, worked out at most once for all cases of this question."""

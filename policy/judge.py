@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.document import Policy
 from policy.exceptions import doubted, waivers
 from policy.facts import Facts, Question
@@ -25,7 +25,6 @@ class Judging:
     __slots__ = (
         "_blockers",
         "_blocking",
-        "_earlier",
         "_findings",
         "_found",
         "anew",
@@ -43,11 +42,10 @@ class Judging:
         """Places of those that may find something else than they did before."""
         self.later: dict[datetime, Judging] = {}
         """The same at other instants."""
-        self._found: list[Finding] = []
+        self._found: list[Finding | None] = [None] * len(rules)
+        """By place; None: nobody asked for it yet."""
         self._blocking: list[int] = []
-        """The places of those of them that block."""
-        self._earlier: dict[int, Finding] = {}
-        """By place: those that were asked for before it was their turn."""
+        """The places of those that block, as they were found."""
         self._findings: tuple[Finding, ...] | None = None
         self._blockers: tuple[int, ...] | None = None
         case.judged_by(self._named)
@@ -55,52 +53,53 @@ class Judging:
     def findings(self) -> tuple[Finding, ...]:
         """What they find, in their order."""
         if self._findings is None:
-            rules, found = self.rules, self._found
-            while len(found) < len(rules):
-                try:
-                    self._find()
-                except Exception as error:  # noqa: BLE001 (as in `judged`, but for all of them one `try`)
-                    self._blocking.append(len(found))
-                    found.append(_fault(rules[len(found)], error))
-            self._findings = tuple(found)
+            turns = iter(self.rules.turns)
+            while not self._found_by_all(turns):
+                pass
+            self._findings = tuple(cast("list[Finding]", self._found))  # each had its turn
         return self._findings
 
-    def _find(self) -> None:
-        """What is left to be found, until one of the rules fails."""
-        rules, case, found, earlier = self.rules, self.case, self._found, self._earlier
-        for judge in rules.judges[len(found) :]:
-            seen = len(found) in earlier
-            finding = earlier[len(found)] if seen else judge(case)
-            if finding[1] in BLOCKING:
-                if not seen:
-                    finding = _reckoned(rules[len(found)], finding, case)
-                if finding.standing in BLOCKING:
-                    self._blocking.append(len(found))
-            found.append(finding)
+    def _found_by_all(self, turns: Iterator[tuple[int, Judge]]) -> bool:
+        """Whether those whose turn it still was all found something; one that fails ends it, and finds a fault."""
+        rules, case, found, blocking, place = self.rules, self.case, self._found, self._blocking, 0
+        try:
+            for place, judge in turns:
+                finding = found[place]
+                if finding is None:
+                    finding = judge(case)
+                    if finding[1] is not _MET and finding[1] in BLOCKING:
+                        finding = _reckoned(rules[place], finding, case)
+                    found[place] = finding
+                if finding[1] is not _MET and finding[1] in BLOCKING:
+                    blocking.append(place)
+        except Exception as error:  # noqa: BLE001 (as in `judged`, but for all of them one `try`)
+            found[place] = _fault(rules[place], error)
+            blocking.append(place)
+            return False
+        return True
 
     @property
     def blockers(self) -> tuple[int, ...]:
         """The places of those that block."""
         if self._blockers is None:
             self.findings()
-            self._blockers = tuple(self._blocking)
+            self._blockers = tuple(sorted(self._blocking))
         return self._blockers
 
     def finding(self, place: int) -> Finding:
         """What the rule in that place finds."""
-        if place < len(self._found):
-            return self._found[place]
-        if place not in self._earlier:
+        found = self._found[place]
+        if found is None:
             rule = self.rules[place]
-            self._earlier[place] = unknown(rule.requires, "it rests on itself")
-            self._earlier[place] = judged(rule, self.case)
-        return self._earlier[place]
+            self._found[place] = unknown(rule.requires, "it rests on itself")
+            found = self._found[place] = judged(rule, self.case)
+        return found
 
     def _named(self, name: str) -> Finding:
         place = self.rules.places.get(name)
         if place is None:
             return unknown(name, "nothing here judges {}", name)
-        return self.finding(place)
+        return self._found[place] or self.finding(place)
 
 
 class Again(Judging):
@@ -131,15 +130,15 @@ class Again(Judging):
         return self._blockers
 
     def finding(self, place: int) -> Finding:
-        found = self._earlier.get(place)
+        found = self._found[place]
         if found is None:
-            found = self._earlier[place] = self._judged(place) if place in self._places else self._before.finding(place)
+            found = self._found[place] = self._judged(place) if place in self._places else self._before.finding(place)
         return found
 
     def _judged(self, place: int) -> Finding:
         rule = self.rules[place]
         if rule.rests_on or rule.looks_at is ANYTHING:
-            self._earlier[place] = unknown(rule.requires, "it rests on itself")
+            self._found[place] = unknown(rule.requires, "it rests on itself")
         elif place in self._weighed and rule.mode is Mode.BLOCK:
             found = self._before.finding(place)
             if found.standing in BLOCKING:
@@ -157,6 +156,7 @@ def _otherwise_waived(before: Judging, case: Case) -> frozenset[int]:
 
 
 _NOWHERE = frozenset[int]()
+_MET = Standing.MET
 
 
 def judge(rules: Rulebook, question: Question, facts: Facts, policy: Policy, at: datetime) -> Judging:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Hashable
 from functools import wraps
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 MOST = 4096
 """So many answers are kept for one owner: people can type any number of names."""
@@ -19,23 +19,38 @@ Key = TypeVar("Key", bound=Hashable)
 Answer = TypeVar("Answer")
 
 
+class _Shelf(Generic[Owner, Key, Answer]):
+    """What is kept for one owner, and what was looked up last: the same things are asked one after the other."""
+
+    __slots__ = ("answers", "last", "owner")
+
+    def __init__(self, owner: weakref.ref[Owner]) -> None:
+        self.owner = owner
+        self.answers: dict[Key, Answer] = {}
+        self.last: tuple[Key, Answer] | None = None
+
+
 def kept(work: Callable[[Owner, Key], Answer]) -> Callable[[Owner, Key], Answer]:
     """The same function; it works only where it did not do so before for this very owner."""
-    shelves: dict[int, tuple[weakref.ref[Owner], dict[Key, Answer]]] = {}
+    shelves: dict[int, _Shelf[Owner, Key, Answer]] = {}
 
     @wraps(work)
     def looked_up(owner: Owner, key: Key) -> Answer:
         number = id(owner)
         shelf = shelves.get(number)
-        if shelf is None or shelf[0]() is not owner:
-            shelf = shelves[number] = (weakref.ref(owner, lambda _: shelves.pop(number, None)), {})
-        answers = shelf[1]
+        if shelf is None or shelf.owner() is not owner:
+            shelf = shelves[number] = _Shelf(weakref.ref(owner, lambda _: shelves.pop(number, None)))
+        last = shelf.last
+        if last is not None and last[0] is key:
+            return last[1]
+        answers = shelf.answers
         try:
-            return answers[key]
+            answer = answers[key]
         except KeyError:
             if len(answers) >= MOST:
                 answers.clear()
             answer = answers[key] = work(owner, key)
-            return answer
+        shelf.last = (key, answer)
+        return answer
 
     return looked_up

@@ -96,8 +96,8 @@ class Rulebook(tuple[Rule, ...]):  # noqa: SLOT001 (a tuple has no room for slot
     """Name → where all of that name stand."""
     turning: tuple[int, ...]
     """Where those stand that turn with time."""
-    judges: tuple[Judge, ...]
-    """What each of them asks."""
+    turns: tuple[tuple[int, Judge], ...]
+    """Where each stands and how it judges, in the order in which they do: first those that ask no others."""
     _looking: dict[AbstractSet[str], frozenset[int]]
     _resting: dict[AbstractSet[int], frozenset[int]]
     _above: Mapping[int, tuple[int, ...]]
@@ -106,7 +106,8 @@ class Rulebook(tuple[Rule, ...]):  # noqa: SLOT001 (a tuple has no room for slot
         book = super().__new__(cls, rules)
         book.places = {rule.requires: place for place, rule in reversed(tuple(enumerate(book)))}
         book.turning = tuple(place for place, rule in enumerate(book) if rule.turns_with_time)
-        book.judges = tuple(rule.judge for rule in book)
+        in_turn = sorted(range(len(book)), key=lambda place: bool(book[place].rests_on))
+        book.turns = tuple((place, book[place].judge) for place in in_turn)
         named, above = defaultdict[str, tuple[int, ...]](tuple), defaultdict[int, tuple[int, ...]](tuple)
         for place, rule in enumerate(book):
             named[rule.requires] += (place,)

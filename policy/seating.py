@@ -116,7 +116,11 @@ def matching(humans: Collection[Human], able: Able, terms: Terms) -> dict[int, H
     everything = len(terms.seats)
     must = everything - terms.optional
     for human in humans:
-        _sits(human, able, seated, must, set())
+        places = able[human]
+        if places and places[0] < must and places[0] not in seated:
+            seated[places[0]] = human
+        else:
+            _sits(human, able, seated, must, set())
     if terms.optional:
         for human in humans:
             if human not in seated.values():

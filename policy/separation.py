@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from policy import wording
 from policy.case import Case
-from policy.document import Separation, Stance
-from policy.facts import Facts
+from policy.document import Policy, Stance
+from policy.facts import Facts, Question
 from policy.model import Human, Unknown
 
 
@@ -32,11 +32,11 @@ _GRANTED = "granted an exception that this rests on, so cannot agree to it"
 
 def kept_apart(case: Case) -> Apart | Unknown:
     """Whom separation of duties keeps out of this promotion besides whoever asked."""
-    if case.path is None:
+    stances = case.beforehand(_stances)
+    if stances is None:
         return NOBODY
-    separation = case.path.separation or case.policy.separation
-    authors = _authors(separation, case.facts)
-    reviewers = _NONE if separation.reviewers is _MAY_AGREE else case.facts.reviewers
+    authors = _authors(stances, case.facts)
+    reviewers = _NONE if stances.reviewers is _MAY_AGREE else case.facts.reviewers
     if type(authors) is Unknown:
         return authors
     if type(reviewers) is Unknown:
@@ -45,8 +45,8 @@ def kept_apart(case: Case) -> Apart | Unknown:
         return NOBODY
     out, alone = dict.fromkeys(case.barred, _GRANTED), []
     for humans, stance, why, lacks in (
-        (reviewers, separation.reviewers, _REVIEWED, "one more who reviewed none of its pull requests"),
-        (authors, separation.authors, _WROTE, "one more who wrote none of it"),
+        (reviewers, stances.reviewers, _REVIEWED, "one more who reviewed none of its pull requests"),
+        (authors, stances.authors, _WROTE, "one more who wrote none of it"),
     ):
         if stance is Stance.OUT:
             out.update(dict.fromkeys(humans, why))
@@ -55,11 +55,28 @@ def kept_apart(case: Case) -> Apart | Unknown:
     return Apart(out, tuple(alone))
 
 
-def _authors(separation: Separation, facts: Facts) -> frozenset[Human] | Unknown:
+class _Stances(NamedTuple):
+    """What is said of a path."""
+
+    authors: Stance
+    reviewers: Stance
+    ignoring: bool
+    """Whether it does not matter that some authors are not known."""
+
+
+def _stances(policy: Policy, question: Question) -> _Stances | None:
+    path = policy.path(question.service, question.source or "", question.target)
+    if path is None:
+        return None
+    said = path.separation or policy.separation
+    return _Stances(said.authors, said.reviewers, said.unknown_authors == "ignore")
+
+
+def _authors(stances: _Stances, facts: Facts) -> frozenset[Human] | Unknown:
     """Who wrote it, as far as that matters; Unknown where it matters and is not known."""
-    if separation.authors is _MAY_AGREE:
+    if stances.authors is _MAY_AGREE:
         return _NONE
-    authors, ignoring = facts.authors, separation.unknown_authors == "ignore"
+    authors, ignoring = facts.authors, stances.ignoring
     if type(authors) is Unknown:
         if ignoring:
             return _NONE

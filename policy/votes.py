@@ -14,7 +14,7 @@ from policy.document import Policy, Slot
 from policy.done import but
 from policy.facts import Deed, Facts, Question, Verdict, Vote
 from policy.finding import Applied
-from policy.model import Human, Person, Unknown, short
+from policy.model import AccountKind, Human, Person, Unknown, short
 from policy.seating import Able, Table, among, matching, not_ours, places_for
 from policy.separation import NOBODY, Apart, kept_apart
 from policy.terms import Seat, Terms, agreement, seats
@@ -123,7 +123,7 @@ _NOTHING = frozenset[str]()
 _NONE = frozenset[Human]()
 _made = tuple.__new__
 """Of fields in their order: in half the time that a type's own constructor takes."""
-_APPROVE, _REJECT = Verdict.APPROVE, Verdict.REJECT
+_APPROVE, _REJECT, _HUMAN = Verdict.APPROVE, Verdict.REJECT, AccountKind.HUMAN
 
 
 def counted(case: Case) -> Count | Unknown:
@@ -212,18 +212,21 @@ def count(
     table = _made(Table, (terms, apart, asked_by, people, able, no))
     seated = matching(table.order(able) if apart.alone else able, able, terms) if able else {}
     there = seated.values()
-    spare = tuple([vote for vote in agreeing if vote.voter.human not in there])
+    spare = () if len(there) == len(agreeing) else tuple([v for v in agreeing if v.voter.human not in there])
     in_order = tuple(sorted(ignored, key=lambda entry: (*_order(entry.vote), entry.why))) if ignored else ()
     filled, left = _taken_and_open(terms.seats, seated, last, people)
     against = _sorted(rejected) if rejected else ()
     through = _sorted(besides) if besides else ()
-    return _made(Count, (filled, left, against, spare, through, in_order, table.lacking(there), table))
+    lacking = table.lacking(there) if apart.alone else ()
+    return _made(Count, (filled, left, against, spare, through, in_order, lacking, table))
 
 
 def _taken_and_open(
     seats: Iterable[Seat], seated: Mapping[int, Human], votes: Mapping[Human, Vote], people: Mapping[Human, Person]
 ) -> tuple[tuple[Filled, ...], tuple[Seat, ...]]:
     """The seats, by whether somebody sits in them."""
+    if not seated:
+        return (), tuple(seats)
     taken, free = [], []
     for place, seat in enumerate(seats):
         human = seated.get(place)
@@ -256,32 +259,32 @@ def _why_not(
 ) -> str:
     """Why the vote is not valid; empty: it is."""
     voter = vote.voter
-    not_a_voter = not_ours(voter)
-    if not_a_voter:
-        return not_a_voter
     human = voter.human
+    if voter.kind is not _HUMAN or not voter.active:
+        return not_ours(voter)
     if human is None:
         return "is linked to nobody that the policy knows"
     if human == asked_by.human or voter.account == asked_by.account:
         return "asked for it, so cannot agree to it"
     if human in out:
         return out[human]
+    cast, withdrawn_at = vote.at, vote.withdrawn_at
     if vote.plan != plan:
         return f"voted on plan {short(vote.plan)}, and the plan is {short(plan) or 'not known'}"
-    if vote.at < asked_at:
+    if cast < asked_at:
         return "voted before this was asked"
-    if vote.at > at:
+    if cast > at:
         return "has a vote from the future"
-    if vote.withdrawn_at is not None and vote.withdrawn_at <= at:
+    if withdrawn_at is not None and withdrawn_at <= at:
         return "took the vote back"
-    if at >= vote.at + terms.lasts:
+    if at >= cast + terms.lasts:
         return f"voted more than {wording.lasting(terms.lasts)} ago"
     if terms.reason and vote.verdict is _APPROVE and not vote.reason.strip():
         return "gave no reason"
     now = people.get(human)
     if now is None:
         return "holds none of the roles any more"
-    return not_ours(now)
+    return "" if now.kind is _HUMAN and now.active else not_ours(now)
 
 
 def _common(then: Person, now: Person) -> frozenset[str]:

@@ -10,6 +10,8 @@ from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unk
 from policy.model import Human, Unknown, short
 from policy.votes import Count, Filled, counted, if_agreed
 
+_made = tuple.__new__
+
 SECOND_PERSON = "second-person"
 APPROVALS = "approvals"
 
@@ -24,7 +26,7 @@ def second_person(case: Case) -> Finding:
     if asker.human is None:
         return unknown(SECOND_PERSON, "nobody can be told apart from {}: who that is is not known", asker.name)
     if count.filled:
-        return met(SECOND_PERSON, "{} agreed; {} asked", _Names(count.filled), asker.name)
+        return met(SECOND_PERSON, "{} agreed; {} asked", _made(_Names, (count.filled,)), asker.name)
     says = "somebody other than {} must agree"
     return unmet(SECOND_PERSON, says, asker.name, remedies=case.once(_agreeing), waits_for_people=True)
 
@@ -39,7 +41,7 @@ def approved(case: Case) -> Finding:
     if not plan:
         return unknown(APPROVALS, "there is no plan yet that anybody could agree to")
     if count.complete:
-        return met(APPROVALS, "{} agreed to plan {}", _As(count), short(plan))
+        return met(APPROVALS, "{} agreed to plan {}", _made(_As, (count,)), short(plan))
     return unmet(APPROVALS, "{}", _Short(count, plan), remedies=case.once(_agreeing), waits_for_people=True)
 
 

@@ -14,6 +14,8 @@ from policy.model import AccountKind, Human, Unknown
 from policy.rules.expiry import asked_anew
 from policy.wording import Roles
 
+_made = tuple.__new__
+
 MAY_ASK = "may-ask"
 
 _HUMAN = AccountKind.HUMAN
@@ -47,7 +49,7 @@ def may_ask(case: Case) -> Finding:
     if not who.active:
         return unmet(MAY_ASK, "{} is not active any more", who.name, remedies=_others(case, roles))
     if not who.roles.isdisjoint(roles):
-        return met(MAY_ASK, "{} is {}", who.name, _Held(who.roles, roles))
+        return met(MAY_ASK, "{} is {}", who.name, _made(_Held, (who.roles, roles)))
     if not roles:
         deed = "ask for an emergency" if case.question.change == EMERGENCY else case.question.deed
         return unmet(MAY_ASK, "nobody may {}: the policy names no role", deed)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from policy import done, wording
 from policy.case import Case, Judge
-from policy.evidence import Branches, Changes
+from policy.evidence import Branches, Changes, Evidence
 from policy.facts import Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import BranchGate
@@ -27,14 +27,20 @@ SHOWN = 5
 
 def branches_in_order(name: str, gate: BranchGate) -> Judge:
     """Everything is true of them that the gate asks for; what could not be read is not known."""
-    looks = tuple((requirement, _look(requirement, gate)) for requirement in gate.require)
+    of_changes = {each: OF_CHANGES[each](gate) for each in gate.require if each in OF_CHANGES}
+    of_branches = {each: OF_BRANCHES[each] for each in gate.require if each in OF_BRANCHES}
+    looks = {each: _at_changes(troubles) for each, troubles in of_changes.items()}
+    looks |= {each: _at_branches(*fact) for each, fact in of_branches.items()}
+    all_good = _all_good(tuple(of_changes.values()), tuple(attrgetter(fact) for fact, _ in of_branches.values()))
     in_order = met(name, "{}", _InOrder(gate.require))
 
     def judge(case: Case) -> Finding:
+        if all_good(case.facts.evidence):
+            return in_order
         wrong: dict[str, tuple[str, ...]] = {}
         why = ""
-        for requirement, look in looks:
-            found = look(case)
+        for requirement in gate.require:
+            found = looks[requirement](case)
             if not found:
                 continue
             if type(found) is Unknown:
@@ -44,7 +50,7 @@ def branches_in_order(name: str, gate: BranchGate) -> Judge:
         if wrong:
             says = "; ".join(trouble for found in wrong.values() for trouble in found)
             return unmet(name, "{}", says, remedies=() if why else _remedies(wrong))
-        return unknown(name, "{}", why) if why else in_order
+        return unknown(name, "{}", why)
 
     return judge
 
@@ -56,13 +62,35 @@ class _InOrder(NamedTuple):
         return f"seen on the branches: {wording.listed(word.replace('_', ' ') for word in self.require)}"
 
 
+Troubles = Callable[[Changes], list[str]]
+"""What is wrong with them, each a sentence."""
 Look = Callable[[Case], tuple[str, ...] | Unknown]
 """What is wrong with one requirement; nothing: it is met."""
 
 
-def _look(requirement: str, gate: BranchGate) -> Look:
-    of_branches = OF_BRANCHES.get(requirement)
-    return _at_changes(OF_CHANGES[requirement](gate)) if of_branches is None else _at_branches(*of_branches)
+def _all_good(
+    of_changes: tuple[Troubles, ...], of_branches: tuple[Callable[[Branches], object], ...]
+) -> Callable[[Evidence], bool]:
+    """What tells whether all is known, and nothing wrong: most often that is so, and then nothing else is made."""
+
+    def all_good(evidence: Evidence) -> bool:
+        if of_changes:
+            changes = evidence.changes
+            if type(changes) is Unknown or not changes.complete:
+                return False
+            for troubles in of_changes:
+                if troubles(changes):
+                    return False
+        if of_branches:
+            branches = evidence.branches
+            if type(branches) is Unknown:
+                return False
+            for seen in of_branches:
+                if seen(branches):
+                    return False
+        return True
+
+    return all_good
 
 
 def _at_branches(fact: str, says: Callable[[Branches, Case], Iterator[str]]) -> Look:
@@ -157,10 +185,6 @@ def _green(branches: Branches, case: Case) -> Iterator[str]:
 
 
 # Of what is in the range --------------------------------------------------------------------------------------------
-
-
-Troubles = Callable[[Changes], list[str]]
-"""What is wrong with them, each a sentence."""
 
 
 def _pull_requests_only(_: BranchGate) -> Troubles:

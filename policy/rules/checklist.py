@@ -25,7 +25,7 @@ def all_done(name: str, gate: ChecklistGate) -> Judge:
 
     def listed(policy: Policy, _: Question) -> _List:
         items = policy.checklists[gate.checklist]
-        ticks = tuple((item, item.by == GATE, f"{gate.checklist}.{item.id}") for item in items)
+        ticks = tuple(_Tick(item, item.by == GATE, item.gate or "", f"{gate.checklist}.{item.id}") for item in items)
         by_people = any(item.by in {APPROVER, EITHER} for item in items)
         return _List(ticks, by_people, met(name, "all {} items are done", len(items)))
 
@@ -34,10 +34,10 @@ def all_done(name: str, gate: ChecklistGate) -> Judge:
         count = case.once(counted) if by_people else None
         agreed = _NOTHING if count is None or type(count) is Unknown else count.confirmed
         undone: list[_Undone] = []
-        for item, by_gate, tick in ticks:
+        for item, by_gate, named, tick in ticks:
             if by_gate:
-                finding = case.finding(item.gate or "")
-                if finding.standing in BLOCKING:
+                finding = case.finding(named)
+                if finding[1] in BLOCKING:
                     undone.append(_Undone(item, tick, finding))
             elif not _ticked(item, tick, case.facts.confirmed, agreed):
                 if type(count) is Unknown and item.by == APPROVER:
@@ -48,11 +48,21 @@ def all_done(name: str, gate: ChecklistGate) -> Judge:
     return judge
 
 
+class _Tick(NamedTuple):
+    """An item, and what ticks it."""
+
+    item: Item
+    by_gate: bool
+    gate: str
+    """Which, if one does."""
+    said: str
+    """What people say to tick it."""
+
+
 class _List(NamedTuple):
     """A checklist, as the policy has it."""
 
-    ticks: tuple[tuple[Item, bool, str], ...]
-    """Each item, whether a gate ticks it, and what people say to tick it."""
+    ticks: tuple[_Tick, ...]
     by_people: bool
     """Whether somebody who agrees may tick some of them."""
     done: Finding
