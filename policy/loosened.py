@@ -242,6 +242,8 @@ def _rollout(here: Where, before: Path, after: Path) -> Iterator[Lint]:
             yield _loose((*place, "triggers", name), "it fires later than it did, or only asks")
     if was.watch is not None and (now.watch is None or now.watch < was.watch):
         yield _loose((*place, "watch"), "what was released is watched for a shorter time")
+    if (was.inconclusive, now.inconclusive) == ("back", "ask"):
+        yield _loose((*place, "inconclusive"), "somebody may let through what proves nothing, and it was taken back")
     gone = [probe.path for probe in was.smoke if probe not in now.smoke]
     if gone:
         yield _loose((*place, "smoke"), f"{wording.listed(gone)} need not answer any more as it had to")
@@ -254,6 +256,7 @@ def _fires_later(before: Trigger, after: Trigger) -> bool:
         (after.above or 0) > (before.above or 0),
         (after.lasts or never) > (before.lasts or never),
         after.in_a_row > before.in_a_row,
+        after.every > before.every,
         after.min_requests > before.min_requests,
         after.during not in {before.during, "both"},
         (before.then, after.then) == ("back", "ask"),

@@ -45,6 +45,7 @@ DOCUMENT["paths"][1]["rollout"] = {
     "smoke": [{"path": "/healthz"}],
     "health": {"max_p99": "PT1S"},
     "watch": "PT1H",
+    "inconclusive": "back",
     "triggers": {
         "hot": {"signal": "memory_percent", "above": 90, "lasts": "PT5M"},
         "down": {"signal": "probes", "probes": "pulse", "in_a_row": 2},
@@ -114,7 +115,9 @@ LOOSER: list[tuple[str, Any, str, str]] = [
     ("paths/1/rollout/triggers", {}, "paths.1.rollout.triggers", "hot takes nothing back any more"),
     *((f"paths/1/rollout/triggers/hot/{key}", value, "paths.1.rollout.triggers.hot", "it fires later than it did, or only asks")
       for key, value in (("above", 91), ("lasts", "PT6M"), ("min_requests", 2), ("during", "watch"), ("then", "ask"))),
-    ("paths/1/rollout/triggers/down/in_a_row", 3, "paths.1.rollout.triggers.down", "it fires later than it did, or only asks"),
+    *((f"paths/1/rollout/triggers/down/{key}", value, "paths.1.rollout.triggers.down", "it fires later than it did, or only asks")
+      for key, value in (("in_a_row", 3), ("every", "PT6S"))),
+    ("paths/1/rollout/inconclusive", "ask", "paths.1.rollout.inconclusive", "somebody may let through what proves nothing"),
     ("paths/1/rollout/watch", "PT59M", "paths.1.rollout.watch", "what was released is watched for a shorter time"),
     ("paths/1/rollout/watch", None, "paths.1.rollout.watch", "what was released is watched for a shorter time"),
     # ways around
