@@ -101,7 +101,7 @@ async def consider(operation: Operation, world: World) -> Writes:
             note = f"{serving.revision} has all the traffic already: what was under way has let go of it."
             return end(operation, Phase.CANCELLED, note, now, judged)
         return end(considered, Phase.FAILED, explain.missing(decision.blockers), now, judged)
-    considered = replace(considered, phase=phase_for(decision), attempts=0)
+    considered = replace(considered, phase=phase_for(decision), attempts=0, note="")
     changed = considered != operation or operation.seen.get("decided") != summary(decision, votes)
     considered = replace(considered, seen=in_line(considered.seen, decision, votes))
     return Writes(

@@ -93,3 +93,4 @@ async def test_who_asked_first_begins_first(night: Town) -> None:
         assert first is not None
         assert second is not None
         assert (first.phase, second.phase) == (Phase.DONE, Phase.BLOCKED), "there is nothing left to promote"
+        assert second.note == "", "it waits for nobody any more"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from commands.ports import Signal
+from commands.carry_out import advance
+from commands.operation import Wish
+from commands.ports import Signal, Writes
 from tests.commands.test_promote import AT_10, LIVE, ON_TO_100, PLAN_SETTLED, SERVES_10, TAKEN_BACK
 from tests.commands.test_rollout import ASKS, BAD_TAKEN_BACK, NOW_ASKING, NOW_UNDER_WAY, ONE_STEP, watched
-from tests.conversation import plays
+from tests.conversation import Bot, plays
 from tests.world import Behaviour, Town, digest, revision_of, site_of
 
 OLD, NEW = revision_of("checkout", 1), revision_of("checkout", 2)
@@ -144,6 +146,20 @@ async def test_who_is_asked_has_the_time_of_a_pause_besides(town: Town) -> None:
         + TAKEN_BACK,
         town,
     )
+
+
+async def test_an_answer_that_comes_too_late_lets_nothing_through(town: Town) -> None:
+    """The step that people were asked about was over when they pressed; about this one nobody was asked."""
+    await plays(AT_10, town)
+    async with Bot(town) as bot:
+        (operation,) = await bot.store.open_operations()
+        await bot.store.commit(Writes(wishes=((operation.id, Wish.PROCEED),)))
+        for _ in range(3):
+            claimed = await bot.store.claim()
+            if claimed is not None:
+                await bot.store.commit(await advance(claimed[0], claimed[1], bot.world), claimed[1])
+        (after,) = await bot.store.open_operations()
+    assert (after.wish, [key for key in after.seen if key.startswith("continue")]) == (Wish.RUN, [])
 
 
 # Moved by somebody else ---------------------------------------------------------------------------------------------
