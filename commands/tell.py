@@ -179,7 +179,7 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
             return (go_on, abort)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.RUN:
             return (Button("Pause", f"pause {id}", meant_for=f"Pause {name}"), abort)
-        case Phase.DONE | Phase.ROLLED_BACK | Phase.FAILED | Phase.UNCERTAIN if hold := operation.seen.get("hold"):
+        case Phase.DONE | Phase.ROLLED_BACK | Phase.FAILED if hold := operation.seen.get("hold"):
             return (Button("Lift the hold", f"freeze end {hold}", meant_for=f"Lift the hold of {name}", asks="reason"),)
         case _:
             return ()
