@@ -14,7 +14,7 @@ from datetime import timedelta
 from commands import deployment, ending, health, heed, remind, tell
 from commands.consider import consider
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
-from commands.hand import IMPATIENT, POLL, SHIFT_WITHIN, TRIES, Hand, same, traffic
+from commands.hand import AT_ONCE, IMPATIENT, POLL, SHIFT_WITHIN, TRIES, WROTE, Hand, same, traffic
 from commands.heed import PAUSED
 from commands.operation import Effect, Operation, Phase, Step, Wish
 from commands.ports import Entry, Lease, Revision, Running, Share, World, Writes
@@ -147,21 +147,43 @@ async def _make_so(hand: Hand, within: timedelta, *, creates: bool) -> Writes | 
     if not effect.handle and not ours:
         waited = hand.now - (effect.sent_at or hand.now)
         if not running.settled and not (hand.urgent and waited >= IMPATIENT):
-            return _still(hand, effect, within, "another change of this service is not finished")
+            unsent = replace(effect, fence=0 if effect.fence == hand.lease.fence else effect.fence)
+            hand.operation = replace(operation, effect=unsent)
+            return _still(hand, unsent, within, "another change of this service is not finished")
+        if not hand.urgent and not hand.stray(running) and not same(running.serving, hand.before()):
+            return hand.theirs(running)
+        if effect.fence != hand.lease.fence:  # an older claim that wrote this down may have sent it before it died
+            hand.operation = replace(operation, seen=hand.doubting() if effect.fence else operation.seen)
+            return Writes(
+                operation=replace(hand.operation, effect=replace(effect, fence=hand.lease.fence)), due=AT_ONCE
+            )
         return await _send(hand, effect, running, shares, creates=creates)
+    return await _read_back(hand, effect, within, creates=creates)
+
+
+async def _read_back(hand: Hand, effect: Effect, within: timedelta, *, creates: bool) -> Writes | Running:
+    """The same, of what was sent."""
+    operation, shares, runs = hand.operation, hand.shares(), hand.world.runs
     ended = await runs.settled(effect.handle) if effect.handle else None
     if effect.handle and ended is None:
         return _still(hand, effect, within, "the platform is still at it")
     running = await runs.running(hand.site)
-    if running.settled and same(running.serving, shares):
+    if not running.settled:  # what is said of ours may come from the change after it
+        return _still(hand, effect, within, "another change of this service is not finished")
+    if same(running.serving, shares):
         return running
+    ours = running.operation == operation.id and same(running.wanted, shares)
+    # an older fence than we wrote is an old answer
+    if not ours and not hand.urgent and running.fence >= operation.seen.get(WROTE, 0):
+        return hand.theirs(running)
     if ended is not None and not ended.ok:
         made = await runs.revision(hand.site, hand.plan.revision) if creates else None
         if made is not None and made.ready is False:
             return _does_not_come_up(hand, made, hand.outcome(effect, "not happened", traffic(running)))
         return _turn_back_or_ask(hand, effect, f"The platform refused: {ended.trouble or 'no reason given'}")
-    if running.settled and not same(running.wanted, shares) and hand.urgent and effect.attempts < TRIES:
-        # It was done, and a write that had been on its way for longer came after it: on the way back ours stands.
+    overtaken = hand.urgent and not same(running.wanted, shares)  # on the way back ours stands, whatever came after it
+    waited = hand.now - (effect.sent_at or hand.now)
+    if effect.attempts < TRIES and (overtaken or (ours and waited >= IMPATIENT)):
         again = replace(effect, handle="", attempts=effect.attempts + 1)
         return await _send(hand, again, running, shares, creates=creates)
     return _still(hand, effect, within, "traffic is not yet where it should be")
@@ -189,13 +211,14 @@ async def _send(hand: Hand, effect: Effect, running: Running, shares: Sequence[S
         return Writes(operation=operation, due=timedelta(seconds=1))
     except Conflict as error:
         if effect.attempts < TRIES:
-            again = replace(effect, attempts=effect.attempts + 1)
+            again = replace(effect, attempts=effect.attempts + 1, fence=0)
             return Writes(operation=replace(hand.operation, effect=again), due=POLL)
         return _turn_back_or_ask(hand, effect, str(error))
     except Rejected as error:
         return _turn_back_or_ask(hand, effect, str(error))
     sent = replace(effect, handle=handle, sent_at=hand.now)
-    return Writes(operation=replace(hand.operation, effect=sent), due=POLL)
+    seen = {**hand.operation.seen, WROTE: hand.lease.fence}
+    return Writes(operation=replace(hand.operation, effect=sent, seen=seen), due=POLL)
 
 
 def _still(hand: Hand, effect: Effect, within: timedelta, why: str) -> Writes:

@@ -81,10 +81,14 @@ async def _not_yet(hand: Hand) -> Writes | None:
     if running.settled and same(running.serving, wanted) and not hand.left_tagged(running):
         return None if until is None else Writes(operation=operation, due=LOOK)
     if back:
-        again = {**operation.seen, "again": operation.seen.get("again", 0) + 1}
-        return Writes(operation=replace(operation.at(Moment(Step.SHIFT), hand.now), seen=again), due=AT_ONCE)
+        seen = {**operation.seen, "again": operation.seen.get("again", 0) + 1}
+        return Writes(operation=replace(operation.at(Moment(Step.SHIFT), hand.now), seen=seen), due=AT_ONCE)
     if not running.settled and hand.now - (operation.since or hand.now) < SHIFT_WITHIN:
         return Writes(operation=operation, due=POLL)
+    if hand.stray(running):
+        again = hand.again(len(plan.steps) - 1)
+        if again is not None:
+            return again
     once_more = hand.once_more("strange:finish")
     if once_more is not None:
         return once_more

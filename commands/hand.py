@@ -31,6 +31,8 @@ IMPATIENT = timedelta(seconds=5)
 """The way back waits no longer than this for another change of the service to settle; then it writes over it."""
 STRANGE = 3
 """Looks in a row that must show traffic moved by somebody else: one alone may be an old answer."""
+WROTE = "fence"
+"""Key in what was seen: the fence that our newest write carried."""
 TRIES = 6
 """Attempts at a record in GitHub, or at a write that others keep overtaking, before a person is told."""
 
@@ -78,6 +80,43 @@ class Hand:
             return None
         return Writes(operation=replace(self.operation, seen={**self.operation.seen, key: looks}), due=LOOK)
 
+    def stray(self, running: Running) -> bool:
+        """True where what was written last is a write of ours that came late: its fence is older than our newest."""
+        return running.operation == self.operation.id and running.fence < self.operation.seen.get(WROTE, 0)
+
+    def again(self, index: int) -> Writes | None:
+        """Traffic is made once more what that step wants; None: that was tried often enough."""
+        times = self.operation.seen.get("again", 0) + 1
+        if times > TRIES:
+            return None
+        seen = {**self.operation.seen, "again": times}
+        moved = self.operation.at(Moment(Step.SHIFT, index), self.now)
+        return Writes(operation=replace(moved, seen=seen), due=AT_ONCE)
+
+    def before(self) -> tuple[Share, ...]:
+        """What serves, without tags, when the present step of a promotion is about to write."""
+        moment = self.operation.moment
+        percent = self.plan.steps[moment.index - 1].percent if moment.step is Step.SHIFT and moment.index else 0
+        return (Share(self.plan.from_revision, 100 - percent), Share(self.plan.revision, percent))
+
+    def theirs(self, running: Running) -> Writes:
+        """Somebody else moved its traffic: one answer may be old, several mean that it is theirs now."""
+        once_more = self.once_more(self._strange())
+        if once_more is not None:
+            return once_more
+        serving = ", ".join(f"{line.percent} % {line.revision}" for line in running.serving if line.percent)
+        note = f"Somebody else moved its traffic ({serving}), so it is theirs now. Look at {self.plan.site}."
+        settled = () if self.operation.effect is None else (self.outcome(self.operation.effect, "unknown", {}),)
+        moved = self.observed("moved", traffic(running))
+        return self.over(self.operation.ended(Phase.UNCERTAIN, note), (*settled, moved))
+
+    def familiar(self) -> dict[str, Any]:
+        """What was seen, without any look at traffic that somebody else moved."""
+        return {name: value for name, value in self.operation.seen.items() if name != self._strange()}
+
+    def _strange(self) -> str:
+        return f"strange:{self.operation.moment.key}"
+
     def doubting(self, settled: Entry | None = None) -> dict[str, Any]:
         """What was seen; with it, until when a late write has to be expected, where the present one may be late."""
         operation, effect = self.operation, self.operation.effect
@@ -99,7 +138,7 @@ class Hand:
         return f"{back}{self.operation.moment.key}{f':{again}' if again else ''}"
 
     def intend(self, kind: str, detail: Mapping[str, Any]) -> Writes:
-        effect = Effect(self.key(), sent_at=self.now)
+        effect = Effect(self.key(), sent_at=self.now, fence=self.lease.fence)
         intent = Entry(
             kind,
             EntryPhase.INTENT,
@@ -142,7 +181,8 @@ class Hand:
     def next(self, seen: dict[str, Any], entries: tuple[Entry, ...] = ()) -> Writes:
         """On to the next step; this one is told in the thread."""
         operation, key = self.operation, self.key()
-        if operation.phase is Phase.GOING_BACK or (operation.seen.get("again") and operation.moment.step is Step.SHIFT):
+        again = operation.seen.get("again") and operation.moment.step is Step.SHIFT
+        if operation.phase is Phase.GOING_BACK or (again and self.plan.deed == Deed.ROLLBACK):
             following = Moment(Step.FINISH)
         else:
             steps = road(self.plan)

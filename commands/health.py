@@ -8,7 +8,7 @@ from typing import Any
 
 from commands import explain, next_step, tell, triggers
 from commands.errors import Unavailable
-from commands.hand import ANSWERS_WITHIN, POLL, Hand, same, traffic
+from commands.hand import ANSWERS_WITHIN, POLL, Hand, same
 from commands.operation import Phase
 from commands.plan import PlannedStep
 from commands.ports import Entry, Message, Requests, Writes
@@ -244,17 +244,11 @@ async def numbers(hand: Hand) -> Requests | str:
 async def _moved_by_others(hand: Hand) -> Writes | None:
     """What is written where traffic is not where this step put it; None: it is."""
     running = await hand.world.runs.running(hand.site)
-    key = f"strange:{hand.operation.moment.index}"
     if not running.settled or same(running.serving, hand.shares()):
-        seen = {name: value for name, value in hand.operation.seen.items() if name != key}
-        hand.operation = replace(hand.operation, seen=seen)
+        hand.operation = replace(hand.operation, seen=hand.familiar())
         return None
-    again = hand.once_more(key)
-    if again is not None:
-        return again
-    serving = ", ".join(f"{line.percent} % {line.revision}" for line in running.serving if line.percent)
-    note = f"Somebody else moved its traffic ({serving}), so it is theirs now. Look at {hand.plan.site}."
-    return hand.over(hand.operation.ended(Phase.UNCERTAIN, note), (hand.observed("moved", traffic(running)),))
+    again = hand.again(hand.operation.moment.index) if hand.stray(running) else None
+    return again if again is not None else hand.theirs(running)
 
 
 def what_is_wrong(hand: Hand, seen: Requests) -> str | None:

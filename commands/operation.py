@@ -99,6 +99,9 @@ class Effect:
     """What to ask after, once the write was sent; empty: perhaps never sent."""
     sent_at: datetime | None = None
     attempts: int = 0
+    fence: int = 0
+    """Number of the claim that was about to send it, so that a newer one knows that its write may be on the way; 0: it
+    was not sent for sure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,8 +287,6 @@ class Fault:
     deeds: tuple[Deed, ...] = tuple(Deed)
     early: bool = False
     """Before the bot looks, or else between its look and its write."""
-    not_yet: dict[Deed, str] = field(default_factory=dict)
-    """What would have to change for it to be so."""
 
 
 def injects(kind: str, times: int = 1, **options: Any) -> Callable[[GoogleWorld], None]:
@@ -318,10 +316,6 @@ ASKS = dict.fromkeys(BACKWARD, Phase.UNCERTAIN)
 """Backwards only a person can help."""
 NEVER: dict[Deed, list[dict[str, int]]] = {Deed.DEPLOY: [], Deed.SHIFT: [], Deed.ROLLBACK: [], Deed.GOING_BACK: [TO_10]}
 """Splits where the write has no effect at all."""
-OVERTAKEN = "our own late write is taken for somebody else's: forwards nothing is asserted again"
-IMPATIENT = "a failed operation is believed while another change of the service is still under way"
-OVERWRITES = "a promotion writes over traffic that somebody else moved, instead of leaving it to them"
-GIVES_UP = "a write that succeeded and moved nothing is not made again"
 FAULTS = {
     "none": Fault(lambda _: None),
     "lost reply": Fault(injects("lost_reply")),
@@ -331,13 +325,9 @@ FAULTS = {
     "late by 2 s, etags count": Fault(enforced(injects("late_write", seconds=2))),
     "late by 2 s": Fault(injects("late_write", seconds=2)),
     "late by 8 s, etags count": Fault(enforced(injects("late_write", seconds=8))),
-    "late by 8 s": Fault(
-        injects("late_write", seconds=8), splits={Deed.SHIFT: [TO_10, TO_100] * 2}, not_yet={Deed.SHIFT: OVERTAKEN}
-    ),
+    "late by 8 s": Fault(injects("late_write", seconds=8), splits={Deed.SHIFT: [TO_10, TO_100] * 2}),
     "late by 25 s, etags count": Fault(enforced(injects("late_write", seconds=25))),
-    "late by 25 s": Fault(
-        injects("late_write", seconds=25), splits={Deed.SHIFT: [TO_10, TO_100] * 2}, not_yet={Deed.SHIFT: OVERTAKEN}
-    ),
+    "late by 25 s": Fault(injects("late_write", seconds=25), splits={Deed.SHIFT: [TO_10, TO_100] * 2}),
     **{f"polls end with {code}": Fault(injects("poll_unavailable", 3, code=code, site="")) for code in TRANSIENT},
     "polls forbidden": Fault(injects("poll_unavailable", 1000, code="PERMISSION_DENIED", site="")),
     "operation forgotten": Fault(injects("poll_forgotten", site="")),
@@ -354,12 +344,11 @@ FAULTS = {
     "deployed before": Fault(rival("deploy", when="before")),
     "deployed after": Fault(rival("deploy", when="after")),
     "broken before": Fault(rival("broken", when="before")),
-    "broken after": Fault(rival("broken", when="after"), not_yet=dict.fromkeys(Deed, IMPATIENT)),
+    "broken after": Fault(rival("broken", when="after")),
     "shifted before, etags count": Fault(
         enforced(rival("shift", when="before", revision=V0)),
         dict.fromkeys(FORWARD, Phase.UNCERTAIN),
         {Deed.DEPLOY: [{V0: 100}], Deed.SHIFT: [{V0: 100}], Deed.GOING_BACK: [TO_10, {V0: 100}, {V1: 100}]},
-        not_yet=dict.fromkeys(FORWARD, OVERWRITES),
     ),
     "shifted before": Fault(rival("shift", when="before", revision=V0)),
     "split after": Fault(
@@ -371,7 +360,6 @@ FAULTS = {
             Deed.ROLLBACK: [SPLIT, {V0: 100}],
             Deed.GOING_BACK: [TO_10, SPLIT, {V1: 100}],
         },
-        not_yet=dict.fromkeys(FORWARD, OVERWRITES),
     ),
     "tagged first": Fault(rival("tag"), early=True),
     "on the latest": Fault(rival("latest"), early=True, deeds=(Deed.DEPLOY, Deed.ROLLBACK)),
@@ -383,24 +371,20 @@ FAULTS = {
     "stale reads": Fault(injects("stale_read", 2)),
     "reads fail": Fault(injects("read_unavailable", 5)),
     "reads put off": Fault(injects("read_unavailable", 5, code="RESOURCE_EXHAUSTED")),
-    "empty success": Fault(
-        injects("empty_success"),
-        {Deed.DEPLOY: Phase.FAILED, Deed.SHIFT: Phase.ROLLED_BACK},
-        {deed: [] for deed in FORWARD},
-        not_yet=dict.fromkeys(BACKWARD, GIVES_UP),
-    ),
+    "empty success": Fault(injects("empty_success")),
     "deleted before": Fault(rival("delete", when="before", revision=V0), ASKS, NEVER, deeds=(Deed.ROLLBACK,)),
     "revision fails": Fault(injects("revision_fails"), {Deed.DEPLOY: Phase.FAILED}, NEVER, deeds=(Deed.DEPLOY,)),
 }
 
 
-def _row(name: str, deed: Deed) -> Any:
-    why = FAULTS[name].not_yet.get(deed)
-    marks = [pytest.mark.xfail(strict=True, reason=why)] if why else []
-    return pytest.param(name, deed, id=f"{name}-{deed.name.lower()}", marks=marks)
-
-
-@pytest.mark.parametrize(("name", "deed"), [_row(name, deed) for name, fault in FAULTS.items() for deed in fault.deeds])
+@pytest.mark.parametrize(
+    ("name", "deed"),
+    [
+        pytest.param(name, deed, id=f"{name}-{deed.name.lower()}")
+        for name, fault in FAULTS.items()
+        for deed in fault.deeds
+    ],
+)
 async def test_whatever_fails_what_is_told_is_true(tmp_path: Path, name: str, deed: Deed) -> None:
     fault = FAULTS[name]
     async with scene(tmp_path) as at:
@@ -468,18 +452,8 @@ async def test_an_image_that_is_not_pinned_by_digest_is_not_known(tmp_path: Path
 
 # Two processes --------------------------------------------------------------------------------------------------------
 
-STRAY = "whoever takes over an effect that was begun does not expect its write to arrive late"
 
-
-@pytest.mark.parametrize(
-    "deed",
-    [
-        Deed.DEPLOY,
-        pytest.param(Deed.SHIFT, marks=pytest.mark.xfail(strict=True, reason=STRAY)),
-        Deed.ROLLBACK,
-        Deed.GOING_BACK,
-    ],
-)
+@pytest.mark.parametrize("deed", Deed, ids=lambda deed: deed.name.lower())
 async def test_a_write_that_arrives_after_its_process_died_is_put_right(tmp_path: Path, deed: Deed) -> None:
     async with scene(tmp_path) as at:
         at.runs.strikes[WRITE[deed]] = lambda: at.google.inject("late_write", seconds=8, site=PROD)
