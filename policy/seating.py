@@ -116,6 +116,8 @@ def matching(humans: Collection[Human], able: Able, terms: Terms) -> dict[int, H
     everything = len(terms.seats)
     must = everything - terms.optional
     for human in humans:
+        if len(seated) == must:
+            break
         places = able[human]
         if places and places[0] < must and places[0] not in seated:
             seated[places[0]] = human

@@ -1,4 +1,7 @@
-"""Which advice helps, and which sets of it lead through? None is given that was not tried."""
+"""Which advice helps, and which sets of it lead through? None is given that was not tried.
+
+What one exception comes to may be sure without that (`relief.waives_no_more`); it is tried with what else it takes.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Iterator
 from policy.facts import Facts
 from policy.finding import BLOCKING, Remedy, RemedyKind
 from policy.judge import Judging, again
-from policy.relief import Reached, exceptions_for, reached, within_reach
+from policy.relief import Reached, exceptions_for, reached, waives_no_more, within_reach
 
 MOST_WAYS = 3
 """So many sets of remedies are shown."""
@@ -22,14 +25,16 @@ class _Option:
 
     __slots__ = ("_eased", "_facts", "_state", "_then", "places", "remedy")
 
-    def __init__(self, remedy: Remedy, state: State, facts: Facts | None = None) -> None:
+    def __init__(
+        self, remedy: Remedy, state: State, facts: Facts | None = None, eased: frozenset[int] | None = None
+    ) -> None:
         self.remedy = remedy
         self.places: set[int] = set()
         """Of the findings that propose it and that it helps."""
         self._state = state
         self._facts = facts
         self._then: Judging | None = None
-        self._eased: frozenset[int] | None = None
+        self._eased = eased
 
     @property
     def facts(self) -> Facts | None:
@@ -197,7 +202,10 @@ class State:
             for remedy in self.judging.finding(place).remedies:
                 if remedy.kind is not RemedyKind.WAIT:
                     yield place, remedy
+        sure = waives_no_more(self.judging)
         for remedy, places in exceptions_for(self.judging, self.reached):
+            if sure:
+                self._made[id(remedy)] = _Option(remedy, self, eased=frozenset(places).intersection(self.hard))
             for place in places:
                 yield place, remedy
 
