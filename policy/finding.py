@@ -115,7 +115,8 @@ def not_applicable(rule: str, says: str, *values: object) -> Finding:
 
 def written_at(source: str, finding: Finding) -> Finding:
     """The finding, with the place where its rule is written."""
-    return _made(Finding, (*finding[:6], source, finding[7]))
+    rule, standing, says, values, remedies, waits_for_people, _, by = finding
+    return _made(Finding, (rule, standing, says, values, remedies, waits_for_people, source, by))
 
 
 BLOCKING = frozenset({Standing.UNMET, Standing.UNKNOWN})

@@ -68,7 +68,8 @@ class Table(NamedTuple):
                 and human not in rejecting
                 and human != mine.human
                 and person.account != mine.account
-                and not not_ours(person)
+                and person.active
+                and person.kind is _HUMAN
             ]
         )
 

@@ -103,7 +103,9 @@ class Count(NamedTuple):
         """
         table, wanted = self.table, self._wanted(gate)
         willing = table.willing() if willing is None else willing
-        able = {human: among(places, wanted) for human, places in willing.items()}
+        able = willing
+        if len(wanted) < len(table.terms.seats):
+            able = {human: among(places, wanted) for human, places in willing.items()}
         seated = matching(table.order(able, alone=bool(gate)), able, table.terms)
         if len(seated) < len(wanted) or (not gate and table.lacking(seated.values())):
             return None

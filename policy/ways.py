@@ -212,7 +212,12 @@ class State:
     def _proposed(self) -> list[_Option]:
         """What the rules propose."""
         judging = self.judging
-        return [self.option(remedy, place) for place in judging.blockers for remedy in judging.finding(place).remedies]
+        return [
+            self.option(remedy, place)
+            for place in judging.blockers
+            for remedy in judging.finding(place).remedies
+            if remedy.kind is not RemedyKind.WAIT
+        ]
 
     def option(self, remedy: Remedy, place: int) -> _Option:
         """The remedy for that place, to be tried once."""
