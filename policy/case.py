@@ -43,17 +43,21 @@ def _said(policy: Policy, question: Question) -> _Said:
 _NOT_YET: Any = object()
 
 
+def _judged_by_nobody(rule: str) -> Finding:
+    return unknown(rule, "nothing here judges {}", rule)
+
+
 class Case:
     """One question at one instant. Nothing about it changes; what was worked out for one rule is there for the next."""
 
     __slots__ = (
         "_done",
-        "_judge",
         "_worked",
         "at",
         "barred",
         "change",
         "facts",
+        "finding",
         "gates",
         "path",
         "policy",
@@ -73,7 +77,8 @@ class Case:
         """Whose votes are left out because it rests on an exception that they granted (`exceptions.doubted`)."""
         self.path, self.change, self.gates, self.zone, self._worked = _said(policy, question)
         self._done: dict[Callable[[Case], Any], Any] = {}
-        self._judge: Callable[[str], Finding] | None = None
+        self.finding: Callable[[str], Finding] = _judged_by_nobody
+        """What another rule of the same rulebook finds here, waivers and all; unknown where there is none so called."""
 
     def once(self, work: Callable[[Case], Result]) -> Result:
         """What `work(case)` gives, worked out at most once for this case: `case.once(counted)`."""
@@ -94,13 +99,9 @@ class Case:
         """The same question at the same instant, on other facts."""
         return Case(self.question, facts, self.policy, self.at, self.barred)
 
-    def finding(self, rule: str) -> Finding:
-        """What another rule of the same rulebook finds here, waivers and all; unknown where there is none so called."""
-        return unknown(rule, "nothing here judges {}", rule) if self._judge is None else self._judge(rule)
-
     def judged_by(self, judge: Callable[[str], Finding]) -> None:
         """Whoever decides the case lends the judgement of its other rules."""
-        self._judge = judge
+        self.finding = judge
 
 
 Judge = Callable[[Case], Finding]

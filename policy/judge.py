@@ -66,11 +66,12 @@ class Judging:
             for place, judge in turns:
                 finding = found[place]
                 if finding is None:
-                    finding = judge(case)
-                    if finding[1] is not _MET and finding[1] in BLOCKING:
-                        finding = _reckoned(rules[place], finding, case)
-                    found[place] = finding
-                if finding[1] is not _MET and finding[1] in BLOCKING:
+                    finding = found[place] = judge(case)
+                    if finding[1] is _MET:  # as nearly all of them are
+                        continue
+                    if finding[1] in BLOCKING:
+                        finding = found[place] = _reckoned(rules[place], finding, case)
+                if finding[1] in BLOCKING:
                     blocking.append(place)
         except Exception as error:  # noqa: BLE001 (as in `judged`, but for all of them one `try`)
             found[place] = _fault(rules[place], error)
@@ -83,7 +84,7 @@ class Judging:
         """The places of those that block."""
         if self._blockers is None:
             self.findings()
-            self._blockers = tuple(sorted(self._blocking))
+            self._blockers = tuple(sorted(self._blocking)) if self._blocking else ()
         return self._blockers
 
     def finding(self, place: int) -> Finding:

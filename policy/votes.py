@@ -196,7 +196,7 @@ def count(
             last[human] = vote
     able: dict[Human, tuple[int, ...]] = {}
     for human, vote in last.items():
-        roles = _common(vote.voter, people[human])
+        roles = vote.voter.roles & people[human].roles
         places = places_for(seats, roles)
         if places and vote.verdict is _REJECT:
             rejected.append(vote)
@@ -289,16 +289,11 @@ def _why_not(
     return "" if now.kind is _HUMAN and now.active else not_ours(now)
 
 
-def _common(then: Person, now: Person) -> frozenset[str]:
-    """Roles held when voting and now."""
-    return then.roles & now.roles
-
-
 def _filled(seat: Seat, place: int, vote: Vote, now: Person) -> Filled:
     """The seat with that vote in it, with the first of its roles that they held then and hold now."""
-    roles = _common(vote.voter, now)
+    then_held, now_held = vote.voter.roles, now.roles
     for role in seat.roles:
-        if role in roles:
+        if role in then_held and role in now_held:
             break
     return _made(Filled, (seat, vote, role, place))
 
@@ -334,7 +329,7 @@ def filling(cast: Iterable[Vote], slots: Iterable[Slot], people: Mapping[Human, 
     """The seats for these slots, each with one of these votes that count; None where some stay empty."""
     terms = Terms(seats(slots), timedelta())
     votes = {vote.voter.human: vote for vote in cast if vote.voter.human is not None}
-    able = {human: places_for(terms.seats, _common(vote.voter, people[human])) for human, vote in votes.items()}
+    able = {human: places_for(terms.seats, vote.voter.roles & people[human].roles) for human, vote in votes.items()}
     seated = matching(able, able, terms)
     if len(seated) < len(terms.seats):
         return None

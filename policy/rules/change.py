@@ -16,8 +16,8 @@ def change_type(case: Case) -> Finding:
     taken, change = case.beforehand(_taken), case.change
     if taken.standing is not Standing.MET or change is None:
         return taken
-    fields = case.facts.fields
-    missing = tuple([field for field in change.fields if not fields.get(field, "").strip()])
+    fields, asked = case.facts.fields, change.fields
+    missing = tuple([field for field in asked if not fields.get(field, "").strip()]) if asked else ()
     if missing:
         asker = case.facts.asked_by.human
         says = f"say {wording.listed(f'{field}:' for field in missing)}"

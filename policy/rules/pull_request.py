@@ -62,18 +62,18 @@ def pull_requests_say(name: str, gate: PullRequestGate) -> Judge:
 
 def _lacks(gate: PullRequestGate) -> Callable[[PullRequest], list[str]]:
     """What is wrong with a pull request, each after its number."""
-    fields, titled, one_of = gate.fields, _like(gate.titled or ""), frozenset(gate.one_of)
+    fields, titled, one_of = gate.fields, _like(gate.titled) if gate.titled else None, frozenset(gate.one_of)
     matches = tuple((field, pattern, _like(pattern)) for field, pattern in gate.matches.items())
 
     def lacks(pull_request: PullRequest) -> list[str]:
         said, found = pull_request.fields, []
-        missing = [field for field in fields if not said.get(field)]
-        if missing:
+        if not all(map(said.get, fields)):
+            missing = [field for field in fields if not said.get(field)]
             found.append(f"does not say {wording.listed(map(_spoken, missing), 'or')}")
         for field, pattern, like in matches:
             if not like(said.get(field, "")):
                 found.append(f"says no {_spoken(field)} like {pattern}")
-        if not titled(pull_request.title):
+        if titled is not None and not titled(pull_request.title):
             found.append(f"has no title like {gate.titled}")
         if one_of and len(borne := pull_request.labels & one_of) != 1:
             has = wording.listed(sorted(borne)) if borne else "none"
@@ -84,7 +84,7 @@ def _lacks(gate: PullRequestGate) -> Callable[[PullRequest], list[str]]:
 
 
 def _like(pattern: str) -> Callable[[str], object]:
-    """What tells whether something in a text is like the pattern; of none everything is."""
+    """What tells whether something in a text is like the pattern."""
     return lru_cache(maxsize=MOST)(re.compile(pattern).search)
 
 

@@ -11,6 +11,8 @@ from policy.facts import Question
 from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
 from policy.wording import At
 
+_made = tuple.__new__
+
 WINDOW = "window"
 
 
@@ -34,7 +36,7 @@ def within_window(case: Case) -> Finding:
     if is_open:
         if change is None:
             return met(WINDOW, "{} is {}, open", name, hours)
-        return met(WINDOW, "{} is {}, open until {}", name, hours, At(change, schedule.zone))
+        return met(WINDOW, "{} is {}, open until {}", name, hours, _made(At, (change, schedule.zone)))
     if change is None:
         return unmet(WINDOW, "{} is {}, closed, and no opening is known", name, hours)
     wait = Remedy(RemedyKind.WAIT, "wait", at=change)
