@@ -120,14 +120,16 @@ def thaws(case: Case, besides: Iterable[Freeze] = ()) -> datetime | None:
     """The first instant from the case's on at which none holds but these; None: no such is known."""
     let_by = {freeze.id for freeze in besides}
     declared = () if type(case.facts.freezes) is Unknown else case.facts.freezes
-    at = case.at
+    at, now = case.at, holding(case)
+    active = _holding_at(case, declared, at) if type(now) is Unknown else now
     for _ in range(TRIES):
-        ends = [freeze.over_at for freeze in _holding_at(case, declared, at) if freeze.id not in let_by]
+        ends = [freeze.over_at for freeze in active if freeze.id not in let_by]
         if not ends:
             return at
         at = max(ends)
         if at == FOREVER:
             return None
+        active = _holding_at(case, declared, at)
     return None
 
 
@@ -143,7 +145,8 @@ def who_may_end(facts: Facts, policy: Policy) -> tuple[str, ...]:
     """By name, as far as is known; never a bot, a guest or somebody who left."""
     people = {} if type(facts.people) is Unknown else facts.people
     roles = frozenset(policy.may.freeze)
-    return tuple(sorted(human for human, person in people.items() if not not_ours(person) and person.roles & roles))
+    able = [human for human, person in people.items() if not roles.isdisjoint(person.roles) and not not_ours(person)]
+    return tuple(sorted(able))
 
 
 class Says(NamedTuple):

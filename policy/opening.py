@@ -54,6 +54,8 @@ def _not_before(finding: Finding, case: Case) -> datetime | None:
 def _turned(judging: Judging, at: datetime) -> Judging:
     """The same at another instant, for rules that turn with time: whoever granted an exception agrees to nothing."""
     case, facts = judging.case, judging.facts
+    if not facts.exceptions:
+        return later(judging, at)
     then = Case(case.question, facts, case.policy, at)
     *_, barred = doubted(then)
     return (

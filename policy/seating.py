@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import combinations
 from typing import NamedTuple
 
@@ -30,9 +31,9 @@ class Table(NamedTuple):
 
         First of all come those without whom the others would be alone, unless they may be.
         """
-        known = [*self.able]
-        if able is not self.able:
-            known += sorted(human for human, places in able.items() if places and human not in self.able)
+        known, agreed = [*self.able], self.able
+        if able is not agreed:
+            known += sorted([human for human, places in able.items() if places and human not in agreed])
         if alone or not self.apart.alone:
             return known
         first = self._witnesses(known, able)
@@ -75,9 +76,11 @@ class Table(NamedTuple):
 
     def willing(self) -> Able:
         """What everybody could fill who may agree, those who do with the roles that they agreed with."""
-        wanted = {role for seat in self.terms.seats for role in seat.roles}
-        could = {human: places_for(self.terms.seats, self.people[human].roles) for human in self.could(wanted)}
-        return {**could, **self.able}
+        seats, people, willing = self.terms.seats, self.people, dict[Human, tuple[int, ...]]()
+        for human in self.could([role for seat in seats for role in seat.roles]):
+            willing[human] = places_for(seats, people[human].roles)
+        willing.update(self.able)
+        return willing
 
 
 def not_ours(person: Person) -> str:
@@ -104,7 +107,7 @@ def places_for(seats: Sequence[Seat], roles: frozenset[str]) -> tuple[int, ...]:
     return tuple(places)
 
 
-def among(places: tuple[int, ...], wanted: frozenset[int]) -> tuple[int, ...]:
+def among(places: tuple[int, ...], wanted: AbstractSet[int]) -> tuple[int, ...]:
     return tuple([place for place in places if place in wanted])
 
 

@@ -111,10 +111,11 @@ class Count(NamedTuple):
             return None
         return tuple(sorted(set(seated.values()).difference(table.able)))
 
-    def _wanted(self, gate: str | None) -> frozenset[int]:
+    def _wanted(self, gate: str | None) -> set[int]:
         """The places of the seats that are filled, and of those that this gate (any) asks for besides."""
-        asked = [place for place, seat in enumerate(self.table.terms.seats) if gate is None or seat.gate == gate]
-        return frozenset(asked + [one.place for one in self.filled])
+        wanted = {place for place, seat in enumerate(self.table.terms.seats) if gate is None or seat.gate == gate}
+        wanted.update([one.place for one in self.filled])
+        return wanted
 
     def _worth(self, able: Able) -> tuple[int, int]:
         seated = matching(self.table.order(able), able, self.table.terms)
