@@ -116,6 +116,8 @@ def matching(humans: Collection[Human], able: Able, terms: Terms) -> dict[int, H
 
     Who comes earlier keeps a seat.
     """
+    if len(humans) == 1:
+        return {places[0]: human for human in humans if (places := able[human])}
     seated: dict[int, Human] = {}
     everything = len(terms.seats)
     must = everything - terms.optional

@@ -15,6 +15,7 @@ from policy.rules.attest import APPROVER, REQUESTER, stating
 from policy.votes import counted
 
 GATE, EITHER = "gate", "either"
+_MET = Standing.MET
 
 
 def all_done(name: str, gate: ChecklistGate) -> Judge:
@@ -34,12 +35,13 @@ def all_done(name: str, gate: ChecklistGate) -> Judge:
         count = case.once(counted) if by_people else None
         agreed = _NOTHING if count is None or type(count) is Unknown else count.confirmed
         undone: list[_Undone] = []
+        finding_of, stated = case.finding, case.facts.confirmed
         for item, by_gate, named, tick in ticks:
             if by_gate:
-                finding = case.finding(named)
-                if finding[1] in BLOCKING:
+                finding = finding_of(named)
+                if finding[1] is not _MET and finding[1] in BLOCKING:
                     undone.append(_Undone(item, tick, finding))
-            elif not _ticked(item, tick, case.facts.confirmed, agreed):
+            elif not _ticked(item, tick, stated, agreed):
                 if type(count) is Unknown and item.by == APPROVER:
                     return unknown(name, "{}", count.why)
                 undone.append(_Undone(item, tick))
