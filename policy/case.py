@@ -103,6 +103,10 @@ class Case:
         """Whoever decides the case lends the judgement of its other rules."""
         self.finding = judge
 
+    def judged(self) -> None:
+        """No rule asks any more. Neither holds the other then, so that all of it goes as soon as nobody needs it."""
+        self.finding = _judged_by_nobody
+
 
 Judge = Callable[[Case], Finding]
 """What a rule finds in a case."""

@@ -57,6 +57,7 @@ class Judging:
             while not self._found_by_all(turns):
                 pass
             self._findings = tuple(cast("list[Finding]", self._found))  # each had its turn
+            self.case.judged()
         return self._findings
 
     def _found_by_all(self, turns: Iterator[tuple[int, Judge]]) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from policy.decide import decide_again
 from policy.document import ActivePolicy
 from policy.facts import Check, CheckState, Vote
 from policy.finding import Finding, Standing
-from tests.policy.good import OMAR, but, vote
+from tests.policy.good import ACTIVE, ALL_GOOD, NOW, OMAR, PROMOTION, but, vote
 from tests.policy.people import FINE, MAY_NOT, at, decided, exception, found, policy
 
 RED = but(FINE, checks={"build": Check("build", CheckState.FAILED)})
@@ -81,3 +83,14 @@ def test_a_list_that_stands_before_its_gate_is_judged_by_it_all_the_same() -> No
 
 def test_a_rule_that_is_judged_alone_knows_nothing_of_the_others() -> None:
     assert at().finding("unit").standing is Standing.UNKNOWN
+
+
+def test_what_was_decided_goes_with_the_decision_and_waits_for_no_collector() -> None:
+    decide_again(PROMOTION, ALL_GOOD, ACTIVE, NOW)
+    gc.collect()
+    gc.disable()
+    try:
+        assert decide_again(PROMOTION, ALL_GOOD, ACTIVE, NOW).allowed
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
