@@ -104,7 +104,7 @@ class Case:
         self.finding = judge
 
     def judged(self) -> None:
-        """No rule asks any more. Neither holds the other then, so that all of it goes as soon as nobody needs it."""
+        """No rule asks any more, so it does not hold whoever decided it."""
         self.finding = _judged_by_nobody
 
 

@@ -26,6 +26,7 @@ def decide(
     findings = judging.findings()
     try:
         explained = explain(judging)
+        judging.done()
     except Exception as error:  # noqa: BLE001 (whatever it is, the findings stand; the notes say what is missing)
         note = f"what would help could not be worked out ({type(error).__name__})"
         bare = tuple(finding._replace(remedies=()) for finding in findings)
@@ -52,4 +53,5 @@ def decide_again(
         earliest = opening(judging) if judging.blockers else None
     except Exception:  # noqa: BLE001 (whatever it is, the findings stand)
         earliest = None
+    judging.done()
     return Decision(findings, at, active.hash, earliest)

@@ -57,7 +57,6 @@ class Judging:
             while not self._found_by_all(turns):
                 pass
             self._findings = tuple(cast("list[Finding]", self._found))  # each had its turn
-            self.case.judged()
         return self._findings
 
     def _found_by_all(self, turns: Iterator[tuple[int, Judge]]) -> bool:
@@ -96,6 +95,13 @@ class Judging:
             self._found[place] = unknown(rule.requires, "it rests on itself")
             found = self._found[place] = judged(rule, self.case)
         return found
+
+    def done(self) -> None:
+        """Nobody asks it any more, nor the same at other instants; all of it goes with what was decided."""
+        for then in self.later.values():
+            then.done()
+        self.later.clear()
+        self.case.judged()
 
     def _named(self, name: str) -> Finding:
         place = self.rules.places.get(name)
