@@ -18,8 +18,6 @@ from policy.finding import Decision
 
 ASK = "ask"
 BLUE_GREEN = "blue_green"
-HELD = "held"
-"""Key in what was seen: since when no other step is opened."""
 PROCEED = "continue"
 """Key in what was seen, with the step's number: who let it go on, and why."""
 BETWEEN_LOOKS = timedelta(seconds=1)
@@ -141,9 +139,7 @@ async def _on(hand: Hand, seen: dict[str, Any], entry: Entry) -> Writes:
         decision = await next_step.decided(hand.operation, hand.plan, hand.world)
         if not decision.allowed and decision.findings:
             return _held(hand, decision)
-    hand.operation = replace(
-        hand.operation, note="", seen={k: v for k, v in hand.operation.seen.items() if k not in {HELD, ASKED}}
-    )
+    hand.operation = replace(hand.operation, note="", seen={k: v for k, v in hand.operation.seen.items() if k != ASKED})
     return hand.next(seen, (entry,))
 
 
@@ -163,8 +159,9 @@ def _held(hand: Hand, decision: Decision) -> Writes:
     """The step is finished and no other is opened until all is open again; it is watched meanwhile."""
     operation = hand.operation
     note = f"Held at {hand.percent()} %: {explain.missing(decision.blockers)}"
-    waits = replace(operation, note=note, seen={**operation.seen, HELD: hand.now.isoformat()})
-    due = WHILE_HELD if decision.earliest is None else min(WHILE_HELD, max(BETWEEN_LOOKS, decision.earliest - hand.now))
+    waits, due = replace(operation, note=note), _meanwhile(hand)
+    if decision.earliest is not None:
+        due = min(due, max(BETWEEN_LOOKS, decision.earliest - hand.now))
     if operation.note == note:
         return Writes(operation=waits, due=due)
     told = Message(operation.channel, tell.held(waits), operation=operation.id, slot=f"held:{operation.moment.index}")
@@ -193,9 +190,15 @@ def _patient(hand: Hand, why: str, entry: Entry) -> Writes:
     bounds, asked = hand.plan.health, _asked(hand) or hand.now
     patience = timedelta(seconds=0 if bounds is None else bounds.give_up_seconds)
     if hand.now < asked + patience:
-        return Writes(operation=hand.operation, due=min(asked + patience - hand.now, WHILE_HELD))
+        return Writes(operation=hand.operation, due=min(asked + patience - hand.now, _meanwhile(hand)))
     why = f"{why} Nobody answered for {tell.span(hand.now - asked)}."
     return hand.turn_back(why, bad=False, entries=(entry,))
+
+
+def _meanwhile(hand: Hand) -> timedelta:
+    """How long until the next look at what nobody moves for now; its probes keep their pace."""
+    probes = triggers.soonest(triggers.during(hand.plan, triggers.ROLLOUT))
+    return WHILE_HELD if probes is None else min(WHILE_HELD, probes)
 
 
 def _let_on(hand: Hand) -> str | None:

@@ -392,3 +392,34 @@ async def test_a_trigger_that_nobody_answers_takes_it_back(town: Town) -> None:
         + PLAN_SETTLED,
         town,
     )
+
+
+async def test_what_is_held_is_probed_at_its_own_pace(town: Town) -> None:
+    """Three failures five seconds apart take fifteen seconds, not three looks a minute apart."""
+    trigger = {"signal": "probes", "probes": "health", "in_a_row": 3, "every": "PT5S"}
+    rollout = {"triggers": {"unwell": trigger}, "health": {"max_error_percent": 5.0, "min_requests": 20}}
+    steps = [{"percent": 10, "hold": "PT6S"}, {"percent": 100, "hold": "PT6S"}]
+    town.policies.adopt(probes={"health": [{"path": "/healthz"}]}, to_prod={"rollout": {**rollout, "steps": steps}})
+    town.clock.move(CLOSES - town.clock.now() - timedelta(seconds=7))
+    await plays(
+        ONE_STEP
+        + HELD
+        + NOW_UNDER_WAY
+        + PLAN_SETTLED
+        + """
+    … once: Held at 10 %
+    """,
+        town,
+    )
+    began = town.clock.now()
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=503)
+    await plays(
+        """
+    … 1 s later
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: unwell: its probes failed 3 times in a row (/healthz 503)
+    """
+        + BAD_TAKEN_BACK,
+        town,
+    )
+    back = next(at for at, lines in town.runs.places[SITE].since if at > began and lines[0].revision == OLD)
+    assert back - began < timedelta(seconds=30)
