@@ -49,7 +49,7 @@ async def _let_on(hand: Hand) -> Writes:
         going = replace(operation, wish=Wish.RUN)
         return Writes(operation=going, messages=(hand.root(going),), due=AT_ONCE)
     who = await who_wanted(operation, hand.world, frozenset({Wish.PROCEED.value}))
-    says = f"{hand.percent()} %: {who} let it go on although its numbers prove nothing"
+    says = f"{hand.percent()} %: {who} let it go on"
     seen = {**operation.seen, f"{health.PROCEED}:{operation.moment.index}": says}
     going = replace(operation, wish=Wish.RUN, seen={key: value for key, value in seen.items() if key != tell.ASKED})
     return Writes(operation=replace(going, note=""), messages=(hand.root(going),), due=AT_ONCE)

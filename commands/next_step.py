@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from commands.operation import Operation
 from commands.plan import Plan
 from commands.ports import World
 from policy.decide import decide_again
-from policy.facts import Candidate, ExceptionRecord, Facts, Freeze
+from policy.facts import Candidate, Facts, Freeze
 from policy.finding import Decision
 from policy.model import Unknown
 from policy.rulebook import rules_for
@@ -44,15 +43,9 @@ async def _facts(operation: Operation, plan: Plan, world: World, began: datetime
         confirmed=operation.confirmed,
         freezes=await _begun_since(world, now, began),
         holds=await world.store.holds(operation.question.service),
-        exceptions=await _exceptions(operation, world, now),
+        exceptions=await world.store.exceptions(now),
     )
 
 
 async def _begun_since(world: World, now: datetime, began: datetime) -> tuple[Freeze, ...]:
     return tuple(freeze for freeze in await world.store.freezes(now) if freeze.starts_at > began)
-
-
-async def _exceptions(operation: Operation, world: World, now: datetime) -> tuple[ExceptionRecord, ...]:
-    """As they were when it began: what it uses of them is not used up for itself."""
-    records = await world.store.exceptions(now)
-    return tuple(replace(one, used=tuple(use for use in one.used if use != operation.id)) for one in records)

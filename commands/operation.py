@@ -59,7 +59,7 @@ class Wish(StrEnum):
     ABORT = "abort"
     CANCEL = "cancel"
     PROCEED = "continue"
-    """Somebody lets it go on although its numbers prove nothing."""
+    """Somebody answers for the step under way: it goes on."""
     YIELD = "yield"
     """A rollback takes over: settle what is under way and let go."""
 

@@ -1,4 +1,4 @@
-"""Cancel, abort, pause, resume, proceed: what people want of a request that is there already."""
+"""Cancel, abort, pause, resume, continue: what people want of a request that is there already."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
         "abort": "aborted it: traffic goes back",
         "pause": "paused it: traffic stays as it is",
         "resume": "resumed it" if operation.moving else "had it looked at again",
-        "continue": "lets it go on although its numbers prove nothing",
+        "continue": "lets it go on",
     }[intent.word]
     reason = f": {intent.reason}" if intent.reason else "."
     told = Message(

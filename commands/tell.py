@@ -343,7 +343,7 @@ def asks(operation: Operation) -> Reply:
 
 def held(operation: Operation) -> Reply:
     """Why no other step is opened, and that it is watched meanwhile."""
-    return Reply(f"{Mark.NOTE.value} {title(operation)}: {operation.note} What serves is watched meanwhile.")
+    return Reply(f"{Mark.NOTE.value} {title(operation)}: {operation.note}. What serves is watched meanwhile.")
 
 
 def step(operation: Operation, key: str) -> Reply:

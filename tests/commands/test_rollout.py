@@ -54,8 +54,8 @@ async def test_somebody_else_answers_for_what_too_few_requests_prove(town: Town)
     bot → maya: You asked for it, so somebody else has to answer for it.
     … once: has to answer
     ines: [Go on] it is a quiet day
-    bot: @ines lets it go on although its numbers prove nothing: it is a quiet day
-    bot: • checkout c2c2c2c2c2c2 → prod: 10 %: ines let it go on although its numbers prove nothing
+    bot: @ines lets it go on: it is a quiet day
+    bot: • checkout c2c2c2c2c2c2 → prod: 10 %: ines let it go on
     """
         + SERVES_50
         + NOW_UNDER_WAY
@@ -118,7 +118,7 @@ async def test_nobody_answers_where_nobody_is_asked(town: Town) -> None:
 
 
 HELD = """
-    bot: • checkout c2c2c2c2c2c2 → prod: Held at 10 %: window: office_hours is …, closed, next Wed 25 Nov 2026 09:00 CET What serves is watched meanwhile.
+    bot: • checkout c2c2c2c2c2c2 → prod: Held at 10 %: window: office_hours is …, closed, next Wed 25 Nov 2026 09:00 CET. What serves is watched meanwhile.
     """
 FROM_50 = """
     bot: ✓ checkout c2c2c2c2c2c2 → prod: 50 %: healthy over 50 requests, 0.0 % failed, p99 40 ms
@@ -334,7 +334,7 @@ async def test_green_stands_beside_blue_until_it_is_well_and_then_has_everything
     assert shares == [0, 100]
 
 
-@pytest.mark.requirement("S3-12", "S3-13")
+@pytest.mark.requirement("S3-13")
 async def test_green_that_is_not_well_in_time_never_gets_traffic(town: Town) -> None:
     blue_green(town)
     town.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=503)
@@ -368,7 +368,7 @@ async def test_a_trigger_that_asks_is_answered_before_the_next_step(town: Town) 
         + """
     … once: Shall it go on
     ines: [Go on] it always does that at first
-    bot: @ines lets it go on although its numbers prove nothing: it always does that at first
+    bot: @ines lets it go on: it always does that at first
     bot: ✓ checkout c2c2c2c2c2c2 → prod: 10 %: healthy over … requests, 0.0 % failed, p99 40 ms
     bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 100 %
     bot: …

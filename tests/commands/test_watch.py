@@ -51,7 +51,7 @@ async def test_what_stays_well_is_said_to_have(town: Town) -> None:
     )
 
 
-@pytest.mark.requirement("S3-40", "S2-18")
+@pytest.mark.requirement("S3-40")
 async def test_what_turns_bad_after_it_is_live_is_rolled_back_by_itself(town: Town) -> None:
     watched(town, signal="memory_percent", above=90, lasts="PT5M", during="watch")
     await plays(RELEASED, town)
@@ -231,7 +231,6 @@ async def test_recovery_is_declared_only_once_it_answers_as_it_should(town: Town
     )
 
 
-@pytest.mark.requirement("S1-29")
 async def test_what_does_not_answer_after_the_rollback_is_told_to_people(town: Town) -> None:
     town.policies.adopt(probes={"health": [{"path": "/healthz"}]}, rollback={"recovered": "health"})
     town.runs.behaviours[digest("checkout", 0)] = Behaviour(healthz=503)
