@@ -423,3 +423,28 @@ async def test_what_is_held_is_probed_at_its_own_pace(town: Town) -> None:
     )
     back = next(at for at, lines in town.runs.places[SITE].since if at > began and lines[0].revision == OLD)
     assert back - began < timedelta(seconds=30)
+
+
+async def test_what_few_requests_say_fires_no_trigger(town: Town) -> None:
+    watched(town, hold="PT6M", signal="error_percent", above=1, lasts="PT5M", min_requests=1_000_000)
+    town.metrics.becomes(NEW, Signal.ERROR_PERCENT, 1.2)
+    await plays(
+        ONE_STEP
+        + """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: 10 %: healthy over … requests, …
+    """
+        + NOW_UNDER_WAY
+        + PLAN_SETTLED
+        + """
+    … once: 10 %: healthy over
+    """,
+        town,
+    )
+
+
+async def test_a_step_can_want_more_requests_than_the_others(town: Town) -> None:
+    """At 10 % two a second come: sixty take half a minute, and the health's twenty would take ten seconds."""
+    steps = [{"percent": 10, "hold": "PT6S", "min_requests": 60}, {"percent": 100, "hold": "PT6S"}]
+    town.policies.change(rollout={"steps": steps, "health": {"max_error_percent": 5.0, "min_requests": 20}})
+    await plays(ONE_STEP + WELL_AT_10 + "\n" + FROM_50.partition("p99 40 ms\n")[2] + LIVE + PLAN_SETTLED, town)
+    assert held_for(town) >= timedelta(seconds=30)

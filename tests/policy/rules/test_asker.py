@@ -1,0 +1,36 @@
+"""Who may ask where nobody does: a trigger of the policy, for what it is there for and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from policy.case import case
+from policy.document import Policy
+from policy.facts import Question
+from policy.finding import Standing
+from policy.rules.asker import may_ask
+from tests.policy.good import DOCUMENT, NOW, PROMOTION, ROLLBACK, but
+
+TRIGGERS = {
+    "hot": {"signal": "memory_percent", "above": 90},
+    "warm": {"signal": "memory_percent", "above": 80, "then": "ask"},
+}
+TO_PROD = {**DOCUMENT["paths"][1], "rollout": {"triggers": TRIGGERS}}
+POLICY = Policy.model_validate({**DOCUMENT, "paths": [DOCUMENT["paths"][0], TO_PROD]})
+
+
+@pytest.mark.parametrize(
+    ("question", "trigger", "standing"),
+    [
+        (ROLLBACK, "hot", Standing.MET),
+        (ROLLBACK, "warm", Standing.UNMET),
+        (ROLLBACK, "cold", Standing.UNMET),
+        (PROMOTION, "hot", Standing.UNMET),
+        (replace(ROLLBACK, target="stage"), "hot", Standing.UNMET),
+    ],
+    ids=["takes back", "only asks", "is none", "promotes nothing", "belongs to another place"],
+)
+def test_only_a_trigger_that_takes_back_asks_by_itself(question: Question, trigger: str, standing: Standing) -> None:
+    assert may_ask(case(question, but(trigger=trigger), POLICY, NOW)).standing is standing
