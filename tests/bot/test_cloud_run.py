@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from bot.cloud_run import CloudRun
 from bot.sandbox.google import Behaviour, GoogleWorld
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, ReleaseBotError, Unavailable
-from commands.ports import Runs, Share, Site
+from commands.ports import Lease, Runs, Share, Site
 from tests.bot.google_story import (
     COMMIT,
     IMAGE,
@@ -464,12 +465,14 @@ async def test_a_refused_write_changes_nothing(world: GoogleWorld, runs: CloudRu
     ("seconds", "error"), [(-1, LostLease), (0.05, Unavailable), (9.5, Unavailable)], ids=["over", "nearly", "short"]
 )
 async def test_nothing_is_sent_unless_the_lease_outlives_the_call(
-    world: GoogleWorld, runs: CloudRun, seconds: float, error: type[ReleaseBotError]
+    world: GoogleWorld, runs: CloudRun, monkeypatch: pytest.MonkeyPatch, seconds: float, error: type[ReleaseBotError]
 ) -> None:
+    monkeypatch.setattr("commands.ports.time", SimpleNamespace(monotonic=lambda: 0.0))  # only leases go by this one
+    held = Lease("op-1", 7, ends=seconds)
     with pytest.raises(error):
-        await deploy(runs, lease=lease(seconds=seconds))
+        await deploy(runs, lease=held)
     with pytest.raises(error):
-        await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R0, 100),), lease=lease(seconds=seconds))
+        await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R0, 100),), lease=held)
     assert world.writes == []
 
 
@@ -645,15 +648,13 @@ async def test_a_replica_that_lags_shows_the_past_and_then_the_present(clock: Ha
 
 
 @asynccontextmanager
-async def frozen_at(world: GoogleWorld, *, held: float) -> AsyncIterator[tuple[Freezing, asyncio.Task[str]]]:
-    """A writer with fence 7 and a lease that holds for so many seconds, about to send everything to R0."""
-    old = Freezing(world.grpc_address, write_deadline=0.2 if held < 10 else 10.0)
+async def frozen_at(world: GoogleWorld) -> AsyncIterator[tuple[Freezing, asyncio.Task[str]]]:
+    """A writer with fence 7 and a lease of a minute, about to send everything to R0."""
+    old = Freezing(world.grpc_address)
     old.freezes = True
     try:
         write = asyncio.create_task(
-            old.shift(
-                SITE, seen=await old.running(SITE), shares=(Share(R0, 100),), lease=lease("op-1", 7, seconds=held)
-            )
+            old.shift(SITE, seen=await old.running(SITE), shares=(Share(R0, 100),), lease=lease("op-1", 7))
         )
         await old.frozen.wait()
         yield old, write
@@ -661,13 +662,14 @@ async def frozen_at(world: GoogleWorld, *, held: float) -> AsyncIterator[tuple[F
         await old.close()
 
 
-async def test_whoever_thaws_after_the_lease_is_over_sends_nothing(world: GoogleWorld, runs: CloudRun) -> None:
-    async with frozen_at(world, held=0.5) as (old, write):
-        new = lease("op-2", 8)
+async def test_whoever_thaws_after_the_lease_is_over_sends_nothing(
+    world: GoogleWorld, runs: CloudRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with frozen_at(world) as (old, write):
+        later = SimpleNamespace(monotonic=lambda: time.monotonic() + 61)
+        monkeypatch.setattr("commands.ports.time", later)  # only leases go by this one
+        new = lease("op-2", 8, seconds=600)
         await done(runs, await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R1, 100),), lease=new))
-        over = time.monotonic() + 0.5
-        while time.monotonic() < over:
-            await runs.running(SITE)
         old.thawed.set()
         with pytest.raises(LostLease, match="nothing was sent"):
             await write
@@ -680,7 +682,7 @@ async def test_the_new_fence_kills_what_the_old_owner_has_in_flight_where_etags_
 ) -> None:
     """The newer one writes what is there already: its fence alone makes another etag."""
     world.inject("etag_enforced")
-    async with frozen_at(world, held=60) as (old, write):
+    async with frozen_at(world) as (old, write):
         new = lease("op-2", 8)
         await done(runs, await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R1, 100),), lease=new))
         old.thawed.set()
@@ -693,7 +695,7 @@ async def test_where_etags_do_not_count_a_stale_write_is_seen_by_its_fence_and_w
     world: GoogleWorld, runs: CloudRun
 ) -> None:
     world.inject("etag_ignored")
-    async with frozen_at(world, held=60) as (old, write):
+    async with frozen_at(world) as (old, write):
         new = lease("op-2", 8)
         await done(runs, await runs.shift(SITE, seen=await runs.running(SITE), shares=(Share(R1, 100),), lease=new))
         old.thawed.set()
