@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +11,7 @@ import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from bot.github.credentials import AppKey, PersonalToken
+from bot.github.names import full
 from bot.github.pace import Pace, StoodStill
 from bot.github.reading import (
     CheckRun,
@@ -24,7 +24,7 @@ from bot.github.reading import (
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from commands.ports import Clock, Comparison, Deployment
 from policy.facts import Check
-from policy.model import Sha, sha
+from policy.model import Sha
 
 if TYPE_CHECKING:
     from bot.github.client import Client
@@ -73,7 +73,7 @@ class GitHub:
         Check runs of all suites (newest of each name and app; one under way counts before an older success) and
         commit statuses (newest of each context). Where several share a name, the one that passes least counts.
         """
-        client, at = await self._client(), _full(commit)
+        client, at = await self._client(), full(commit)
         runs, statuses = await asyncio.gather(
             client.pages(repository, f"/commits/{at}/check-runs", "check_runs", filter="latest"),
             client.pages(repository, f"/commits/{at}/status", "statuses"),
@@ -91,7 +91,7 @@ class GitHub:
     async def compare(self, repository: str, base: Sha, head: Sha) -> Comparison:
         """How `head` stands to `base`."""
         client = await self._client()
-        said = await client.read(repository, f"/compare/{_full(base)}...{_full(head)}")
+        said = await client.read(repository, f"/compare/{full(base)}...{full(head)}")
         return _read(ComparisonRead, said).comparison()
 
     async def record_deployment(
@@ -106,7 +106,7 @@ class GitHub:
         description: str,
     ) -> int:
         """The id of the one deployment of this commit with this operation id: found, or else created."""
-        client, at = await self._client(), _full(commit)
+        client, at = await self._client(), full(commit)
 
         async def find() -> int | None:
             listed = await client.pages(repository, "/deployments", environment=environment, sha=at)
@@ -160,7 +160,7 @@ class GitHub:
         """
         client = await self._client()
         for _ in range(LOOKS):
-            looked_at = time.monotonic()
+            looked_at = self._pace.monotonic()
             found = await look()
             if found is not None:
                 return found
@@ -187,7 +187,7 @@ class GitHub:
             if found is not None:
                 return found
             if attempt + 1 < LOOKS:
-                await asyncio.sleep(self._pace.retry_pause * 2**attempt)
+                await self._pace.sleep(self._pace.retry_pause * 2**attempt)
         raise lost
 
 
@@ -195,14 +195,6 @@ def _client_class() -> type[Client]:
     from bot.github.client import Client
 
     return Client
-
-
-def _full(commit: Sha) -> str:
-    """A branch or a short commit could mean something else tomorrow: only the full id is sent."""
-    try:
-        return sha(commit)
-    except ValueError as error:
-        raise Rejected(f"{commit[:80]} is not a full commit id.") from error
 
 
 def _read(shape: type[_Read], said: Any) -> _Read:  # noqa: ANN401 - JSON

@@ -1,21 +1,37 @@
-"""As whom do we come to GitHub? Neither form shows its secret."""
+"""As whom do we come to GitHub, and for what? Neither form shows its secret."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from enum import Enum
 
-NEEDED: Mapping[str, str] = MappingProxyType(
-    {
-        "metadata": "read",
-        "contents": "read",
-        "checks": "read",
-        "statuses": "read",
-        "deployments": "write",
-    }
-)
-"""All that this adapter does; an installation's token is asked for no more."""
+_SECRET = re.compile(r"gh[a-z]_[\w.-]{10,}|github_pat_\w{10,}|\beyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+
+
+class Access(Enum):
+    """What a token is for: it is asked for these permissions and no more, for one repository.
+
+    Where an installation was not granted those of one, that is refused, and the others go on.
+    """
+
+    CODE = (("contents", "read"), ("checks", "read"), ("statuses", "read"), ("deployments", "write"))
+    PULL_REQUESTS = (("contents", "read"), ("pull_requests", "read"))
+    PROTECTION = (("administration", "read"),)
+    """Classic protection of branches is shown to nobody else; rulesets are, to anybody who reads."""
+    TEAMS = (("members", "read"),)
+    ISSUES = (("issues", "read"),)
+    DEPENDABOT = (("vulnerability_alerts", "read"),)
+    CODE_SCANNING = (("security_events", "read"),)
+    SECRET_SCANNING = (("secret_scanning_alerts", "read"),)
+
+    @property
+    def permissions(self) -> dict[str, str]:
+        return {"metadata": "read", **dict(self.value)}
+
+
+NEEDED = {name: level for access in Access for name, level in access.permissions.items()}
+"""All that this adapter does, for people who create the App."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +43,15 @@ class PersonalToken:
 
 @dataclass(frozen=True, slots=True)
 class AppKey:
-    """A GitHub App and its installation; tokens are minted from it, one for each repository."""
+    """A GitHub App and its installation; tokens are minted from it, one for each repository and purpose."""
 
     app_id: str
     """App id or client id."""
     private_key: str = field(repr=False)
     """PEM."""
     installation_id: str
+
+
+def redacted(text: str) -> str:
+    """The text without tokens of GitHub's, of any kind and length: `ghs_…` may be as long as a JWT."""
+    return _SECRET.sub("[token]", text)

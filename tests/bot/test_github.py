@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import random
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -528,13 +526,18 @@ async def test_a_short_limit_is_waited_for_and_a_long_one_is_said(
     assert len(world.exchanges) == 3
 
 
-async def test_a_limit_without_a_time_and_a_spent_hour_are_said(world: GitHubWorld, github: GitHub, head: Sha) -> None:
-    world.inject("secondary_limit_silent")
-    with pytest.raises(Unavailable, match="60 s"):
-        await github.compare(REPOSITORY, head, head)
-    world.inject("rate_limit_spent", seconds=600)
-    with pytest.raises(Unavailable, match="600 s"):
-        await github.compare(REPOSITORY, head, head)
+async def test_a_limit_without_a_time_and_a_spent_hour_are_said(
+    world: GitHubWorld, session: aiohttp.ClientSession, clock: HandClock, head: Sha
+) -> None:
+    for fault, says in (
+        ("secondary_limit_silent", r"60 s .*too many requests at once"),
+        ("rate_limit_spent", r"600 s .*this hour are spent"),
+    ):
+        world.inject(fault, seconds=600)
+        with pytest.raises(Unavailable, match=says):
+            await GitHub(session, PersonalToken(world.token), clock, url=world.url, pace=QUICK).compare(
+                REPOSITORY, head, head
+            )
 
 
 @pytest.mark.parametrize(
@@ -634,24 +637,6 @@ async def test_a_list_that_is_cut_short_or_leads_elsewhere_decides_nothing(
         await between(web.Response(body=body, headers=link)).checks(REPOSITORY, NOWHERE)
     with pytest.raises(Unavailable, match="understood"):
         await between(web.Response(body=b"{}", content_type="application/json")).compare(REPOSITORY, NOWHERE, NOWHERE)
-
-
-async def test_writes_to_one_repository_keep_their_distance() -> None:
-    from bot.github.client import WriteQueue
-
-    queue, starts, inside = WriteQueue(0.05), [], 0
-
-    async def write() -> None:
-        nonlocal inside
-        async with queue:
-            inside += 1
-            assert inside == 1
-            starts.append(time.monotonic())
-            await asyncio.sleep(0)
-            inside -= 1
-
-    await asyncio.gather(*(write() for _ in range(4)))
-    assert all(later - earlier > 0.049 for earlier, later in itertools.pairwise(starts))
 
 
 # As an app ----------------------------------------------------------------------------------------------------------

@@ -125,11 +125,18 @@ def test_every_scope_and_event_has_its_reason() -> None:
 def test_the_github_permissions_asked_for_are_those_the_adapter_needs() -> None:
     text = re.sub(r"\s+", " ", (DEPLOY / "README.md").read_text("utf-8"))
     words = {
+        "administration": "Administration",
         "checks": "Checks",
         "contents": "Contents",
         "deployments": "Deployments",
+        "issues": "Issues",
+        "members": "Members",
         "metadata": "Metadata",
+        "pull_requests": "Pull requests",
+        "secret_scanning_alerts": "Secret scanning alerts",
+        "security_events": "Code scanning alerts",
         "statuses": "Commit statuses",
+        "vulnerability_alerts": "Dependabot alerts",
     }
     for name, access in NEEDED.items():
         assert f"*{words[name]}* {access}" in text
