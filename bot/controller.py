@@ -81,9 +81,9 @@ class Controller:
         """Claims what is due while there is room; seconds until it is worth looking again."""
         try:
             while len(self._running) < self._slots and not self._stopping.is_set():
-                claimed = await self._store.claim()
+                due = await self._store.next_due()  # read first: a claim of nothing would keep all others from writing
+                claimed = await self._store.claim() if due is not None and due <= 0 else None
                 if claimed is None:
-                    due = await self._store.next_due()
                     return self._poll if due is None else min(self._poll, max(due, SOONEST))
                 operation, lease = claimed
                 older = self._cut_off(operation.id)

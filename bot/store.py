@@ -312,8 +312,8 @@ class Store:
     async def commit(self, writes: Writes, lease: Lease | None = None) -> None:
         """All of it is on disk. See `commands.ports.Store` and `Writes`.
 
-        With a lease, a step whose operation goes on at once (`due` of 0) keeps it, unless it took a place: then the
-        next claim draws a fence newer than that of whoever held the place before.
+        With a lease, a step whose operation goes on at once (`due` of 0) keeps it. Where it took a place, it does so
+        under a fence newer than that of whoever held the place before.
         """
         await self._commit(writes, lease)
 
@@ -377,7 +377,7 @@ class Store:
                 return None
             books.run("UPDATE requests SET answered_at = :now WHERE id = :id", {"now": books.now, "id": writes.answers})
             cause = request[0]
-        kept = False
+        kept: Row | None = None
         ends = time.monotonic() + self._lease
         if writes.operation is not None:
             if writes.creates:
@@ -395,12 +395,9 @@ class Store:
         records.keep(books, step.records)
         self._signal(books, writes)
         self._say(books, writes.messages, step.payloads)
-        if not kept or lease is None:
-            return None
-        row = books.one(
-            f"{_OPERATION} WHERE id = :id AND fence = :fence", {"id": lease.operation, "fence": lease.fence}
-        )
-        return None if row is None else (row, ends)
+        if kept is not None and (writes.wishes or writes.wakes or writes.votes):  # perhaps of this very operation
+            kept = books.one(f"{_OPERATION} WHERE id = :id AND fence = :fence", {"id": kept[0], "fence": kept[3]})
+        return None if kept is None else (kept, ends)
 
     def _create(self, books: _Books, writes: Writes, operation: Operation, data: str) -> None:
         key = None if operation.over else _open_key(operation)
@@ -436,13 +433,16 @@ class Store:
         with suppress(Taken):
             self._create(books, Writes(due=after), operation, data)
 
-    def _update(self, books: _Books, writes: Writes, operation: Operation, data: str, lease: Lease) -> bool:
-        """True where the lease is kept."""
-        keep = writes.due is not None and writes.due <= timedelta(0) and not operation.over and writes.takes is None
+    def _update(self, books: _Books, writes: Writes, operation: Operation, data: str, lease: Lease) -> Row | None:
+        """The operation as it stands where the lease is kept, under a newer fence if it took a place."""
+        keep = writes.due is not None and writes.due <= timedelta(0) and not operation.over
+        _take_place(books, writes.takes, operation.id)
+        # drawn once the place is ours: newer than that of whoever held it before
+        fence = books.fence() if keep and writes.takes is not None else lease.fence
         key = None if operation.over else _open_key(operation)
         # A signal that came after the claim must not be slept over. A key that somebody else has stays as it was.
-        done = books.run(
-            f"UPDATE operations SET phase = :phase, over = :over, data = :data, wish = :wish,"
+        row = books.one(
+            f"UPDATE operations SET phase = :phase, over = :over, data = :data, wish = :wish, fence = :newer,"
             f" attempts = 0, trouble = '',"
             f" owner = CASE WHEN :keep = 1 THEN owner END,"
             f" lease_until = CASE WHEN :keep = 1 THEN {self._sql.NOW} + :lease ELSE 0 END,"
@@ -450,12 +450,13 @@ class Store:
             f" open_key = CASE WHEN :over = 1 THEN NULL"
             f" WHEN EXISTS (SELECT 1 FROM operations AS other WHERE other.open_key = :key AND other.id <> :id)"
             f" THEN open_key ELSE :key END"
-            f" WHERE id = :id AND fence = :fence AND over = 0",
+            f" WHERE id = :id AND fence = :fence AND over = 0 RETURNING {_COLUMNS}",
             {
                 "phase": operation.phase.value,
                 "over": int(operation.over),
                 "data": data,
                 "wish": operation.wish.value,
+                "newer": fence,
                 "keep": int(keep),
                 "lease": self._lease_micros,
                 "seen": operation.wake,
@@ -466,16 +467,15 @@ class Store:
                 "fence": lease.fence,
             },
         )
-        if done.rowcount != 1:
+        if row is None:
             raise LostLease(_LOST)
-        _take_place(books, writes.takes, operation.id)
         if operation.over:
             self._leave(books, operation.id, None)
         elif writes.leaves is not None:
             self._leave(books, operation.id, writes.leaves)
         if not keep:
             books.rings.add(self.changed)
-        return keep
+        return row if keep else None
 
     @property
     def _lease_micros(self) -> int:
@@ -558,30 +558,32 @@ class Store:
     async def claim(self) -> tuple[Operation, Lease] | None:
         """The operation that has been due longest, now ours under a new fence; None: nothing is due."""
 
-        def work(books: _Books) -> tuple[Row, float] | None:
+        def work(books: _Books) -> tuple[Row, int, float] | None:
             ends = time.monotonic() + self._lease
             due = books.one(
-                f"SELECT id FROM operations WHERE over = 0 AND due_at <= :now AND lease_until <= {self._sql.NOW}"
+                f"SELECT {_COLUMNS}, owner FROM operations"
+                f" WHERE over = 0 AND due_at <= :now AND lease_until <= {self._sql.NOW}"
                 f" ORDER BY due_at, id LIMIT 1 {self._sql.SKIP_LOCKED}",
                 {"now": books.now},
             )
             if due is None:
                 return None
+            *row, owner = due
             fence = books.fence()
             books.run(
                 f"UPDATE operations SET owner = :me, lease_until = {self._sql.NOW} + :lease, fence = :fence"
                 f" WHERE id = :id",
-                {"me": self._me, "lease": self._lease_micros, "fence": fence, "id": due[0]},
+                {"me": self._me, "lease": self._lease_micros, "fence": fence, "id": row[0]},
             )
-            books.rings.add(Fenced(due[0], fence, self.fenced))
-            row = books.one(f"{_OPERATION} WHERE id = :id", {"id": due[0]})
-            return None if row is None else (row, ends)
+            if owner is not None:  # it runs out there, too, but who was only slow need not wait for that
+                books.rings.add(Fenced(row[0], fence, self.fenced))
+            return tuple(row), fence, ends
 
         claimed = await self._writer.write(work)
         if claimed is None:
             return None
-        operation = _operation(claimed[0])
-        return operation, Lease(operation.id, operation.fence, claimed[1])
+        row, fence, ends = claimed
+        return replace(_operation(row), fence=fence), Lease(row[0], fence, ends)
 
     async def heartbeat(self, lease: Lease) -> Lease:
         """The same lease, good for its full length again; `LostLease` where a newer claim exists."""
@@ -790,10 +792,14 @@ class Store:
 
         Negative where another does: so many seconds until that ends, unless it goes on.
         """
+        left = f"SELECT lease_until - {self._sql.NOW} FROM speakers WHERE channel = :channel"
+        values = {"channel": channel, "me": self._me, "lease": self._lease_micros}
+        other = await self._one(f"{left} AND owner <> :me AND lease_until > {self._sql.NOW}", values)
+        if other is not None:  # whoever does not speak keeps nobody from writing
+            return -max(0.02, float(other[0]) / 1_000_000)
 
         def work(books: _Books) -> float:
             ends = time.monotonic() + self._lease
-            values = {"channel": channel, "me": self._me, "lease": self._lease_micros}
             done = books.run(
                 f"INSERT INTO speakers (channel, owner, lease_until) VALUES (:channel, :me, {self._sql.NOW} + :lease)"
                 " ON CONFLICT (channel) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until"
@@ -802,9 +808,7 @@ class Store:
             )
             if done.rowcount == 1:
                 return ends
-            row = books.one(
-                f"SELECT lease_until - {self._sql.NOW} FROM speakers WHERE channel = :channel", {"channel": channel}
-            )
+            row = books.one(left, values)
             return -max(0.02, (0 if row is None else row[0]) / 1_000_000)
 
         return await self._writer.write(work)
@@ -1069,7 +1073,8 @@ def _settle(books: _Books, ids: Iterable[int], state: Literal["sent", "replaced"
 
 # Rows to values -----------------------------------------------------------------------------------------------------
 
-_OPERATION = "SELECT id, data, wish, fence, wake, attempts FROM operations"
+_COLUMNS = "id, data, wish, fence, wake, attempts"
+_OPERATION = f"SELECT {_COLUMNS} FROM operations"
 _ASKED = f"(kind NOT IN ('{Deed.WATCH}', '{Deed.REMIND}'))"
 
 
@@ -1081,7 +1086,8 @@ def _operation(row: Row) -> Operation:
 def _open_key(operation: Operation) -> str:
     digest = "" if operation.plan is None else operation.plan.digest
     question = operation.question
-    return f"{question.deed} {operation.place} {digest} {question.change}".rstrip()
+    by_itself = "" if operation.asked_by.human else " by itself"  # it is not kept waiting by what somebody asked for
+    return f"{question.deed} {operation.place} {digest} {question.change}".rstrip() + by_itself
 
 
 def _at(place: Place | None) -> tuple[str, dict[str, str]]:

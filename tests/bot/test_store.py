@@ -330,16 +330,23 @@ async def test_a_step_that_goes_on_at_once_keeps_its_lease_and_any_other_gives_i
         assert await store.next_due() == 60.0
 
 
-async def test_taking_a_place_gives_the_lease_up_so_that_the_next_fence_is_newer_than_its_last_holder(
-    tmp_path: Path,
-) -> None:
+async def test_who_takes_a_place_goes_on_under_a_fence_newer_than_that_of_its_last_holder(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
-        await store.commit(created())
+        await store.commit(created("op_1", due=AT_ONCE))
         found, lease = await claimed(store)
-        assert await store.carry_on(Writes(operation=found, due=AT_ONCE, takes=CHECKOUT), lease) is None
-        assert await store.holder(CHECKOUT) == "op_1"
-        _, newer = await claimed(store)
-        assert newer.fence > lease.fence
+        await store.commit(created("op_2", OTHER, due=AT_ONCE, takes=CHECKOUT))
+        holder, newest = await claimed(store)
+        assert newest.fence > lease.fence
+        await store.commit(Writes(operation=holder, leaves=CHECKOUT), newest)
+        going = await store.carry_on(Writes(operation=found, due=AT_ONCE, takes=CHECKOUT), lease)
+        assert going is not None
+        operation, mine = going
+        assert await store.holder(CHECKOUT) == mine.operation == "op_1"
+        assert operation.fence == mine.fence > newest.fence
+        assert await store.claim() is None
+        with pytest.raises(LostLease):
+            await store.heartbeat(lease)
+        await store.heartbeat(mine)
 
 
 async def test_a_place_is_one_operations_until_it_leaves_and_then_the_others_are_woken(tmp_path: Path) -> None:
