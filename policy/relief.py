@@ -98,7 +98,7 @@ class _Asking(NamedTuple):
         """The same, others than these where there are such."""
         if besides.isdisjoint(self.fewest):
             return self.fewest
-        return _fewest(sorted(self.able, key=lambda human: human in besides), self.able, self.terms)
+        return _fewest(sorted(self.able, key=besides.__contains__), self.able, self.terms)
 
 
 def _fewest(humans: Collection[Human], able: Mapping[Human, tuple[int, ...]], terms: Terms) -> tuple[Human, ...]:

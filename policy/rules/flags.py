@@ -14,10 +14,7 @@ from policy.model import Unknown
 
 def flags(name: str, _: FlagsGate) -> Judge:
     """Each is declared with its owner, its ticket, and when it is expected to go."""
-
-    @cache
-    def whole(number: int) -> Finding:
-        return met(name, "{} flags, each with owner, ticket and removal date", number)
+    whole = cache(lambda number: met(name, "{} flags, each with owner, ticket and removal date", number))
 
     def judge(case: Case) -> Finding:
         declared = case.facts.evidence.flags

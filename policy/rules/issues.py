@@ -15,12 +15,9 @@ from policy.model import Unknown
 
 def few_open_issues(name: str, gate: IssuesGate) -> Judge:
     """No more of them are open than the gate allows."""
-    labels, at_most = gate.labels, gate.at_most
-
-    @cache
-    def few(number: int) -> Finding:
-        says, labelled = "{} labelled {}, and {} may be", wording.All(labels, "or")
-        return met(name, says, wording.Several(number, "open issue"), labelled, at_most)
+    labels, at_most, labelled = gate.labels, gate.at_most, wording.All(gate.labels, "or")
+    says = "{} labelled {}, and {} may be"
+    few = cache(lambda number: met(name, says, wording.Several(number, "open issue"), labelled, at_most))
 
     def judge(case: Case) -> Finding:
         issues = case.facts.evidence.issues

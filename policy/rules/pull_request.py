@@ -26,9 +26,8 @@ def pull_requests_say(name: str, gate: PullRequestGate) -> Judge:
     """Every one that is looked at has its sections filled, and title and labels as they must be."""
     of_promotion, labelled, lacks = gate.of == "promotion", gate.labelled, _lacks(gate)
 
-    @cache
-    def nothing_lacks(number: int) -> Finding:
-        return met(name, "{} looked at, and nothing lacks", wording.Several(number, "pull request"))
+    says_whole = "{} looked at, and nothing lacks"
+    nothing_lacks = cache(lambda number: met(name, says_whole, wording.Several(number, "pull request")))
 
     def judge(case: Case) -> Finding:
         evidence = case.facts.evidence

@@ -20,10 +20,8 @@ CUT_SHORT = "the list of changes was cut short, so it is not known what else the
 def everything_reviewed(name: str, gate: ReviewsGate) -> Judge:
     """Each pull request has its approvals, no commit came by none, and the list is whole."""
     at_least, codeowners, approvals = gate.at_least, gate.codeowners, wording.Several(gate.at_least, "approval")
-
-    @cache
-    def reviewed(number: int) -> Finding:
-        return met(name, "{}, each with {} or more", wording.Several(number, "pull request"), approvals)
+    says_reviewed = "{}, each with {} or more"
+    reviewed = cache(lambda number: met(name, says_reviewed, wording.Several(number, "pull request"), approvals))
 
     def judge(case: Case) -> Finding:
         changes = case.facts.evidence.changes
