@@ -7,10 +7,12 @@ import importlib.util
 import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -66,6 +68,44 @@ async def github_world(directory: Path, clock: HandClock, *, checked: bool = Tru
     if checked:
         wrong = violations(world.exchanges)
         assert not wrong, "\n".join(wrong[:5])
+
+
+@dataclass(frozen=True)
+class Said:
+    """What came back."""
+
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        return str(self.body["message"])
+
+
+class Asker:
+    """Somebody with a token."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, world: GitHubWorld, token: str | None = None, home: str = ""
+    ) -> None:
+        self._session, self._world, self._home = session, world, home
+        self._token = world.token if token is None else token
+
+    async def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Said:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self._session.request(
+            method,
+            path if path.startswith("http") else self._world.url + self._under(path),
+            json=body,
+            allow_redirects=False,
+            headers={"Authorization": f"Bearer {self._token}", **named},
+        ) as answer:
+            told = await answer.json() if answer.content_type == "application/json" and answer.status != 304 else None
+            return Said(answer.status, told, {name.lower(): value for name, value in answer.headers.items()})
+
+    def _under(self, path: str) -> str:
+        return path if path.startswith("/") else f"{self._home}/{path}".rstrip("/")
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.sandbox.github.records import Books, Repository, Token
+from bot.sandbox.github.records import Actor, Books, Repository, Token
 
 DOCUMENTATION = "https://docs.github.com/rest"
 PER_PAGE, PER_PAGE_MAX = 30, 100  # https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
@@ -77,6 +77,19 @@ class Call:
     @property
     def login(self) -> str:
         return self.token.login if self.token else "app"
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, as the rules see them."""
+        app = self.token.app.id if self.token and self.token.app else self.app
+        return self.books.actor(self.repository, self.login, app)
+
+    @property
+    def administers(self) -> bool:
+        """True for whoever may see and change the rules."""
+        if self.token is not None and self.token.app is not None:
+            return self.token.may("administration", "write")
+        return self.token is not None and self.books.role(self.repository, self.login) == "admin"
 
     def need(self, name: str) -> Any:  # noqa: ANN401 - JSON
         """That field of the body; 422 where it is missing."""

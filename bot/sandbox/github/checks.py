@@ -10,6 +10,7 @@ from typing import Any
 from bot.sandbox.github import shapes
 from bot.sandbox.github.call import Answer, Call, Refused, Route, invalid, not_found
 from bot.sandbox.github.records import CheckRun, Status, as_text
+from bot.sandbox.github.required_checks import newest_statuses
 
 CONCLUSIONS = ("action_required", "cancelled", "failure", "neutral", "success", "skipped", "stale", "timed_out")
 STATES = ("error", "failure", "pending", "success")
@@ -124,11 +125,6 @@ async def update_run(call: Call) -> Answer:
 # Commit statuses ----------------------------------------------------------------------------------------------------
 
 
-def newest_statuses(statuses: Iterable[Status], sha: str) -> list[Status]:
-    """The newest of each context on that commit."""
-    return list({status.context: status for status in statuses if status.sha == sha}.values())
-
-
 def combined_state(statuses: Iterable[Status]) -> str:
     states = {status.state for status in statuses}
     if states & {"failure", "error"}:
@@ -174,6 +170,7 @@ async def create_status(call: Call) -> Answer:
         call.body.get("target_url"),
         call.login,
         call.books.now(),
+        call.token.app.id if call.token and call.token.app else 0,
     )
     call.repository.records.statuses.append(status)
     return Answer(201, shapes.status(call.books, call.repository, status))

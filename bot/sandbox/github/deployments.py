@@ -6,9 +6,9 @@ from typing import Any
 
 from bot.sandbox.github import shapes
 from bot.sandbox.github.call import Answer, Call, Refused, Route, invalid, not_found
-from bot.sandbox.github.checks import newest_statuses
 from bot.sandbox.github.git import Signature
 from bot.sandbox.github.records import Books, Deployment, DeploymentStatus, Repository, as_text
+from bot.sandbox.github.required_checks import newest_statuses
 
 STATES = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")
 DESCRIPTION_MAX = 140

@@ -40,8 +40,13 @@ KINDS = {
         Kind("token_expired", "answers 401; an installation's token is expired from then on", READS + WRITES),
         Kind("moved", "answers 301: the repository has another name now", WRITES),
         Kind("duplicate_check_runs", "lists each check run once more: older, opposite, in another suite", READS),
+        Kind("base_moved", "somebody pushes to the base between the last check of a merge and the merge", ("PUT",)),
     )
 }
+
+
+_ENDS = {"duplicate_check_runs": "/check-runs", "base_moved": "/merge"}
+"""Kinds that fit some paths only, by how these end."""
 
 
 @dataclass(slots=True)
@@ -57,7 +62,7 @@ class Fault:
     seconds: float
 
     def fits(self, method: str, path: str) -> bool:
-        if self.kind.name == "duplicate_check_runs" and not path.endswith("/check-runs"):
+        if not path.endswith(_ENDS.get(self.kind.name, "")):
             return False
         wanted = method in self.kind.methods and self.method in {"", method}
         return self.times > 0 and wanted and self.path in path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +39,13 @@ class Signature:
     email: str
     at: datetime
 
+    def __str__(self) -> str:
+        """As git writes it."""
+        return f"{self.name} <{self.email}> {int(self.at.timestamp())} +0000"
+
+
+_NOBODY = Signature("nobody", "nobody@github.example", datetime(2020, 1, 1, tzinfo=UTC))
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:
@@ -50,6 +57,8 @@ class Commit:
     author: Signature
     committer: Signature
     message: str
+    raw: str
+    """The whole object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,25 @@ class Between:
         if self.ahead:
             return "ahead"
         return "behind" if self.behind else "identical"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one file between two commits."""
+
+    path: str
+    status: str
+    """`added`, `removed`, `modified` or `renamed`."""
+    plus: int
+    minus: int
+    """Lines."""
+    blob: str | None
+    """What stands there now."""
+    before: str = ""
+    """Its name before it was renamed."""
+
+
+_STATUS = {"A": "added", "D": "removed", "R": "renamed", "C": "copied"}
 
 
 class Git:
@@ -132,8 +160,14 @@ class Git:
 
     async def swap(self, ref: str, new: str, old: str) -> bool:
         """Compare and swap: True where the ref was `old` (NOTHING: absent) and is now `new` (NOTHING: deleted)."""
-        arguments = ("-d", ref, old) if new == NOTHING else (ref, new, old)
-        code, _ = await self.run("update-ref", *arguments, ok=(0, 1, 128))
+        return await self.swap_all([(ref, new, old)])
+
+    async def swap_all(self, swaps: Sequence[tuple[str, str, str]]) -> bool:
+        """The same for several refs (ref, new, old), all or none."""
+        lines = [
+            f"delete {ref}\0{old}\0" if new == NOTHING else f"update {ref}\0{new}\0{old}\0" for ref, new, old in swaps
+        ]
+        code, _ = await self.run("update-ref", "-z", "--stdin", given="".join(lines).encode(), ok=(0, 1, 128))
         return code == 0
 
     # History --------------------------------------------------------------------------------------------------------
@@ -154,12 +188,14 @@ class Git:
         """These commits, in the order asked."""
         if not shas:
             return []
-        fields = "%H%x1f%T%x1f%P%x1f%an%x1f%ae%x1f%at%x1f%cn%x1f%ce%x1f%ct%x1f%B"
-        _, out = await self.run(
-            "log", "-z", "--no-walk=unsorted", f"--format={fields}", "--stdin", given="\n".join(shas).encode()
-        )
-        found = {commit.sha: commit for commit in map(_commit, out.rstrip("\0").split("\0"))}
-        return [found[sha] for sha in shas]
+        _, out = await self.run("cat-file", "--batch", given="\n".join(shas).encode())
+        data, found = out.encode(errors="surrogateescape"), []
+        while data:
+            line, _, data = data.partition(b"\n")
+            sha, _, size = line.decode().split(" ")
+            found.append(_commit(sha, data[: int(size)].decode(errors="surrogateescape")))
+            data = data[int(size) + 1 :]
+        return found
 
     async def history(self, start: str, *narrow: str) -> list[str]:
         """Commits reachable from `start`, newest first."""
@@ -181,20 +217,26 @@ class Git:
         code, _ = await self.run("merge-base", "--is-ancestor", older, newer, ok=(0, 1))
         return code == 0
 
-    async def changed_files(self, older: str, newer: str) -> list[tuple[str, str, int, int]]:
-        """(path, `added` | `removed` | `modified`, lines added, lines deleted) of each file that differs."""
+    async def changed_files(self, older: str, newer: str) -> list[Change]:
+        """Each file that differs, a moved one once."""
         (_, numbers), (_, states) = await asyncio.gather(
-            self.run("diff-tree", "-r", "-z", "--no-renames", "--numstat", older, newer),
-            self.run("diff-tree", "-r", "-z", "--no-renames", "--name-status", older, newer),
+            self.run("diff-tree", "-r", "-z", "--find-renames", "--numstat", older, newer),
+            self.run("diff-tree", "-r", "-z", "--find-renames", "--raw", "--no-abbrev", older, newer),
         )
-        words = states.rstrip("\0").split("\0") if states else []
-        status = dict(zip(words[1::2], words[0::2], strict=True))
-        known = {"A": "added", "D": "removed"}
-        files = []
-        for line in filter(None, numbers.split("\0")):
-            plus, minus, path = line.split("\t", 2)
-            files.append((path, known.get(status[path], "modified"), _lines(plus), _lines(minus)))
-        return files
+        words, lines, changes = iter(states.split("\0")), iter(numbers.split("\0")), []
+        for header in words:
+            if not header:
+                continue
+            _, _, _, blob, letter = header.split(" ")
+            path, before = next(words), ""
+            if letter[0] in "RC":
+                before, path = path, next(words)
+            plus, minus, rest = next(lines).split("\t", 2)
+            if not rest:  # a moved file: both names follow, each for itself
+                next(lines), next(lines)
+            status = _STATUS.get(letter[0], "modified")
+            changes.append(Change(path, status, _lines(plus), _lines(minus), None if letter == "D" else blob, before))
+        return changes
 
     async def entry(self, commit: str, path: str) -> tuple[str, str] | None:
         """(kind, object id) of what stands at that path, None where nothing does."""
@@ -220,10 +262,10 @@ class Git:
     ) -> str:
         """A new commit on top of the branch (or its first); a file given as None is removed; the commit's id."""
         tip = await self.ref(f"refs/heads/{branch}")
-        who = f"{author.name} <{author.email}> {int(author.at.timestamp())} +0000"
         text = message.encode()
         stream = [
-            f"commit refs/heads/{branch}\nmark :1\nauthor {who}\ncommitter {who}\ndata {len(text)}\n".encode(),
+            f"commit refs/heads/{branch}\nmark :1\nauthor {author}\ncommitter {author}\n".encode(),
+            f"data {len(text)}\n".encode(),
             text,
         ]
         stream.append(f"\nfrom {tip}\n".encode() if tip else b"\n")
@@ -238,31 +280,93 @@ class Git:
         _, out = await self.run("fast-import", "--quiet", "--done", given=b"".join(stream))
         return out.strip()
 
-    async def merge(self, ours: str, theirs: str, message: str, author: Signature) -> str | None:
-        """A commit with both parents and their merged tree, on no branch yet; None where they conflict."""
-        code, out = await self.run("merge-tree", "--write-tree", ours, theirs, ok=(0, 1))
-        if code:
-            return None
-        when = f"{int(author.at.timestamp())} +0000"
-        who = f"{author.name} <{author.email}> {when}"
-        body = (
-            f"tree {out.splitlines()[0]}\nparent {ours}\nparent {theirs}\nauthor {who}\ncommitter {who}\n\n{message}\n"
-        )
-        _, sha = await self.run("hash-object", "-t", "commit", "-w", "--stdin", given=body.encode())
+    async def tree_of(self, commit: str) -> str:
+        _, out = await self.run("rev-parse", "--verify", f"{commit}^{{tree}}")
+        return out.strip()
+
+    async def merged_tree(self, ours: str, theirs: str, base: str = "") -> str | None:
+        """The tree that git's own three-way merge makes, None where they conflict. `base`: instead of their own."""
+        if base:
+            # git 2.39 knows no --merge-base: three commits that nobody keeps have the wanted one.
+            below = await self.commit_tree(await self.tree_of(base), (), "base", _NOBODY)
+            ours = await self.commit_tree(await self.tree_of(ours), (below,), "ours", _NOBODY)
+            theirs = await self.commit_tree(await self.tree_of(theirs), (below,), "theirs", _NOBODY)
+        code, out = await self.run("merge-tree", "--write-tree", "--allow-unrelated-histories", ours, theirs, ok=(0, 1))
+        return None if code else out.splitlines()[0]
+
+    async def commit_tree(
+        self,
+        tree: str,
+        parents: Sequence[str],
+        message: str,
+        author: Signature,
+        committer: Signature | None = None,
+        sign: Callable[[bytes], str] | None = None,
+    ) -> str:
+        """A commit of that tree, on no branch yet; with `sign` it carries that signature of itself."""
+        head = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+        head += [f"author {author}", f"committer {committer or author}"]
+        text = f"\n\n{message}" + ("" if message.endswith("\n") else "\n")
+        if sign is not None:
+            signature = sign(("\n".join(head) + text).encode())
+            head.append("gpgsig " + signature.strip().replace("\n", "\n "))
+        return await self.write_object("commit", ("\n".join(head) + text).encode())
+
+    async def write_object(self, kind: str, content: bytes) -> str:
+        _, sha = await self.run("hash-object", "-t", kind, "-w", "--stdin", given=content)
         return sha.strip()
+
+    async def read_object(self, kind: str, sha: str) -> bytes:
+        _, out = await self.run("cat-file", kind, sha)
+        return out.encode(errors="surrogateescape")
+
+    async def merge(
+        self,
+        ours: str,
+        theirs: str,
+        message: str,
+        author: Signature,
+        sign: Callable[[bytes], str] | None = None,
+    ) -> str | None:
+        """A commit with both parents and their merged tree, on no branch yet; None where they conflict."""
+        tree = await self.merged_tree(ours, theirs)
+        return tree and await self.commit_tree(tree, (ours, theirs), message, author, sign=sign)
+
+    async def squash(self, ours: str, theirs: str, message: str, author: Signature) -> str | None:
+        """All of theirs as one commit on ours; None where they conflict."""
+        tree = await self.merged_tree(ours, theirs)
+        return tree and await self.commit_tree(tree, (ours,), message, author)
+
+    async def rebase(self, ours: str, theirs: str, committer: Signature) -> str | None:
+        """Each commit that only theirs has, picked onto ours in order, merges left out; None where one conflicts."""
+        _, out = await self.run("rev-list", "--reverse", "--topo-order", "--no-merges", f"{ours}..{theirs}")
+        for made in await self.commits(*out.split()):
+            tree = await self.merged_tree(ours, made.sha, made.parents[0] if made.parents else made.sha)
+            if tree is None:
+                return None
+            ours = await self.commit_tree(tree, (ours,), made.message, made.author, committer)
+        return ours
+
+    async def revert(self, ours: str, commit: str, message: str, author: Signature) -> str | None:
+        """A commit on ours that takes back what that one changed against its first parent; None where they conflict."""
+        tree = await self.merged_tree(ours, f"{commit}^1", commit)
+        return tree and await self.commit_tree(tree, (ours,), message, author)
 
 
 def _lines(count: str) -> int:
     return 0 if count == "-" else int(count)  # "-": a binary file
 
 
-def _commit(record: str) -> Commit:
-    sha, tree, parents, an, ae, at, cn, ce, ct, message = record.split("\x1f", 9)
-    return Commit(
-        sha,
-        tree,
-        tuple(parents.split()),
-        Signature(an, ae, datetime.fromtimestamp(int(at), UTC)),
-        Signature(cn, ce, datetime.fromtimestamp(int(ct), UTC)),
-        message.rstrip("\n"),
-    )
+def _commit(sha: str, raw: str) -> Commit:
+    head, _, message = raw.partition("\n\n")
+    lines = [line.partition(" ")[::2] for line in head.split("\n")]
+    said = dict(reversed(lines))
+    parents = tuple(value for name, value in lines if name == "parent")
+    author, committer = _signature(said["author"]), _signature(said["committer"])
+    return Commit(sha, said["tree"], parents, author, committer, message.rstrip("\n"), raw)
+
+
+def _signature(text: str) -> Signature:
+    name, _, rest = text.partition(" <")
+    email, _, when = rest.rpartition("> ")
+    return Signature(name, email, datetime.fromtimestamp(int(when.split(" ")[0]), UTC))

@@ -22,7 +22,7 @@ async def get_commit(call: Call) -> Answer:
     body = shapes.commit(books, repository, made)
     if made.parents:
         changed = await git.changed_files(made.parents[0], made.sha)
-        plus, minus = sum(file[2] for file in changed), sum(file[3] for file in changed)
+        plus, minus = sum(file.plus for file in changed), sum(file.minus for file in changed)
         body["stats"] = {"additions": plus, "deletions": minus, "total": plus + minus}
         body["files"] = [shapes.file(books, repository, made.sha, file) for file in changed[:FILES_MAX]]
     return Answer(200, body)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from bot.sandbox.github.git import Git
+from bot.sandbox.github.postman import Postman
+from bot.sandbox.github.pull_request import PullRequest
+from bot.sandbox.github.rule_records import Protection, Ruleset, RuleSuite
+
+ROLES = ("none", "read", "triage", "write", "maintain", "admin")
+"""What a person may do in a repository, least first."""
+
+ACTIONS = 15368  # the id that GitHub Actions has on github.com, as seen in recorded check runs
 
 
 class Clock(Protocol):
@@ -50,6 +59,8 @@ class Status:
     target_url: str | None
     creator: str
     at: datetime
+    app: int = 0
+    """Id of the app that said it; 0: a person."""
 
 
 @dataclass(slots=True)
@@ -110,6 +121,12 @@ class Records:
     statuses: list[Status] = field(default_factory=list)
     deployments: list[Deployment] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
+    pulls: list[PullRequest] = field(default_factory=list)
+    """The one with number n stands at n - 1."""
+    rulesets: list[Ruleset] = field(default_factory=list)
+    rule_suites: list[RuleSuite] = field(default_factory=list)
+    protections: dict[str, Protection] = field(default_factory=dict)
+    """Classic protection by branch name or pattern."""
 
 
 @dataclass(slots=True)
@@ -123,6 +140,10 @@ class Repository:
     default_branch: str
     created_at: datetime
     records: Records = field(default_factory=Records)
+    roles: dict[str, str] = field(default_factory=dict)
+    """Login → one of `ROLES`; who is not in it has none."""
+    merge_methods: tuple[str, ...] = ("merge", "squash", "rebase")
+    """Those that its settings allow."""
     before: Records | None = None
     """The records as they were before the last write: what a reader that lags behind sees; None: not written yet."""
     refs_before: dict[str, str | None] = field(default_factory=dict)
@@ -149,8 +170,9 @@ class Repository:
             self.default_branch,
             self.created_at,
             self.before or self.records,
-            None,
-            self.refs_before,
+            self.roles,
+            self.merge_methods,
+            refs_before=self.refs_before,
             lagging=True,
         )
 
@@ -179,6 +201,11 @@ class App:
     """What the installation was granted: permission → `read` | `write` | `admin`."""
     created_at: datetime
 
+    @property
+    def slug(self) -> str:
+        """Its name as it stands in addresses and logins."""
+        return self.name.lower().replace(" ", "-")
+
 
 @dataclass(slots=True)
 class Token:
@@ -205,6 +232,33 @@ class Token:
         return self.repositories is None or repository.id in self.repositories
 
 
+@dataclass(slots=True)
+class Team:
+    """Some people of an organisation under one name."""
+
+    organisation: str
+    slug: str
+    members: tuple[str, ...]
+    role: str = "write"
+    """What its members may do in every repository of the organisation."""
+
+    @property
+    def id(self) -> int:
+        return number_of(f"team {self.organisation}/{self.slug}")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who wants something."""
+
+    login: str
+    app: int
+    """The app's id; 0: a person."""
+    role: str
+    teams: frozenset[str]
+    """Slugs."""
+
+
 class Books:
     """All that the local GitHub knows."""
 
@@ -216,7 +270,22 @@ class Books:
         """By full name in lower case: names do not differ by case."""
         self.apps: dict[int, App] = {}
         self.tokens: dict[str, Token] = {}
+        self.teams: dict[tuple[str, str], Team] = {}
+        """By organisation and slug."""
+        self.postman = Postman()
+        self.sign: Callable[[bytes], str] | None = None
+        """GitHub's own signature of what it commits for somebody."""
+        self.signing_keys: dict[str, str] = {}
+        """Public key as in `authorized_keys` → whose it is."""
+        self.web_flow = "web-flow"
+        """The login whose key signs what GitHub itself commits."""
+        self.roles: dict[str, str] = {}
+        """Login → what they may do in every repository."""
+        self.owner = "release-bot"
+        """The login that administers every repository."""
         self.limit = 5000  # requests an hour for one installation
+        self.unknown_reads = 1
+        """How often a pull request is read before GitHub says whether it can be merged."""
         self._ids = itertools.count(4001)
         self._suites: dict[tuple[str, str], int] = {}
 
@@ -236,6 +305,39 @@ class Books:
 
     def app_named(self, name: str) -> App | None:
         return next((app for app in self.apps.values() if app.name == name), None)
+
+    def app_id(self, name: str) -> int:
+        """The id of that app, one that nobody registered included."""
+        known = self.app_named(name)
+        if known is not None:
+            return known.id
+        return ACTIONS if name == "GitHub Actions" else number_of(f"app {name}")
+
+    def person_id(self, login: str) -> int:
+        return number_of(login)
+
+    def teams_of(self, organisation: str, login: str) -> list[Team]:
+        return [team for team in self.teams.values() if team.organisation == organisation and login in team.members]
+
+    def role(self, repository: Repository, login: str) -> str:
+        """The most that the person was given there."""
+        if login == self.owner:
+            return "admin"
+        given = [repository.roles.get(login, "none"), self.roles.get(login, "none")]
+        given += (team.role for team in self.teams_of(repository.owner, login))
+        return max(given, key=ROLES.index)
+
+    def can_write(self, repository: Repository, login: str) -> bool:
+        return ROLES.index(self.role(repository, login)) >= ROLES.index("write")
+
+    def actor(self, repository: Repository, login: str, app: int) -> Actor:
+        teams = frozenset(team.slug for team in self.teams_of(repository.owner, login))
+        return Actor(login, app, "none" if app else self.role(repository, login), teams)
+
+
+def number_of(name: str) -> int:
+    """A stable id for something that is known by its name only."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:3]) + 1
 
 
 def as_text(value: Mapping[str, Any], name: str, default: str = "") -> str:

@@ -7,6 +7,8 @@ import re
 from bot.sandbox.github import shapes
 from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
 from bot.sandbox.github.git import NOTHING
+from bot.sandbox.github.moves import make
+from bot.sandbox.github.rules import Move
 
 _SHA = re.compile(r"[0-9a-f]{40}")
 
@@ -45,9 +47,9 @@ async def create(call: Call) -> Answer:
     if not await git.well_named(name):
         raise Refused(422, f"{name} is not a valid ref name.")
     sha = await _object(call)
-    if await git.ref(name) is not None or not await git.swap(name, sha, NOTHING):
+    move = Move(name, NOTHING, sha)
+    if await git.ref(name) is not None or not await make(call.books, call.repository, call.actor, [move]):
         raise Refused(422, "Reference already exists")
-    call.repository.refs_before = {name: None}
     return await _answer(call, name, sha, 201)
 
 
@@ -60,18 +62,16 @@ async def update(call: Call) -> Answer:
     sha = await _object(call)
     if not force and not await git.contains(sha, old):
         raise Refused(422, "Update is not a fast forward")
-    if not await git.swap(name, sha, old):
+    if not await make(call.books, call.repository, call.actor, [Move(name, old, sha)]):
         raise Refused(422, "Reference cannot be updated")  # somebody else moved it meanwhile
-    call.repository.refs_before = {name: old}
     return await _answer(call, name, sha)
 
 
 async def delete(call: Call) -> Answer:
     name, git = f"refs/{call.words['ref']}", call.repository.git
     old = await git.ref(name)
-    if old is None or not await git.swap(name, NOTHING, old):
+    if old is None or not await make(call.books, call.repository, call.actor, [Move(name, old, NOTHING)]):
         raise Refused(422, "Reference does not exist")
-    call.repository.refs_before = {name: old}
     return Answer(204)
 
 

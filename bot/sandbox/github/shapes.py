@@ -6,12 +6,11 @@ Shapes: https://docs.github.com/rest, API version 2022-11-28.
 from __future__ import annotations
 
 import base64
-import hashlib
 import urllib.parse
 from datetime import datetime
 from typing import Any
 
-from bot.sandbox.github.git import Commit, Signature
+from bot.sandbox.github.git import Change, Commit, Signature
 from bot.sandbox.github.records import (
     App,
     Books,
@@ -21,7 +20,9 @@ from bot.sandbox.github.records import (
     Release,
     Repository,
     Status,
+    number_of,
 )
+from bot.sandbox.github.signing import Verification, of_commit
 
 Json = dict[str, Any]
 
@@ -36,11 +37,6 @@ def maybe(at: datetime | None) -> str | None:
 
 def node_id(kind: str, name: object) -> str:
     return base64.b64encode(f"{kind}:{name}".encode()).decode()
-
-
-def number_of(name: str) -> int:
-    """A stable id for something that is known by its name only."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:3]) + 1
 
 
 def user(books: Books, login: str) -> Json:
@@ -158,6 +154,7 @@ def full_repository(books: Books, repository: Repository) -> Json:
         "watchers": 0,
         "watchers_count": 0,
         "has_discussions": False,
+        "has_downloads": False,
         "has_issues": True,
         "has_pages": False,
         "has_projects": False,
@@ -165,9 +162,9 @@ def full_repository(books: Books, repository: Repository) -> Json:
         "created_at": created,
         "updated_at": created,
         "pushed_at": created,
-        "allow_merge_commit": True,
-        "allow_squash_merge": True,
-        "allow_rebase_merge": True,
+        "allow_merge_commit": "merge" in repository.merge_methods,
+        "allow_squash_merge": "squash" in repository.merge_methods,
+        "allow_rebase_merge": "rebase" in repository.merge_methods,
     }
 
 
@@ -185,8 +182,14 @@ def _signature(signature: Signature) -> Json:
     return {"name": signature.name, "email": signature.email, "date": moment(signature.at)}
 
 
-def _verification() -> Json:
-    return {"verified": False, "reason": "unsigned", "signature": None, "payload": None, "verified_at": None}
+def verification(found: Verification, at: datetime) -> Json:
+    return {
+        "verified": found.verified,
+        "reason": found.reason,
+        "signature": found.signature,
+        "payload": found.payload,
+        "verified_at": moment(at) if found.verified else None,
+    }
 
 
 def login_of(signature: Signature) -> str | None:
@@ -215,7 +218,7 @@ def commit(books: Books, repository: Repository, made: Commit) -> Json:
             "tree": {"sha": made.tree, "url": f"{url}/git/trees/{made.tree}"},
             "url": f"{url}/git/commits/{made.sha}",
             "comment_count": 0,
-            "verification": _verification(),
+            "verification": verification(of_commit(books, made), made.committer.at),
         },
         "author": _account(books, made.author),
         "committer": _account(books, made.committer),
@@ -239,24 +242,24 @@ def git_commit(books: Books, repository: Repository, made: Commit) -> Json:
         "parents": [
             {"sha": sha, "url": f"{url}/git/commits/{sha}", "html_url": f"{web}/commit/{sha}"} for sha in made.parents
         ],
-        "verification": _verification(),
+        "verification": verification(of_commit(books, made), made.committer.at),
     }
 
 
-def file(books: Books, repository: Repository, sha: str, changed: tuple[str, str, int, int]) -> Json:
-    path, status, plus, minus = changed
-    quoted = urllib.parse.quote(path)
+def file(books: Books, repository: Repository, sha: str, changed: Change) -> Json:
+    quoted = urllib.parse.quote(changed.path)
     web = web_url(books, repository)
     return {
-        "sha": None,
-        "filename": path,
-        "status": status,
-        "additions": plus,
-        "deletions": minus,
-        "changes": plus + minus,
+        "sha": changed.blob,
+        "filename": changed.path,
+        "status": changed.status,
+        "additions": changed.plus,
+        "deletions": changed.minus,
+        "changes": changed.plus + changed.minus,
         "blob_url": f"{web}/blob/{sha}/{quoted}",
         "raw_url": f"{web}/raw/{sha}/{quoted}",
         "contents_url": f"{repository_url(books, repository)}/contents/{quoted}?ref={sha}",
+        **({"previous_filename": changed.before} if changed.before else {}),
     }
 
 
@@ -269,7 +272,7 @@ def app(books: Books, registered: App | None, name: str) -> Json:
     at = moment(registered.created_at if registered else books.now())
     at_home = f"{books.url}/apps/{slug(name)}"
     return {
-        "id": registered.id if registered else number_of(f"app {name}"),
+        "id": books.app_id(name),
         "slug": slug(name),
         "node_id": node_id("App", name),
         "owner": user(books, "acme"),

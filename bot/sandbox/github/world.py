@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import json
 import secrets
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.sandbox.github import apps, checks, deployments, history, refs, releases
+from bot.sandbox.github import apps, checks, deployments, history, pulls, refs, releases, reviews, signing
 from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
 from bot.sandbox.github.faults import Fault, Faults, fault_kinds
 from bot.sandbox.github.git import Git, Signature
@@ -27,23 +29,33 @@ from bot.sandbox.github.records import (
     Deployment,
     DeploymentStatus,
     Repository,
+    Team,
     Token,
 )
 
-# The next areas (pull requests, rulesets …) are one module and one line here. The last routes of `history` take what
-# the others leave.
+# An area is one module and one line here. The last routes of `history` take what the others leave.
 ROUTES: tuple[Route, ...] = (
     *apps.ROUTES,
     *refs.ROUTES,
     *checks.ROUTES,
     *deployments.ROUTES,
     *releases.ROUTES,
+    *pulls.ROUTES,
+    *reviews.ROUTES,
     *history.ROUTES,
 )
 
 VERSIONS = ("2022-11-28", "2026-03-10")
 EXCHANGES_KEPT = 20_000
-GRANTED = {"metadata": "read", "contents": "write", "checks": "write", "statuses": "write", "deployments": "write"}
+GRANTED = {
+    "metadata": "read",
+    "contents": "write",
+    "checks": "write",
+    "statuses": "write",
+    "deployments": "write",
+    "pull_requests": "write",
+    "issues": "write",
+}
 
 
 class GitHubWorld:
@@ -60,7 +72,10 @@ class GitHubWorld:
         self._stopping = asyncio.Event()
         self.token = f"ghp_{secrets.token_hex(18)}"
         """A person's token that may do anything here."""
-        self._books.tokens[self.token] = Token(self.token, "release-bot")
+        self._books.tokens[self.token] = Token(self.token, self._books.owner)
+        own = Ed25519PrivateKey.generate()
+        self._books.signing_keys[signing.public_key(own)] = self._books.web_flow
+        self._books.sign = functools.partial(signing.sign, own)
         self.exchanges: deque[dict[str, Any]] = deque(maxlen=EXCHANGES_KEPT)
         """What was said, in order: method, path, request, status, response; the last two absent where nothing came."""
 
@@ -211,6 +226,28 @@ class GitHubWorld:
         granted = dict(GRANTED if permissions is None else permissions)
         self._books.apps[app_id] = App(app_id, name, public_key_pem, installation_id, granted, self._books.now())
 
+    def admit(self, login: str, role: str = "write", *, repository: str = "") -> str:
+        """That person has this role (everywhere, or in one repository), and a token of their own: this one."""
+        roles = self.repository(repository).roles if repository else self._books.roles
+        roles[login] = role
+        token = f"ghp_{secrets.token_hex(18)}"
+        self._books.tokens[token] = Token(token, login)
+        return token
+
+    def form_team(self, organisation: str, slug: str, members: Sequence[str], role: str = "write") -> int:
+        """The team exists with these members; its id."""
+        team = Team(organisation, slug, tuple(members), role)
+        self._books.teams[organisation, slug] = team
+        return team.id
+
+    def know_key(self, login: str, public_key: str) -> None:
+        """What that OpenSSH key (as in `authorized_keys`) signs is verified as theirs."""
+        self._books.signing_keys[" ".join(public_key.split()[:2])] = login
+
+    def think_for(self, reads: int) -> None:
+        """So many reads of a pull request find its mergeability unknown."""
+        self._books.unknown_reads = reads
+
     # Looking --------------------------------------------------------------------------------------------------------
 
     def repository(self, full_name: str) -> Repository:
@@ -307,13 +344,29 @@ class GitHubWorld:
             call.words = words
             if "repo" in words and call.found is None:
                 raise not_found()
-            level = "read" if call.method == "GET" else "write"
-            if token is not None and "repo" in words and not token.may(route.permission, level):
-                raise Refused(403, "Resource not accessible by integration")
+            if "repo" in words:
+                _demand_permission(call, route)
             if call.found is not None and call.method != "GET":
                 call.found.remember()
             return await route.handler(call)
         raise not_found()
+
+
+def _demand_permission(call: Call, route: Route) -> None:
+    """403 or 404, as GitHub says it, where the token or the person behind it may not."""
+    token, reading = call.token, call.method == "GET"
+    if token is None:
+        return
+    if token.app is not None:
+        if not token.may(route.permission, "read" if reading else "write"):
+            raise Refused(403, "Resource not accessible by integration")
+        return
+    role = call.books.role(call.repository, token.login)
+    talking = reading or route.permission in {"pull_requests", "issues"}
+    if role == "none" or (route.permission == "administration" and role != "admin"):
+        raise not_found()
+    if not talking and not call.books.can_write(call.repository, token.login):
+        raise Refused(403, "Resource not accessible by personal access token")
 
 
 def _version(request: web.Request) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,25 +15,9 @@ import jwt
 import pytest
 
 from bot.sandbox.github import GitHubWorld, fault_kinds
-from tests.bot.github_world import NINE, REPOSITORY, HandClock, github_world, key_pair
+from tests.bot.github_world import NINE, REPOSITORY, Asker, HandClock, github_world, key_pair
 
 HOME = f"/repos/{REPOSITORY}"
-
-
-@dataclass(frozen=True)
-class Said:
-    """What came back."""
-
-    status: int
-    body: Any
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def message(self) -> str:
-        return str(self.body["message"])
-
-
-Ask = Callable[..., Any]
 
 
 @pytest.fixture
@@ -59,26 +42,6 @@ async def anything_goes(tmp_path: Path, clock: HandClock) -> AsyncIterator[GitHu
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
-
-
-class Asker:
-    """Somebody with a token."""
-
-    def __init__(self, session: aiohttp.ClientSession, world: GitHubWorld, token: str | None = None) -> None:
-        self._session, self._world = session, world
-        self._token = world.token if token is None else token
-
-    async def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Said:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        async with self._session.request(
-            method,
-            path if path.startswith("http") else self._world.url + path,
-            json=body,
-            allow_redirects=False,
-            headers={"Authorization": f"Bearer {self._token}", **named},
-        ) as answer:
-            told = await answer.json() if answer.content_type == "application/json" and answer.status != 304 else None
-            return Said(answer.status, told, {name.lower(): value for name, value in answer.headers.items()})
 
 
 @pytest.fixture
@@ -533,9 +496,17 @@ async def test_every_kind_of_fault_can_be_played_and_then_is_over(world: GitHubW
         "moved": 301,
         "stale_read": 201,
         "duplicate_check_runs": 201,
+        "base_moved": 201,
     }
     done = {one["context"] for one in (await ask("GET", f"{HOME}/commits/main/status?per_page=100")).body["statuses"]}
-    assert done - {"default"} == {"bad_gateway_after", "dropped", "stall", "stale_read", "duplicate_check_runs"}
+    assert done - {"default"} == {
+        "bad_gateway_after",
+        "dropped",
+        "stall",
+        "stale_read",
+        "duplicate_check_runs",
+        "base_moved",
+    }
 
 
 async def test_a_stale_read_shows_how_things_were_before_the_last_write(
