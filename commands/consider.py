@@ -12,7 +12,7 @@ from commands.gather import Gathered
 from commands.judged import Judged, judge
 from commands.operation import Operation, Phase, Wish, road
 from commands.plan import Plan
-from commands.ports import Entry, EntryPhase, Message, World, Writes
+from commands.ports import Entry, EntryPhase, Message, Site, World, Writes
 from commands.record import BOT, target_of
 from commands.reply import Reply
 from policy.document import ActivePolicy, Policy
@@ -82,6 +82,9 @@ async def consider(operation: Operation, world: World) -> Writes:
     if now >= operation.expires_at:
         return end(operation, Phase.EXPIRED, "It could not begin in time; ask again.", now)
     if operation.question.deed is Deed.ROLLBACK:
+        if await _has_left(operation, world):
+            note = f"{operation.seen[gather.LEAVES]} has no traffic any more: there is nothing to take back."
+            return end(operation, Phase.CANCELLED, note, now)
         others = await _changing(operation, world)
         if others:
             return _behind(operation, others)
@@ -205,6 +208,16 @@ async def _before(operation: Operation, world: World) -> list[Operation]:
         and not other.moving
         and might(other)
     ]
+
+
+async def _has_left(operation: Operation, world: World) -> bool:
+    """True where the revision that a trigger spoke of has lost its traffic already: then nobody has to give way."""
+    leaves, plan = operation.seen.get(gather.LEAVES), operation.plan
+    if leaves is None or plan is None:
+        return False
+    running = await world.runs.running(Site(plan.site))
+    lines = (*running.serving, *running.wanted)
+    return running.settled and not any(line.revision == leaves and line.percent for line in lines)
 
 
 def _behind(operation: Operation, others: list[Operation]) -> Writes:

@@ -20,6 +20,8 @@ from policy.required import required
 
 TRIGGER = "trigger"
 """Key in what an operation has seen: the trigger that asked for it."""
+LEAVES = "leaves"
+"""The same: the revision that this trigger spoke of, and so the one to be taken back."""
 ATTEMPTS = 9
 """So many revisions of one digest may have failed to come up before a new one takes the last name."""
 
@@ -41,6 +43,8 @@ class Asked:
     votes: tuple[Vote, ...] = ()
     trigger: str = ""
     """The policy's trigger that asks by itself; empty: somebody asks."""
+    leaves: str = ""
+    """The revision that the trigger spoke of; empty: the newcomer."""
 
 
 def asked(operation: Operation, by: Person, votes: tuple[Vote, ...] = ()) -> Asked:
@@ -56,6 +60,7 @@ def asked(operation: Operation, by: Person, votes: tuple[Vote, ...] = ()) -> Ask
         operation.emergency,
         votes,
         operation.seen.get(TRIGGER, ""),
+        operation.seen.get(LEAVES, ""),
     )
 
 
@@ -316,7 +321,7 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: P
         leaving = (
             Serving(under_way.revision, under_way.digest, asks.at, under_way.commit)
             if under_way is not None
-            else await _leaving(world, site, running, good)
+            else await _leaving(world, site, running, good, asks.leaves)
         )
         bad = None if isinstance(leaving, Unknown) else leaving.digest
         target = good if isinstance(good, Unknown) else await way_back.choose(world, site, good, bad, asks.version)
@@ -382,10 +387,13 @@ async def _deployed_again(
 
 
 async def _leaving(
-    world: World, site: Site, running: Running, good: Sequence[KnownGood] | Unknown
+    world: World, site: Site, running: Running, good: Sequence[KnownGood] | Unknown, leaves: str
 ) -> Serving | Unknown:
-    """Of a split, the newcomer is what people want rid of: the revision that a release of ours brought in."""
-    name = _newcomer(running, good)
+    """Of a split, the newcomer is what people want rid of: the revision that a release of ours brought in.
+
+    `leaves`: where a trigger spoke of one, that one it is, though a later release came in meanwhile.
+    """
+    name = leaves or _newcomer(running, good)
     found = await known(name, world.runs.revision(site, name)) if name else Unknown("nothing serves")
     if found is None:
         return Unknown(f"{name} serves but cannot be found")

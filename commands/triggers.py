@@ -92,6 +92,8 @@ async def _probed(
     if not address:
         return None  # nobody can be asked; that is no answer
     asked = [(probe.path, await world.probes.probe(address, probe)) for probe in trigger.probes]
+    if address == running.address and (await world.runs.running(running.site)).whole != plan.revision:
+        return None  # a later release got traffic meanwhile, and may be what answered there
     failed = before["failed"] + 1 if any(not found.ok for _, found in asked) else 0
     seen[key] = {"failed": failed, "at": now.isoformat()}
     return f"its probes failed {failed} times in a row ({failures(asked)})" if failed >= trigger.in_a_row else None

@@ -133,7 +133,7 @@ async def _rollback(operation: Operation, plan: Plan, fired: Fired, world: World
         if other.question.deed is Deed.ROLLBACK:
             return f"{other.asked_by.name} is rolling it back already"
     question = Question(Deed.ROLLBACK, plan.service, plan.target)
-    asks = Asked(question, BOT, now, now + ROLLBACK_LASTS, trigger=fired.trigger.name)
+    asks = Asked(question, BOT, now, now + ROLLBACK_LASTS, trigger=fired.trigger.name, leaves=plan.revision)
     gathered = await gather.rollback(world, active, asks)
     decision = judge(question, gathered, active, now).decision
     if isinstance(gathered.plan, Unknown):
@@ -150,7 +150,7 @@ async def _rollback(operation: Operation, plan: Plan, fired: Fired, world: World
         plan=gathered.plan,
         phase=Phase.WAITING,
         reason=fired.says,
-        seen={gather.TRIGGER: fired.trigger.name},
+        seen={gather.TRIGGER: fired.trigger.name, gather.LEAVES: plan.revision},
     )
 
 

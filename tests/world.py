@@ -431,9 +431,9 @@ class Metrics:
         """It answers, and knows of no requests."""
         self._turns: list[tuple[datetime, str, Signal, float]] = []
 
-    def becomes(self, revision: str, signal: Signal, value: float) -> None:
-        """From now on; until then, and where nothing is said, as its digest behaves."""
-        self._turns.append((self._runs._clock.now(), revision, signal, value))
+    def becomes(self, revision: str, signal: Signal, value: float, ago: timedelta = timedelta(0)) -> None:
+        """From so long ago on; until then, and where nothing is said, as its digest behaves."""
+        self._turns.append((self._runs._clock.now() - ago, revision, signal, value))
 
     async def requests(
         self, site: Site, revision: str, since: datetime, until: datetime, resolution: timedelta

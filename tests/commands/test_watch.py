@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from commands.ports import Signal
+from commands.plan import PlannedProbe
+from commands.ports import Probed, Signal, Writes
 from tests.commands.test_promote import LIVE, PLAN_SETTLED
 from tests.commands.test_rollout import ONE_STEP
 from tests.conversation import Bot, plays
-from tests.world import Behaviour, Town, digest, revision_of, site_of
+from tests.world import DAY, Behaviour, Town, digest, revision_of, site_of
 
-OLD, NEW = revision_of("checkout", 1), revision_of("checkout", 2)
+OLD, NEW, NEXT = (revision_of("checkout", number) for number in (1, 2, 3))
 RELEASED = (
     ONE_STEP.replace("10 %", "100 %")
     + """
@@ -209,6 +211,120 @@ async def test_it_goes_on_after_a_restart(town: Town) -> None:
     async with Bot(town) as bot:
         (one,) = await bot.store.timers()
     assert one.expires_at - one.asked_at == timedelta(hours=1)
+
+
+# While the next release begins ------------------------------------------------------------------------------------------
+
+
+NEXT_BEGINS = """
+    maya: /release promote checkout stage→prod
+    bot: checkout c3c3c3c3c3c3 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot: Plan for checkout c3c3c3c3c3c3 → prod: … [Approve] [Reject] [Cancel]
+    omar: [Approve]
+    bot: @omar approved checkout c3c3c3c3c3c3 → prod. Checking everything again.
+    bot → omar: Your approval of checkout c3c3c3c3c3c3 → prod is recorded.
+    bot: ✓ checkout c3c3c3c3c3c3 → prod: recorded as GitHub deployment 18
+    bot now: checkout c3c3c3c3c3c3 → prod is under way. [Pause] [Abort]
+    bot now: Plan for checkout c3c3c3c3c3c3 → prod: every rule is met
+    … once: recorded as
+    """
+
+
+async def next_begins(town: Town, *percents: int) -> None:
+    """The second release is live and watched, the third is about to get its first traffic: its revision is made."""
+    await plays(RELEASED, town)
+    rollout = town.policies.current().policy.paths[0].rollout.model_dump(mode="python", by_alias=True)
+    steps = [{"percent": percent, "hold": "PT6S"} for percent in percents]
+    town.policies.adopt(to_prod={"rollout": {**rollout, "steps": steps}})
+    town.version("checkout", 3, "Do it again", "lea-gh")
+    town.deployed("checkout", "stage", 3, ago=2 * DAY)
+    await plays(NEXT_BEGINS, town)
+    town.clock.move(town.runs.settles_after)
+
+
+async def shifts_meanwhile(bot: Bot) -> None:
+    """The next release gets its first traffic, while the watch over the last waits for an answer."""
+    for _ in range(20):
+        if NEXT in bot.town.runs.traffic("checkout"):
+            return
+        claimed = await bot.store.claim()
+        if claimed is None:
+            bot.town.clock.move(timedelta(seconds=await bot.store.next_due() or 0, microseconds=1))
+        else:
+            await bot.controller._carry(*claimed, ())
+    raise AssertionError("the next release never got any traffic")
+
+
+def during(find: Callable[..., Awaitable[Any]], happens: Callable[[], Awaitable[None]], first: object) -> Any:
+    """The same question, during the first of which that begins so something happens."""
+    left = [happens]
+
+    async def finds(*arguments: Any) -> Any:
+        if left and first in arguments:
+            await left.pop()()
+        return await find(*arguments)
+
+    return finds
+
+
+async def looks_after_it(bot: Bot) -> None:
+    """The watch over the last release has its look before anything else, and all goes on from there."""
+    (watch,) = await bot.store.timers()
+    await bot.store.commit(Writes(wakes=(watch.id,)))
+    while (claimed := await bot.store.claim()) is not None and claimed[0].id != watch.id:
+        await bot.store.let_go(*claimed, timedelta(seconds=1))
+    assert claimed is not None
+    await bot.controller._carry(*claimed, ())
+    await bot.rests()
+
+
+async def test_a_trigger_that_fires_while_the_next_release_gets_its_first_traffic_takes_back_what_it_spoke_of(
+    town: Town,
+) -> None:
+    watched(town, signal="memory_percent", above=90)
+    await next_begins(town, 10, 100)
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0, ago=timedelta(seconds=3))
+    async with Bot(town) as bot:
+        meanwhile = during(town.metrics.series, lambda: shifts_meanwhile(bot), Signal.MEMORY_PERCENT)
+        town.metrics.series = meanwhile  # type: ignore[method-assign]
+        await looks_after_it(bot)
+        holds = await bot.store.holds("checkout")
+    assert town.runs.ever_served(site_of("checkout"))[-2:] == [{NEW: 90, NEXT: 10}, {OLD: 100}]
+    assert {hold.digest for hold in holds} == {digest("checkout", 2)}
+
+
+async def test_where_the_next_release_has_all_the_traffic_by_then_it_keeps_it(town: Town) -> None:
+    watched(town, signal="memory_percent", above=90)
+    await next_begins(town, 100)
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0, ago=timedelta(seconds=3))
+    async with Bot(town) as bot:
+        meanwhile = during(town.metrics.series, lambda: shifts_meanwhile(bot), Signal.MEMORY_PERCENT)
+        town.metrics.series = meanwhile  # type: ignore[method-assign]
+        await looks_after_it(bot)
+        assert await bot.store.holds("checkout") == ()
+    assert town.runs.traffic("checkout") == {NEXT: 100}
+    assert any("has no traffic any more" in line for m in town.slack.messages for line in m.now["body"])
+    assert ("c3c3c3c3c3c3", "success") in town.github.told("checkout")
+
+
+async def test_what_the_next_release_answers_at_the_common_address_is_not_held_against_the_last(town: Town) -> None:
+    health = {"signal": "probes", "probes": "health", "in_a_row": 1, "every": "PT1S", "during": "watch"}
+    rollout = {"steps": [{"percent": 100, "hold": "PT6S"}], "triggers": {"unwell": health}, "watch": "PT1H"}
+    town.policies.adopt(probes={"health": [{"path": "/healthz"}]}, to_prod={"rollout": rollout})
+    await next_begins(town, 10, 100)
+    async with Bot(town) as bot:
+        left, asks = [Probed(ok=False, saw=(503,), slowest_ms=12.0)], town.probes.probe
+
+        async def answers(address: str, probe: PlannedProbe) -> Probed:
+            """Where people reach it, one of ten is answered by the next release from its first traffic on."""
+            if left:
+                await shifts_meanwhile(bot)
+            return left.pop() if left else await asks(address, probe)
+
+        town.probes.probe = answers  # type: ignore[method-assign]
+        await looks_after_it(bot)
+    assert not left
+    assert town.runs.ever_served(site_of("checkout"))[-2:] == [{NEW: 90, NEXT: 10}, {NEXT: 100}]
 
 
 # What recovers --------------------------------------------------------------------------------------------------------
