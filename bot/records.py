@@ -384,9 +384,11 @@ def hold(row: Row) -> Hold:
     return Hold(row[0], Place(row[1], row[2]), Digest(row[3]), moment(row[4]), row[5])
 
 
+REVISIONS = 1000  # that Cloud Run keeps of one service, https://docs.cloud.google.com/run/quotas
 KNOWN_GOOD = (
     "SELECT revision, digest, verified_at, source, commit_sha FROM known_good"
     " WHERE service = :service AND environment = :environment ORDER BY verified_at DESC, revision"
+    f" LIMIT {REVISIONS}"
 )
 
 

@@ -327,8 +327,10 @@ class Store:
 
         def work(books: _Books) -> int:
             rows = books.run(
-                "SELECT seq, body FROM entries WHERE phase = :phase AND kind = :kind AND seq > :since ORDER BY seq",
-                {"phase": entry.phase.value, "kind": entry.kind, "since": since},
+                # the phase as a word of ours: the index holds only rows of one
+                f"SELECT seq, body FROM entries WHERE phase = '{entry.phase.value}' AND kind = :kind AND seq > :since"
+                " ORDER BY seq",
+                {"kind": entry.kind, "since": since},
             ).fetchall()
             for seq, body in rows:
                 said = _recorded(seq, body, _disclosed(books.connection, seq))
@@ -746,14 +748,6 @@ class Store:
         """Newest first, whatever they are about."""
         return await self._entries("1 = 1 ORDER BY seq DESC LIMIT :limit", {"limit": limit})
 
-    async def dangling_intents(self) -> tuple[Recorded, ...]:
-        """Intents without an outcome yet, oldest first."""
-        return await self._entries(
-            "phase = 'intent' AND effect <> '' AND NOT EXISTS (SELECT 1 FROM entries AS later WHERE later.effect <> ''"
-            " AND later.operation = entries.operation AND later.effect = entries.effect"
-            " AND later.phase = 'outcome' AND later.seq > entries.seq) ORDER BY seq"
-        )
-
     async def last_policy(self) -> tuple[str, int]:
         """Hash of the policy that decided when the ledger last spoke of one, and where; empty and -1: it never did."""
         row = await self._one(
@@ -877,7 +871,7 @@ class Store:
                     "INSERT INTO outbox (channel, operation, slot, thread, only_for, request, payload, state, ts,"
                     " attempts, at) SELECT :channel, '', :slot, '', account, id, :payload, 'waiting', '', 0, :now"
                     " FROM requests WHERE id = :request"
-                    " AND NOT EXISTS (SELECT 1 FROM outbox WHERE request = :request AND slot = :slot)",
+                    f" AND NOT EXISTS (SELECT 1 FROM outbox WHERE request = :request AND slot = '{SHUT_OUT}')",
                     {
                         "channel": message.channel,
                         "slot": SHUT_OUT,

@@ -270,12 +270,9 @@ class ExceptionRow(SQLModel, table=True):
 
     __tablename__ = "exceptions"
     __table_args__ = (
-        sa.Index(
-            "ix_exceptions_standing", "ends_at",
-            sqlite_where=sa.text("revoked_at IS NULL"), postgresql_where=sa.text("revoked_at IS NULL"),
-        ),
+        sa.Index("ix_exceptions_ends_at", "ends_at"),
         STRICT,
-    )  # fmt: skip
+    )
 
     id: str = Field(primary_key=True, sa_type=TEXT)
     asked_at: int = Field(sa_type=WHOLE)
@@ -307,7 +304,13 @@ class ObligationRow(SQLModel, table=True):
 
 class HoldRow(SQLModel, table=True):
     __tablename__ = "holds"
-    __table_args__ = (STRICT,)
+    __table_args__ = (
+        sa.Index(
+            "ix_holds_standing", "since",
+            sqlite_where=sa.text("lifted_at IS NULL"), postgresql_where=sa.text("lifted_at IS NULL"),
+        ),
+        STRICT,
+    )  # fmt: skip
 
     id: str = Field(primary_key=True, sa_type=TEXT)
     service: str = Field(sa_type=TEXT)
@@ -320,7 +323,7 @@ class HoldRow(SQLModel, table=True):
 
 class KnownGoodRow(SQLModel, table=True):
     __tablename__ = "known_good"
-    __table_args__ = (STRICT,)
+    __table_args__ = (sa.Index("ix_known_good_newest", "service", "environment", "verified_at"), STRICT)
 
     service: str = Field(primary_key=True, sa_type=TEXT)
     environment: str = Field(primary_key=True, sa_type=TEXT)
@@ -356,6 +359,10 @@ class OutboxRow(SQLModel, table=True):
         sa.Index(
             "ix_outbox_waiting", "channel", "id",
             sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"),
+        ),
+        sa.Index(
+            "ix_outbox_shut_out", "request",
+            sqlite_where=sa.text("slot = 'shut out'"), postgresql_where=sa.text("slot = 'shut out'"),
         ),
         STRICT,
     )  # fmt: skip

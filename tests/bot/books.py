@@ -23,7 +23,7 @@ from bot.sqlite import path_of
 from bot.store import Store
 from commands.operation import Operation
 from commands.plan import Plan
-from commands.ports import Entry, EntryPhase, Request, Writes
+from commands.ports import Entry, EntryPhase, Recorded, Request, Writes
 from commands.reply import Reply, plain
 from policy.facts import Deed, ExceptionRecord, Obligation, Question, Verdict, Vote
 from policy.model import Digest, Human, Person, Place, Sha
@@ -138,6 +138,15 @@ def closed(url: str, clock: Hands | None = None, **settings: Any) -> Store:
 async def opened(directory: Path, clock: Hands | None = None, **settings: Any) -> AsyncIterator[Store]:
     async with closed(fresh(directory), clock, **settings) as store:
         yield store
+
+
+async def unsettled(store: Store) -> tuple[Recorded, ...]:
+    """Intents without an outcome yet, oldest first, in the whole ledger."""
+    return await store._entries(
+        "phase = 'intent' AND effect <> '' AND NOT EXISTS (SELECT 1 FROM entries AS later WHERE later.effect <> ''"
+        " AND later.operation = entries.operation AND later.effect = entries.effect"
+        " AND later.phase = 'outcome' AND later.seq > entries.seq) ORDER BY seq"
+    )
 
 
 def plan(digest: Digest = GOOD) -> Plan:

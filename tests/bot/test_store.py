@@ -48,6 +48,7 @@ from tests.bot.books import (
     operation,
     outside,
     request,
+    unsettled,
     vote,
     with_guard,
     without_guards,
@@ -792,13 +793,13 @@ async def test_intents_dangle_until_their_outcome_is_written(tmp_path: Path) -> 
         intent = entry("about to", EntryPhase.INTENT, operation="op_1", effect="shift:0")
         other = entry("about to", EntryPhase.INTENT, operation="op_1", effect="shift:1")
         await store.commit(Writes(entries=(intent, other, entry("began", EntryPhase.INTENT, operation="op_1"))))
-        assert [each.seq for each in await store.dangling_intents()] == [0, 1]
+        assert [each.seq for each in await unsettled(store)] == [0, 1]
         await store.commit(Writes(entries=(replace(intent, phase=EntryPhase.OUTCOME, what="confirmed"),)))
-        assert [each.seq for each in await store.dangling_intents()] == [1]
+        assert [each.seq for each in await unsettled(store)] == [1]
         ids = rows(store, "SELECT id, body FROM entries ORDER BY seq")
         assert f'"cause":"{ids[0][0]}"'.encode() in ids[-1][1]
         await store.commit(Writes(entries=(intent,)))
-        assert [each.seq for each in await store.dangling_intents()] == [1, 4]
+        assert [each.seq for each in await unsettled(store)] == [1, 4]
 
 
 async def test_time_that_runs_backwards_is_flagged_and_the_order_stays(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from commands.operation import Operation
 from commands.ports import EntryPhase, Request
 from policy.facts import EMERGENCY, Verdict
 from policy.model import Human
+from tests.bot.books import unsettled
 from tests.conversation import Bot
 from tests.world import Behaviour, Fault, People, Town, Write, digest, site_of, story
 
@@ -261,7 +262,7 @@ async def _settled(town: Town) -> None:
         assert not watch.wrong, watch.wrong
         assert not bot.surprises, bot.surprises
         assert [operation for operation in await bot.store.open_operations() if operation.moving] == []
-        assert await bot.store.dangling_intents() == ()
+        assert await unsettled(bot.store) == ()
         assert (await bot.store.verify()).problems == ()
         done = [e for e in await bot.store.newest(1000) if e.phase is EntryPhase.RECORD and e.what == "done"]
     for service in ("checkout", "payments"):

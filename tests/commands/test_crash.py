@@ -17,6 +17,7 @@ import pytest
 
 from bot.store import Store
 from commands.ports import EntryPhase, Recorded, Request
+from tests.bot.books import unsettled
 from tests.conversation import Bot
 from tests.world import People, Town, Write, digest, revision_of, site_of, story
 
@@ -98,7 +99,7 @@ async def play(tale: Tale, town: Town, life: Life, *, interrupts: Callable[[Town
 
     async def witness(write: Write) -> None:
         """Sees whether the intent stands in the books before the world changes."""
-        open_ones = [entry for entry in await books[-1].dangling_intents() if entry.operation == write.operation]
+        open_ones = [entry for entry in await unsettled(books[-1]) if entry.operation == write.operation]
         wanted = {share.revision: share.percent for share in write.shares}
         intended = [{s["revision"]: s["percent"] for s in entry.detail.get("shares", ())} for entry in open_ones]
         if wanted not in intended:
@@ -136,7 +137,7 @@ async def play(tale: Tale, town: Town, life: Life, *, interrupts: Callable[[Town
 async def _audited(town: Town, bot: Bot) -> None:
     """The books are whole, and claim nothing that did not happen."""
     assert await bot.store.open_operations() == ()
-    assert await bot.store.dangling_intents() == ()
+    assert await unsettled(bot.store) == ()
     verified = await bot.store.verify()
     assert verified.problems == ()
     entries = await bot.store.newest(10_000)

@@ -26,6 +26,7 @@ from bot.probes import HttpProbes
 from bot.sandbox.google import Behaviour, GoogleWorld
 from commands.operation import Operation, Phase
 from commands.ports import Request
+from tests.bot.books import unsettled
 from tests.bot.google_story import Freezing
 from tests.conversation import Bot
 from tests.world import HandClock, People, Town, digest, revision_of, site_of, story
@@ -392,7 +393,7 @@ async def test_whatever_fails_what_is_told_is_true(tmp_path: Path, name: str, de
         assert at.bot.surprises == []
         assert operation.phase is fault.ends.get(deed, WELL[deed]), operation.note
         assert await at.bot.store.open_operations() == ()
-        assert await at.bot.store.dangling_intents() == ()
+        assert await unsettled(at.bot.store) == ()
         await passes(at, timedelta(minutes=1))  # whatever may still be on its way has come
         assert at.splits() == fault.splits.get(deed, WANTED[deed])
         told_is_true(at, operation)
