@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from commands import deployment, ending, health, heed, remind, tell
 from commands.consider import consider
@@ -108,9 +108,11 @@ async def _shift(hand: Hand) -> Writes:
     outcome = hand.outcome(hand.effect(), "confirmed", traffic(made))
     percent = hand.percent()
     if hand.plan.deed == Deed.ROLLBACK:
-        took, within = hand.now - hand.operation.asked_at, timedelta(seconds=hand.plan.restore_within_seconds)
+        agreed = hand.operation.seen.get(tell.AGREED)
+        since = datetime.fromisoformat(agreed) if agreed else hand.operation.asked_at
+        took, within = hand.now - since, timedelta(seconds=hand.plan.restore_within_seconds)
         name = f"{hand.plan.revision} ({short(hand.plan.digest)})"
-        says = f"{name} serves 100 % again, {tell.span(took)} after it was asked for"
+        says = f"{name} serves 100 % again, {tell.span(took)} after it was {'agreed to' if agreed else 'asked for'}"
         late = bool(within) and took > within
         if late:
             says += f"; the policy allows {tell.span(within)}"

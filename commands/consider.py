@@ -19,6 +19,7 @@ from policy.document import ActivePolicy, Policy
 from policy.facts import Deed, ExceptionRecord, Vote
 from policy.finding import Decision, Standing
 from policy.model import Person, Unknown
+from policy.terms import agreement
 from policy.votes import counted
 
 LOOK_AGAIN = timedelta(minutes=5)
@@ -34,7 +35,10 @@ async def gather_for(operation: Operation, world: World, active: ActivePolicy, v
     if operation.question.deed is Deed.ROLLBACK:
         plan = operation.plan
         to = "" if plan is None else plan.digest if plan.image else plan.revision  # what is gone has another name now
-        return await gather.rollback(world, active, replace(gather.asked(operation, operation.asked_by), version=to))
+        asks = replace(gather.asked(operation, operation.asked_by, votes), version=to)
+        others = await world.store.open_operations(operation.place) if tell.waits_for_people(operation) else ()
+        leaves = next((other.plan for other in others if other.moving and other.question.deed is Deed.PROMOTE), None)
+        return remembering(await gather.rollback(world, active, asks, leaves), plan)
     by = await world.people.person(operation.asked_by.account)  # roles must hold now, too
     stated, cast = _by_the_asker(operation, votes)
     gathered = remembering(await gather.promotion(world, active, gather.asked(operation, by, cast)), operation.plan)
@@ -82,37 +86,77 @@ async def consider(operation: Operation, world: World) -> Writes:
     if now >= operation.expires_at:
         return end(operation, Phase.EXPIRED, "It could not begin in time; ask again.", now)
     if operation.question.deed is Deed.ROLLBACK:
-        if await _has_left(operation, world):
-            note = f"{operation.seen[gather.LEAVES]} has no traffic any more: there is nothing to take back."
-            return end(operation, Phase.CANCELLED, note, now)
-        others = await _changing(operation, world)
-        if others:
-            return _behind(operation, others)
-    active = world.policies.current()
-    votes = await world.store.votes(operation.id)
-    judged = judge(operation.question, await gather_for(operation, world, active, votes), active, now)
-    gathered, decision = judged.gathered, judged.decision
+        return await _rollback(operation, world, now)
+    judged, votes = await _judged(operation, world, now)
     rejection = rejected(judged)
     if rejection is not None:
         return end(operation, Phase.REJECTED, rejection, now, judged)
-    considered, told = replanned(operation, gathered)
-    if decision.allowed and considered.plan is not None:
+    considered, told = replanned(operation, judged.gathered)
+    if judged.decision.allowed and considered.plan is not None:
         return await _begin(considered, considered.plan, judged, world)
-    if considered.question.deed is Deed.ROLLBACK:
-        serving = gathered.facts.target_serving
-        if not isinstance(serving, Unknown) and operation.plan and serving.revision == operation.plan.revision:
-            note = f"{serving.revision} has all the traffic already: what was under way has let go of it."
-            return end(operation, Phase.CANCELLED, note, now, judged)
-        return end(considered, Phase.FAILED, explain.missing(decision.blockers), now, judged)
+    return _waits(operation, considered, judged, votes, told)
+
+
+async def _rollback(operation: Operation, world: World, now: datetime) -> Writes:
+    """The same of a rollback: what is under way gives way to it, once nobody has to agree any more."""
+    if await _has_left(operation, world):
+        note = f"{operation.seen[gather.LEAVES]} has no traffic any more: there is nothing to take back."
+        return end(operation, Phase.CANCELLED, note, now)
+    others = await _changing(operation, world)
+    if others and not tell.waits_for_people(operation):
+        return _behind(operation, others)
+    if any(other.question.deed is Deed.ROLLBACK for other in others):  # let it end, then see what is left to do
+        return Writes(operation=operation, due=AFTER_ANOTHER)
+    judged, votes = await _judged(operation, world, now)
+    rejection = rejected(judged)
+    if rejection is not None:
+        return end(operation, Phase.REJECTED, rejection, now, judged)
+    considered, told = replanned(operation, judged.gathered)
+    if judged.decision.allowed and considered.plan is not None:
+        agreed = _agreed(considered, now) if tell.waits_for_people(considered) else considered
+        return _behind(agreed, others) if others else await _begin(agreed, considered.plan, judged, world)
+    serving = judged.facts.target_serving
+    if not isinstance(serving, Unknown) and operation.plan and serving.revision == operation.plan.revision:
+        note = f"{serving.revision} has all the traffic already: what was under way has let go of it."
+        return end(operation, Phase.CANCELLED, note, now, judged)
+    if not may_be_agreed(judged):
+        return end(considered, Phase.FAILED, explain.missing(judged.decision.blockers), now, judged)
+    return _waits(operation, considered, judged, votes, told)
+
+
+def _agreed(operation: Operation, now: datetime) -> Operation:
+    """It waits for people no more."""
+    seen = {key: value for key, value in operation.seen.items() if key != tell.WAITS}
+    return replace(operation, seen={**seen, tell.AGREED: now.isoformat()})
+
+
+async def _judged(operation: Operation, world: World, now: datetime) -> tuple[Judged, tuple[Vote, ...]]:
+    active = world.policies.current()
+    votes = await world.store.votes(operation.id)
+    return judge(operation.question, await gather_for(operation, world, active, votes), active, now), votes
+
+
+def _waits(
+    before: Operation, considered: Operation, judged: Judged, votes: tuple[Vote, ...], told: tuple[Message, ...]
+) -> Writes:
+    """It is still waiting or blocked; who reads it hears where that has changed."""
+    decision = judged.decision
     considered = replace(considered, phase=phase_for(decision), attempts=0, note="")
-    changed = considered != operation or operation.seen.get("decided") != summary(decision, votes)
+    changed = considered != before or before.seen.get("decided") != summary(decision, votes)
     considered = replace(considered, seen=in_line(considered.seen, decision, votes))
     return Writes(
         operation=considered,
         messages=(*told, *standing(considered, judged)) if changed else (),
         entries=(entry_of(considered, "decided again", judged),) if changed else (),
-        due=wait(considered, decision, now),
+        due=wait(considered, decision, judged.case.at),
     )
+
+
+def may_be_agreed(judged: Judged) -> bool:
+    """Whether a rollback lacks people's word, and nothing else speaks against it for sure."""
+    unmet = {finding.rule for finding in judged.decision.blockers if finding.standing is Standing.UNMET}
+    terms = judged.case.once(agreement)
+    return unmet <= tell.AGREEING and not isinstance(terms, Unknown) and bool(terms.seats)
 
 
 READY = "ready"

@@ -334,6 +334,9 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: P
     if isinstance(target, Unknown) and not isinstance(good, Unknown) and "redeploy" in policy.rollback.order:
         target, image = await _deployed_again(world, policy, question, running, good, leaving, asks.version, target)
     facts = replace(facts, target_serving=leaving, known_good=good, holds=holds, rollback_to=target)
+    if policy.going_back(question.service, question.target).approvals and not asks.trigger:
+        people = await known("who holds which role", world.people.holders(tuple(policy.roles)))
+        facts = replace(facts, votes=asks.votes, people=people)
     if isinstance(target, Unknown):
         return Gathered(facts, target, None)
     if isinstance(leaving, Unknown):

@@ -17,7 +17,7 @@ from commands.ports import Entry, EntryPhase, Message, Writes
 from commands.record import BOT, operation_under
 from commands.reply import Bold, Button, Line, Mark, Reply, Text, Tone, When
 from policy import duty
-from policy.facts import Obligation
+from policy.facts import Deed, Obligation
 from policy.model import Unknown
 from policy.votes import counted
 from policy.wording import role
@@ -25,12 +25,14 @@ from policy.wording import role
 
 def by_operation(operation: Operation, judged: Judged, at: datetime) -> tuple[Obligation, ...]:
     """What becomes owed because this begins; whoever asked and whoever agreed took part."""
-    record, count = judged.facts.emergency, judged.case.once(counted)
-    if record is None or operation.emergency is None:
-        return ()
+    record, count, policy = judged.facts.emergency, judged.case.once(counted), judged.case.policy
     voters = () if isinstance(count, Unknown) else (*count.agreed, *count.heard)
     takers = (operation.asked_by, *(vote.voter for vote in voters))
-    return duty.of_emergency(record.id, operation.place, at, takers, judged.case.policy)
+    if operation.question.deed is Deed.ROLLBACK:
+        return duty.of_rollback(operation.id, operation.place, at, takers, policy)
+    if record is None or operation.emergency is None:
+        return ()
+    return duty.of_emergency(record.id, operation.place, at, takers, policy)
 
 
 def entry(owed: Obligation, operation: str = "") -> Entry:

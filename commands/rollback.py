@@ -7,13 +7,13 @@ from datetime import timedelta
 
 from commands import explain, fields, gather, tell
 from commands.asking import Asking
-from commands.consider import entry_of
+from commands.consider import entry_of, in_line, may_be_agreed, phase_for, standing, wait
 from commands.gather import Asked
 from commands.intent import Rollback
 from commands.judged import judge
 from commands.operation import Operation, Phase, Wish
 from commands.places import known
-from commands.ports import Message, Writes
+from commands.ports import Writes
 from commands.record import operation_id
 from commands.reply import Reply
 from policy.document import Policy
@@ -45,7 +45,8 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
     gathered = await gather.rollback(world, asking.active, asks, None if under_way is None else under_way.plan)
     judged = judge(question, gathered, asking.active, now)
     decision = judged.decision
-    if not decision.allowed or isinstance(gathered.plan, Unknown):
+    waits = not decision.allowed and may_be_agreed(judged)
+    if not (decision.allowed or waits) or isinstance(gathered.plan, Unknown):
         people = await known("who holds which role", world.people.holders(tuple(asking.active.policy.roles)))
         facts = replace(gathered.facts, people=people)  # looked up only now: to say who may, if somebody may not
         judged = judge(question, replace(gathered, facts=facts), asking.active, now)
@@ -66,6 +67,8 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         fields=dict(intent.fields),
         seen={} if under_way is None else {"after": under_way.id},
     )
+    if waits:
+        operation = replace(operation, phase=phase_for(decision), seen=in_line({}, decision))
     asked = entry_of(operation, "asked", judged, actor=asking.person)
     asked = replace(
         asked,
@@ -76,12 +79,11 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         operation=operation,
         creates=True,
         entries=(asked,),
-        messages=(
-            Message(operation.channel, tell.root(operation), operation=operation.id, slot="root", request=request.id),
-            Message(operation.channel, tell.plan(operation, judged), operation=operation.id, slot="plan"),
-        ),
-        wishes=tuple((other.id, Wish.YIELD) for other in open_operations if other.moving),
-        due=timedelta(0),
+        messages=tuple(
+            replace(message, request=request.id) for message in standing(operation, judged)
+        ),  # should the channel be closed to us, the asker hears of it
+        wishes=() if waits else tuple((other.id, Wish.YIELD) for other in open_operations if other.moving),
+        due=wait(operation, decision, now) if waits else timedelta(0),
     )
 
 

@@ -27,6 +27,8 @@ from policy.wording import listed
 CHANGES_SHOWN = 8
 WAITS = "waits"
 """Key in what was seen: what a request waits for."""
+AGREED = "agreed_at"
+"""Key in what was seen: when all had agreed to a rollback that others must agree to."""
 ASKED = "asked"
 """Key in what was seen: what somebody is asked about the step under way."""
 AGREEING = frozenset({SECOND_PERSON, APPROVALS})
@@ -45,6 +47,12 @@ def span(length: timedelta) -> str:
     parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s")]
     shown = [f"{count} {unit}" for count, unit in parts if count][:2]
     return " ".join(shown)
+
+
+def waits_for_people(operation: Operation) -> bool:
+    """Whether it is a rollback that others must agree to and have not."""
+    waiting = operation.phase in {Phase.WAITING, Phase.BLOCKED}
+    return waiting and operation.question.deed is Deed.ROLLBACK and bool(operation.seen.get(WAITS))
 
 
 def title(operation: Operation) -> str:
@@ -83,7 +91,8 @@ def state(operation: Operation) -> str:
     """A full sentence that makes sense alone."""
     says = _STATES[operation.phase]
     if operation.question.deed is Deed.ROLLBACK:
-        says = {Phase.DONE: "serves again", Phase.WAITING: "is about to begin"}.get(operation.phase, says)
+        begins = says if waits_for_people(operation) else "is about to begin"
+        says = {Phase.DONE: "serves again", Phase.WAITING: begins}.get(operation.phase, says)
     if operation.phase is Phase.RUNNING:
         says = _WISHES.get(operation.wish, says)
     urgent = "EMERGENCY: " if operation.question.change == EMERGENCY else ""
@@ -166,6 +175,9 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
             ship = f"{plan.service} {short(plan.digest)} goes to {plan.target}: {_steps(plan)}."
             ask = "Ship this as an emergency?" if plan.emergency else "Ship this?"
             return (*confirm.votes(id, plan.hash, name, ask, ship, judged), cancel)
+        case Phase.WAITING if plan is not None and waits_for_people(operation):
+            back = f"{plan.revision} ({short(plan.digest)}) serves {operation.place} again, not {plan.from_revision}."
+            return (*confirm.votes(id, plan.hash, name, "Go back to this?", back, judged), cancel)
         case Phase.BLOCKED:
             again = Button("Check again", f"resume {id}", meant_for=f"Check {name} again")
             votes = _ahead_of_time(operation, judged)

@@ -9,6 +9,7 @@ from commands import confirm, evidence, tell
 from commands.asking import Asking
 from commands.errors import Misunderstood
 from commands.explain import texts
+from commands.gather import TRIGGER
 from commands.intent import Approve, Reject, Withdraw
 from commands.operation import Operation, Phase
 from commands.places import known
@@ -106,7 +107,7 @@ async def _why_not(operation: Operation, plan: str, asking: Asking) -> str | Non
         ]
         by = f" {', '.join(dict.fromkeys(votes))} approved it." if votes else ""
         return f"That is decided already: {tell.state(operation)}{by}"
-    if operation.plan is None or operation.question.deed is not Deed.PROMOTE:
+    if operation.plan is None or not _asks_people(operation, asking):
         return "Nothing of that request waits for a vote."
     if plan and not operation.plan.hash.startswith(plan):
         return (
@@ -114,6 +115,14 @@ async def _why_not(operation: Operation, plan: str, asking: Asking) -> str | Non
             "Look at the newest message in its thread."
         )
     return await cannot_vote(case_of(operation, asking), person, asking)
+
+
+def _asks_people(operation: Operation, asking: Asking) -> bool:
+    """Whether anybody could ever have to agree to such a request."""
+    if operation.question.deed is Deed.PROMOTE:
+        return True
+    terms = agreement(case_of(operation, asking))
+    return operation.question.deed is Deed.ROLLBACK and not isinstance(terms, Unknown) and bool(terms.seats)
 
 
 async def cannot_vote(case: Case, person: Person, asking: Asking) -> str | None:
@@ -155,7 +164,7 @@ async def _wrote_it(operation: Operation, asking: Asking) -> str | None:
 
 def case_of(operation: Operation, asking: Asking) -> Case:
     """As far as it is known without a look at the world: who may agree does not turn on more."""
-    facts = Facts(operation.asked_by, operation.asked_at)
+    facts = Facts(operation.asked_by, operation.asked_at, trigger=operation.seen.get(TRIGGER, ""))
     return Case(operation.question, facts, asking.active.policy, asking.world.clock.now())
 
 

@@ -130,7 +130,7 @@ async def _rollback(operation: Operation, plan: Plan, fired: Fired, world: World
     """What takes it back; or why nothing can."""
     now, active = world.clock.now(), world.policies.current()
     for other in await world.store.open_operations(operation.place):
-        if other.question.deed is Deed.ROLLBACK:
+        if other.question.deed is Deed.ROLLBACK and not tell.waits_for_people(other):
             return f"{other.asked_by.name} is rolling it back already"
     question = Question(Deed.ROLLBACK, plan.service, plan.target)
     asks = Asked(question, BOT, now, now + ROLLBACK_LASTS, trigger=fired.trigger.name, leaves=plan.revision)

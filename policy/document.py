@@ -123,6 +123,13 @@ class Policy(Document):
                 return path
         return None
 
+    def going_back(self, service: str, target: str) -> Agreement:
+        """Who must agree where somebody asks for a rollback of that place."""
+        for path in self.paths:
+            if path.target == target and path.rollback is not None and path.serves(service):
+                return path.rollback
+        return self.rollback
+
     def informed(self, service: str, target: str) -> tuple[str, ...]:
         """Channels that hear how a change of that place ended."""
         paths = (path for path in self.paths if path.target == target and path.serves(service))

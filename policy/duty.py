@@ -59,6 +59,13 @@ def of_emergency(
     return _owed(duties, id, (place.service, place.environment), began_at, takers, policy)
 
 
+def of_rollback(
+    id: str, place: Place, began_at: datetime, takers: Iterable[Person], policy: Policy
+) -> tuple[Obligation, ...]:
+    """What becomes owed once that rollback begins, by itself or because somebody asked."""
+    return _owed(policy.rollback.owes, id, (place.service, place.environment), began_at, takers, policy)
+
+
 def _owed(
     duties: Iterable[Duty],
     about: str,

@@ -225,6 +225,13 @@ def _nobody_left(policy: Policy) -> Iterator[Lint]:
         says = _too_few(policy, seats(kind.approvals), policy.may.exception)
         if says is not None:
             yield Lint("quorum", ("exceptions", name, "approvals"), says)
+    for where, goes_back in (
+        (("rollback",), policy.rollback),
+        *((("paths", index, "rollback"), path.rollback) for index, path in enumerate(policy.paths)),
+    ):
+        says = None if goes_back is None else _too_few(policy, seats(goes_back.approvals), policy.may.rollback)
+        if says is not None:
+            yield Lint("quorum", (*where, "approvals"), says)
     says = _too_few(policy, seats(policy.freezes.approvals), policy.may.freeze)
     if says is not None:
         yield Lint("quorum", ("freezes", "approvals"), says)

@@ -49,6 +49,8 @@ def loosened(old: Policy, new: Policy, at: datetime) -> Iterator[Lint]:
     yield from _exceptions(old, new)
     yield from _emergency(old, new)
     yield from _freezes(old, new, at)
+    yield from _granted(("rollback",), old.rollback, new.rollback)
+    yield from _owed(("rollback",), old.rollback.owes, new.rollback.owes)
     yield from _people(old, new)
     yield from _settings(old, new)
 
@@ -81,6 +83,9 @@ def _path(old: Policy, new: Policy, index: int, path: Path, at: datetime) -> Ite
         if earlier.reason and not path.reason:
             yield _loose(here, "whoever agrees need not say why any more")
         separations = (earlier.separation or old.separation, path.separation or new.separation)
+        if earlier.rollback or path.rollback:
+            goes_back = earlier.rollback or old.rollback, path.rollback or new.rollback
+            yield from _granted((*here, "rollback") if path.rollback else ("rollback",), *goes_back)
         yield from _separation((*here, "separation") if path.separation else ("separation",), *separations)
         yield from _rollout(here, earlier, path)
 

@@ -32,7 +32,7 @@ _EVIDENCE = tuple(field.name for field in fields(Evidence))
 _facts, _evidence = attrgetter(*_FACTS), attrgetter(*_EVIDENCE)
 
 ANYTHING = frozenset({*_FACTS, *_EVIDENCE, AT, COUNTED, WAIVED})
-VOTES = frozenset({"asked_at", "asked_by", "authors", "people", "plan", "reviewers", "votes", "wanted"})
+VOTES = frozenset({"asked_at", "asked_by", "authors", "people", "plan", "reviewers", "trigger", "votes", "wanted"})
 """What votes are counted by; where there are some, by the instant too."""
 SIGNOFFS = frozenset({"changes", "fields"})
 """What says which sign-offs are asked for."""

@@ -251,6 +251,8 @@ def rules_for(policy: Policy, question: Question) -> Rulebook:
     """All that judge this question, in reading order; none: nothing of the kind is ever allowed."""
     if question.deed is Deed.PROMOTE:
         return Rulebook(_of_a_promotion(policy, question))
+    if question.deed is Deed.ROLLBACK and policy.going_back(question.service, question.target).approvals:
+        return Rulebook((*OTHERS[Deed.ROLLBACK], *AGREED))
     return Rulebook(OTHERS.get(question.deed, ()))
 
 
@@ -277,7 +279,7 @@ def _of_a_promotion(policy: Policy, question: Question) -> Iterator[Rule]:
     yield from _gates(policy, question)
     yield from _times(policy, question)
     yield NO_HOLD
-    if policy.emergency is not None or any(kind.owes for kind in policy.exceptions.values()):
+    if policy.emergency is not None or policy.rollback.owes or any(kind.owes for kind in policy.exceptions.values()):
         yield NOTHING_OVERDUE
     yield NOT_EXPIRED
     yield from AGREED

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from policy.agreement import ChangeType, Emergency, ExceptionKind, Freezes, Separation, Slot
+from policy.agreement import Agreement, ChangeType, Duty, Emergency, ExceptionKind, Freezes, Separation, Slot
 from policy.gates import AnyGate, Item
 from policy.part import (
     Address,
@@ -55,7 +55,9 @@ class Deeds(Part):
     """Which roles may ask for what. A deed without a role may be asked for by nobody."""
 
     promote: tuple[RoleName, ...] = Field(default=(), description="Who may ask for a promotion")
-    rollback: tuple[RoleName, ...] = Field(default=(), description="Who may roll back; nobody else has to agree")
+    rollback: tuple[RoleName, ...] = Field(
+        default=(), description="Who may roll back; nobody else has to agree, unless `rollback` says so"
+    )
     freeze: tuple[RoleName, ...] = Field(default=(), description="Who may start and end a freeze")
     lift: tuple[RoleName, ...] = Field(default=(), description="Who may let a candidate in again that was taken back")
     exception: tuple[RoleName, ...] = Field(default=(), description="Who may ask for an exception, and revoke one")
@@ -231,9 +233,12 @@ class Rollout(Part):
         return self
 
 
-class Rollback(Part):
+class Rollback(Agreement):
     """How a rollback goes. Traffic returns first; whatever else there is to do comes after it."""
 
+    approvals: tuple[Slot, ...] = Field(
+        default=(), description="Who must agree where somebody asks for one; none: it begins at once"
+    )
     order: tuple[Literal["flag", "traffic", "redeploy", "revert"], ...] = Field(
         default=("traffic", "redeploy"),
         min_length=1,
@@ -247,6 +252,7 @@ class Rollback(Part):
     )
     informs: tuple[Channel, ...] = Field(default=(), description="Slack channel ids that hear of each one")
     informs_first: bool = Field(default=False, description="They hear of it before it begins; default: once it is over")
+    owes: tuple[Duty, ...] = Field(default=(), description="What is owed once one has begun: a review")
 
 
 class PathGates(Part):
@@ -284,6 +290,10 @@ class Path(Part):
     approval_lasts: Lasting = Field(default=timedelta(hours=24), description="A vote counts for so long")
     informs: tuple[Channel, ...] = Field(default=(), description="Slack channel ids: they hear how each one ended")
     request_lasts: Lasting = Field(default=timedelta(hours=24), description="Not begun for so long: expired")
+    rollback: Agreement | None = Field(
+        default=None,
+        description="Who must agree to going back there; default: whom the policy's own `rollback` names",
+    )
     rollout: Rollout = Field(default=Rollout(), description="How traffic moves")
 
     @property

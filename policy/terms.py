@@ -53,6 +53,7 @@ class _Asked(NamedTuple):
     terms: Terms
     signoffs: tuple[tuple[Seat, SignoffGate, Applies], ...] = ()
     to_freeze: bool = False
+    to_go_back: bool = False
 
 
 def seats(slots: Iterable[Slot]) -> tuple[Seat, ...]:
@@ -67,6 +68,8 @@ def agreement(case: Case) -> Terms | Unknown:
         return asked
     if asked.to_freeze and case.facts.wanted is None:
         return _NOTHING_ASKED  # a freeze ends
+    if asked.to_go_back and case.facts.trigger:
+        return _NOTHING_ASKED  # what goes back by itself waits for nobody
     if not asked.signoffs:
         return asked.terms
     must: list[Seat] = []
@@ -87,6 +90,8 @@ def _asked(policy: Policy, question: Question) -> _Asked | Unknown:
         case Deed.EXCEPTION if question.kind:
             kind = policy.exceptions.get(question.kind)
             return Unknown(f"there is no kind of exception {question.kind}") if kind is None else _Asked(_terms(kind))
+        case Deed.ROLLBACK:
+            return _Asked(_terms(policy.going_back(question.service, question.target)), to_go_back=True)
         case Deed.FREEZE:
             return _Asked(_terms(policy.freezes), to_freeze=True)
     return _Asked(_NOTHING_ASKED)

@@ -302,6 +302,8 @@ def test_signoffs_exceptions_emergencies_and_freezes_need_people_too() -> None:
         path__requires=["reviewed"],
         exceptions={"early": {"waives": ["window"], "approvals": [{"role": "security"}]}},
         freezes={"approvals": [{"role": "security"}]},
+        rollback={"approvals": [{"role": "engineer", "count": 2}]},
+        path__rollback={"approvals": [{"role": "security"}, {"role": "engineer"}]},
         emergency={
             "approvals": [{"role": "engineer"}],
             "owes": [{"kind": "review", "says": "it", "owner": "engineer", "business_days": 1, "by_others": True}],
@@ -311,6 +313,8 @@ def test_signoffs_exceptions_emergencies_and_freezes_need_people_too() -> None:
         "paths.0.approvals": "2 different people must agree (release manager and security); where maya asks",
         "exceptions.early.approvals": "somebody must agree (security); where maya asks",
         "freezes.approvals": "somebody must agree (security); where maya asks",
+        "rollback.approvals": "2 different people must agree (engineer); where maya or raj asks",
+        "paths.0.rollback.approvals": "2 different people must agree (security and engineer); where maya or raj asks",
         "emergency.approvals": "2 different people must agree (engineer and security); where maya or raj asks",
     }
 

@@ -51,6 +51,13 @@ DOCUMENT["paths"][1]["rollout"] = {
         "down": {"signal": "probes", "probes": "pulse", "in_a_row": 2},
     },
 }
+DOCUMENT["paths"][1]["rollback"] = {"approvals": [{"role": "release_manager"}]}
+DOCUMENT["rollback"] = {
+    **DOCUMENT.get("rollback", {}),
+    "approvals": [{"role": "qa"}],
+    "reason": True,
+    "owes": [{"kind": "review", "says": "it", "owner": "qa", "within": "P1D"}],
+}
 PROD = "paths.1"
 
 
@@ -146,6 +153,12 @@ LOOSER: list[tuple[str, Any, str, str]] = [
     ("freezes/calendar/0/environments", ["stage"], "freezes.calendar.0.environments", "prod is not frozen any more"),
     ("freezes/calendar/0/services", ["api"], "", ""),
     ("freezes/override", [{"role": "release_manager"}], "freezes.override", "1 must agree now, and 2 had to"),
+    # rollbacks
+    ("rollback/approvals", [], "rollback.approvals", "0 must agree now, and 1 had to"),
+    ("rollback/reason", False, "rollback", "whoever agrees need not say why any more"),
+    ("rollback/owes", [], "rollback.owes", "review is owed afterwards no more"),
+    ("paths/1/rollback/approvals", [], f"{PROD}.rollback.approvals", "0 must agree now, and 1 had to"),
+    ("paths/1/rollback/approval_lasts", "P3D", f"{PROD}.rollback.approval_lasts", "a vote counts for 72 h now, and 24 h before"),
     # people and places
     ("may/promote", ["engineer", "release_manager", "release_captain", "qa"], "may.promote", "qa may ask for it now"),
     ("may/lift", ["release_manager", "qa"], "may.lift", "qa may ask for it now"),
