@@ -16,7 +16,7 @@ from policy.finding import Applied, Remedy, RemedyKind
 from policy.gates import Waivable
 from policy.judge import Judging
 from policy.model import Human, Person, Unknown
-from policy.reading import COUNTED, WORKS, excepted
+from policy.reading import WORKS, excepted
 from policy.rulebook import Rule
 from policy.seating import Table, matching, not_ours
 from policy.separation import NOBODY
@@ -52,18 +52,18 @@ def exceptions_for(judging: Judging, reached: Reached) -> Iterator[tuple[Remedy,
 
 
 def waives_no_more(judging: Judging) -> bool:
-    """Whether it is sure what one exception more comes to: what it reaches is waived, and nothing else changes.
+    """Whether it is sure what one exception more helps: what it reaches, and nothing else. It need not be tried alone.
 
-    So it is where nothing else is waived, no vote could be left out for its sake, whoever grants it is not whoever
-    asked, and no rule looks at exceptions but to be waived. Then it need not be tried alone.
+    So it is where whoever grants it is not whoever asked, and no rule looks at exceptions but to be waived, be it at
+    votes that count again or at seats that need not be filled then.
     """
-    facts, changed, mine = judging.facts, excepted(judging.case), judging.facts.asked_by
-    if facts.exceptions or facts.votes or facts.emergency is not None or type(facts.people) is Unknown:
+    facts, mine = judging.facts, judging.facts.asked_by
+    if type(facts.people) is Unknown:
         return False
     for human, person in facts.people.items():
         if human != mine.human and (person.account == mine.account or person.human == mine.human):
             return False
-    return COUNTED not in changed and not judging.rules.looking_at(changed)
+    return not judging.rules.looking_at(excepted(judging.case))
 
 
 def beyond_reach(judging: Judging, reached: Reached) -> Iterator[tuple[str, tuple[str, ...]]]:
