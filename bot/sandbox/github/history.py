@@ -7,6 +7,8 @@ import urllib.parse
 
 from bot.sandbox.github import shapes
 from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
+from bot.sandbox.github.judgement import protection_of, sets_for
+from bot.sandbox.github.records import Repository
 
 COMPARED_MAX = 250  # commits without paging, https://docs.github.com/rest/commits/commits#compare-two-commits
 FILES_MAX = 300  # same page
@@ -89,6 +91,10 @@ async def compare(call: Call) -> Answer:
     )
 
 
+def _protected(repository: Repository, ref: str) -> bool:
+    return any(not by.tried_out for by in sets_for(repository, ref))
+
+
 async def list_branches(call: Call) -> Answer:
     url = shapes.repository_url(call.books, call.repository)
     heads = await call.repository.refs("refs/heads/")
@@ -97,7 +103,7 @@ async def list_branches(call: Call) -> Answer:
             {
                 "name": name.removeprefix("refs/heads/"),
                 "commit": {"sha": sha, "url": f"{url}/commits/{sha}"},
-                "protected": False,
+                "protected": _protected(call.repository, name),
             }
             for name, sha in heads.items()
         ]
@@ -111,19 +117,21 @@ async def get_branch(call: Call) -> Answer:
         raise Refused(404, "Branch not found")
     (made,) = await call.repository.git.commits(sha)
     url = f"{shapes.repository_url(call.books, call.repository)}/branches/{name}"
+    made_so = protection_of(call.repository, name)
+    required = ((made_so.said.get("required_status_checks") or {}) if made_so else {}).get("checks", [])
     return Answer(
         200,
         {
             "name": name,
             "commit": shapes.commit(call.books, call.repository, made),
-            "protected": False,
+            "protected": _protected(call.repository, f"refs/heads/{name}"),
             "_links": {"self": url, "html": f"{shapes.web_url(call.books, call.repository)}/tree/{name}"},
             "protection": {
-                "enabled": False,
+                "enabled": made_so is not None,
                 "required_status_checks": {
-                    "enforcement_level": "off",
-                    "contexts": [],
-                    "checks": [],
+                    "enforcement_level": "non_admins" if required else "off",
+                    "contexts": [one["context"] for one in required],
+                    "checks": required,
                 },
             },
             "protection_url": f"{url}/protection",

@@ -17,7 +17,7 @@ from typing import Any, Self
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.sandbox.github import apps, checks, deployments, history, pulls, refs, releases, reviews, signing
+from bot.sandbox.github import apps, signing
 from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
 from bot.sandbox.github.faults import Fault, Faults, fault_kinds
 from bot.sandbox.github.git import Git, Signature
@@ -32,18 +32,8 @@ from bot.sandbox.github.records import (
     Team,
     Token,
 )
-
-# An area is one module and one line here. The last routes of `history` take what the others leave.
-ROUTES: tuple[Route, ...] = (
-    *apps.ROUTES,
-    *refs.ROUTES,
-    *checks.ROUTES,
-    *deployments.ROUTES,
-    *releases.ROUTES,
-    *pulls.ROUTES,
-    *reviews.ROUTES,
-    *history.ROUTES,
-)
+from bot.sandbox.github.routes import ROUTES
+from bot.sandbox.github.rule_records import Ruleset
 
 VERSIONS = ("2022-11-28", "2026-03-10")
 EXCHANGES_KEPT = 20_000
@@ -243,6 +233,16 @@ class GitHubWorld:
     def know_key(self, login: str, public_key: str) -> None:
         """What that OpenSSH key (as in `authorized_keys`) signs is verified as theirs."""
         self._books.signing_keys[" ".join(public_key.split()[:2])] = login
+
+    def rule_from_above(
+        self, repository: str, name: str, rules: Sequence[dict[str, Any]], include: Sequence[str] = ("~DEFAULT_BRANCH",)
+    ) -> int:
+        """The organisation has this active ruleset, which the repository cannot change; its id."""
+        conditions = {"ref_name": {"include": list(include), "exclude": []}}
+        id, now = self._books.new_id(), self._books.now()
+        made = Ruleset(id, name, "branch", "active", [], conditions, list(rules), now, now, "Organization")
+        self.repository(repository).records.rulesets.append(made)
+        return id
 
     def think_for(self, reads: int) -> None:
         """So many reads of a pull request find its mergeability unknown."""

@@ -1,0 +1,31 @@
+"""Which module answers which request? An area is one module and one line here."""
+
+from __future__ import annotations
+
+from bot.sandbox.github import (
+    apps,
+    checks,
+    deployments,
+    history,
+    protection,
+    pulls,
+    refs,
+    releases,
+    reviews,
+    rulesets,
+)
+from bot.sandbox.github.call import Route
+
+# The first that fits answers; the last routes of `protection` and `history` take what the others leave.
+ROUTES: tuple[Route, ...] = (
+    *apps.ROUTES,
+    *refs.ROUTES,
+    *checks.ROUTES,
+    *deployments.ROUTES,
+    *releases.ROUTES,
+    *pulls.ROUTES,
+    *reviews.ROUTES,
+    *rulesets.ROUTES,
+    *protection.ROUTES,
+    *history.ROUTES,
+)
