@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--freezes", type=int, default=100, help="longer than the lease (100)")
     parser.add_argument("--crashes", type=int, default=5, help="of the database's server (5)")
     parser.add_argument("--faults", type=int, default=300, help="of the local worlds (300)")
+    parser.add_argument("--surprises", type=int, default=10, help="freezes of whoever has just decided to write (10)")
     parser.add_argument("--services", type=int, default=16, help="released side by side (16)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lease", type=float, default=2.0, help="seconds (2)")
@@ -70,7 +71,8 @@ def _every_await(given: argparse.Namespace) -> int:
 
 def _runs(given: argparse.Namespace) -> list[Asked]:
     crashes = 0 if given.database == "sqlite" else given.crashes  # a file has no server that could
-    wanted = Wanted(given.kills, given.freezes, crashes, given.faults)
+    surprises = 0 if given.database == "sqlite" else given.surprises  # nobody else would write
+    wanted = Wanted(given.kills, given.freezes, crashes, given.faults, surprises)
     on = Asked(
         database=given.database or "postgres",
         replicas=given.replicas or (1 if given.database == "sqlite" else 3),
@@ -85,10 +87,10 @@ def _runs(given: argparse.Namespace) -> list[Asked]:
         return [replace(on, fenced=False, etags=False)]
     if given.database:
         return [on]
-    fewer = Wanted(10, 40, 0, 40)
+    fewer = Wanted(10, 40, 0, 40, given.surprises)
     return [
         on,
-        replace(on, database="sqlite", replicas=1, wanted=replace(wanted, crashes=0)),
+        replace(on, database="sqlite", replicas=1, wanted=replace(wanted, crashes=0, surprises=0)),
         replace(on, operations=60, wanted=fewer, fenced=False, etags=False),
     ]
 

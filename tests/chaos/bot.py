@@ -3,7 +3,8 @@
     python -m tests.chaos.bot --lease 2
 
 `--shared` lets several processes work with one SQLite file. `--unfenced` takes every guard against late writers out of
-this process (the fence, the etag, the compare-and-set): the build that the chaos run must find guilty.
+this process (the fence and the news of it, the etag, the compare-and-set, the end of its lease): the build that the
+chaos run must find guilty.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import bot.interior  # noqa: F401  (loads all that is changed below)
-from bot import cloud_run, database, store, wiring
+from bot import cloud_run, controller, database, store, wiring
 from bot.cli import run
 from bot.github import GitHub
 from commands import ports
+from commands.ports import Site
 
 PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 FENCED = (" AND fence = :fence", " AND owner = :me")
@@ -68,12 +70,40 @@ class Stopping:
         return getattr(self._services, name)
 
     def update_service(self, request: Any, **named: Any) -> Any:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # no order, or one that is just being written
             percent = int(self._order.read_text())
             if percent in {line.percent for line in request.service.traffic}:
                 self._order.unlink()  # whoever takes the order away is the one that stops
                 os.kill(os.getpid(), signal.SIGSTOP)
         return self._services.update_service(request, **named)
+
+
+def standing(order: Path, pid: int) -> Path:
+    """The file that says at which site, and with which fence, that process stands still."""
+    return order.with_name(f"{order.name} {pid}")
+
+
+def stop_once_decided(order: Path) -> None:
+    """This process stops once it has decided to move so many per cent, if a file says so: its last look at its right
+    to do so is still to come. The file beside the order lies there until that write has ended one way or the other.
+    """
+    plain = cloud_run.CloudRun.shift
+
+    async def shift(self: cloud_run.CloudRun, site: Site, *, seen: Any, shares: Any, lease: ports.Lease) -> str:
+        stands: Path | None = None
+        with suppress(OSError, ValueError):  # no order, or one that is just being written
+            if int(order.read_text()) in {share.percent for share in shares}:
+                # Whoever takes the order away is the one that stops.
+                stands = order.rename(standing(order, os.getpid()))
+                stands.write_text(f"{site} {lease.fence}")
+                os.kill(os.getpid(), signal.SIGSTOP)
+        try:
+            return await plain(self, site, seen=seen, shares=shares, lease=lease)
+        finally:
+            if stands is not None:
+                stands.unlink(missing_ok=True)
+
+    cloud_run.CloudRun.shift = shift  # type: ignore[method-assign]
 
 
 def stop_before_write(order: Path) -> None:
@@ -95,6 +125,15 @@ def unfence() -> None:
     cloud_run.CloudRun._as_seen = as_it_is  # type: ignore[method-assign]
     changed: Any = cloud_run
     changed._fence = lambda _: 0  # nobody ever sees a newer one
+
+    async def beats_on(self: controller.Controller, lease: ports.Lease) -> None:
+        while True:
+            lease = await self._renewed(lease)
+
+    # No step is cut off: not when its lease has ended, nor when somebody tells of a newer claim, nor by a claim of its own.
+    controller.Controller._beat = beats_on  # type: ignore[method-assign]
+    controller.Controller._fenced = lambda *_: None  # type: ignore[method-assign]
+    controller.Controller._cut_off = lambda *_: []  # type: ignore[method-assign]
     plain = database.Transaction.run
 
     def unconditional(self: database.Transaction, sql: str, values: Mapping[str, Any] | None = None) -> Any:
@@ -111,6 +150,7 @@ def main() -> int:
     parser.add_argument("--shared", action="store_true")
     parser.add_argument("--unfenced", action="store_true")
     parser.add_argument("--stops", type=Path, help="file with a percentage: stop right before that write")
+    parser.add_argument("--decides", type=Path, help="file with a percentage: stop once that is decided")
     asked = parser.parse_args()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -119,6 +159,8 @@ def main() -> int:
         share()
     if asked.stops:
         stop_before_write(asked.stops)
+    if asked.decides:
+        stop_once_decided(asked.decides)
     if asked.unfenced:
         unfence()
     return run(["serve"])

@@ -52,6 +52,14 @@ class Replica:
         """None while there is no process."""
         return None if self._process is None or self._process.returncode is not None else self._process.pid
 
+    @property
+    def stands_still(self) -> bool:
+        """It has been stopped, by whomever."""
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        except OSError:
+            return False
+
     def send(self, number: signal.Signals) -> bool:
         """True where there was a process to send it to."""
         if self._process is None or self._process.returncode is not None:

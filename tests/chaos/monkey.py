@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.chaos.books import Database, operations
+from tests.chaos.bot import standing
 from tests.chaos.fleet import Fleet, Replica
-from tests.chaos.town import LATENCY, Town, site
+from tests.chaos.town import HALF, LATENCY, Town, site
 
 FAULTS: dict[str, dict[str, dict[str, tuple[float, float] | str]]] = {
     "google": {
@@ -54,8 +56,12 @@ write, a revoked token), and what no replica can do anything about (a spent hour
 MOVING = "('running', 'going back')"
 GAP = 1.0
 """Seconds between two deeds of the same sort, at most, where there is much to catch up with."""
+LOOK = 0.02
+"""Seconds between two looks at who stands still."""
 PATIENCE = 2.0
 """Seconds that it waits for somebody to be in the middle of a step."""
+OTHERS_WITHIN = 60.0
+"""Seconds within which somebody else goes on with what a frozen one has in hand, on a busy machine."""
 AIMED = 0.7
 """Share of the kills and freezes that hit whoever is in the middle of a step."""
 
@@ -68,6 +74,8 @@ class Wanted:
     freezes: int
     crashes: int
     faults: int
+    surprises: int = 0
+    """Freezes of whoever has just decided to write, until somebody else has written there."""
 
 
 @dataclass
@@ -78,18 +86,29 @@ class Done:
     freezes: int = 0
     crashes: int = 0
     faults: Counter[str] = field(default_factory=Counter)
+    surprises: int = 0
     taken_over: list[float] = field(default_factory=list)
     """Seconds from a kill until somebody else had the operation that the dead one was carrying."""
 
     def __str__(self) -> str:
-        return f"{self.kills} kills, {self.freezes} freezes, {self.crashes} crashes, {self.faults.total()} faults"
+        broken = f"{self.kills} kills, {self.freezes} freezes, {self.crashes} crashes, {self.faults.total()} faults"
+        return f"{broken}, {self.surprises} surprises"
 
 
 class Monkey:
     """Breaks what it is told to, at random, until it is enough."""
 
     def __init__(
-        self, town: Town, fleet: Fleet, books: Database, wanted: Wanted, chance: random.Random, *, lease: float
+        self,
+        town: Town,
+        fleet: Fleet,
+        books: Database,
+        wanted: Wanted,
+        chance: random.Random,
+        *,
+        lease: float,
+        order: Path,
+        fenced: bool,
     ) -> None:
         self.done = Done()
         self._town = town
@@ -98,6 +117,9 @@ class Monkey:
         self._wanted = wanted
         self._chance = chance
         self._lease = lease
+        self._order = order
+        """The file that tells a bot where to stop."""
+        self._fenced = fenced
         self._watching: set[asyncio.Task[None]] = set()
 
     async def play(self, progress: Callable[[], float], seconds: float) -> None:
@@ -116,6 +138,7 @@ class Monkey:
                 hands.create_task(self._again(self._wanted.freezes, part, self._freeze))
                 hands.create_task(self._again(self._wanted.crashes, part, self._crash))
                 hands.create_task(self._again(self._wanted.faults, part, self._fault))
+                hands.create_task(self._again(self._wanted.surprises, part, self._surprise))
         finally:
             for replica in self._fleet.replicas:
                 replica.send(signal.SIGCONT)
@@ -181,6 +204,53 @@ class Monkey:
         replica.frozen = False
         self.done.freezes += 1
         return True
+
+    async def _surprise(self) -> bool:
+        """Whoever decided to write thaws once somebody newer has written there.
+
+        Without the fence that counts only where the world then took the late write: some other fault may swallow it.
+        """
+        replica = await self._surprised()
+        replica.frozen = True
+        pid, stands, writes = replica.pid, self._stands(replica), self._town.there.google.engine.writes
+        where, fence = stands.read_text().split()
+        known = len(writes)
+
+        def taken(newer: bool) -> bool:
+            its = (write for write in writes[known:] if write.accepted and write.site == where and write.fence)
+            return any(write.fence > int(fence) if newer else write.fence == int(fence) for write in its)
+
+        went_on = await self._sees(lambda: taken(newer=True))
+        replica.send(signal.SIGCONT)
+        ended = await self._sees(lambda: not stands.exists())
+        if replica.pid == pid:
+            replica.frozen = False
+        stands.unlink(missing_ok=True)
+        if not (went_on and ended and (self._fenced or taken(newer=False))):
+            return False
+        self.done.surprises += 1
+        return True
+
+    async def _surprised(self) -> Replica:
+        """It has decided to write, and stands still. Whoever died of something else meanwhile does not count."""
+        while True:
+            stand = [one for one in self._fleet.replicas if self._stands(one).exists()]
+            for replica in stand:
+                if replica.stands_still:
+                    return replica
+            if not stand and not self._order.exists():
+                self._order.write_text(str(HALF))
+            await asyncio.sleep(LOOK)
+
+    def _stands(self, replica: Replica) -> Path:
+        return standing(self._order, replica.pid or 0)
+
+    async def _sees(self, what: Callable[[], bool]) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(OTHERS_WITHIN):
+                while not what():
+                    await asyncio.sleep(LOOK)
+        return what()
 
     async def _crash(self) -> bool:
         await self._books.crash()

@@ -31,12 +31,39 @@ def test_one_process_on_sqlite_loses_and_repeats_nothing(tmp_path: Path) -> None
 @pytest.mark.requirement("D-07")
 @pytest.mark.slow
 def test_three_replicas_on_postgresql_lose_and_repeat_nothing(tmp_path: Path) -> None:
-    chaos(tmp_path, "--database", "postgres", "--kills", "6", "--freezes", "6", "--crashes", "1", *SHORT)
+    chaos(
+        tmp_path,
+        "--database",
+        "postgres",
+        "--kills",
+        "6",
+        "--freezes",
+        "6",
+        "--crashes",
+        "1",
+        "--surprises",
+        "2",
+        *SHORT,
+    )
 
 
 @pytest.mark.slow
 def test_without_the_fence_it_finds_what_the_fence_is_for(tmp_path: Path) -> None:
-    chaos(tmp_path, "--database", "postgres", "--control", "--kills", "4", "--freezes", "24", "--crashes", "0", *SHORT)
+    chaos(
+        tmp_path,
+        "--database",
+        "postgres",
+        "--control",
+        "--kills",
+        "2",
+        "--freezes",
+        "6",
+        "--surprises",
+        "2",
+        "--crashes",
+        "0",
+        *SHORT,
+    )
 
 
 @pytest.mark.requirement("D-07")

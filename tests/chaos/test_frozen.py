@@ -23,13 +23,6 @@ WITHIN = 90.0
 SERVICE = "s01"
 
 
-def _stopped(replica: Replica) -> bool:
-    try:
-        return Path(f"/proc/{replica.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-    except OSError:
-        return False
-
-
 async def _until(what: Callable[[], object]) -> None:
     async with asyncio.timeout(WITHIN):
         while not what():
@@ -60,8 +53,8 @@ class Frozen:
         words = f"promote {SERVICE} stage→prod"
         asked = await people.insist("maya", SERVICE, words, lambda: people.promoting(digest))
         await people.press_until("omar", asked, "Approve", lambda: on.desk.known[asked].phase != "waiting")
-        await _until(lambda: any(map(_stopped, on.bots.replicas)))
-        (frozen,) = filter(_stopped, on.bots.replicas)
+        await _until(lambda: any(one.stands_still for one in on.bots.replicas))
+        (frozen,) = (one for one in on.bots.replicas if one.stands_still)
         (awake,) = (one for one in on.bots.replicas if one is not frozen)
         on.bots.address = lambda: awake.url  # type: ignore[method-assign]  # so that the abort comes before the end
         await people.press_until("maya", asked, "Abort", lambda: on.desk.known[asked].phase != "running")
