@@ -43,7 +43,9 @@ class Evidence:
     deployments: Sequence[Json]
     """GitHub's, each with `payload` and `statuses`."""
     acknowledged: Mapping[tuple[str, str], int]
-    """How often people were told that these words of theirs were taken."""
+    """How often people were told that these words of theirs were taken, or were not told otherwise at once."""
+    apologies: Mapping[str, int] = field(default_factory=dict)
+    """How often each account was told that its words were not taken: of a click it hears that beside the answer."""
 
 
 @dataclass
@@ -134,8 +136,12 @@ def _instant(entry: Json) -> datetime:
 
 def _nothing_lost(seen: Evidence, found: Violations) -> None:
     taken = Counter((account, words) for account, words, _ in seen.asked)
+    apologies = Counter(seen.apologies)
     for (account, words), times in seen.acknowledged.items():
-        if not any(known[0] == account and known[1].startswith(words) for known in taken):
+        if any(known[0] == account and known[1].startswith(words) for known in taken):
+            continue
+        apologies[account] -= 1
+        if apologies[account] < 0:
             found.lost.append(f"{account} was told {times} times that “{words}” was taken")
     found.lost += [f"nobody answered {account}: {words}" for account, words, answered in seen.asked if not answered]
     found.lost += [f"{one.id} is still {one.phase}" for one in seen.operations if not one.over]

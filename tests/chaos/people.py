@@ -21,6 +21,7 @@ Drawn = TypeVar("Drawn")
 
 LOOK = 0.2
 """Seconds between two looks at the books."""
+APOLOGY = "The audit ledger cannot be written, nothing was done."
 HEARS_WITHIN = 20.0
 """Seconds after which somebody who hears nothing says it again."""
 
@@ -200,6 +201,14 @@ class People:
 
     def _account(self, who: str) -> str:
         return f"slack:{self._slack.team.id}/{self._slack.workspace.person(who).id}"
+
+    def apologies(self) -> Counter[str]:
+        """By account: how often it was told that its words were not taken. It says them again, if it still wants to."""
+        slack = self._slack
+        told = (
+            one for service in self.town.services for one in slack.messages(service) if one.ephemeral_to is not None
+        )
+        return Counter(f"slack:{slack.team.id}/{one.ephemeral_to}" for one in told if APOLOGY in one.text)
 
     # Looking --------------------------------------------------------------------------------------------------------
 

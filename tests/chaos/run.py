@@ -207,6 +207,7 @@ async def gathered(there: Town, books: Database, people: People) -> Evidence:
         serving={name: google.weights(record) for name, record in google.records.items()},
         deployments=[made for repository in github.values() for made in repository["deployments"]],
         acknowledged=people.acknowledged,
+        apologies=people.apologies(),
     )
 
 

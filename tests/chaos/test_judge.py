@@ -82,6 +82,13 @@ def test_words_that_were_acknowledged_stand_in_the_books_and_were_answered() -> 
     assert found(asked=[("maya", "promote s01 stage→prod", False)]).lost
 
 
+def test_whoever_heard_that_nothing_was_taken_lost_nothing_once() -> None:
+    twice = {("maya", "promote s01 stage→prod"): 1, ("maya", "approve op_1"): 1}
+    assert not found(asked=[], apologies={"maya": 1}).lost
+    assert found(asked=[], apologies={"omar": 1}).lost
+    assert len(found(asked=[], acknowledged=twice, apologies={"maya": 1}).lost) == 1
+
+
 def test_an_operation_has_an_end() -> None:
     assert found(operations=[operation("running", over=False)]).lost
 
