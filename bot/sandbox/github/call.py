@@ -46,6 +46,8 @@ class Answer:
     body: Any = None
     """JSON; None: no body."""
     headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    """Bytes, where those were asked for instead of JSON."""
 
 
 @dataclass(slots=True)
@@ -65,6 +67,8 @@ class Call:
     app: int = 0
     """Id of the app that speaks for itself."""
     found: Repository | None = None
+    accept: str = ""
+    """The header of that name."""
     faults: frozenset[str] = frozenset()
     """Kinds of faults that the route itself must play."""
 
@@ -73,6 +77,10 @@ class Call:
         if self.found is None:
             raise not_found()
         return self.found
+
+    @property
+    def wants_raw(self) -> bool:
+        return "vnd.github" in self.accept and ".raw" in self.accept.replace("+json", "")
 
     @property
     def login(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -83,6 +84,31 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a tree."""
+
+    path: str
+    mode: str
+    kind: str
+    sha: str
+    size: int | None
+    """Bytes of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """An annotated tag."""
+
+    name: str
+    target: str
+    kind: str
+    """Of the target."""
+    tagger: Signature
+    message: str
+    """With its signature, where it has one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What happened to one file between two commits."""
 
@@ -118,14 +144,16 @@ class Git:
         await git.run("init", "--quiet", "--bare", f"--initial-branch={default_branch}")
         return git
 
-    async def run(self, *arguments: str, given: bytes = b"", ok: Sequence[int] = (0,)) -> tuple[int, str]:
+    async def run(
+        self, *arguments: str, given: bytes = b"", ok: Sequence[int] = (0,), index: str = ""
+    ) -> tuple[int, str]:
         """Exit code and standard output; GitFailed for a code that is not in `ok`."""
         async with self._room:
             process = await asyncio.create_subprocess_exec(
                 "git",
                 *arguments,
                 cwd=self.directory,
-                env=_ENVIRONMENT,
+                env=_ENVIRONMENT | ({"GIT_INDEX_FILE": index} if index else {}),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -246,6 +274,26 @@ class Git:
         _mode, kind, sha = out.split("\t", 1)[0].split()
         return kind, sha
 
+    async def mode(self, commit: str, path: str) -> str | None:
+        """The file mode of what stands at that path."""
+        _, out = await self.run("ls-tree", "-z", commit, "--", path)
+        return out.split(" ", 1)[0] if out else None
+
+    async def entries(self, tree: str, *, deep: bool) -> list[Entry]:
+        """What lies in a tree, with all below it where `deep`."""
+        _, out = await self.run("ls-tree", "-z", "-l", *(["-r", "-t"] if deep else []), tree)
+        found = []
+        for line in filter(None, out.split("\0")):
+            head, path = line.split("\t", 1)
+            mode, kind, sha, size = head.split()
+            found.append(Entry(path, mode, kind, sha, None if size == "-" else int(size)))
+        return found
+
+    async def tag(self, sha: str) -> Tag:
+        head, _, message = (await self.read_object("tag", sha)).decode(errors="replace").partition("\n\n")
+        said = dict(line.partition(" ")[::2] for line in head.split("\n"))
+        return Tag(said["tag"], said["object"], said["type"], _signature(said["tagger"]), message.rstrip("\n"))
+
     async def blob(self, sha: str) -> bytes:
         _, out = await self.run("cat-file", "blob", sha)
         return out.encode(errors="surrogateescape")
@@ -293,6 +341,27 @@ class Git:
             theirs = await self.commit_tree(await self.tree_of(theirs), (below,), "theirs", _NOBODY)
         code, out = await self.run("merge-tree", "--write-tree", "--allow-unrelated-histories", ours, theirs, ok=(0, 1))
         return None if code else out.splitlines()[0]
+
+    async def tree_with(self, base: str | None, changes: Mapping[str, tuple[str, str] | None]) -> str:
+        """That tree with these paths changed to (mode, object id), or without them where None."""
+        index = self.directory / f"index-{uuid.uuid4()}"
+        try:
+            if base:
+                await self.run("read-tree", base, index=str(index))
+            lines = [
+                f"0 {NOTHING}\t{path}" if change is None else f"{change[0]} {change[1]}\t{path}"
+                for path, change in changes.items()
+            ]
+            files = [line for line in lines if not line.startswith("040000 ")]
+            given = "".join(f"{line}\0" for line in files).encode()
+            await self.run("update-index", "-z", "--index-info", given=given, index=str(index))
+            for path, change in changes.items():
+                if change is not None and change[0] == "040000":
+                    await self.run("read-tree", f"--prefix={path}/", change[1], index=str(index))
+            _, out = await self.run("write-tree", index=str(index))
+        finally:
+            index.unlink(missing_ok=True)
+        return out.strip()
 
     async def commit_tree(
         self,

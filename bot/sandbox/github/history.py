@@ -1,9 +1,6 @@
-"""Repositories, commits, branches, comparisons and files, answered from git itself."""
+"""Repositories, commits, branches and comparisons, answered from git itself."""
 
 from __future__ import annotations
-
-import base64
-import urllib.parse
 
 from bot.sandbox.github import shapes
 from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
@@ -28,14 +25,6 @@ async def get_commit(call: Call) -> Answer:
         body["stats"] = {"additions": plus, "deletions": minus, "total": plus + minus}
         body["files"] = [shapes.file(books, repository, made.sha, file) for file in changed[:FILES_MAX]]
     return Answer(200, body)
-
-
-async def get_git_commit(call: Call) -> Answer:
-    sha = call.words["sha"]
-    if await call.repository.git.kind(sha) != "commit":
-        raise not_found()
-    (made,) = await call.repository.git.commits(sha)
-    return Answer(200, shapes.git_commit(call.books, call.repository, made))
 
 
 async def list_commits(call: Call) -> Answer:
@@ -139,49 +128,12 @@ async def get_branch(call: Call) -> Answer:
     )
 
 
-async def get_content(call: Call) -> Answer:
-    """One file; directories are not listed."""
-    git, path = call.repository.git, call.words["path"]
-    at = call.query.get("ref") or call.repository.default_branch
-    sha = await git.commit_of(at)
-    if sha is None:
-        raise Refused(404, f"No commit found for the ref {at}")
-    entry = await git.entry(sha, path)
-    if entry is None or entry[0] != "blob":
-        raise not_found()
-    content = await git.blob(entry[1])
-    url = shapes.repository_url(call.books, call.repository)
-    quoted, named = urllib.parse.quote(path), urllib.parse.quote(at)
-    here = f"{url}/contents/{quoted}?ref={named}"
-    web = f"{shapes.web_url(call.books, call.repository)}/blob/{named}/{quoted}"
-    blob = f"{url}/git/blobs/{entry[1]}"
-    return Answer(
-        200,
-        {
-            "type": "file",
-            "encoding": "base64",
-            "size": len(content),
-            "name": path.rsplit("/", 1)[-1],
-            "path": path,
-            "content": base64.encodebytes(content).decode(),
-            "sha": entry[1],
-            "url": here,
-            "git_url": blob,
-            "html_url": web,
-            "download_url": f"{web}?raw=1",
-            "_links": {"self": here, "git": blob, "html": web},
-        },
-    )
-
-
 _REPO = "/repos/{owner}/{repo}"
 ROUTES = (
     Route("GET", _REPO, repository),
-    Route("GET", _REPO + "/git/commits/{sha}", get_git_commit, "contents"),
     Route("GET", _REPO + "/compare/{basehead+}", compare, "contents"),
     Route("GET", _REPO + "/branches", list_branches, "contents"),
     Route("GET", _REPO + "/branches/{branch+}", get_branch, "contents"),
-    Route("GET", _REPO + "/contents/{path+}", get_content, "contents"),
     Route("GET", _REPO + "/commits", list_commits, "contents"),
     # Last: a ref may hold slashes, so everything else under /commits/ is looked at first.
     Route("GET", _REPO + "/commits/{ref+}", get_commit, "contents"),

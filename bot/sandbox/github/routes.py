@@ -6,7 +6,9 @@ from bot.sandbox.github import (
     apps,
     checks,
     deployments,
+    files,
     history,
+    objects,
     protection,
     pulls,
     refs,
@@ -20,6 +22,8 @@ from bot.sandbox.github.call import Route
 ROUTES: tuple[Route, ...] = (
     *apps.ROUTES,
     *refs.ROUTES,
+    *objects.ROUTES,
+    *files.ROUTES,
     *checks.ROUTES,
     *deployments.ROUTES,
     *releases.ROUTES,

@@ -178,8 +178,8 @@ def git_ref(books: Books, repository: Repository, name: str, sha: str, kind: str
     }
 
 
-def _signature(signature: Signature) -> Json:
-    return {"name": signature.name, "email": signature.email, "date": moment(signature.at)}
+def signature(made: Signature) -> Json:
+    return {"name": made.name, "email": made.email, "date": moment(made.at)}
 
 
 def verification(found: Verification, at: datetime) -> Json:
@@ -212,8 +212,8 @@ def commit(books: Books, repository: Repository, made: Commit) -> Json:
         "html_url": f"{web}/commit/{made.sha}",
         "comments_url": f"{url}/commits/{made.sha}/comments",
         "commit": {
-            "author": _signature(made.author),
-            "committer": _signature(made.committer),
+            "author": signature(made.author),
+            "committer": signature(made.committer),
             "message": made.message,
             "tree": {"sha": made.tree, "url": f"{url}/git/trees/{made.tree}"},
             "url": f"{url}/git/commits/{made.sha}",
@@ -235,8 +235,8 @@ def git_commit(books: Books, repository: Repository, made: Commit) -> Json:
         "node_id": node_id("Commit", made.sha),
         "url": f"{url}/git/commits/{made.sha}",
         "html_url": f"{web}/commit/{made.sha}",
-        "author": _signature(made.author),
-        "committer": _signature(made.committer),
+        "author": signature(made.author),
+        "committer": signature(made.committer),
         "message": made.message,
         "tree": {"sha": made.tree, "url": f"{url}/git/trees/{made.tree}"},
         "parents": [

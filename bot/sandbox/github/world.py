@@ -67,7 +67,7 @@ class GitHubWorld:
         self._books.signing_keys[signing.public_key(own)] = self._books.web_flow
         self._books.sign = functools.partial(signing.sign, own)
         self.exchanges: deque[dict[str, Any]] = deque(maxlen=EXCHANGES_KEPT)
-        """What was said, in order: method, path, request, status, response; the last two absent where nothing came."""
+        """What was said, in order: method, path, request, status, response; the last two absent where no JSON came."""
 
     # Life -----------------------------------------------------------------------------------------------------------
 
@@ -140,6 +140,24 @@ class GitHubWorld:
         """
         signature = Signature(author, f"{author}@users.noreply.github.example", at)
         return await self.repository(repository).git.write(branch, message, files, signature, merging)
+
+    async def tag(
+        self,
+        repository: str,
+        name: str,
+        sha: str,
+        tagger: str,
+        message: str,
+        at: datetime,
+        key: Ed25519PrivateKey | None = None,
+    ) -> str:
+        """An annotated tag of that commit by that login, signed where a key is given; the tag's object id."""
+        who = Signature(tagger, f"{tagger}@users.noreply.github.example", at)
+        text = f"object {sha}\ntype commit\ntag {name}\ntagger {who}\n\n{message}\n"
+        text += signing.sign(key, text.encode()) if key else ""
+        made = await self.repository(repository).git.write_object("tag", text.encode())
+        await self.set_ref(repository, f"refs/tags/{name}", made)
+        return made
 
     async def set_ref(self, repository: str, ref: str, sha: str) -> None:
         """The full ref stands there, whatever it was."""
@@ -279,10 +297,13 @@ class GitHubWorld:
                 await asyncio.wait_for(self._stopping.wait(), fault.seconds)
         if kind == "bad_gateway_after":
             answer = _bad_gateway()
-        exchange["status"], exchange["response"] = answer.status, answer.body
+        if answer.raw is None:
+            exchange["status"], exchange["response"] = answer.status, answer.body
         headers = {"X-GitHub-Media-Type": "github.v3; format=json", **answer.headers}
         if answer.status == 502:
             return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
+        if answer.raw is not None:
+            return web.Response(body=answer.raw, headers=headers, content_type="application/octet-stream")
         if answer.body is None:
             return web.Response(status=answer.status, headers=headers)
         return web.json_response(answer.body, status=answer.status, headers=headers)
@@ -296,7 +317,7 @@ class GitHubWorld:
             if token is not None:
                 apps.count(self._books, token)
             answer = await self._carried_out(self._call(request, raw, token, app, fault), token)
-            if request.method == "GET" and answer.status == 200:
+            if request.method == "GET" and answer.status == 200 and answer.raw is None:
                 answer = _unless_known(request, answer)
             if token is not None and answer.status == 304:
                 token.spent -= 1  # what is known already costs nothing
@@ -325,6 +346,7 @@ class GitHubWorld:
             _json(raw) or {},
             token,
             app.id if app else 0,
+            accept=request.headers.get("Accept", ""),
             faults=faults,
         )
         parts = request.path.split("/")
