@@ -194,6 +194,8 @@ class CloudRun:
 
 def _load() -> Theirs:
     from google.cloud import run_v2
+    from google.longrunning import operations_pb2  # noqa: F401 - these two now, so that no first call waits for them
+    from google.protobuf import field_mask_pb2  # noqa: F401
 
     return run_v2
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from bot.dialect import Connection, Cursor, Dialect, Row
+from bot.dialect import Connection, Cursor, Dialect, Row, Statement
 from bot.sqlite import Sqlite, path_of
 from commands.errors import OutcomeUnknown, Unavailable
 
@@ -84,8 +84,9 @@ class Transaction:
     def undo(self) -> None:
         """That job failed; the tables are already as they were."""
 
-    def finish(self) -> None:
-        """Called right before the COMMIT."""
+    def finish(self) -> Sequence[Statement]:
+        """What goes with the COMMIT."""
+        return ()
 
 
 class _Job(Generic[T]):
@@ -262,12 +263,19 @@ class Writer(_Lane):
     """Writes, many callers to a transaction."""
 
     def __init__(
-        self, dialect: Dialect, transaction: Callable[[Connection], Transaction], patience: float, me: str = "-"
+        self,
+        dialect: Dialect,
+        transaction: Callable[[Connection, Row | None], Transaction],
+        patience: float,
+        me: str = "-",
+        reads: str = "SELECT 1",
     ) -> None:
-        """`me`: the name under which other processes hear of it."""
+        """`transaction` is made with what `reads` reads once nobody else writes; `me`: the name under which other
+        processes hear of it."""
         super().__init__("writer", dialect, patience, reading=False)
         self._transaction = transaction
         self._me = me
+        self._reads = reads
 
     async def write(self, work: Callable[[Any], T]) -> T:
         """What `work` returned, called with the transaction, once that is on disk. It may be called twice.
@@ -279,30 +287,27 @@ class Writer(_Lane):
     def _work(self, jobs: Sequence[_Job[Any]]) -> None:
         try:
             try:
-                connection = self._filled(jobs)
+                connection, last = self._filled(jobs)
             except Exception:
                 if not self._went_away():
                     raise
-                connection = self._filled(jobs)  # nothing was committed, so nothing is done twice
+                connection, last = self._filled(jobs)  # nothing was committed, so nothing is done twice
         except Exception as error:  # noqa: BLE001  (every caller hears of it; the thread must live)
             self._fail(jobs, error, undone=True)
             return
         try:
-            self._dialect.commit(connection)
+            words = {f"{self._me} {ring.words}" for job in jobs for ring in job.rings if ring.words}
+            self._dialect.commit(connection, last, sorted(words))
         except Exception as error:  # noqa: BLE001  (as above)
             self._fail(jobs, error, undone=self._dialect.undone(error))
 
-    def _filled(self, jobs: Sequence[_Job[Any]]) -> Connection:
-        """The connection, in a transaction that lacks only its COMMIT."""
+    def _filled(self, jobs: Sequence[_Job[Any]]) -> tuple[Connection, Sequence[Statement]]:
+        """The connection, in a transaction that lacks only its COMMIT and what goes with that."""
         connection = self._opened()
-        self._dialect.begin(connection)
-        transaction = self._transaction(connection)
+        transaction = self._transaction(connection, self._dialect.begin(connection, self._reads))
         for job in jobs:
             self._run(job, transaction, alone=len(jobs) == 1)
-        transaction.finish()
-        for words in {ring.words for job in jobs for ring in job.rings if ring.words}:
-            self._dialect.notify(connection, f"{self._me} {words}")
-        return connection
+        return connection, transaction.finish()
 
     def _run(self, job: _Job[Any], transaction: Transaction, *, alone: bool) -> None:
         connection = transaction.connection
@@ -320,7 +325,7 @@ class Writer(_Lane):
             job.error = error
             if alone:
                 connection.execute("ROLLBACK")
-                self._dialect.begin(connection)
+                self._dialect.begin(connection, self._reads)
             else:
                 connection.execute("ROLLBACK TO job")  # fails, and all with it, if the database dropped the transaction
             transaction.undo()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 Row = tuple[Any, ...]
+Statement = tuple[str, Mapping[str, Any]]
+"""SQL and its values."""
 
 
 class Cursor(Protocol):
@@ -36,12 +38,13 @@ class Dialect(Protocol):
     """Which one it is, for people; never a password."""
 
     def connect(self, *, reading: bool) -> Connection: ...
-    def begin(self, connection: Connection) -> None:
-        """Nobody else writes until the transaction ends."""
+    def begin(self, connection: Connection, reads: str) -> Row | None:
+        """Nobody else writes until the transaction ends. What `reads` reads then."""
 
-    def commit(self, connection: Connection) -> None: ...
+    def commit(self, connection: Connection, last: Sequence[Statement], words: Sequence[str]) -> None:
+        """These few short statements and the COMMIT; then other processes hear the words."""
+
     def text_of(self, column: str) -> str: ...
-    def notify(self, connection: Connection, words: str) -> None: ...
     def version(self) -> str | None: ...
     def is_trouble(self, error: BaseException) -> bool: ...
     def undone(self, error: BaseException) -> bool: ...

@@ -122,7 +122,7 @@ async def behind(
         }
         for name, work in never_ending.items():
             stack.push_async_callback(_ended, asyncio.create_task(_loud(name, work), name=name))
-        stack.push_async_callback(_ended, asyncio.create_task(_warm(runs, monitoring), name="warm"))
+        stack.push_async_callback(_ended, asyncio.create_task(_warm(store, runs, monitoring), name="warm"))
         stack.push_async_callback(outbox.stop)
         stack.push_async_callback(controller.stop)
         if app_token := settings.SLACK_APP_TOKEN:
@@ -145,8 +145,9 @@ def _advance(world: World) -> Advance:
     return step
 
 
-async def _warm(runs: CloudRun, monitoring: Monitoring) -> None:
-    """The first rollback need not wait a second for what its clients import."""
+async def _warm(store: Store, runs: CloudRun, monitoring: Monitoring) -> None:
+    """The first rollback need not wait a second for what its clients import and its records are read by."""
+    await asyncio.to_thread(store.warm)
     with suppress(ReleaseBotError):  # without an identity nothing can be warmed: whoever calls first hears of it
         await runs.warm()
         await monitoring.warm()

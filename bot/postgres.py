@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from psycopg.types.string import StrDumper
 from commands.errors import Unavailable
 
 if TYPE_CHECKING:
-    from bot.dialect import Connection, Row
+    from bot.dialect import Connection, Row, Statement
 
 WRITERS = 7235906338042817  # the key of the writers' lock; any number that nobody else uses in this database
 CHANNEL = "release_bot"
@@ -75,10 +75,14 @@ class Opened:
         return self.raw.execute(translated(sql), values)
 
     def executemany(self, sql: str, values: Iterable[Mapping[str, Any]]) -> None:
-        """One after the other. The driver's own way is a pipeline, after which the server (18.4, seen) no longer ends a
-        transaction that stands still: who froze there would hold the writers' lock for ever."""
-        for each in values:
-            self.execute(sql, each)
+        """All rows with one statement, which ends in its VALUES. The driver's own way is a pipeline, in the midst of
+        which the server (18.4, seen) does not end a transaction that stands still: who froze there would hold the
+        writers' lock for ever."""
+        head, _, row = sql.partition(" VALUES ")
+        names = [found[1] for found in _NAMES.finditer(row) if found[1]]
+        given = [each[name] for each in values for name in names]
+        rows = ", ".join([_NAMES.sub(lambda found: "%s" if found[1] else found[0], row)] * (len(given) // len(names)))
+        self.raw.execute(f"{head} VALUES {rows}".encode(), given)
 
     @property
     def in_transaction(self) -> bool:
@@ -144,22 +148,28 @@ class Postgres:
             raise
         return opened
 
-    def begin(self, connection: Connection) -> None:
-        connection.execute(f"BEGIN; SELECT pg_advisory_xact_lock({WRITERS})")
+    def begin(self, connection: Connection, reads: str) -> Row | None:
+        cursor = _ours(connection).execute(f"BEGIN; SELECT pg_advisory_xact_lock({WRITERS}); {reads}")
+        while cursor.nextset():
+            pass
+        return cursor.fetchone()
 
-    def commit(self, connection: Connection) -> None:
-        cursor = connection.execute("COMMIT")
-        if getattr(cursor, "statusmessage", "COMMIT") != "COMMIT":
+    def commit(self, connection: Connection, last: Sequence[Statement], words: Sequence[str]) -> None:
+        """One turn for all of it: sent in one piece that ends the transaction, so nobody can freeze in its midst."""
+        raw = _ours(connection).raw
+        with raw.pipeline():
+            for sql, values in last:
+                connection.execute(sql, values)
+            for each in words:
+                connection.execute("SELECT pg_notify(:channel, :words)", {"channel": CHANNEL, "words": each})
+            cursor = raw.execute(b"COMMIT")
+        if cursor.statusmessage != "COMMIT":
             raise psycopg.errors.InFailedSqlTransaction("a statement had failed, so COMMIT rolled back")
 
     @staticmethod
     def text_of(column: str) -> str:
         """The expression for bytes that are known to be text."""
         return f"convert_from({column}, 'UTF8')"
-
-    def notify(self, connection: Connection, words: str) -> None:
-        """Every listener hears the words once this transaction is committed."""
-        connection.execute("SELECT pg_notify(:channel, :words)", {"channel": CHANNEL, "words": words})
 
     def version(self) -> str | None:
         """That of the tables; None where there are none yet."""
@@ -191,6 +201,11 @@ class Postgres:
     def gone(connection: Connection) -> bool:
         """True where only a new connection can help."""
         return not isinstance(connection, Opened) or connection.raw.closed
+
+
+def _ours(connection: Connection) -> Opened:
+    assert isinstance(connection, Opened)  # noqa: S101 - for the type checker: it opened it
+    return connection
 
 
 def _unsafe(connection: psycopg.Connection[Row]) -> bool:

@@ -56,6 +56,12 @@ def _watched() -> TypeAdapter[Watched]:
     return TypeAdapter(Watched)
 
 
+def warm() -> None:
+    """What reads and writes them is made."""
+    for adapter in (_persons, _exceptions, _obligations, _watched):
+        adapter()
+
+
 # Writing ------------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from commands.errors import Rejected
 
 if TYPE_CHECKING:
-    from bot.dialect import Connection
+    from bot.dialect import Connection, Row, Statement
 
 _SCHEMES = ("sqlite:///", "sqlite+aiosqlite:///")
 
@@ -50,19 +51,20 @@ class Sqlite:
             connection.execute(f"PRAGMA {setting}")
         return connection
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Connection, reads: str) -> Row | None:
         connection.execute("BEGIN IMMEDIATE")
+        return connection.execute(reads).fetchone()
 
-    def commit(self, connection: Connection) -> None:
+    def commit(self, connection: Connection, last: Sequence[Statement], words: Sequence[str]) -> None:
+        del words  # there is nobody else to tell
+        for sql, values in last:
+            connection.execute(sql, values)
         connection.execute("COMMIT")
 
     @staticmethod
     def text_of(column: str) -> str:
         """The expression for bytes that are known to be text."""
         return f"CAST({column} AS TEXT)"
-
-    def notify(self, connection: Connection, words: str) -> None:
-        """There is nobody else to tell."""
 
     def version(self) -> str | None:
         """That of the tables; None where there are none yet."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from bot import migrations, records
 from bot.database import NOTHING_DONE, Bell, Broken, Reader, Transaction, Writer, dialect
-from bot.dialect import Connection, Dialect, Row
+from bot.dialect import Connection, Dialect, Row, Statement
 from bot.ledger import ACTOR_NAME, FACTS, REASONS, Disclosure, Draft, Frontier, Stored, Ulids, Verified, leaf_hash
 from bot.ledger import micros as _micros
 from bot.ledger import moment as _moment
@@ -134,7 +134,7 @@ class Store:
         self._url = database_url
         self._sql = dialect(database_url, busy=patience * 0.75)
         self._ids = Ulids()
-        self._writer = Writer(self._sql, self._transaction, patience, self._me)
+        self._writer = Writer(self._sql, self._transaction, patience, self._me, _HEAD)
         self._reader = Reader(self._sql, patience)
         self._open = AsyncExitStack()
         self.arrived = Bell("arrived")
@@ -216,8 +216,14 @@ class Store:
         with suppress(ReleaseBotError):  # they run out by themselves
             await self._writer.write(work)
 
-    def _transaction(self, connection: Connection) -> _Books:
-        return _Books(connection, self._clock, self._ids, self._sql)
+    def _transaction(self, connection: Connection, head: Row | None) -> _Books:
+        return _Books(connection, head, self._clock, self._ids, self._sql)
+
+    @staticmethod
+    def warm() -> None:
+        """What reads and writes operations and records is made, which takes 0.3 s, so that the first need not."""
+        _operations()
+        records.warm()
 
     # What was asked -------------------------------------------------------------------------------------------------
 
@@ -372,12 +378,14 @@ class Store:
         writes, lease = step.writes, step.lease
         cause = ""
         if writes.answers:
-            request = books.one("SELECT entry, answered_at FROM requests WHERE id = :id", {"id": writes.answers})
+            values = {"now": books.now, "id": writes.answers}
+            request = books.one(
+                "UPDATE requests SET answered_at = :now WHERE id = :id AND answered_at IS NULL RETURNING entry", values
+            )
             if request is None:
-                raise ValueError(f"answers {writes.answers}, which was never taken")
-            if request[1] is not None:
+                if books.one("SELECT 1 FROM requests WHERE id = :id", values) is None:
+                    raise ValueError(f"answers {writes.answers}, which was never taken")
                 return None
-            books.run("UPDATE requests SET answered_at = :now WHERE id = :id", {"now": books.now, "id": writes.answers})
             cause = request[0]
         kept: Row | None = None
         ends = time.monotonic() + self._lease
@@ -403,16 +411,10 @@ class Store:
 
     def _create(self, books: _Books, writes: Writes, operation: Operation, data: str) -> None:
         key = None if operation.over else _open_key(operation)
-        other = books.one(
-            "SELECT id FROM operations WHERE id = :id OR open_key = :key ORDER BY id = :id DESC LIMIT 1",
-            {"id": operation.id, "key": key},
-        )
-        if other is not None:
-            raise Taken(other[0])
-        books.run(
+        made = books.run(
             "INSERT INTO operations (id, kind, service, environment, phase, over, data, asked_at, wish, fence, owner,"
             " lease_until, due_at, wake, attempts, trouble, open_key) VALUES (:id, :kind, :service, :environment,"
-            " :phase, :over, :data, :asked_at, :wish, 0, NULL, 0, :due_at, 0, 0, '', :key)",
+            " :phase, :over, :data, :asked_at, :wish, 0, NULL, 0, :due_at, 0, 0, '', :key) ON CONFLICT DO NOTHING",
             {
                 "id": operation.id,
                 "kind": operation.question.deed.value,
@@ -427,6 +429,12 @@ class Store:
                 "key": key,
             },
         )
+        if made.rowcount != 1:
+            other = books.one(
+                "SELECT id FROM operations WHERE id = :id OR open_key = :key ORDER BY id = :id DESC LIMIT 1",
+                {"id": operation.id, "key": key},
+            )
+            raise Taken("" if other is None else other[0])
         _take_place(books, writes.takes, operation.id)
         books.rings.add(self.changed)
 
@@ -533,27 +541,32 @@ class Store:
             books.rings.add(self.changed)
 
     def _say(self, books: _Books, messages: Sequence[Message], payloads: Sequence[str]) -> None:
-        for message, payload in zip(messages, payloads, strict=True):
-            if message.phase:
-                now_in = books.one("SELECT phase FROM operations WHERE id = :id", {"id": message.operation})
-                if now_in is None or now_in[0] != message.phase:
-                    continue
-            books.run(
+        said = [
+            {
+                "channel": message.channel,
+                "operation": message.operation,
+                "slot": message.slot,
+                "thread": message.thread,
+                "only_for": message.only_for,
+                "request": message.request,
+                "payload": payload,
+                "now": books.now,
+            }
+            for message, payload in zip(messages, payloads, strict=True)
+            if not message.phase or self._is_in(books, message.operation, message.phase)
+        ]
+        if said:
+            books.connection.executemany(
                 "INSERT INTO outbox (channel, operation, slot, thread, only_for, request, payload, state, ts, attempts,"
                 " at) VALUES (:channel, :operation, :slot, :thread, :only_for, :request, :payload, 'waiting', '', 0,"
                 " :now)",
-                {
-                    "channel": message.channel,
-                    "operation": message.operation,
-                    "slot": message.slot,
-                    "thread": message.thread,
-                    "only_for": message.only_for,
-                    "request": message.request,
-                    "payload": payload,
-                    "now": books.now,
-                },
+                said,
             )
             books.rings.add(self.filled)
+
+    @staticmethod
+    def _is_in(books: _Books, operation: str, phase: str) -> bool:
+        return books.one("SELECT phase FROM operations WHERE id = :id", {"id": operation}) == (phase,)
 
     # Claims ---------------------------------------------------------------------------------------------------------
 
@@ -928,11 +941,17 @@ class _Step:
     records: records.Ready
 
 
+_HEAD = "SELECT size, frontier, last_at FROM ledger_head WHERE id = 1"
+_NEW_HEAD = "UPDATE ledger_head SET size = :size, frontier = :frontier, root = :root, last_at = :last_at WHERE id = 1"
+_CHECKPOINT = "INSERT INTO checkpoints (size, root, at) VALUES (:size, :root, :at)"
+
+
 class _Books(Transaction):
     """One transaction, with the head of the ledger in hand from the first entry on."""
 
-    def __init__(self, connection: Connection, clock: Clock, ids: Ulids, sql: Dialect) -> None:
+    def __init__(self, connection: Connection, head: Row | None, clock: Clock, ids: Ulids, sql: Dialect) -> None:
         super().__init__(connection)
+        self._head = head
         self._clock = clock
         self._ids = ids
         self._sql = sql
@@ -1009,11 +1028,10 @@ class _Books(Transaction):
         return seq, id
 
     def _load(self) -> Frontier:
-        row = self.one("SELECT size, frontier, last_at FROM ledger_head WHERE id = 1")
-        if row is None:
+        if self._head is None:
             raise Broken("the head of the ledger is gone")
-        self._size_before, self._last_at = row[0], row[2]
-        self._tree = Frontier.from_bytes(row[0], row[1])
+        self._size_before, frontier, self._last_at = self._head
+        self._tree = Frontier.from_bytes(self._size_before, frontier)
         return self._tree
 
     def _intent_of(self, entry: Entry) -> str:
@@ -1024,17 +1042,13 @@ class _Books(Transaction):
         )
         return "" if row is None else str(row[0])
 
-    def finish(self) -> None:
+    def finish(self) -> Sequence[Statement]:
         if self._tree is None or self._tree.size == self._size_before:
-            return
+            return ()
         tree, root = self._tree, self._tree.root
-        self.run(
-            "UPDATE ledger_head SET size = :size, frontier = :frontier, root = :root, last_at = :last_at WHERE id = 1",
-            {"size": tree.size, "frontier": tree.to_bytes(), "root": root, "last_at": self._last_at},
-        )
-        self.run(
-            "INSERT INTO checkpoints (size, root, at) VALUES (:size, :root, :at)",
-            {"size": tree.size, "root": root, "at": self._last_at},
+        return (
+            (_NEW_HEAD, {"size": tree.size, "frontier": tree.to_bytes(), "root": root, "last_at": self._last_at}),
+            (_CHECKPOINT, {"size": tree.size, "root": root, "at": self._last_at}),
         )
 
 
@@ -1042,13 +1056,10 @@ def _take_place(books: _Books, place: Place | None, operation: str) -> None:
     if place is None:
         return
     values = {"service": place.service, "environment": place.environment, "operation": operation}
-    books.run(
-        "INSERT INTO place_locks (service, environment, operation) VALUES (:service, :environment, :operation)"
-        " ON CONFLICT (service, environment) DO NOTHING",
-        values,
-    )
     holder = books.one(
-        "SELECT operation FROM place_locks WHERE service = :service AND environment = :environment", values
+        "INSERT INTO place_locks (service, environment, operation) VALUES (:service, :environment, :operation)"
+        " ON CONFLICT (service, environment) DO UPDATE SET operation = place_locks.operation RETURNING operation",
+        values,
     )
     if holder is not None and holder[0] != operation:
         raise Taken(holder[0])

@@ -22,7 +22,7 @@ class Seen(Transaction):
 
     begun = 0
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, _: object) -> None:
         super().__init__(connection)
         type(self).begun += 1
 
