@@ -1,7 +1,7 @@
 """`make bench`: what do an acknowledgement and a start cost, beside Bolt that does nothing and bare aiohttp?
 
 And what does a decision cost, beside the same in Cedar (`tests/bench/decision.py`)? What do our own books cost, as they
-grow (`tests/bench/books.py`)?
+grow (`tests/bench/books.py`), and how soon does a rollback reach the traffic (`tests/bench/rollback.py`)?
 
 One run, one machine, everything over loopback: the servers take turns, the median of the rounds counts. The bot
 acknowledges only what stands in its ledger on disk, and works on what it took meanwhile; the others do nothing.
@@ -27,7 +27,7 @@ from typing import Any
 
 from bot.sandbox.story import POLICY
 from bot.sandbox.supervisor import Worlds, environment, free_port, worlds
-from tests.bench import books, decision
+from tests.bench import books, decision, rollback
 from tests.bench.load import request
 
 CONNECTIONS = 32
@@ -220,7 +220,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="for machines")
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--decision", action="store_true", help="only what a decision costs")
-    only.add_argument("--books", action="store_true", help="only what our own books cost")
+    only.add_argument("--books", action="store_true", help="only what our own books cost, and a rollback")
     parser.add_argument("--finished", type=int, default=books.SIZES[-1], help="with up to so many finished operations")
     asked = parser.parse_args()
     found: dict[str, Any] = {}
@@ -230,6 +230,7 @@ def main() -> None:
         found["decision"] = decision.measured()
     if not asked.decision:
         found["books"] = books.measured(asked.finished)
+        found["rollback"] = rollback.measured()
     if asked.json:
         print(json.dumps(found, indent=1))
         return
@@ -239,7 +240,8 @@ def main() -> None:
     if "decision" in found:
         print(decision.told(found["decision"]), end="\n\n")
     if "books" in found:
-        print(books.told(found["books"]))
+        print(books.told(found["books"]), end="\n\n")
+        print(rollback.told(found["rollback"]))
 
 
 if __name__ == "__main__":
