@@ -1,6 +1,6 @@
 # What can be done here. Needs Python 3.11 or newer and make; the rest is fetched into the virtual environment.
 #   make sandbox   the whole thing on this machine, with a page to play with     (ARGS="--port 3001")
-#   make test      every test                                                    (ARGS="-k freeze -x")
+#   make test      every test, on all processors                                 (ARGS="-k freeze -x" HANDS=1)
 #   make format    what ruff can put right by itself
 #   make check     format, lint, types, audit, locks, tree: what .ci/run asks before the tests
 #   make bench     throughput, latency, start and memory beside Bolt and aiohttp
@@ -14,9 +14,10 @@
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
+HANDS ?= auto
 BIN := $(VENV)/bin
 UV := VIRTUAL_ENV="$(abspath $(VENV))" $(BIN)/uv
-PATHS := bot commands policy tests .ci
+PATHS := bot commands deploy policy tests .ci
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
@@ -31,7 +32,7 @@ run: $(VENV)/.runtime
 	@$(BIN)/release-bot serve $(ARGS)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(HANDS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 # Each part can be made alone; `make -k check` goes on to the next where one fails.
 check: check-format check-lint check-types check-tree check-locks check-audit
@@ -75,6 +76,7 @@ lock: $(VENV)/.setup
 	@$(COMPILE) pyproject.toml -o requirements.lock
 	@$(COMPILE) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
 	@printf 'hatchling\nuv\n' | $(COMPILE) - -c requirements-dev.lock -o requirements-setup.lock
+	@printf 'hatchling\nuv\nmypy[mypyc]\n' | $(COMPILE) - -c requirements-dev.lock -o requirements-build.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .sandbox build dist *.egg-info

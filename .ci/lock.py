@@ -91,8 +91,9 @@ def main() -> int:
         for one in sorted(small)
         if large.get(one, "").split(" ")[0] != small[one].split(" ")[0]
     ]
-    setup = pins(ROOT / "requirements-setup.lock")
-    found += [f"{one} differs: {setup[one]} at set-up" for one in setup if one in large and setup[one] != large[one]]
+    for when in ("setup", "build"):
+        early = pins(ROOT / f"requirements-{when}.lock")
+        found += [f"{one} differs: {early[one]} at {when}" for one in early if large.get(one, early[one]) != early[one]]
     print(*found or ["the locks match pyproject.toml"], sep="\n")
     if found:
         print("run `make lock`, read the difference and commit it")
