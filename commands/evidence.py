@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from commands import separated, way_back
+from commands.code_evidence import code_evidence
 from commands.places import WORKED, Seen, known, site_of
 from commands.ports import Comparison, World
 from policy.document import Policy
@@ -35,8 +36,11 @@ async def evidence(
 ) -> Evidence:
     """All that these gates look at and that our ports can tell. `seen` holds their places, and source and target."""
     found, kinds = UNSEEN, {gate.kind for gate in gates.values()}
+    found = replace(found, **await code_evidence(world, policy, question, gates, candidate, seen))
     if "same" in kinds:
-        found = replace(found, built=_built(seen[gate.environment] for gate in gates.values() if gate.kind == "same"))
+        trees = any(gate.kind == "same" and gate.by == "tree" for gate in gates.values())
+        compared = [seen[gate.environment] for gate in gates.values() if gate.kind == "same"]
+        found = replace(found, built=await _built(world, policy, question, compared, trees=trees))
     if "soak" in kinds:
         soaks = {name: soak for name, one in seen.items() if (soak := _soak(one, candidate)) is not None}
         found = replace(found, soaks=soaks)
@@ -52,14 +56,21 @@ async def evidence(
     return found
 
 
-def _built(asked: Iterable[Seen]) -> Mapping[str, Built] | Unknown:
-    """What serves there, by the names that are known of it."""
+async def _built(
+    world: World, policy: Policy, question: Question, asked: Iterable[Seen], *, trees: bool
+) -> Mapping[str, Built] | Unknown:
+    """What serves there, by the names that are known of it; by its tree where a gate compares that."""
     found: dict[str, Built] = {}
     for seen in asked:
         serving = seen.serving
         if isinstance(serving, Unknown):
             return serving
-        found[seen.environment] = Built(serving.digest, serving.commit)
+        tree = None
+        if trees and serving.commit is not None:
+            repository = policy.services[question.service].repository
+            read = await known("what it holds", world.code.tree(repository, serving.commit))
+            tree = None if isinstance(read, Unknown) else read
+        found[seen.environment] = Built(serving.digest, serving.commit, tree)
     return found
 
 

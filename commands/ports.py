@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, Protocol
 from commands.operation import Operation, Wish
 from commands.plan import PlannedProbe
 from commands.reply import Reply
+from policy.evidence import Changes, Issue, PullRequest, Repository, Tag
 from policy.facts import Check, ExceptionRecord, Facts, Freeze, Hold, KnownGood, Obligation, Question, Vote
 from policy.finding import Decision
 from policy.model import Digest, Human, Person, Place, Sha
@@ -289,6 +290,25 @@ class Comparison:
     """Oldest first; at most 250 (the host's cap), so `ahead` may be larger."""
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One commit in a line of history, with what ties it to others."""
+
+    commit: Sha
+    title: str
+    parents: tuple[Sha, ...]
+    picked_from: Sha | None = None
+    reverts: tuple[Sha, ...] = ()
+
+
+class Look(StrEnum):
+    """What to look at in the pull requests of a range, besides what each says."""
+
+    REVIEWS = "reviews"
+    OWNERS = "owners"
+    CHECKS = "checks"
+
+
 class Code(Protocol):
     """GitHub."""
 
@@ -299,6 +319,39 @@ class Code(Protocol):
         """The newest hundred or fewer, newest first."""
 
     async def compare(self, repository: str, base: Sha, head: Sha) -> Comparison: ...
+
+    async def head(self, repository: str, branch: str) -> Sha | None:
+        """Where that branch stands, called so letter by letter; None: there is none."""
+
+    async def tree(self, repository: str, commit: Sha) -> str:
+        """What the commit holds, by the id of its tree."""
+
+    async def lineage(self, repository: str, base: Sha, head: Sha) -> tuple[Link, ...]:
+        """Every commit that `head` has and `base` lacks, oldest first; `Rejected` where they are too many."""
+
+    async def changes(self, repository: str, base: Sha, head: Sha, look: frozenset[Look], branch: str) -> Changes:
+        """What came between, with the pull requests that it came by; `branch` where that holds `head`."""
+
+    async def unprotected(self, repository: str, branch: str) -> tuple[str, ...]:
+        """What the branch's protection lacks: `direct push allowed`. Empty: nothing."""
+
+    async def not_passed(self, repository: str, branch: str, commit: Sha) -> tuple[str, ...]:
+        """The checks that the branch requires and that commit has not passed; one that never ran is among them."""
+
+    async def promotion(self, repository: str, source: str, target: str) -> PullRequest | None:
+        """The open pull request from the one branch to the other."""
+
+    async def tag(self, repository: str, commit: Sha, pattern: str, serving: Sha | None) -> Tag | None:
+        """The highest tag on that commit that is called like the pattern; None: it bears none."""
+
+    async def alerts(self, repository: str, source: str) -> Mapping[str, tuple[str, ...]]:
+        """Severity → names of what is open: of `dependabot`, `code_scanning` or `secret_scanning`."""
+
+    async def issues(self, repository: str, labels: Sequence[str]) -> tuple[Issue, ...]:
+        """The open ones with any of these labels."""
+
+    async def kept(self, repository: str, files: Sequence[str], owned: Sequence[str]) -> Repository:
+        """Which of these files the default branch lacks, and which of these paths nobody owns there."""
 
     async def record_deployment(
         self,

@@ -113,21 +113,21 @@ class Changes:
 class Branches:
     """The branches of the path, as their host protects and holds them."""
 
-    unprotected: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unprotected: Mapping[str, tuple[str, ...]] | Unknown = field(default_factory=dict)
     """Branch → what its protection lacks: `direct push allowed`. A protected one is not in it."""
-    behind: tuple[Sha, ...] = ()
+    behind: tuple[Sha, ...] | Unknown = ()
     """Commits of the target that the source lacks, without earlier promotion merges of this path."""
-    merge_commits: tuple[Sha, ...] = ()
+    merge_commits: tuple[Sha, ...] | Unknown = ()
     """Of the target, that are not on the source."""
-    not_on_source: tuple[Sha, ...] = ()
+    not_on_source: tuple[Sha, ...] | Unknown = ()
     """Commits of the target that the source does not have; the candidate, where the source does not have that."""
-    not_picked: tuple[Sha, ...] = ()
+    not_picked: tuple[Sha, ...] | Unknown = ()
     """Commits of a release branch after its cut-off that were picked from nowhere."""
-    late_features: tuple[str, ...] = ()
+    late_features: tuple[str, ...] | Unknown = ()
     """Pull requests with features that a release branch took after its cut-off: `#140`."""
-    not_from_production: tuple[Sha, ...] = ()
+    not_from_production: tuple[Sha, ...] | Unknown = ()
     """Commits of a hotfix that neither production has nor the fix needs."""
-    red: tuple[str, ...] = ()
+    red: tuple[str, ...] | Unknown = ()
     """Required checks that fail on the head of the source."""
 
 

@@ -7,6 +7,7 @@ silent, somebody else changes traffic. Ask it afterwards what became of producti
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import tempfile
 from collections import Counter, deque
@@ -28,6 +29,8 @@ from commands.ports import (
     Configuration,
     Deployment,
     Lease,
+    Link,
+    Look,
     Point,
     Probed,
     Requests,
@@ -40,6 +43,7 @@ from commands.ports import (
     World,
 )
 from policy.document import ActivePolicy, Policy
+from policy.evidence import Changes, Commit, Issue, PullRequest, Repository, Tag
 from policy.facts import Check, CheckState
 from policy.model import AccountKind, Digest, Human, Person, Sha
 from policy.settings import Configured
@@ -517,6 +521,24 @@ class GitHub:
         self.commits: dict[str, list[Change]] = {}
         self.results: dict[tuple[str, Sha], dict[str, Check]] = {}
         self.records: dict[str, list[_Record]] = {}
+        self.silent: set[str] = set()
+        """Parts of it that do not answer: `alerts`."""
+        self.branches: dict[str, Sha] = {}
+        self.links: dict[Sha, Link] = {}
+        """Commits that lie otherwise than one after the other."""
+        self.pull_requests: dict[Sha, PullRequest] = {}
+        """By the commits that came by them."""
+        self.lacking: dict[str, tuple[str, ...]] = {}
+        """Branch → what its protection lacks."""
+        self.required: dict[str, tuple[str, ...]] = {}
+        """Branch → names of checks."""
+        self.open: dict[tuple[str, str], PullRequest] = {}
+        self.tags: dict[Sha, Tag] = {}
+        self.found: dict[str, dict[str, tuple[str, ...]]] = {}
+        """Source of alerts → severity → what is open."""
+        self.issue_list: list[Issue] = []
+        self.files: set[str] = set()
+        self.owned: set[str] = set()
 
     def add_commit(self, repository: str, change: Change) -> None:
         """Pushed, built, and its checks passed."""
@@ -557,10 +579,101 @@ class GitHub:
 
     async def compare(self, repository: str, base: Sha, head: Sha) -> Comparison:
         self._reachable()
-        all_of_them = [change.commit for change in self.commits[repository]]
-        one, other = all_of_them.index(base), all_of_them.index(head)
-        changes = tuple(self.commits[repository][one + 1 : other + 1])
-        return Comparison(max(0, other - one), max(0, one - other), changes)
+        ahead, behind = self._only(repository, base, head), self._only(repository, head, base)
+        own = {link.commit for link in ahead}
+        changes = tuple(change for change in self.commits[repository] if change.commit in own)
+        return Comparison(len(ahead), len(behind), changes)
+
+    def _only(self, repository: str, base: Sha, head: Sha) -> list[Link]:
+        """What `head` has and `base` lacks, oldest first."""
+        one_by_one = self.commits.get(repository, [])
+        before = [None, *(change.commit for change in one_by_one)]
+        links = {
+            change.commit: Link(change.commit, change.title, (parent,) if parent else ())
+            for parent, change in zip(before, one_by_one, strict=False)
+        } | self.links
+        known: dict[Sha, None] = {}
+
+        def walk(commit: Sha) -> None:
+            if commit not in known and commit not in had:
+                for parent in links[commit].parents:
+                    walk(parent)
+                known[commit] = None
+
+        had: dict[Sha, None] = {}
+        walk(base)
+        had, known = known, {}
+        walk(head)
+        return [links[commit] for commit in known]
+
+    def _part(self, name: str) -> None:
+        self._reachable()
+        if name in self.silent:
+            raise Unavailable("GitHub does not answer.")
+
+    async def head(self, repository: str, branch: str) -> Sha | None:
+        self._part("branches")
+        return self.branches.get(branch)
+
+    async def tree(self, repository: str, commit: Sha) -> str:
+        self._part("trees")
+        return f"tree of {commit}"
+
+    async def lineage(self, repository: str, base: Sha, head: Sha) -> tuple[Link, ...]:
+        self._part("lineage")
+        return tuple(self._only(repository, base, head))
+
+    async def changes(self, repository: str, base: Sha, head: Sha, look: frozenset[Look], branch: str) -> Changes:
+        self._part("changes")
+        found = self._only(repository, base, head)
+        by = {link.commit: self.pull_requests[link.commit] for link in found if link.commit in self.pull_requests}
+        commits = tuple(
+            Commit(link.commit, link.title, pull_request=by[link.commit].number if link.commit in by else None)
+            for link in found
+        )
+        pulls = tuple(
+            replace(
+                pull,
+                approved_by=pull.approved_by if Look.REVIEWS in look else frozenset(),
+                owners_missing=pull.owners_missing if Look.OWNERS in look else (),
+                failed=pull.failed if Look.CHECKS in look else (),
+            )
+            for pull in {pull.number: pull for pull in by.values()}.values()
+        )
+        holds = branch in self.branches and not self._only(repository, self.branches[branch], head)
+        return Changes(commits, pulls, (), branch if holds else "")
+
+    async def unprotected(self, repository: str, branch: str) -> tuple[str, ...]:
+        self._part("protection")
+        return self.lacking.get(branch, ())
+
+    async def not_passed(self, repository: str, branch: str, commit: Sha) -> tuple[str, ...]:
+        self._part("protection")
+        results = self.results.get((repository, commit), {})
+        passed = {name for name, check in results.items() if check.state is CheckState.PASSED}
+        return tuple(name for name in self.required.get(branch, ()) if name not in passed)
+
+    async def promotion(self, repository: str, source: str, target: str) -> PullRequest | None:
+        self._part("pull requests")
+        return self.open.get((source, target))
+
+    async def tag(self, repository: str, commit: Sha, pattern: str, serving: Sha | None) -> Tag | None:
+        self._part("tags")
+        found = self.tags.get(commit)
+        return found if found and re.fullmatch(pattern, found.name) else None
+
+    async def alerts(self, repository: str, source: str) -> Mapping[str, tuple[str, ...]]:
+        self._part(source)
+        return self.found.get(source, {})
+
+    async def issues(self, repository: str, labels: Sequence[str]) -> tuple[Issue, ...]:
+        self._part("issues")
+        return tuple(issue for issue in self.issue_list if issue.labels & set(labels))
+
+    async def kept(self, repository: str, files: Sequence[str], owned: Sequence[str]) -> Repository:
+        self._part("files")
+        missing = tuple(file for file in files if file not in self.files)
+        return Repository(missing, tuple(path for path in owned if path not in self.owned))
 
     async def record_deployment(
         self,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
-from pydantic import BaseModel, ValidationError
 
+from bot.github import history, known, protection
 from bot.github.credentials import AppKey, PersonalToken
 from bot.github.names import full
 from bot.github.pace import Pace, StoodStill
+from bot.github.pull_requests import PullRequests
 from bot.github.reading import (
     CheckRun,
     CommitStatus,
@@ -20,9 +21,11 @@ from bot.github.reading import (
     DeploymentRead,
     DeploymentStatus,
     merged,
+    read,
 )
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
-from commands.ports import Clock, Comparison, Deployment
+from commands.ports import Clock, Comparison, Deployment, Link, Look
+from policy.evidence import Changes, Issue, PullRequest, Repository, Tag
 from policy.facts import Check
 from policy.model import Sha
 
@@ -35,7 +38,6 @@ DESCRIPTION_MAX = 140  # https://docs.github.com/rest/deployments/statuses#creat
 LOOKS = 3
 """After a write without an answer, how often we look: what was written may show a moment later."""
 
-_Read = TypeVar("_Read", bound=BaseModel)
 _Found = TypeVar("_Found")
 
 
@@ -78,13 +80,13 @@ class GitHub:
             client.pages(repository, f"/commits/{at}/check-runs", "check_runs", filter="latest"),
             client.pages(repository, f"/commits/{at}/status", "statuses"),
         )
-        return merged([_read(CheckRun, run) for run in runs], [_read(CommitStatus, status) for status in statuses])
+        return merged([read(CheckRun, run) for run in runs], [read(CommitStatus, status) for status in statuses])
 
     async def deployments(self, repository: str, environment: str) -> tuple[Deployment, ...]:
         """The newest twenty or fewer, newest first, each with its newest status."""
         client = await self._client()
         listed = await client.read(repository, "/deployments", environment=environment, per_page=str(DEPLOYMENTS_READ))
-        found = sorted((_read(DeploymentRead, one) for one in listed), key=lambda one: one.id, reverse=True)
+        found = sorted((read(DeploymentRead, one) for one in listed), key=lambda one: one.id, reverse=True)
         newest = await asyncio.gather(*(self._newest(client, repository, one.id) for one in found))
         return tuple(one.deployment(status) for one, status in zip(found, newest, strict=True))
 
@@ -92,7 +94,59 @@ class GitHub:
         """How `head` stands to `base`."""
         client = await self._client()
         said = await client.read(repository, f"/compare/{full(base)}...{full(head)}")
-        return _read(ComparisonRead, said).comparison()
+        return read(ComparisonRead, said).comparison()
+
+    async def head(self, repository: str, branch: str) -> Sha | None:
+        """Where that branch stands; None: there is none that is called so letter by letter."""
+        return await history.head(await self._client(), repository, branch)
+
+    async def tree(self, repository: str, commit: Sha) -> str:
+        """What the commit holds, by the id of its tree."""
+        return await history.tree(await self._client(), repository, commit)
+
+    async def lineage(self, repository: str, base: Sha, head: Sha) -> tuple[Link, ...]:
+        """Every commit that `head` has and `base` lacks, oldest first."""
+        found = await history.between(await self._client(), repository, base, head)
+        if len(found.commits) < found.total:
+            raise Unavailable(f"GitHub told only {len(found.commits)} of {found.total} commits of {repository}.")
+        return tuple(one.link() for one in found.commits)
+
+    async def changes(self, repository: str, base: Sha, head: Sha, look: frozenset[Look], branch: str) -> Changes:
+        """What came between, with the pull requests that it came by; `branch` where that holds `head`."""
+        return await history.changes(await self._client(), repository, base, head, look, branch)
+
+    async def unprotected(self, repository: str, branch: str) -> tuple[str, ...]:
+        """What may be done to the branch that a protected one forbids."""
+        return await protection.lacks(await self._client(), repository, branch)
+
+    async def not_passed(self, repository: str, branch: str, commit: Sha) -> tuple[str, ...]:
+        """The checks that the branch requires and that commit has not passed; one that never ran is among them."""
+        client = await self._client()
+        return await protection.not_passed(
+            client, repository, await protection.required(client, repository, branch), commit
+        )
+
+    async def promotion(self, repository: str, source: str, target: str) -> PullRequest | None:
+        """The open pull request from the one branch to the other, with what it says."""
+        pulls = PullRequests(await self._client(), repository)
+        found = await pulls.open_between(source, target)
+        return None if found is None else await pulls.seen(found, frozenset())
+
+    async def tag(self, repository: str, commit: Sha, pattern: str, serving: Sha | None) -> Tag | None:
+        """The highest tag on that commit that is called like the pattern."""
+        return await known.tag(await self._client(), repository, commit, pattern, serving)
+
+    async def alerts(self, repository: str, source: str) -> Mapping[str, tuple[str, ...]]:
+        """Severity → names of what is open."""
+        return await known.alerts(await self._client(), repository, source)
+
+    async def issues(self, repository: str, labels: Sequence[str]) -> tuple[Issue, ...]:
+        """The open ones with any of these labels."""
+        return await known.issues(await self._client(), repository, labels)
+
+    async def kept(self, repository: str, files: Sequence[str], owned: Sequence[str]) -> Repository:
+        """Which of these files the default branch lacks, and which of these paths nobody owns there."""
+        return await known.kept(await self._client(), repository, files, owned)
 
     async def record_deployment(
         self,
@@ -110,9 +164,7 @@ class GitHub:
 
         async def find() -> int | None:
             listed = await client.pages(repository, "/deployments", environment=environment, sha=at)
-            known = [
-                one for one in (_read(DeploymentRead, one) for one in listed) if one.word("operation") == operation
-            ]
+            known = [one for one in (read(DeploymentRead, one) for one in listed) if one.word("operation") == operation]
             return min((one.id for one in known), default=None)
 
         body = {
@@ -142,7 +194,7 @@ class GitHub:
             return True if newest is not None and newest.state == state else None
 
         async with self._recording[repository]:
-            made = _read(DeploymentRead, await client.read(repository, f"/deployments/{deployment}"))
+            made = read(DeploymentRead, await client.read(repository, f"/deployments/{deployment}"))
             body = {
                 "state": state,
                 "description": description[:DESCRIPTION_MAX],
@@ -174,7 +226,7 @@ class GitHub:
 
     async def _newest(self, client: Client, repository: str, deployment: int) -> DeploymentStatus | None:
         listed = await client.pages(repository, f"/deployments/{deployment}/statuses")
-        statuses = [_read(DeploymentStatus, one) for one in listed]
+        statuses = [read(DeploymentStatus, one) for one in listed]
         return max(statuses, key=lambda one: (one.created_at, one.id), default=None)
 
     async def _looked(self, look: Callable[[], Awaitable[_Found | None]], lost: OutcomeUnknown) -> _Found:
@@ -195,10 +247,3 @@ def _client_class() -> type[Client]:
     from bot.github.client import Client
 
     return Client
-
-
-def _read(shape: type[_Read], said: Any) -> _Read:  # noqa: ANN401 - JSON
-    try:
-        return shape.model_validate(said)
-    except ValidationError as error:
-        raise Unavailable("GitHub's answer could not be understood.") from error

@@ -9,7 +9,7 @@ import asyncio
 import random
 import urllib.parse
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from math import inf
 from typing import Any, Literal, NoReturn
@@ -23,6 +23,7 @@ from gidgethub.aiohttp import GitHubAPI
 from bot.github import names
 from bot.github.credentials import Access, AppKey, PersonalToken, redacted
 from bot.github.pace import PAGES_MAX, READ_TRIES, SLOTS, Limits, Pace, StoodStill, WriteQueue
+from bot.github.refusal import Refusal
 from bot.github.remembered import Answer, Remembered
 from bot.github.tokens import Tokens
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
@@ -39,14 +40,6 @@ SPENT, TOO_MANY = "the requests of this hour are spent", "it gets too many reque
 
 class Broken(Exception):
     """A 5xx, whatever its body was."""
-
-
-class Refusal(Rejected):
-    """GitHub's own no, with its status: 404 may be an answer, 403 never is."""
-
-    def __init__(self, text: str, status: int) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 _LOST = (Broken, aiohttp.ClientError, TimeoutError, ValueError)
@@ -96,25 +89,30 @@ class Client(GitHubAPI):
 
         `Unavailable` where fewer came than were announced, `Rejected` where there are more pages than we follow.
         """
-        url: str | None = names.url(repository, path, {"per_page": "100", **query})
         found: list[Any] = []
         announced = 0
-        for _ in range(most):
-            data, url = await self._read(repository, url or "", access)
+        async for data in self.each_page(repository, path, access, most=most, **query):
             found += data[key] if key else data
             announced = data["total_count"] if key else len(found)
-            if url is None:
-                break
-            if not url.startswith(self.base_url):  # our token goes nowhere else
-                raise Unavailable("GitHub's list goes on at another address; that is not followed.")
-        else:
-            raise Rejected(
-                f"GitHub has more than {most * 100} entries where {repository} was asked; "
-                "a part of them decides nothing."
-            )
         if len(found) < announced:
             raise Unavailable(f"GitHub told only {len(found)} of {announced} entries about {repository}.")
         return found
+
+    async def each_page(
+        self, repository: str, path: str, access: Access = Access.CODE, *, most: int = PAGES_MAX, **query: str
+    ) -> AsyncIterator[Any]:
+        """Page by page as they come; `Rejected` where there are more than we follow."""
+        url: str | None = names.url(repository, path, {"per_page": "100", **query})
+        for _ in range(most):
+            data, url = await self._read(repository, url or "", access)
+            yield data
+            if url is None:
+                return
+            if not url.startswith(self.base_url):  # our token goes nowhere else
+                raise Unavailable("GitHub's list goes on at another address; that is not followed.")
+        raise Rejected(
+            f"GitHub has more than {most * 100} entries where {repository} was asked; a part of them decides nothing."
+        )
 
     async def ask(self, repository: str, query: str, access: Access, **variables: Any) -> Mapping[str, Any]:  # noqa: ANN401 - JSON
         """What a GraphQL query answered, whole; `Unavailable` or `Rejected` where any part of it is missing."""
@@ -297,7 +295,7 @@ class Client(GitHubAPI):
             self._limits.told_nothing(resource, TOO_MANY)
 
     def _refused(self, error: gidgethub.HTTPException, repository: str, access: Access, token: str) -> NoReturn:
-        status = int(error.status_code)
+        status, said = int(error.status_code), _said(error)
         if _limited(error):
             raise Unavailable(_wait(*self._limits.left("core"))) from error
         if status == 401:
@@ -305,8 +303,8 @@ class Client(GitHubAPI):
                 raise Unavailable("GitHub no longer took our pass; there will be a new one next time.") from error
             raise Rejected("GitHub does not take our credentials.") from error
         if 300 <= status < 400:
-            raise Refusal(_moved(repository), status) from error
-        raise Refusal(f"GitHub refuses a request about {repository}: {_said(error) or status}", status) from error
+            raise Refusal(_moved(repository), status, said) from error
+        raise Refusal(f"GitHub refuses a request about {repository}: {said or status}", status, said) from error
 
     async def _missing(self, repository: str, url: str, token: str, error: gidgethub.HTTPException) -> None:
         """Says which is missing, where it is the repository: a 404 may also hide what we may not see."""
@@ -317,7 +315,7 @@ class Client(GitHubAPI):
             await self._repeated("GET", home, b"", oauth_token=token)
         except gidgethub.HTTPException:
             raise Rejected(f"GitHub shows us no repository {repository}: missing, or not ours to see.") from error
-        raise Refusal(f"{repository} has no such thing on GitHub as was asked for.", 404) from error
+        raise Refusal(f"{repository} has no such thing on GitHub as was asked for.", 404, _said(error)) from error
 
     # GraphQL --------------------------------------------------------------------------------------------------------
 
@@ -335,7 +333,8 @@ class Client(GitHubAPI):
             raise Unavailable(_wait(*self._limits.left("graphql")))
         told = "; ".join(str(one.get("message", "")) for one in complaints)
         if complaints and kinds <= REFUSALS:
-            raise Refusal(f"GitHub refuses a request about {repository}: {redacted(told)[:200]}", 422)
+            told = redacted(told)[:200]
+            raise Refusal(f"GitHub refuses a request about {repository}: {told}", 422, told)
         if complaints or not isinstance(said, dict) or not isinstance(said.get("data"), dict):
             raise Unavailable(f"GitHub's answer about {repository} is not whole.")
         data: Mapping[str, Any] = said["data"]

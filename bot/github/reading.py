@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from commands.ports import Change, Comparison, Deployment
+from bot.github import written
+from commands.errors import Unavailable
+from commands.ports import Change, Comparison, Deployment, Link
 from policy.facts import Check, CheckState
 from policy.model import Digest, Sha, digest, sha
 
@@ -24,6 +26,21 @@ _CO_AUTHOR = re.compile(
 )
 _NO_REPLY = re.compile(r"(?:\d+\+)?(?P<login>[A-Za-z0-9-]+(?:\[bot\])?)@users\.noreply\.github\.com", re.IGNORECASE)
 _NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+_Read = TypeVar("_Read", bound=BaseModel)
+
+
+def read(shape: type[_Read], said: Any) -> _Read:  # noqa: ANN401 - JSON
+    """The answer, as far as we use it; `Unavailable` where it is another than we know."""
+    try:
+        return shape.model_validate(said)
+    except ValidationError as error:
+        raise Unavailable("GitHub's answer could not be understood.") from error
+
+
+def read_all(shape: type[_Read], said: Iterable[Any]) -> list[_Read]:
+    return [read(shape, one) for one in said]
 
 
 class App(BaseModel):
@@ -47,7 +64,7 @@ class CheckRun(BaseModel):
         else:
             state = CheckState.PASSED if self.conclusion in PASSING else CheckState.FAILED
         saw = self.status if self.status != "completed" else self.conclusion or "no conclusion"
-        return Check(self.name, state, self.html_url or self.details_url or "", saw)
+        return Check(self.name, state, self.html_url or self.details_url or "", saw, self.completed_at)
 
     @property
     def order(self) -> tuple[datetime, int]:
@@ -64,7 +81,8 @@ class CommitStatus(BaseModel):
 
     def check(self) -> Check:
         known = {"success": CheckState.PASSED, "pending": CheckState.PENDING}
-        return Check(self.context, known.get(self.state, CheckState.FAILED), self.target_url or "", self.state)
+        state = known.get(self.state, CheckState.FAILED)
+        return Check(self.context, state, self.target_url or "", self.state, self.updated_at)
 
 
 class DeploymentStatus(BaseModel):
@@ -116,10 +134,20 @@ class Author(BaseModel):
     name: str | None = None
 
 
+class Verification(BaseModel):
+    verified: bool = False
+    reason: str = ""
+
+
 class GitCommit(BaseModel):
     message: str
     author: Author | None
     committer: Author | None = None
+    verification: Verification | None = None
+
+
+class Parent(BaseModel):
+    sha: str
 
 
 class CommitRead(BaseModel):
@@ -127,6 +155,22 @@ class CommitRead(BaseModel):
     commit: GitCommit
     author: Author | None
     committer: Author | None = None
+    parents: list[Parent] = []
+
+    @property
+    def verified(self) -> bool:
+        return self.commit.verification is not None and self.commit.verification.verified
+
+    def link(self) -> Link:
+        """The commit with those that it speaks of."""
+        message = self.commit.message
+        return Link(
+            Sha(self.sha),
+            message.split("\n", 1)[0],
+            tuple(Sha(parent.sha) for parent in self.parents),
+            written.picked_from(message),
+            tuple(written.reverts(message)),
+        )
 
     def change(self) -> Change:
         """The commit with everybody who had a hand in it; those without an account by the name that it gives."""

@@ -16,7 +16,7 @@ from policy.facts import Facts
 from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import BranchGate
 from policy.glob import alike
-from policy.model import Unknown, short
+from policy.model import Sha, Unknown, short
 from policy.rules.reviews import CUT_SHORT
 
 MOST = 1024
@@ -93,14 +93,17 @@ def _all_good(
     return all_good
 
 
-def _at_branches(fact: str, says: Callable[[Branches, Case], Iterator[str]]) -> Look:
+def _at_branches(fact: str, says: Callable[[Any, Case], Iterator[str]]) -> Look:
     seen = attrgetter(fact)
 
     def look(case: Case) -> tuple[str, ...] | Unknown:
         branches = case.facts.evidence.branches
         if type(branches) is Unknown:
             return branches
-        return tuple(says(branches, case)) if seen(branches) else ()
+        found = seen(branches)
+        if type(found) is Unknown:
+            return found
+        return tuple(says(found, case)) if found else ()
 
     return look
 
@@ -135,7 +138,7 @@ def _branch(environment: str, case: Case) -> str:
     return (place.branch if place else None) or ""
 
 
-def _commits(shas: tuple[str, ...]) -> str:
+def _commits(shas: tuple[Sha, ...]) -> str:
     named = ", ".join(map(short, shas[:SHOWN]))
     more = f" and {len(shas) - SHOWN} more" if len(shas) > SHOWN else ""
     return f"{wording.Several(len(shas), 'commit')} ({named}{more})"
@@ -144,43 +147,43 @@ def _commits(shas: tuple[str, ...]) -> str:
 # Of the branches as their host holds them ---------------------------------------------------------------------------
 
 
-def _protected(branches: Branches, _: Case) -> Iterator[str]:
-    for branch, lacks in branches.unprotected.items():
+def _protected(unprotected: Mapping[str, tuple[str, ...]], _: Case) -> Iterator[str]:
+    for branch, lacks in unprotected.items():
         yield f"{branch} is not protected: {', '.join(lacks)}"
 
 
-def _up_to_date(branches: Branches, case: Case) -> Iterator[str]:
-    yield f"{_source(case)} is behind {_target(case)} by {_commits(branches.behind)} that no promotion merged"
+def _up_to_date(behind: tuple[Sha, ...], case: Case) -> Iterator[str]:
+    yield f"{_source(case)} is behind {_target(case)} by {_commits(behind)} that no promotion merged"
 
 
-def _no_merge_commits(branches: Branches, case: Case) -> Iterator[str]:
-    yield f"{_target(case)} holds merges that {_source(case)} lacks: {_commits(branches.merge_commits)}"
+def _no_merge_commits(merges: tuple[Sha, ...], case: Case) -> Iterator[str]:
+    yield f"{_target(case)} holds merges that {_source(case)} lacks: {_commits(merges)}"
 
 
-def _on_source(branches: Branches, case: Case) -> Iterator[str]:
+def _on_source(not_on_source: tuple[Sha, ...], case: Case) -> Iterator[str]:
     candidate = case.facts.candidate
     commit = None if type(candidate) is Unknown else candidate.commit
-    if commit in branches.not_on_source:
+    if commit in not_on_source:
         yield f"{_source(case)} does not hold the candidate, {short(str(commit))}"
-    others = tuple(sha for sha in branches.not_on_source if sha != commit)
+    others = tuple(sha for sha in not_on_source if sha != commit)
     if others:
         yield f"{_target(case)} holds {_commits(others)} that {_source(case)} lacks"
 
 
-def _cherry_picks_only(branches: Branches, _: Case) -> Iterator[str]:
-    yield f"taken after the cut-off without a cherry-pick: {_commits(branches.not_picked)}"
+def _cherry_picks_only(not_picked: tuple[Sha, ...], _: Case) -> Iterator[str]:
+    yield f"taken after the cut-off without a cherry-pick: {_commits(not_picked)}"
 
 
-def _no_late_features(branches: Branches, _: Case) -> Iterator[str]:
-    yield f"features taken after the cut-off: {wording.listed(branches.late_features)}"
+def _no_late_features(late: tuple[str, ...], _: Case) -> Iterator[str]:
+    yield f"features taken after the cut-off: {wording.listed(late)}"
 
 
-def _cut_from_production(branches: Branches, _: Case) -> Iterator[str]:
-    yield f"it holds {_commits(branches.not_from_production)} that production lacks and the fix does not need"
+def _cut_from_production(others: tuple[Sha, ...], _: Case) -> Iterator[str]:
+    yield f"it holds {_commits(others)} that production lacks and the fix does not need"
 
 
-def _green(branches: Branches, case: Case) -> Iterator[str]:
-    for check in branches.red:
+def _green(red: tuple[str, ...], case: Case) -> Iterator[str]:
+    for check in red:
         yield f"{check} fails on the head of {_source(case)}"
 
 
@@ -242,7 +245,7 @@ def _signed_commits(_: BranchGate) -> Troubles:
     return troubles
 
 
-OF_BRANCHES: Mapping[str, tuple[str, Callable[[Branches, Case], Iterator[str]]]] = {
+OF_BRANCHES: Mapping[str, tuple[str, Callable[[Any, Case], Iterator[str]]]] = {
     "protected": ("unprotected", _protected),
     "up_to_date": ("behind", _up_to_date),
     "no_merge_commits": ("merge_commits", _no_merge_commits),
@@ -252,7 +255,7 @@ OF_BRANCHES: Mapping[str, tuple[str, Callable[[Branches, Case], Iterator[str]]]]
     "cut_from_production": ("not_from_production", _cut_from_production),
     "green": ("red", _green),
 }
-"""Requirement → the fact that must be empty, and what is said where it is not."""
+"""Requirement → the fact that must be empty, and what is said of it where it is not."""
 OF_CHANGES: Mapping[str, Callable[[BranchGate], Troubles]] = {
     "pull_requests_only": _pull_requests_only,
     "naming": _naming,

@@ -50,7 +50,7 @@ def test_a_range_that_cannot_be_read_whole_was_written_by_nobody_knows_whom() ->
 
 
 def test_what_nothing_here_can_look_up_is_said_to_be_so() -> None:
-    assert UNSEEN.tag == UNSEEN.changes == UNSEEN.alerts == YET
+    assert UNSEEN.workflows == UNSEEN.flags == UNSEEN.probes == YET
     assert UNSEEN.alerts_at is None
 
 
@@ -73,7 +73,7 @@ async def finds(town: Town, line: str) -> None:
 
 
 async def test_what_was_never_looked_up_blocks_with_the_reason(town: Town) -> None:
-    asks(town, kind="tag", pattern="v.*")
+    asks(town, kind="workflow", workflow="staging-tests.yml")
     await finds(town, "? asked: nothing here can look that up yet")
 
 
@@ -106,8 +106,6 @@ async def test_whether_it_is_the_very_thing_is_read_from_what_serves(town: Town)
     await finds(town, "✗ asked: prod serves c1c1c1c1c1c1, and the candidate is another digest, c2c2c2c2c2c2")
     asks(town, kind="same", by="commit", environment="stage")
     await finds(town, "✓ asked: stage serves the same commit, c2c2c2c")
-    asks(town, kind="same", by="tree", environment="stage")
-    await finds(town, "? asked: nothing here can look that up yet")
 
 
 async def test_how_long_it_soaked_counts_for_the_candidate_or_for_the_environment(town: Town) -> None:

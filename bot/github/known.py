@@ -1,0 +1,219 @@
+"""What else does GitHub know of a repository: tags, alerts, issues, files?"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, Field
+
+from bot.github import codeowners
+from bot.github.credentials import Access
+from bot.github.history import between
+from bot.github.names import file_path, full, part
+from bot.github.pull_requests import owners_at
+from bot.github.reading import Verification, read, read_all
+from bot.github.refusal import Refusal
+from bot.github.written import breaks
+from commands.errors import Rejected
+from policy.evidence import Issue, Repository, Tag
+from policy.model import Sha
+
+if TYPE_CHECKING:
+    from bot.github.client import Client
+
+NESTED_MAX = 3
+"""Tags of tags of tags; deeper nobody means it."""
+TAGS_MAX = 300
+"""Annotated ones that are called like the pattern, each a request."""
+_NUMBERS = re.compile(r"\d+")
+_NO_REPLY = re.compile(r"(?:\d+\+)?(?P<login>[\w-]+)(?P<bot>\[bot\])?@users\.noreply\.github\.com", re.IGNORECASE)
+
+ALERTS = {
+    "dependabot": ("/dependabot/alerts", Access.DEPENDABOT),
+    "code_scanning": ("/code-scanning/alerts", Access.CODE_SCANNING),
+    "secret_scanning": ("/secret-scanning/alerts", Access.SECRET_SCANNING),
+}
+WORST = "critical"
+"""An alert that has no severity, as every leaked secret, counts as the worst."""
+
+
+class _Object(BaseModel):
+    type: str
+    sha: str
+
+
+class _Ref(BaseModel):
+    ref: str
+    object: _Object
+
+
+class _Tagger(BaseModel):
+    email: str = ""
+
+
+class _TagObject(BaseModel):
+    object: _Object
+    tagger: _Tagger | None = None
+    verification: Verification | None = None
+
+
+class _Advisory(BaseModel):
+    ghsa_id: str = ""
+    severity: str | None = None
+
+
+class _ScanRule(BaseModel):
+    id: str | None = None
+    severity: str | None = None
+    security_severity_level: str | None = None
+
+
+class _Alert(BaseModel):
+    number: int
+    security_advisory: _Advisory | None = None
+    rule: _ScanRule | None = None
+    secret_type: str | None = None
+
+    @property
+    def severity(self) -> str:
+        if self.security_advisory is not None:
+            return self.security_advisory.severity or WORST
+        if self.rule is not None:
+            return self.rule.security_severity_level or self.rule.severity or WORST
+        return WORST
+
+    @property
+    def name(self) -> str:
+        if self.security_advisory is not None and self.security_advisory.ghsa_id:
+            return self.security_advisory.ghsa_id
+        what = (self.rule.id if self.rule is not None else self.secret_type) or "alert"
+        return f"{what} #{self.number}"
+
+
+class _Label(BaseModel):
+    name: str = ""
+
+
+class _Issue(BaseModel):
+    number: int
+    title: str
+    labels: list[_Label | str] = Field(default_factory=list)
+    pull_request: object = None
+
+
+async def tag(client: Client, repository: str, commit: Sha, pattern: str, serving: Sha | None) -> Tag | None:
+    """The highest tag on the commit that is called like the pattern, with the one on what serves."""
+    listed = read_all(_Ref, await client.pages(repository, "/git/matching-refs/tags/"))
+    refs = [one for one in listed if re.fullmatch(pattern, _name(one))]
+    if sum(one.object.type == "tag" for one in refs) > TAGS_MAX:
+        raise Rejected(f"{repository} has more than {TAGS_MAX} tags like {pattern}; which one counts is not looked up.")
+    ends = await asyncio.gather(*(_end(client, repository, one) for one in refs))
+    on = {full(commit): "", **({full(serving): ""} if serving else {})}
+    for one, (end, _) in sorted(zip(refs, ends, strict=True), key=lambda each: _height(_name(each[0]))):
+        if end in on:
+            on[end] = _name(one)
+    name = on[full(commit)]
+    if not name:
+        return None
+    ref, (_, made) = next((one, end) for one, end in zip(refs, ends, strict=True) if _name(one) == name)
+    checked = made.verification if made is not None else None
+    verified = checked is not None and checked.verified and checked.reason == "valid"
+    return Tag(
+        name,
+        commit,
+        annotated=ref.object.type == "tag",
+        verified=verified,
+        why_not="" if verified else (checked.reason if checked is not None else "it is not annotated"),
+        # whoever tags may call themselves what they like, unless they signed
+        made_by=_maker(made.tagger.email) if verified and made is not None and made.tagger is not None else "",
+        previous=on.get(serving or "", ""),
+        breaking=await _breaking(client, repository, serving, commit),
+    )
+
+
+async def _end(client: Client, repository: str, ref: _Ref) -> tuple[str, _TagObject | None]:
+    """The commit that the tag comes to, empty where it is none; and its own object, where it is annotated."""
+    first: _TagObject | None = None
+    at = ref.object
+    for _ in range(NESTED_MAX):
+        if at.type != "tag":
+            break
+        made = read(_TagObject, await client.read(repository, f"/git/tags/{part(at.sha)}"))
+        first, at = first or made, made.object
+    return (at.sha if at.type == "commit" else ""), first
+
+
+async def _breaking(client: Client, repository: str, serving: Sha | None, commit: Sha) -> bool:
+    if serving is None:
+        return False
+    return any(breaks(one.commit.message) for one in (await between(client, repository, serving, commit)).commits)
+
+
+def _name(ref: _Ref) -> str:
+    return ref.ref.removeprefix("refs/tags/")
+
+
+def _height(name: str) -> tuple[list[int], str]:
+    """`v1.10.0` comes after `v1.9.0`."""
+    return [int(number) for number in _NUMBERS.findall(name)], name
+
+
+def _maker(email: str) -> str:
+    found = _NO_REPLY.fullmatch(email)
+    if found is None:
+        return email
+    return f"github:{'app/' if found['bot'] else ''}{found['login']}"
+
+
+async def alerts(client: Client, repository: str, source: str) -> dict[str, tuple[str, ...]]:
+    """Severity → names of what is open there."""
+    if source not in ALERTS:
+        raise Rejected(f"GitHub has no alerts called {source}.")
+    path, access = ALERTS[source]
+    found: dict[str, list[str]] = {}
+    for one in read_all(_Alert, await client.pages(repository, path, access=access, state="open")):
+        found.setdefault(one.severity, []).append(one.name)
+    return {severity: tuple(dict.fromkeys(names)) for severity, names in found.items()}
+
+
+async def issues(client: Client, repository: str, labels: Sequence[str]) -> tuple[Issue, ...]:
+    """Open ones with any of the labels; a pull request is none."""
+    listed = await asyncio.gather(
+        *(
+            client.pages(repository, "/issues", access=Access.ISSUES, state="open", labels=label)
+            for label in dict.fromkeys(labels)
+        )
+    )
+    each = {one.number: one for page in listed for one in read_all(_Issue, page) if one.pull_request is None}
+    return tuple(
+        Issue(number, one.title, frozenset(label if isinstance(label, str) else label.name for label in one.labels))
+        for number, one in sorted(each.items())
+    )
+
+
+async def kept(client: Client, repository: str, files: Sequence[str], owned: Sequence[str]) -> Repository:
+    """What the default branch lacks of these files and owners."""
+    there = await asyncio.gather(*(_is_there(client, repository, file) for file in files))
+    lines = await owners_at(client, repository, "") if owned else ()
+    return Repository(
+        missing=tuple(file for file, found in zip(files, there, strict=True) if not found),
+        unowned=tuple(path for path in owned if not codeowners.owners(lines, _within(path))),
+    )
+
+
+async def _is_there(client: Client, repository: str, file: str) -> bool:
+    try:
+        await client.read(repository, f"/contents/{file_path(file.strip('/'))}")
+    except Refusal as refusal:
+        if refusal.status == 404:
+            return False
+        raise
+    return True
+
+
+def _within(path: str) -> str:
+    """A file that is like this path: `docs/releases/**` owns `docs/releases/any`."""
+    return re.sub(r"\*+", "any", path.strip("/") + ("/any" if path.endswith("/") else ""))

@@ -1,0 +1,286 @@
+"""What does the code's host know of a candidate? Asked only where a gate of its path looks at it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from commands import lineage
+from commands.places import Seen, known
+from commands.ports import Link, Look, World
+from policy.document import Policy
+from policy.evidence import NOT_GATHERED, Ahead, Branches, Changes, Issue, PullRequest, Repository, Signature, Tag
+from policy.facts import Candidate, Question
+from policy.model import Sha, Unknown, short
+
+CUT_OFFS = Unknown("nothing here knows yet when a release branch was cut off")
+OF_CHANGES = frozenset({"pull_requests_only", "naming", "no_forbidden_targets", "merged_green", "signed_commits"})
+"""What a branch gate requires of the range; all else it requires of the branches."""
+OF_THE_TARGET = frozenset({"up_to_date", "no_merge_commits", "on_source"})
+ANY_TAG = r".+"
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """Where to look: what is not known of it is the reason why nothing is found."""
+
+    repository: str
+    commit: Sha | Unknown
+    serving: Sha | Unknown
+    source: str | Unknown
+    """Branch."""
+    target: str | Unknown
+
+
+async def code_evidence(
+    world: World,
+    policy: Policy,
+    question: Question,
+    gates: Mapping[str, Any],
+    candidate: Candidate | Unknown,
+    seen: Mapping[str, Seen],
+) -> dict[str, Any]:
+    """By its name in `Evidence`, all that these gates look at there; what could not be had is `Unknown`."""
+    serving = seen[question.target].commit
+    where = _Range(
+        policy.services[question.service].repository,
+        candidate if isinstance(candidate, Unknown) else candidate.commit,
+        Unknown("the commit that serves now is not recorded") if serving is None else serving,
+        _branch(policy, question.source or ""),
+        _branch(policy, question.target),
+    )
+    asking: dict[str, Awaitable[Any]] = {}
+    if look := _looks(gates.values()):
+        asking["changes"] = _changes(world, where, look - {None})
+    for name, (looks_at_it, ask) in ASKED.items():
+        if asks := [gate for gate in gates.values() if looks_at_it(gate)]:
+            asking[name] = ask(world, where, asks)
+    found = dict(zip(asking, await asyncio.gather(*asking.values()), strict=True))
+    if "alerts" in found:
+        found["alerts_at"] = world.clock.now()
+    return found
+
+
+def _looks(gates: Iterable[Any]) -> frozenset[Look | None]:
+    """What is looked at in the range; empty: nothing at all is; None is in it where the list itself is enough."""
+    found: set[Look | None] = set()
+    for gate in gates:
+        when = gate.when
+        if when is not None and (when.labels or when.files or when.branches):
+            found.add(None)
+        match gate.kind:
+            case "reviews":
+                found |= {Look.REVIEWS, Look.OWNERS} if gate.codeowners else {Look.REVIEWS}
+            case "branch" if OF_CHANGES & set(gate.require):
+                found.add(Look.CHECKS if "merged_green" in gate.require else None)
+            case "pull_request" if gate.of == "range":
+                found.add(None)
+            case "repository" if gate.touched or gate.untouched:
+                found.add(None)
+    return frozenset(found)
+
+
+def _branch(policy: Policy, environment: str) -> str | Unknown:
+    place = policy.environments.get(environment)
+    return (place.branch if place else None) or Unknown(f"the policy names no branch for {environment}")
+
+
+async def _head(world: World, where: _Range, branch: str | Unknown) -> Sha | Unknown:
+    if isinstance(branch, Unknown):
+        return branch
+    found = await known(f"the branch {branch}", world.code.head(where.repository, branch))
+    return Unknown(f"there is no branch {branch} in {where.repository}") if found is None else found
+
+
+async def _lineage(
+    world: World, where: _Range, what: str, base: Sha | Unknown, head: Sha | Unknown
+) -> tuple[Link, ...] | Unknown:
+    if isinstance(base, Unknown):
+        return base
+    if isinstance(head, Unknown):
+        return head
+    return await known(what, world.code.lineage(where.repository, base, head))
+
+
+async def _changes(world: World, where: _Range, look: frozenset[Any]) -> Changes | Unknown:
+    if isinstance(where.commit, Unknown):
+        return where.commit
+    if isinstance(where.serving, Unknown):
+        return where.serving
+    branch = "" if isinstance(where.source, Unknown) else where.source
+    reading = world.code.changes(where.repository, where.serving, where.commit, look, branch)
+    return await known("the changes", reading)
+
+
+async def _branches(world: World, where: _Range, gates: Sequence[Any]) -> Branches:
+    """By requirement, each known or not for itself."""
+    required = {word for gate in gates for word in gate.require}
+    source, target = await asyncio.gather(_head(world, where, where.source), _head(world, where, where.target))
+    nobody = NOT_GATHERED
+    only_target: tuple[Link, ...] | Unknown = nobody
+    if required & OF_THE_TARGET:
+        only_target = await _lineage(world, where, "what only the target has", source, target)
+    unpromoted = only_target if isinstance(only_target, Unknown) else lineage.unpromoted(only_target)
+    merges = only_target if isinstance(only_target, Unknown) else lineage.merges(only_target)
+    return Branches(
+        unprotected=await _unprotected(world, where) if "protected" in required else nobody,
+        behind=unpromoted if "up_to_date" in required else nobody,
+        merge_commits=merges if "no_merge_commits" in required else nobody,
+        not_on_source=await _not_on_source(world, where, source, only_target) if "on_source" in required else nobody,
+        not_picked=CUT_OFFS,
+        late_features=CUT_OFFS,
+        not_from_production=CUT_OFFS,
+        red=await _red(world, where, source) if "green" in required else nobody,
+    )
+
+
+async def _unprotected(world: World, where: _Range) -> Mapping[str, tuple[str, ...]] | Unknown:
+    found: dict[str, tuple[str, ...]] = {}
+    for branch in (where.source, where.target):
+        if isinstance(branch, Unknown):
+            return branch
+        lacks = await known(f"the protection of {branch}", world.code.unprotected(where.repository, branch))
+        if isinstance(lacks, Unknown):
+            return lacks
+        if lacks:
+            found[branch] = lacks
+    return found
+
+
+async def _not_on_source(
+    world: World, where: _Range, source: Sha | Unknown, only_target: tuple[Link, ...] | Unknown
+) -> tuple[Sha, ...] | Unknown:
+    beyond = await _lineage(world, where, "whether the source holds it", source, where.commit)
+    if isinstance(beyond, Unknown) or isinstance(where.commit, Unknown):
+        return beyond if isinstance(beyond, Unknown) else CUT_OFFS
+    if isinstance(only_target, Unknown):
+        return only_target
+    return (*([where.commit] if beyond else []), *(link.commit for link in only_target))
+
+
+async def _red(world: World, where: _Range, source: Sha | Unknown) -> tuple[str, ...] | Unknown:
+    if isinstance(source, Unknown) or isinstance(where.source, Unknown):
+        return source if isinstance(source, Unknown) else CUT_OFFS
+    reading = world.code.not_passed(where.repository, where.source, source)
+    return await known(f"the required checks of {where.source}", reading)
+
+
+async def _ahead(world: World, where: _Range, _: Sequence[Any]) -> Ahead | Unknown:
+    target = await _head(world, where, where.target)
+    if isinstance(target, Unknown):
+        return target
+    if isinstance(where.commit, Unknown):
+        return where.commit
+    compared = await known("how it lies", world.code.compare(where.repository, target, where.commit))
+    return compared if isinstance(compared, Unknown) else Ahead(compared.ahead, compared.behind)
+
+
+async def _tree(world: World, where: _Range, _: Sequence[Any]) -> str | Unknown:
+    if isinstance(where.commit, Unknown):
+        return where.commit
+    return await known("what the candidate holds", world.code.tree(where.repository, where.commit))
+
+
+async def _alerts(world: World, where: _Range, gates: Sequence[Any]) -> dict[str, Mapping[str, tuple[str, ...]]]:
+    """By source; one that did not answer is left out, which the rule takes for not known."""
+    asked = tuple(dict.fromkeys(source for gate in gates for source in gate.sources))
+    reading = (known(source, world.code.alerts(where.repository, source)) for source in asked)
+    told = zip(asked, await asyncio.gather(*reading), strict=True)
+    return {source: found for source, found in told if not isinstance(found, Unknown)}
+
+
+async def _tag(world: World, where: _Range, gates: Sequence[Any]) -> Tag | Unknown | None:
+    if isinstance(where.commit, Unknown):
+        return where.commit
+    patterns = sorted({gate.pattern for gate in gates})
+    if len(patterns) > 1:
+        return Unknown(f"gates look for tags of different names: {', '.join(patterns)}")
+    serving = None if isinstance(where.serving, Unknown) else where.serving
+    return await known("the tags", world.code.tag(where.repository, where.commit, patterns[0], serving))
+
+
+async def _signatures(world: World, where: _Range, _: Sequence[Any]) -> Mapping[str, Signature] | Unknown:
+    """That of the tag. Images and provenance are not looked at here."""
+    if isinstance(where.commit, Unknown):
+        return where.commit
+    tag = await known("the tags", world.code.tag(where.repository, where.commit, ANY_TAG, None))
+    if isinstance(tag, Unknown):
+        return tag
+    if tag is None:
+        return {"tag": Signature(verified=False, why_not="there is no tag")}
+    return {"tag": Signature(tag.verified, tag.made_by, tag.why_not)}
+
+
+async def _issues(world: World, where: _Range, gates: Sequence[Any]) -> tuple[Issue, ...] | Unknown:
+    labels = [label for gate in gates for label in gate.labels]
+    return await known("the open issues", world.code.issues(where.repository, labels))
+
+
+async def _kept(world: World, where: _Range, gates: Sequence[Any]) -> Repository | Unknown:
+    files = tuple(dict.fromkeys(file for gate in gates for file in gate.files))
+    owned = tuple(dict.fromkeys(path for gate in gates for path in gate.owned))
+    return await known("what the repository holds", world.code.kept(where.repository, files, owned))
+
+
+async def _promotion(world: World, where: _Range, _: Sequence[Any]) -> PullRequest | Unknown | None:
+    if isinstance(where.source, Unknown):
+        return where.source
+    if isinstance(where.target, Unknown):
+        return where.target
+    reading = world.code.promotion(where.repository, where.source, where.target)
+    return await known("the pull request of this promotion", reading)
+
+
+async def _lost(world: World, where: _Range, gates: Sequence[Any]) -> Mapping[str, tuple[str, ...]] | Unknown:
+    """What the promotion would lose."""
+    look_for = {what for gate in gates for what in gate.look_for}
+    found: dict[str, tuple[str, ...]] = {}
+    if "hotfix" in look_for:
+        hotfixes = await _hotfixes(world, where)
+        if isinstance(hotfixes, Unknown):
+            return hotfixes
+        found["hotfix"] = hotfixes
+    if "reverted_promotion" in look_for:
+        target = where.serving if isinstance(where.target, Unknown) else await _head(world, where, where.target)
+        own = await _lineage(world, where, "what only the target has", where.commit, target)
+        if isinstance(own, Unknown):
+            return own
+        found["reverted_promotion"] = lineage.reverted(own)
+    return found
+
+
+async def _hotfixes(world: World, where: _Range) -> tuple[str, ...] | Unknown:
+    """What serves and the candidate has in no form: not the commit, none picked from it, not the one it came from."""
+    shipped, brought = await asyncio.gather(
+        _lineage(world, where, "what shipped", where.commit, where.serving),
+        _lineage(world, where, "what the candidate brings", where.serving, where.commit),
+    )
+    if isinstance(shipped, Unknown) or isinstance(brought, Unknown) or isinstance(where.commit, Unknown):
+        return next(one for one in (shipped, brought, where.commit) if isinstance(one, Unknown))
+    lost = []
+    for link in lineage.shipped_alone(shipped, brought):
+        if link.picked_from is not None:
+            beyond = await _lineage(world, where, "where it was picked from", where.commit, link.picked_from)
+            if isinstance(beyond, Unknown):
+                return beyond
+            if link.picked_from not in {one.commit for one in beyond}:
+                continue
+        lost.append(f"{short(link.commit)} ({link.title})")
+    return tuple(lost)
+
+
+ASKED: Mapping[str, tuple[Callable[[Any], object], Callable[[World, _Range, Sequence[Any]], Awaitable[Any]]]] = {
+    "branches": (lambda gate: gate.kind == "branch" and set(gate.require) - OF_CHANGES, _branches),
+    "ahead": (lambda gate: gate.kind == "fast_forward", _ahead),
+    "tree": (lambda gate: gate.kind == "same" and gate.by == "tree", _tree),
+    "alerts": (lambda gate: gate.kind == "alerts", _alerts),
+    "tag": (lambda gate: gate.kind == "tag", _tag),
+    "signatures": (lambda gate: gate.kind == "signature" and "tag" in gate.subjects, _signatures),
+    "issues": (lambda gate: gate.kind == "issues", _issues),
+    "repository": (lambda gate: gate.kind == "repository" and (gate.files or gate.owned), _kept),
+    "promotion": (lambda gate: gate.kind == "pull_request" and gate.of == "promotion", _promotion),
+    "lost": (lambda gate: gate.kind == "lost_changes", _lost),
+}
+"""What it is called in `Evidence` → which gates look at it, and how it is asked for."""
