@@ -32,12 +32,12 @@ class Command:
         return (self.example, *self.more)
 
 
-def _steering(word: str, does: str, keys: str = "") -> Command:
+def _steering(word: str, does: str, keys: str = "", said: str = "") -> Command:
     return Command(
         (word,),
         f"{word} <request>{keys}",
         does,
-        f"{word} op_1a2b3c4d5e{keys.replace('…', 'it is a quiet day')}",
+        f"{word} op_1a2b3c4d5e{said}",
         lambda said, _: read.steer(word, said),
         behind_a_button=True,
     )
@@ -155,7 +155,12 @@ CATALOGUE = (
     _steering("cancel", "Drop a request that has not begun."),
     _steering("abort", "Stop a rollout and take its traffic back."),
     _steering("pause", "Hold a rollout where it is."),
-    _steering("continue", "Let a rollout go on whose numbers prove nothing, on your word.", " reason:…"),
+    _steering(
+        "continue",
+        "Answer what is asked about a rollout, on your word: it goes on.",
+        " [question:<number>] reason:…",
+        " question:1 reason:it is a quiet day",
+    ),
     _steering("resume", "Let a held rollout go on, or have a blocked request looked at again."),
 )
 

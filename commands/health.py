@@ -9,17 +9,20 @@ from typing import Any
 from commands import explain, next_step, tell, triggers
 from commands.errors import Unavailable
 from commands.hand import ANSWERS_WITHIN, POLL, Hand, same
+from commands.next_step import NextStep
 from commands.operation import Phase
 from commands.plan import PlannedStep
 from commands.ports import Entry, Message, Requests, Writes
 from commands.reply import Mark
-from commands.tell import ASKED
-from policy.finding import Decision
+from commands.tell import ASKED, Doubt
+from policy.wording import listed
 
 ASK = "ask"
 BLUE_GREEN = "blue_green"
 PROCEED = "continue"
-"""Key in what was seen, with the step's number: who let it go on, and why."""
+"""Key in what was seen, with the step's number and what people were asked about: who let it go on."""
+QUESTIONS = "questions"
+"""Key in what was seen: how many questions people were asked; each has a number of its own."""
 BETWEEN_LOOKS = timedelta(seconds=1)
 BETWEEN_SMOKE = timedelta(seconds=1)
 RECOVERS_WITHIN = timedelta(minutes=2)
@@ -97,7 +100,7 @@ async def judge(hand: Hand) -> Writes:
             says = f"{hand.percent()} %: {_well(found)}"
             return await _on(hand, {"mark": Mark.YES.value, "says": says, **counted}, hand.observed("healthy", counted))
         why_not = f"only {found.total} of {_enough(hand)} requests"
-    allowed = _let_on(hand)
+    allowed = _let_on(hand, tell.NUMBERS)
     if allowed is not None and waited >= hold:
         return await _on(hand, {"mark": Mark.NOTE.value, "says": allowed}, hand.observed("let on", {"says": why_not}))
     if waited >= hold + timedelta(seconds=bounds.give_up_seconds):
@@ -118,28 +121,39 @@ async def fired(hand: Hand, *, asks: bool = True) -> Writes | None:
     hand.operation = replace(operation, seen=dict(looked.seen))
     if not looked.fired:
         return None
-    first = looked.fired[0]
-    entry = hand.observed("trigger", {"trigger": first.trigger.name, "says": first.says})
-    if not first.asks:
-        return hand.turn_back(first.says, bad=True, entries=(entry,))
-    answered = _asked(hand) is not None or _let_on(hand) is not None
-    return _ask(hand, f"{first.says}.", entry, by_trigger=True) if asks and not answered else None
+    if not looked.fired[0].asks:
+        return hand.turn_back(looked.fired[0].says, bad=True, entries=(_trigger(hand, looked.fired[0]),))
+    doubt = tell.asked(operation)
+    new = [one for one in looked.fired if _let_on(hand, _about(one)) is None]
+    if not asks or not new or (doubt is not None and doubt.about != tell.HELD):
+        return None
+    return _ask(hand, f"{new[0].says}.", _trigger(hand, new[0]), _about(new[0]))
+
+
+def _about(fired: triggers.Fired) -> str:
+    return f"trigger:{fired.trigger.name}"
+
+
+def _trigger(hand: Hand, fired: triggers.Fired) -> Entry:
+    return hand.observed("trigger", {"trigger": fired.trigger.name, "says": fired.says})
 
 
 async def _on(hand: Hand, seen: dict[str, Any], entry: Entry) -> Writes:
     """On to the next step, where its own probes pass and it may be opened; held where something closed meanwhile."""
     step, index = hand.plan.steps[hand.operation.moment.index], hand.operation.moment.index
-    if _asked(hand) is not None and hand.operation.seen[ASKED]["by_trigger"]:
-        return _patient(hand, str(hand.operation.seen[ASKED]["why"]), entry)
+    doubt = tell.asked(hand.operation)
+    if doubt is not None and doubt.about not in {tell.NUMBERS, tell.HELD}:
+        return _patient(hand, doubt.why, doubt, entry)
     failed = await _failing(hand, step)
     if failed:
         why = f"After {step.percent} % its probes failed: {failed}"
         return hand.turn_back(why, bad=True, entries=(hand.observed("probes", {"says": why}),))
     if index + 1 < len(hand.plan.steps):
-        decision = await next_step.decided(hand.operation, hand.plan, hand.world)
-        if not decision.allowed and decision.findings:
-            return _held(hand, decision)
-    hand.operation = replace(hand.operation, note="", seen={k: v for k, v in hand.operation.seen.items() if k != ASKED})
+        follows = await next_step.decided(hand.operation, hand.plan, hand.world)
+        if not follows.decision.allowed and follows.decision.findings:
+            return _held(hand, follows)
+    kept = {key: value for key, value in hand.operation.seen.items() if key not in {ASKED, tell.HELD}}
+    hand.operation = replace(hand.operation, note="", seen=kept)
     return hand.next(seen, (entry,))
 
 
@@ -155,43 +169,69 @@ async def _failing(hand: Hand, step: PlannedStep) -> str:
     return triggers.failures(asked)
 
 
-def _held(hand: Hand, decision: Decision) -> Writes:
-    """The step is finished and no other is opened until all is open again; it is watched meanwhile."""
-    operation = hand.operation
-    note = f"Held at {hand.percent()} %: {explain.missing(decision.blockers)}"
-    waits, due = replace(operation, note=note), _meanwhile(hand)
-    if decision.earliest is not None:
-        due = min(due, max(BETWEEN_LOOKS, decision.earliest - hand.now))
-    if operation.note == note:
+def _held(hand: Hand, follows: NextStep) -> Writes:
+    """The step is finished and no other is opened until all is open again; it is watched meanwhile.
+
+    Whoever it is held for gets the place as soon as it may go on; people are asked where that takes long.
+    """
+    operation, decision, index = hand.operation, follows.decision, hand.operation.moment.index
+    gone = f"; {listed(follows.gone)}, under which it began, ended" if follows.gone else ""
+    why = f"{explain.missing(decision.blockers)}{gone}"
+    note = f"Held at {hand.percent()} %: {why}"
+    begun = tell.held_since(operation) is None
+    most, opens = held_at_most(hand), decision.earliest
+    late = begun and opens is not None and opens > hand.now + most
+    seen = {
+        "index": index,
+        "since": hand.now.isoformat(),
+        "ask_at": (hand.now + (timedelta(0) if late else most)).isoformat(),
+        **({} if begun else operation.seen[tell.HELD]),
+        "why": why,
+    }
+    ask_at, since = datetime.fromisoformat(seen["ask_at"]), datetime.fromisoformat(seen["since"])
+    entry = replace(hand.observed("held", {}), decision=decision)
+    if hand.now >= ask_at:
+        held = tell.span(hand.now - since)
+        so_far = f"That is later than {tell.span(most)}" if late else f"So it has been for {held}"
+        seen["ask_at"] = (hand.now + most).isoformat()
+        hand.operation = replace(operation, seen={**operation.seen, tell.HELD: seen})
+        return _ask(hand, f"{note}. {so_far}.", entry, tell.HELD)
+    asked = _asked(hand, tell.HELD) is not None
+    waits = replace(operation, note=operation.note if asked else note, seen={**operation.seen, tell.HELD: seen})
+    due = min(_meanwhile(hand), max(BETWEEN_LOOKS, ask_at - hand.now))
+    if opens is not None:
+        due = min(due, max(BETWEEN_LOOKS, opens - hand.now))
+    if asked or operation.note == note:
         return Writes(operation=waits, due=due)
-    told = Message(operation.channel, tell.held(waits), operation=operation.id, slot=f"held:{operation.moment.index}")
-    return Writes(
-        operation=waits,
-        entries=(replace(hand.observed("held", {}), decision=decision),),
-        messages=(told, hand.root(waits)),
-        due=due,
-    )
+    told = Message(operation.channel, tell.held(waits), operation=operation.id, slot=f"held:{index}")
+    return Writes(operation=waits, entries=(entry,), messages=(told, hand.root(waits)), due=due)
+
+
+def held_at_most(hand: Hand) -> timedelta:
+    """So long it is held before people are asked, and again each time that passes."""
+    question = hand.operation.question
+    path = hand.world.policies.current().policy.path(question.service, question.source or "", question.target)
+    return path.rollout.held_at_most if path is not None else WHILE_HELD
 
 
 def _inconclusive(hand: Hand, waited: timedelta, why_not: str) -> Writes:
     """Somebody is asked, once; nobody answers for as long again, or nobody is to be asked: it is taken back."""
-    bounds, asked = hand.plan.health, _asked(hand)
     why = f"Not judged within {tell.span(waited)} at {hand.percent()} %: {why_not}. Unknown is not healthy."
-    entry = hand.observed("inconclusive", {"says": why})
-    if hand.plan.inconclusive == ASK and bounds is not None:
-        if asked is None:
-            return _ask(hand, why, entry)
-        return _patient(hand, why, entry)
-    return hand.turn_back(why, bad=False, entries=(entry,))
+    entry, doubt = hand.observed("inconclusive", {"says": why}), tell.asked(hand.operation)
+    if hand.plan.inconclusive != ASK:
+        return hand.turn_back(why, bad=False, entries=(entry,))
+    if doubt is None or doubt.about == tell.HELD:
+        return _ask(hand, why, entry, tell.NUMBERS)
+    return _patient(hand, why, doubt, entry)
 
 
-def _patient(hand: Hand, why: str, entry: Entry) -> Writes:
+def _patient(hand: Hand, why: str, doubt: Doubt, entry: Entry) -> Writes:
     """Somebody is asked; where nobody answers for as long as numbers may be missing, it is taken back."""
-    bounds, asked = hand.plan.health, _asked(hand) or hand.now
+    bounds = hand.plan.health
     patience = timedelta(seconds=0 if bounds is None else bounds.give_up_seconds)
-    if hand.now < asked + patience:
-        return Writes(operation=hand.operation, due=min(asked + patience - hand.now, _meanwhile(hand)))
-    why = f"{why} Nobody answered for {tell.span(hand.now - asked)}."
+    if hand.now < doubt.at + patience:
+        return Writes(operation=hand.operation, due=min(doubt.at + patience - hand.now, _meanwhile(hand)))
+    why = f"{why} Nobody answered for {tell.span(hand.now - doubt.at)}."
     return hand.turn_back(why, bad=False, entries=(entry,))
 
 
@@ -201,25 +241,31 @@ def _meanwhile(hand: Hand) -> timedelta:
     return WHILE_HELD if probes is None else min(WHILE_HELD, probes)
 
 
-def _let_on(hand: Hand) -> str | None:
-    """Who let this step go on, and that they did; None: nobody."""
-    return hand.operation.seen.get(f"{PROCEED}:{hand.operation.moment.index}")
+def _let_on(hand: Hand, about: str) -> str | None:
+    """Who let this step go on when asked about that, and that they did; None: nobody."""
+    return hand.operation.seen.get(let_on(hand, about))
 
 
-def _asked(hand: Hand) -> datetime | None:
-    """Since when somebody is asked about this step; None: nobody is."""
-    asked = hand.operation.seen.get(ASKED)
-    if asked is None or asked["index"] != hand.operation.moment.index:
-        return None
-    return datetime.fromisoformat(asked["at"])
+def let_on(hand: Hand, about: str) -> str:
+    """The key of that answer in what was seen."""
+    return f"{PROCEED}:{hand.operation.moment.index}:{about}"
 
 
-def _ask(hand: Hand, why: str, entry: Entry, *, by_trigger: bool = False) -> Writes:
-    """People read why, and press a button; whoever asked for the release has no say in it."""
-    operation, index = hand.operation, hand.operation.moment.index
-    asked = {"index": index, "at": hand.now.isoformat(), "why": why, "by_trigger": by_trigger}
-    asking = replace(operation, note=why, seen={**operation.seen, ASKED: asked})
-    told = Message(operation.channel, tell.asks(asking), operation=operation.id, slot=f"asked:{index}")
+def _asked(hand: Hand, about: str) -> datetime | None:
+    """Since when somebody is asked about that; None: nobody is."""
+    doubt = tell.asked(hand.operation)
+    return doubt.at if doubt is not None and doubt.about == about else None
+
+
+def _ask(hand: Hand, why: str, entry: Entry, about: str) -> Writes:
+    """People read why, and press a button that answers this question only; asked once more, it is the same one."""
+    operation, doubt = hand.operation, tell.asked(hand.operation)
+    again = doubt is not None and doubt.about == about
+    number = operation.seen.get(QUESTIONS, 0) + 1
+    id = doubt.id if doubt is not None and again else str(number)
+    asked = {"index": operation.moment.index, "at": hand.now.isoformat(), "why": why, "about": about, "id": id}
+    asking = replace(operation, note=why, seen={**operation.seen, QUESTIONS: number, ASKED: asked})
+    told = Message(operation.channel, tell.asks(asking), operation=operation.id, slot=f"asked:{number}")
     return Writes(operation=asking, entries=(entry,), messages=(told, hand.root(asking)), due=BETWEEN_LOOKS)
 
 

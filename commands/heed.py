@@ -9,7 +9,7 @@ from commands import health, tell
 from commands.consider import who_wanted
 from commands.hand import AT_ONCE, IMPATIENT, POLL, Hand, same, traffic
 from commands.operation import Effect, Operation, Phase, Step, Wish
-from commands.ports import Entry, Writes
+from commands.ports import Entry, Recorded, World, Writes
 
 WATCH = timedelta(seconds=5)
 """Between two looks at the numbers of what is paused."""
@@ -44,15 +44,32 @@ async def heed(hand: Hand, wish: Wish) -> Writes | None:
 
 async def _let_on(hand: Hand) -> Writes:
     """Somebody answers for the step under way; it goes on once its time is over and nothing else is in the way."""
-    operation = hand.operation
-    if not tell.asked(operation):  # it went on by itself meanwhile: nobody was asked about what it does now
+    operation, doubt = hand.operation, tell.asked(hand.operation)
+    answer = await _answer(operation, hand.world)
+    answered = "" if answer is None else str(answer.detail.get("question", ""))
+    if doubt is None or (answered and answered != doubt.id):  # what they were asked is over; this nobody has answered
         going = replace(operation, wish=Wish.RUN)
         return Writes(operation=going, messages=(hand.root(going),), due=AT_ONCE)
-    who = await who_wanted(operation, hand.world, frozenset({Wish.PROCEED.value}))
-    says = f"{hand.percent()} %: {who} let it go on"
-    seen = {**operation.seen, f"{health.PROCEED}:{operation.moment.index}": says}
-    going = replace(operation, wish=Wish.RUN, seen={key: value for key, value in seen.items() if key != tell.ASKED})
-    return Writes(operation=replace(going, note=""), messages=(hand.root(going),), due=AT_ONCE)
+    says = f"{hand.percent()} %: {'Somebody' if answer is None else answer.actor_name} let it go on"
+    seen = {key: value for key, value in operation.seen.items() if key != tell.ASKED}
+    if doubt.about == tell.HELD:
+        seen[tell.HELD] = {**seen[tell.HELD], "ask_at": (hand.now + health.held_at_most(hand)).isoformat()}
+    else:
+        seen[health.let_on(hand, doubt.about)] = says
+    going = replace(operation, wish=Wish.RUN, seen=seen, note="")
+    return Writes(operation=going, messages=(hand.root(going),), due=AT_ONCE)
+
+
+async def _answer(operation: Operation, world: World) -> Recorded | None:
+    """The newest word that let it go on; the ledger knows which question it answers."""
+    return await _newest(operation, world, Wish.PROCEED)
+
+
+async def _newest(operation: Operation, world: World, word: str) -> Recorded | None:
+    for row in await world.store.history(operation.question.service, 50):
+        if row.operation == operation.id and row.kind == "operation" and row.what == word:
+            return row
+    return None
 
 
 async def _hold_still(hand: Hand) -> Writes:
@@ -69,9 +86,17 @@ async def _hold_still(hand: Hand) -> Writes:
             return fired
         operation = hand.operation
     begun = PAUSED not in operation.seen
-    held = replace(operation, seen={PAUSED: hand.now.isoformat(), **operation.seen})
+    since = await _paused_since(hand) if begun else hand.now
+    held = replace(operation, seen={PAUSED: since.isoformat(), **operation.seen})
     told = (hand.root(held),) if begun else ()
     return Writes(operation=held, messages=told, due=WATCH if watched else None)
+
+
+async def _paused_since(hand: Hand) -> datetime:
+    """When somebody paused it, or its present step began after that: nobody may have looked at it for long."""
+    said = await _newest(hand.operation, hand.world, Wish.PAUSE)
+    since = hand.now if said is None else min(said.at, hand.now)
+    return max(since, hand.operation.since or since)
 
 
 def resumed(hand: Hand) -> Operation:

@@ -111,11 +111,13 @@ class Withdraw:
 
 @dataclass(frozen=True, slots=True)
 class Steer:
-    """Change what is wanted of an operation: cancel, abort, pause or resume."""
+    """Change what is wanted of an operation: cancel, abort, pause, resume or continue."""
 
     operation: str
     word: str
     reason: str = ""
+    question: str = ""
+    """With `continue`: the number of the question that was read; empty: the one that stands."""
 
 
 @dataclass(frozen=True, slots=True)

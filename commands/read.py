@@ -177,11 +177,11 @@ def withdraw(said: Said, _setting: Setting) -> Withdraw:
 
 
 def steer(word: str, said: Said) -> Steer:
-    said.only("reason")
+    said.only("reason", *(["question"] if word == "continue" else []))
     reason = said.keys.get("reason", "")
     if word == "continue" and not reason.strip():
         raise Misunderstood("Say why it may go on: `continue op_1a2b3c4d5e reason:it is a quiet day`.")
-    return Steer(_operation(said, word), word, reason)
+    return Steer(_operation(said, word), word, reason, said.keys.get("question", ""))
 
 
 def status(said: Said, setting: Setting) -> Status:

@@ -87,8 +87,11 @@ def _under_way(operation: Operation, others: Sequence[Operation]) -> Text:
     in_line = f", number {number} in line for {operation.place}" if number > 1 else ""
     opens = operation.seen.get(OPENS)
     when: Text = (", could begin ", When(datetime.fromisoformat(opens))) if opens and not operation.moving else ""
-    doing = f" {tell.title(operation)}: {tell.doing(operation)}, asked by {operation.asked_by.name}{in_line}"
-    return texts((Code(operation.id),), doing, when)
+    held = tell.held_since(operation)
+    for_what = "" if held is None else operation.seen[tell.HELD]["why"]
+    since: Text = "" if held is None else (" since ", When(held), f": {for_what}")
+    doing = f" {tell.title(operation)}: {tell.doing(operation)}"
+    return texts((Code(operation.id),), doing, since, f", asked by {operation.asked_by.name}{in_line}", when)
 
 
 async def freezes(asking: Asking) -> Reply:

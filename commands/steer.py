@@ -25,6 +25,12 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
     no = _why_not(operation, intent.word, asking)
     if no is not None:
         return asking.refused("operation", target_of(operation), Reply(no), operation=operation.id)
+    asked = tell.asked(operation)
+    if asked is not None and intent.question not in {"", asked.id}:
+        old = f"That button is old: it answers question {intent.question}."
+        says = f"{old} Asked now, as question {asked.id}: {asked.why}"
+        return asking.refused("operation", target_of(operation), Reply(says), operation=operation.id)
+    waits = asked is not None and asked.about == tell.HELD
     entry = Entry(
         "operation",
         EntryPhase.RECORD,
@@ -33,6 +39,7 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
         operation.id,
         "",
         target_of(operation),
+        detail={"question": asked.id} if intent.word == "continue" and asked is not None else {},
         private={"reason": intent.reason} if intent.reason else {},
     )
     says = {
@@ -40,7 +47,7 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
         "abort": "aborted it: traffic goes back",
         "pause": "paused it: traffic stays as it is",
         "resume": "resumed it" if operation.moving else "had it looked at again",
-        "continue": "lets it go on",
+        "continue": "lets it wait on" if waits else "lets it go on",
     }[intent.word]
     reason = f": {intent.reason}" if intent.reason else "."
     told = Message(
@@ -91,12 +98,13 @@ def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
 
 
 def _why_not_on(operation: Operation, asking: Asking) -> str | None:
-    """Numbers that prove nothing are answered for by somebody who did not ask for the release."""
-    if not tell.asked(operation):
+    """What is asked now is answered, by somebody who did not ask for the release."""
+    asked = tell.asked(operation)
+    if asked is None:
         return "Nobody is asked whether it shall go on."
     if operation.wish is Wish.PAUSE:
         return f"It is paused: `resume {operation.id}` comes first."
-    if same_human(asking.person, operation.asked_by):
+    if asked.about != tell.HELD and same_human(asking.person, operation.asked_by):
         return "You asked for it, so somebody else has to answer for it."
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from commands import confirm, explain, fields
 from commands.explain import texts
@@ -31,8 +32,21 @@ AGREED = "agreed_at"
 """Key in what was seen: when all had agreed to a rollback that others must agree to."""
 ASKED = "asked"
 """Key in what was seen: what somebody is asked about the step under way."""
+NUMBERS = "numbers"
+"""What people are asked about: too few numbers came. Where a trigger asks, it is `trigger:` and its name."""
+HELD = "held"
+"""The same: it has been held for long. Also a key in what was seen: since when, why, and when people are asked next."""
 AGREEING = frozenset({SECOND_PERSON, APPROVALS})
 """What a request that waits for approval lacks anyway."""
+
+
+class Doubt(NamedTuple):
+    """One question about a step under way. Only an answer to this very one lets it go on."""
+
+    id: str
+    about: str
+    why: str
+    at: datetime
 
 
 def who(person: Person) -> Mention:
@@ -185,10 +199,11 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.PAUSE:
             return (Button("Resume", f"resume {id}", Tone.PRIMARY, meant_for=f"Resume {name}"), abort)
         case Phase.RUNNING if (
-            plan is not None and plan.deed == "promote" and operation.wish is Wish.RUN and asked(operation)
+            plan is not None and plan.deed == "promote" and operation.wish is Wish.RUN and (doubt := asked(operation))
         ):
-            go_on = Button("Go on", f"continue {id}", meant_for=f"Go on with {name}", asks="reason")
-            return (go_on, abort)
+            label = "Wait on" if doubt.about == HELD else "Go on"
+            says = f"continue {id} question:{doubt.id}"
+            return (Button(label, says, meant_for=f"{label} with {name}", asks="reason"), abort)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.RUN:
             return (Button("Pause", f"pause {id}", meant_for=f"Pause {name}"), abort)
         case Phase.DONE | Phase.ROLLED_BACK | Phase.FAILED if hold := operation.seen.get("hold"):
@@ -339,18 +354,30 @@ def progress(operation: Operation) -> tuple[Line, ...]:
     )
 
 
-def asked(operation: Operation) -> str:
-    """What somebody is asked about the step under way; empty: nothing."""
+def asked(operation: Operation) -> Doubt | None:
+    """What somebody is asked about the step under way; None: nothing."""
     asks = operation.seen.get(ASKED)
     judging = operation.phase is Phase.RUNNING and operation.moment.step is Step.JUDGE
-    return str(asks["why"]) if judging and asks is not None and asks["index"] == operation.moment.index else ""
+    if not judging or asks is None or asks["index"] != operation.moment.index:
+        return None
+    at = datetime.fromisoformat(asks["at"])
+    return Doubt(str(asks.get("id", "0")), str(asks.get("about", NUMBERS)), str(asks["why"]), at)
 
 
 def asks(operation: Operation) -> Reply:
     """What its numbers do not decide, for people to decide."""
-    return Reply(
-        f"{Mark.NOTE.value} {title(operation)}: {asked(operation)} Shall it go on?", buttons=buttons(operation)
-    )
+    doubt = asked(operation)
+    why, what = ("", "go on") if doubt is None else (doubt.why, "wait on" if doubt.about == HELD else "go on")
+    return Reply(f"{Mark.NOTE.value} {title(operation)}: {why} Shall it {what}?", buttons=buttons(operation))
+
+
+def held_since(operation: Operation) -> datetime | None:
+    """Since when no other step may be opened; None: it is not held."""
+    held = operation.seen.get(HELD)
+    judging = operation.phase is Phase.RUNNING and operation.moment.step is Step.JUDGE
+    if not judging or held is None or held["index"] != operation.moment.index:
+        return None
+    return datetime.fromisoformat(held["since"])
 
 
 def held(operation: Operation) -> Reply:
@@ -422,6 +449,6 @@ def doing(operation: Operation) -> str:
         case Step.SHIFT:
             return f"moving {percent} % of traffic"
         case Step.JUDGE:
-            return f"watching {percent} % of traffic"
+            return f"{'held at' if held_since(operation) else 'watching'} {percent} % of traffic"
         case other:
             return other.value

@@ -218,6 +218,9 @@ class Rollout(Part):
         default="ask", description="Too few requests for too long: somebody is asked, or it is taken back"
     )
     deploy_within: Span = Field(default=timedelta(minutes=10), description="Ready within this, or taken back")
+    held_at_most: Span = Field(
+        default=timedelta(days=1), description="Held for longer between two steps: people are asked, again and again"
+    )
 
     @model_validator(mode="after")
     def _rises_to_all(self) -> Self:

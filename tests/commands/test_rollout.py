@@ -114,6 +114,38 @@ async def test_nobody_answers_where_nobody_is_asked(town: Town) -> None:
     )
 
 
+async def test_another_question_needs_another_answer(town: Town) -> None:
+    trigger = {"signal": "memory_percent", "above": 90, "lasts": "PT1M", "then": "ask"}
+    steps = [{"percent": 10, "hold": "PT2M"}, {"percent": 100, "hold": "PT6S"}]
+    lenient = {"max_error_percent": 5.0, "min_requests": 20, "give_up_after": "PT1M"}
+    town.policies.change(rollout={"steps": steps, "triggers": {"too-hot": trigger}, "health": lenient})
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
+    town.metrics.per_second[SITE] = 0.01
+    await plays(
+        ONE_STEP
+        + ASKS_OF_MEMORY.replace("5 min", "1 min")
+        + NOW_ASKING
+        + PLAN_SETTLED
+        + """
+    … once: Shall it go on
+    ines: [Go on] it always does that at first
+    bot: @ines lets it go on: it always does that at first
+    bot: • checkout c2c2c2c2c2c2 → prod: Not judged within 3 min at 10 %: only … of 20 requests. Unknown is not healthy. Shall it go on? [Go on] [Abort]
+    … once: Shall it go on
+    ines: [Go on] (first seen) it always does that at first
+    bot → ines: That button is old: it answers question 1. Asked now, as question 2: Not judged within 3 min at 10 %: only … of 20 requests. Unknown is not healthy.
+    … once: That button is old
+    ines: [Go on] it is a quiet day
+    bot: @ines lets it go on: it is a quiet day
+    bot: • checkout c2c2c2c2c2c2 → prod: 10 %: ines let it go on
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 100 %
+    bot: • checkout c2c2c2c2c2c2 → prod: too-hot: it uses 93 % of its memory, allowed 90 %, for 3 min 1 s. Shall it go on? [Go on] [Abort]
+    … once: serves 100 %
+    """,
+        town,
+    )
+
+
 # What closes meanwhile ------------------------------------------------------------------------------------------------
 
 
@@ -216,6 +248,134 @@ async def test_what_it_began_through_holds_no_later_step(town: Town) -> None:
             "    bot now: The exception X-82f3e9c695 for window of checkout in prod is used up.\n    bot now",
         )
         + PLAN_SETTLED.replace("every rule is met", "nothing blocks it; waived: window"),
+        town,
+    )
+
+
+AT_NIGHT = """
+    maya: /release exception request checkout prod waive:window until:{until} reason:the fix cannot wait
+    bot: …
+    omar: [Approve]
+    bot: …
+    bot now: The exception X-82f3e9c695 for window of checkout in prod is in force.
+    maya: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot: …
+    ines: [Approve]
+    bot: @ines approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
+    bot → ines: …
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
+    """
+
+
+def let_through_at_night(town: Town) -> None:
+    """It is evening, the window is closed, and exceptions from it can be had."""
+    kind = {"waives": ["window"], "approvals": [{"role": "release_manager"}], "fields": ["reason"]}
+    may = {**town.policies.current().policy.may.model_dump(), "exception": ("engineer",)}
+    agreed = {"approvals": [{"any_of": ["release_manager", "incident_commander"]}]}
+    town.policies.adopt(exceptions={"late": kind}, may=may, to_prod=agreed)
+    town.clock.move(CLOSES - town.clock.now() + timedelta(hours=1))
+
+
+async def test_an_exception_that_is_revoked_meanwhile_holds_it_before_the_next_step(town: Town) -> None:
+    let_through_at_night(town)
+    await plays(
+        AT_NIGHT.format(until="23:00")
+        + SERVES_10.partition("deployment 16\n")[2]
+        + """
+    bot now: checkout c2c2c2c2c2c2 → prod is under way. [Pause] [Abort]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: nothing blocks it; waived: window
+    … once: serves 10 %
+    omar: /release exception revoke X-82f3e9c695 reason:the fix can wait
+    bot: @omar revoked the exception X-82f3e9c695 for window of checkout in prod: the fix can wait
+    bot: • checkout c2c2c2c2c2c2 → prod: Held at 10 %: window: office_hours is …, closed, next Wed 25 Nov 2026 09:00 CET; X-82f3e9c695, under which it began, ended. What serves is watched meanwhile.
+    bot now: The exception X-82f3e9c695 for window of checkout in prod was revoked.
+    … once: Held at 10 %
+    """,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {OLD: 90, NEW: 10}
+
+
+async def test_an_exception_that_ends_meanwhile_holds_it_before_the_next_step(town: Town) -> None:
+    let_through_at_night(town)
+    steps = [{"percent": 10, "hold": "PT4M"}, {"percent": 100, "hold": "PT6S"}]
+    town.policies.adopt(to_prod={"rollout": {"steps": steps, "health": {"max_error_percent": 5.0, "min_requests": 20}}})
+    await plays(
+        AT_NIGHT.format(until="18:03")
+        + "\n"
+        + ONE_STEP.partition("deployment 16\n")[2]
+        + """
+    bot: The exception X-82f3e9c695 for window of checkout in prod ended: nothing is waived by it any more.
+    bot: • checkout c2c2c2c2c2c2 → prod: Held at 10 %: … X-82f3e9c695, under which it began, ended. What serves is watched meanwhile.
+    bot now: The exception X-82f3e9c695 for window of checkout in prod has expired.
+    bot now: checkout c2c2c2c2c2c2 → prod is under way. [Pause] [Abort]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: nothing blocks it; waived: window
+    … once: Held at 10 %
+    """,
+        town,
+    )
+    assert town.runs.traffic("checkout") == {OLD: 90, NEW: 10}
+
+
+# What stays closed ----------------------------------------------------------------------------------------------------
+
+
+def held_for_an_hour_at_most(town: Town) -> None:
+    steps = [{"percent": 10, "hold": "PT6S"}, {"percent": 100, "hold": "PT6S"}]
+    lenient = {"max_error_percent": 5.0, "min_requests": 20}
+    town.policies.adopt(to_prod={"rollout": {"steps": steps, "health": lenient, "held_at_most": "PT1H"}})
+
+
+async def test_what_opens_later_than_the_policy_waits_is_asked_about_at_once(town: Town) -> None:
+    held_for_an_hour_at_most(town)
+    town.clock.move(CLOSES - town.clock.now() - timedelta(seconds=7))
+    await plays(
+        ONE_STEP
+        + """
+    bot: • checkout c2c2c2c2c2c2 → prod: Held at 10 %: window: office_hours is …, closed, next Wed 25 Nov 2026 09:00 CET. That is later than 1 h. Shall it wait on? [Wait on] [Abort]
+    """
+        + NOW_UNDER_WAY.replace("[Pause]", "[Wait on]")
+        + PLAN_SETTLED
+        + """
+    … once: Shall it wait on
+    """,
+        town,
+    )
+
+
+async def test_what_is_held_for_long_is_asked_about_again_and_again_until_somebody_ends_it(town: Town) -> None:
+    held_for_an_hour_at_most(town)
+    await plays(
+        ONE_STEP
+        + NOW_UNDER_WAY
+        + PLAN_SETTLED
+        + """
+    … once: serves 10 %
+    ines: /release freeze start checkout prod until:23:00 reason:the bank is down
+    bot: …
+    bot: • checkout c2c2c2c2c2c2 → prod: Held at 10 %: no-freeze: … the bank is down … That is later than 1 h. Shall it wait on? [Wait on] [Abort]
+    bot now: checkout c2c2c2c2c2c2 → prod is under way. [Wait on] [Abort]
+    … once: Shall it wait on
+    maya: [Wait on] the bank will be back
+    bot: @maya lets it wait on: the bank will be back
+    bot: • checkout c2c2c2c2c2c2 → prod: Held at 10 %: no-freeze: … the bank is down … What serves is watched meanwhile.
+    bot: • checkout c2c2c2c2c2c2 → prod: Held at 10 %: no-freeze: … So it has been for 1 h. Shall it wait on? [Wait on] [Abort]
+    … once: Shall it wait on
+    dan: /release status checkout
+    bot → dan: Status of checkout: 1 under way or waiting, frozen.
+         …
+         • op_82f3e9c695 checkout c2c2c2c2c2c2 → prod: held at 10 % of traffic since Tue 24 Nov 2026 09:00 UTC: no-freeze: … the bank is down …, asked by maya
+         …
+    bot: • checkout c2c2c2c2c2c2 → prod: Held at 10 %: no-freeze: … So it has been for 2 h. Shall it wait on? [Wait on] [Abort]
+    … once: Shall it wait on
+    ines: [Abort]
+    bot: @ines aborted it: traffic goes back.
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: ines aborted it.
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again
+    bot: checkout c2c2c2c2c2c2 → prod was taken back. It took 2 h …
+    bot now: checkout c2c2c2c2c2c2 → prod was taken back.
+    """,
         town,
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+from commands import tell
 from commands.carry_out import advance
 from commands.operation import Wish
-from commands.ports import Signal, Writes
+from commands.ports import Entry, EntryPhase, Signal, Writes
 from tests.commands.test_promote import AT_10, LIVE, ON_TO_100, PLAN_SETTLED, SERVES_10, TAKEN_BACK
 from tests.commands.test_rollout import ASKS, BAD_TAKEN_BACK, NOW_ASKING, NOW_UNDER_WAY, ONE_STEP, watched
 from tests.conversation import Bot, plays
@@ -87,6 +89,16 @@ async def test_the_time_of_a_pause_does_not_count_for_the_hold(town: Town) -> No
     assert fifty_at - resumed_at > timedelta(seconds=5), "of its 6 s at 10 % hardly one had passed"
 
 
+async def test_a_pause_counts_from_when_it_was_said_though_nobody_looked_for_long(town: Town) -> None:
+    await plays(AT_10 + PAUSED + "… once: paused it", town)
+    town.clock.move(timedelta(hours=2))
+    await plays("… 1 s later", town)
+    resumed_at = town.clock.now()
+    await plays(RESUMED + ON_TO_100 + LIVE, town)
+    fifty_at = next(at for at, lines in town.runs.places[site_of("checkout")].since if lines[0].percent == 50)
+    assert fifty_at - resumed_at > timedelta(seconds=5), "of its 6 s at 10 % hardly one had passed"
+
+
 async def test_the_time_of_a_pause_does_not_count_for_giving_up(town: Town) -> None:
     await plays(AT_10 + PAUSED, town)
     town.metrics.silent = True
@@ -160,6 +172,24 @@ async def test_an_answer_that_comes_too_late_lets_nothing_through(town: Town) ->
                 await bot.store.commit(await advance(claimed[0], claimed[1], bot.world), claimed[1])
         (after,) = await bot.store.open_operations()
     assert (after.wish, [key for key in after.seen if key.startswith("continue")]) == (Wish.RUN, [])
+
+
+async def test_an_answer_lets_nothing_through_but_what_was_asked(town: Town) -> None:
+    """Another question stood there by the time that the answer was heeded."""
+    town.metrics.per_second[site_of("checkout")] = 0.1
+    await plays(SERVES_10 + ASKS + NOW_ASKING + PLAN_SETTLED + "… once: Shall it go on", town)
+    async with Bot(town) as bot:
+        (operation,) = await bot.store.open_operations()
+        answer = Entry("operation", EntryPhase.RECORD, "continue", await town.people.person("slack:T0ACME/U0INES"))
+        told = replace(answer, operation=operation.id, target={"service": "checkout"}, detail={"question": "7"})
+        await bot.store.commit(Writes(entries=(told,), wishes=((operation.id, Wish.PROCEED),)))
+        for _ in range(3):
+            claimed = await bot.store.claim()
+            if claimed is not None:
+                await bot.store.commit(await advance(claimed[0], claimed[1], bot.world), claimed[1])
+        (after,) = await bot.store.open_operations()
+    assert (after.wish, [key for key in after.seen if key.startswith("continue")]) == (Wish.RUN, [])
+    assert tell.asked(after) == tell.asked(operation)
 
 
 # Moved by somebody else ---------------------------------------------------------------------------------------------
