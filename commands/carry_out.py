@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 from commands import deployment, ending, health, heed, remind, tell
 from commands.consider import consider
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
-from commands.hand import AT_ONCE, IMPATIENT, POLL, SHIFT_WITHIN, TRIES, WROTE, Hand, same, traffic
-from commands.heed import PAUSED
+from commands.hand import AT_ONCE, IMPATIENT, PAUSED, POLL, SHIFT_WITHIN, TRIES, WROTE, Hand, same, traffic
 from commands.operation import Effect, Operation, Phase, Step, Wish
 from commands.ports import Entry, Lease, Revision, Running, Share, World, Writes
 from commands.reply import Mark

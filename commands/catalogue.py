@@ -53,14 +53,16 @@ CATALOGUE = (
         more=(
             "promote checkout stage→prod --plan",
             "promote checkout stage→prod type:emergency incident:INC-7 reason:checkout is down",
+            "promote checkout stage→prod database:expand",
         ),
     ),
     Command(
         ("rollback",),
-        "rollback [service] [environment] [to <target>] [reason:…] [incident:…]",
+        "rollback [service] [environment] [to <target>] [reason:…] [incident:…] [despite:database]",
         "Go back to the last verified good revision at once, whatever is frozen.",
         "rollback checkout reason:errors after the release",
         read.rollback,
+        more=("rollback checkout despite:database reason:the old column is still there",),
     ),
     Command(
         ("freeze", "start"),

@@ -37,7 +37,7 @@ async def gather_for(operation: Operation, world: World, active: ActivePolicy, v
         to = "" if plan is None else plan.digest if plan.image else plan.revision  # what is gone has another name now
         asks = replace(gather.asked(operation, operation.asked_by, votes), version=to)
         others = await world.store.open_operations(operation.place) if tell.waits_for_people(operation) else ()
-        leaves = next((other.plan for other in others if other.moving and other.question.deed is Deed.PROMOTE), None)
+        leaves = next((other for other in others if other.moving and other.question.deed is Deed.PROMOTE), None)
         return remembering(await gather.rollback(world, active, asks, leaves), plan)
     by = await world.people.person(operation.asked_by.account)  # roles must hold now, too
     stated, cast = _by_the_asker(operation, votes)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # see commands/ports.py
 
 SAYS_MAX = 2000  # UTF-16 units in a button's words: bot/slack_out.py leaves out a button that has more
 PROMOTION = ("reason", "type", "confirms", "incident")
-ROLLBACK = ("reason", "incident")
+ROLLBACK = ("reason", "incident", "despite")
 FREEZE = ("from", "until", "reason", "exit")
 EXCEPTION = ("waive", "kind", "from", "until", "digest", "reason")
 SHORT = frozenset({"waive", "kind", "from", "until", "digest", "incident", "ticket", "type", "owner"})
@@ -35,7 +35,7 @@ def of_promotion(policy: Policy, service: str, source: str, target: str) -> tupl
     asked = [key for name in ("", *kinds) for key in _recorded(policy, service, source, target, name)]
     asked += [key for kind in kinds.values() for key in kind.fields]
     asked += policy.emergency.fields if policy.emergency else ()
-    return _each((*PROMOTION, *asked, *policy.freezes.override_fields))
+    return _each((*PROMOTION, policy.rollback.database.said, *asked, *policy.freezes.override_fields))
 
 
 def of_rollback(policy: Policy) -> tuple[str, ...]:
@@ -89,6 +89,9 @@ def of_change(case: Case, decision: Decision) -> tuple[Gap, ...]:
         gaps += unsaid(policy.emergency.fields, said, "an emergency needs it")
     if case.change is not None:
         gaps += unsaid(case.change.fields, said, f"a change of type {case.question.change} needs it")
+    declares = policy.rollback.database
+    if (said.get(declares.said) or next(iter(declares.declares))).strip().casefold() not in declares.declares:
+        gaps.append(Gap(declares.said, "what it does to the database is", tuple(declares.declares)))
     unmet = {finding.rule for finding in decision.findings if finding.standing is Standing.UNMET}
     for name, gate in case.gates.items():
         if gate.kind == "record" and name in unmet:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from commands import way_back
+from commands import database, way_back
 from commands.evidence import UNSEEN, YET, authors, evidence, places
 from commands.operation import Operation
 from commands.places import Seen, known, seen, site_of
@@ -135,6 +135,8 @@ async def promotion(world: World, active: ActivePolicy, asks: Asked) -> Gathered
         evidence(world, policy, question, gates, candidate, at),
         _free_name(world, policy, question, candidate),
     )
+    found = database.as_said(policy, asks.fields, found)
+    declared = database.declared(policy, asks.fields, found)
     facts = replace(
         facts,
         candidate=candidate,
@@ -149,7 +151,7 @@ async def promotion(world: World, active: ActivePolicy, asks: Asked) -> Gathered
         authors=authors(policy, comparison),
         evidence=found,
     )
-    plan = _promotion_plan(active, asks, path, candidate, at[source], at[target], name)
+    plan = _promotion_plan(active, asks, path, candidate, at[source], at[target], name, declared)
     return Gathered(_with_plan(facts, plan), plan, comparison, at[target].verified)
 
 
@@ -180,6 +182,7 @@ def _promotion_plan(
     source: Seen,
     target: Seen,
     name: str,
+    declared: str,
 ) -> Plan | Unknown:
     question = asks.question
     if path is None:
@@ -219,6 +222,7 @@ def _promotion_plan(
         model=path.model.value,
         change=question.change,
         emergency="" if asks.emergency is None else asks.emergency.id,
+        database=declared,
         fields=dict(asks.fields),
         confirmed=tuple(sorted(asks.confirmed)),
     )
@@ -297,14 +301,14 @@ def planned_health(rollout: Rollout, policy: Policy) -> PlannedHealth:
     )
 
 
-async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: Plan | None = None) -> Gathered:
+async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: Operation | None = None) -> Gathered:
     """All that a rollback turns on: as little as possible, for it is wanted in an outage. `version`: what to go to.
 
     `under_way`: the promotion that is changing the place right now; what it brings is what people want rid of, even
     where none of the traffic has moved yet. Otherwise they would be taken behind what serves well.
     """
     policy, question = active.policy, asks.question
-    facts = Facts(asks.by, asks.at, expires_at=asks.expires_at, trigger=asks.trigger)
+    facts = Facts(asks.by, asks.at, expires_at=asks.expires_at, trigger=asks.trigger, confirmed=asks.confirmed)
     site = site_of(policy, question.service, question.target)
     if isinstance(site, Unknown):
         return Gathered(replace(facts, target_serving=site, rollback_to=site), site, None)
@@ -315,14 +319,14 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: P
     )
     target: KnownGood | Unknown
     leaving: Serving | Unknown
+    brought_by = ""
     if isinstance(running, Unknown):
         leaving, target = running, Unknown("what serves is not known")
     else:
-        leaving = (
-            Serving(under_way.revision, under_way.digest, asks.at, under_way.commit)
-            if under_way is not None
-            else await _leaving(world, site, running, good, asks.leaves)
-        )
+        if under_way is not None and (brings := under_way.plan) is not None:
+            leaving, brought_by = Serving(brings.revision, brings.digest, asks.at, brings.commit), under_way.id
+        else:
+            leaving, brought_by = await _leaving(world, site, running, good, asks.leaves)
         bad = None if isinstance(leaving, Unknown) else leaving.digest
         target = good if isinstance(good, Unknown) else await way_back.choose(world, site, good, bad, asks.version)
         if isinstance(target, Unknown) and not isinstance(good, Unknown):  # our own books do not help
@@ -334,6 +338,8 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: P
     if isinstance(target, Unknown) and not isinstance(good, Unknown) and "redeploy" in policy.rollback.order:
         target, image = await _deployed_again(world, policy, question, running, good, leaving, asks.version, target)
     facts = replace(facts, target_serving=leaving, known_good=good, holds=holds, rollback_to=target)
+    if isinstance(target, KnownGood) and not isinstance(good, Unknown):
+        facts = replace(facts, goes_over=await database.goes_over(world, good, target, brought_by))
     if policy.going_back(question.service, question.target).approvals and not asks.trigger:
         people = await known("who holds which role", world.people.holders(tuple(policy.roles)))
         facts = replace(facts, votes=asks.votes, people=people)
@@ -391,16 +397,18 @@ async def _deployed_again(
 
 async def _leaving(
     world: World, site: Site, running: Running, good: Sequence[KnownGood] | Unknown, leaves: str
-) -> Serving | Unknown:
-    """Of a split, the newcomer is what people want rid of: the revision that a release of ours brought in.
+) -> tuple[Serving | Unknown, str]:
+    """Of a split, the newcomer is what people want rid of: the revision that a release of ours brought in, and its id.
 
     `leaves`: where a trigger spoke of one, that one it is, though a later release came in meanwhile.
     """
     name = leaves or _newcomer(running, good)
     found = await known(name, world.runs.revision(site, name)) if name else Unknown("nothing serves")
     if found is None:
-        return Unknown(f"{name} serves but cannot be found")
-    return found if isinstance(found, Unknown) else Serving(name, found.digest, found.created_at, found.commit)
+        return Unknown(f"{name} serves but cannot be found"), ""
+    if isinstance(found, Unknown):
+        return found, ""
+    return Serving(name, found.digest, found.created_at, found.commit), found.operation
 
 
 def _newcomer(running: Running, good: Sequence[KnownGood] | Unknown) -> str:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from commands import tell
-from commands.operation import Effect, Moment, Operation, Phase, Step, road
+from commands import database, tell
+from commands.operation import Effect, Moment, Operation, Phase, Step, Wish, road
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Lease, Message, Running, Share, Site, World, Writes
 from commands.record import BOT, hold_id, target_of
@@ -31,6 +31,10 @@ IMPATIENT = timedelta(seconds=5)
 """The way back waits no longer than this for another change of the service to settle; then it writes over it."""
 STRANGE = 3
 """Looks in a row that must show traffic moved by somebody else: one alone may be an old answer."""
+WHILE_ASKED = timedelta(seconds=60)
+"""Between two looks at what people are asked about."""
+PAUSED = "paused_at"
+"""Key in what was seen: since when it has been paused."""
 WROTE = "fence"
 """Key in what was seen: the fence that our newest write carried."""
 TRIES = 6
@@ -192,8 +196,14 @@ class Hand:
         return Writes(entries=entries, messages=(told, self.root(moved)), operation=moved, due=AT_ONCE)
 
     def turn_back(self, why: str, *, bad: bool, entries: tuple[Entry, ...] = ()) -> Writes:
-        """The way back begins. `bad`: it is the candidate's fault, so it stays out until somebody lifts the hold."""
+        """The way back begins. `bad`: it is the candidate's fault, so it stays out until somebody lifts the hold.
+
+        Where what served before works no more with the database as it is now, people are asked instead.
+        """
         operation = self.operation
+        by_itself = operation.wish not in database.WANTED_BACK
+        if by_itself and database.asks_people(operation, self.world.policies.current().policy):
+            return self._asks_people(why, entries)
         held: tuple[Hold, ...] = ()
         seen = dict(operation.seen)
         seen[f"{self.key()}!"] = {"mark": Mark.NO.value, "says": why}
@@ -230,6 +240,24 @@ class Hand:
         )
         told = Message(operation.channel, tell.step(turned, f"{self.key()}!"), operation=operation.id, slot="turned")
         return Writes(entries=entries, messages=(told, self.root(turned)), operation=turned, due=AT_ONCE, holds=held)
+
+    def _asks_people(self, why: str, entries: tuple[Entry, ...]) -> Writes:
+        """It is held where it is until somebody says what becomes of it; each thing that went wrong is told once."""
+        operation, key = self.operation, self.key()
+        seen = {PAUSED: self.now.isoformat(), **operation.seen, tell.FORWARD: key}
+        if operation.effect is not None:  # what is tried again is another effect
+            seen["again"] = operation.seen.get("again", 0) + 1
+        held = replace(operation, wish=Wish.PAUSE, seen=seen, note=why, effect=None)
+        if operation.seen.get(tell.FORWARD) == key and operation.wish is Wish.PAUSE:
+            return Writes(operation=held, entries=entries if operation.effect is not None else (), due=WHILE_ASKED)
+        target = {**target_of(operation), "database": self.plan.database}
+        asked = Entry(
+            "operation", EntryPhase.RECORD, "asks people", BOT, operation.id, "", target, private={"says": why}
+        )
+        told = Message(
+            operation.channel, tell.only_forward(held), operation=operation.id, slot=f"forward:{self.now.isoformat()}"
+        )
+        return Writes(entries=(*entries, asked), messages=(told, self.root(held)), operation=held, due=WHILE_ASKED)
 
     def over(
         self, operation: Operation, entries: tuple[Entry, ...], good: tuple[tuple[Any, KnownGood], ...] = ()

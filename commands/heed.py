@@ -7,14 +7,12 @@ from datetime import datetime, timedelta
 
 from commands import health, tell
 from commands.consider import who_wanted
-from commands.hand import AT_ONCE, IMPATIENT, POLL, Hand, same, traffic
+from commands.hand import AT_ONCE, IMPATIENT, PAUSED, POLL, Hand, same, traffic
 from commands.operation import Effect, Operation, Phase, Step, Wish
 from commands.ports import Entry, Recorded, World, Writes
 
 WATCH = timedelta(seconds=5)
 """Between two looks at the numbers of what is paused."""
-PAUSED = "paused_at"
-"""Key in what was seen: since when it has been paused."""
 
 
 async def heed(hand: Hand, wish: Wish) -> Writes | None:

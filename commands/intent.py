@@ -36,6 +36,8 @@ class Rollback:
     """A whole revision, or the first seven letters or more of a digest or commit; empty: the last verified good one."""
     reason: str = ""
     incident: str = ""
+    despite: frozenset[str] = frozenset()
+    """What it goes back over all the same: `database`."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """What else was said, by key."""
 

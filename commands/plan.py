@@ -117,6 +117,8 @@ class Plan:
     """The change's type; empty: an ordinary one."""
     emergency: str = ""
     """Id of the emergency it is done under: `E-…`."""
+    database: str = ""
+    """What it declares that it does to the database (`rollback.database.declares`); empty: nobody said."""
     fields: dict[str, str] = field(default_factory=dict)
     """What was said for it, so that nobody agrees to other words than they read."""
     confirmed: tuple[str, ...] = ()

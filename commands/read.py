@@ -26,6 +26,7 @@ from commands.intent import (
     Withdraw,
 )
 from commands.resolve import Setting
+from policy.facts import DESPITE
 
 LOG_MAX = 100
 _OF_ITS_OWN = frozenset({"reason", "type", "confirms"})
@@ -89,8 +90,16 @@ def rollback(said: Said, setting: Setting) -> Rollback:
         to=to,
         reason=said.keys.get("reason", ""),
         incident=said.keys.get("incident", ""),
+        despite=_despite(said.keys.get("despite", "")),
         fields={key: said.keys[key] for key in setting.policy.rollback.fields if key in said.keys},
     )
+
+
+def _despite(text: str) -> frozenset[str]:
+    found = _names(text.casefold())
+    for word in found - {DESPITE}:
+        raise Misunderstood(f"`despite:` knows only `{DESPITE}`, not `{word[:40]}`.")
+    return found
 
 
 def start_freeze(said: Said, setting: Setting) -> StartFreeze:

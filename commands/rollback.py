@@ -41,8 +41,8 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
             says = f"{other.asked_by.name} is rolling {question.place} back already: {other.id} is {tell.doing(other)}."
             return asking.refused("operation", target, Reply(says), operation=other.id)
     under_way = next((other for other in open_operations if other.moving), None)
-    asks = Asked(question, asking.person, now, now + LASTS, intent.to)
-    gathered = await gather.rollback(world, asking.active, asks, None if under_way is None else under_way.plan)
+    asks = Asked(question, asking.person, now, now + LASTS, intent.to, confirmed=intent.despite)
+    gathered = await gather.rollback(world, asking.active, asks, under_way)
     judged = judge(question, gathered, asking.active, now)
     decision = judged.decision
     waits = not decision.allowed and may_be_agreed(judged)
@@ -65,6 +65,7 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         phase=Phase.WAITING,
         reason=intent.reason,
         fields=dict(intent.fields),
+        confirmed=intent.despite,
         seen={} if under_way is None else {"after": under_way.id},
     )
     if waits:
@@ -72,7 +73,11 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
     asked = entry_of(operation, "asked", judged, actor=asking.person)
     asked = replace(
         asked,
-        target={**asked.target, **({"incident": intent.incident} if intent.incident else {})},
+        target={
+            **asked.target,
+            **({"incident": intent.incident} if intent.incident else {}),
+            **({"despite": ",".join(sorted(intent.despite))} if intent.despite else {}),
+        },
         private={**intent.fields, **({"reason": intent.reason} if intent.reason else {})},
     )
     return Writes(
@@ -91,6 +96,8 @@ def _gaps(intent: Rollback, policy: Policy) -> list[fields.Gap]:
     """What the policy wants said and was not."""
     rules = policy.rollback
     gaps = fields.unsaid(rules.fields, intent.fields, "a rollback needs it here")
+    if intent.despite and not intent.reason and not rules.reasons:
+        gaps.insert(0, fields.Gap("reason", "whoever goes back over a change of the database says why"))
     if rules.reasons and intent.reason not in rules.reasons:
         gaps.insert(0, fields.Gap("reason", "a rollback has one of these reasons here", rules.reasons))
     return gaps
@@ -99,4 +106,5 @@ def _gaps(intent: Rollback, policy: Policy) -> list[fields.Gap]:
 def _said(intent: Rollback) -> tuple[list[str], dict[str, str]]:
     """The same words once more: those that stand alone, and those with a key."""
     words = ["rollback", intent.service, intent.target, *(["to", intent.to] if intent.to else [])]
-    return words, {"reason": intent.reason, "incident": intent.incident, **intent.fields}
+    despite = ",".join(sorted(intent.despite))
+    return words, {"reason": intent.reason, "incident": intent.incident, "despite": despite, **intent.fields}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from commands import tell
+from commands import database, tell
 from commands.asking import Asking
 from commands.consider import same_human
 from commands.explain import texts
@@ -13,16 +13,17 @@ from commands.operation import Operation, Phase, Wish
 from commands.ports import Entry, EntryPhase, Message, Writes
 from commands.record import target_of
 from commands.reply import Reply
-from commands.vote import case_of, find
+from commands.vote import an, case_of, find
 from policy.facts import Deed
 from policy.model import Unknown
 from policy.terms import agreement
+from policy.wording import listed
 
 
 async def steer(intent: Steer, asking: Asking) -> Writes:
     """What is wanted stands in our books, and whoever runs the operation is stopped and told."""
     operation = await find(intent.operation, asking)
-    no = _why_not(operation, intent.word, asking)
+    no = _why_not(operation, intent.word, asking) or _why_not_back(operation, intent, asking)
     if no is not None:
         return asking.refused("operation", target_of(operation), Reply(no), operation=operation.id)
     asked = tell.asked(operation)
@@ -95,6 +96,21 @@ def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
     if word == "resume" and operation.moving and operation.wish is not Wish.PAUSE:
         return "It is not paused."
     return _why_not_on(operation, asking) if word == "continue" else None
+
+
+def _why_not_back(operation: Operation, intent: Steer, asking: Asking) -> str | None:
+    """Where what served before works no more, whoever takes the traffic back may do so, and says why."""
+    policy, plan = asking.active.policy, operation.plan
+    if intent.word != "abort" or plan is None or not database.asks_people(operation, policy):
+        return None
+    why = f"{operation.asked_by.name} declared {plan.database}: what served before works no more with the database."
+    able = policy.rollback.database.override
+    if not able:
+        return f"{why} The policy lets nobody take its traffic back; mend it by another release, or by its flag."
+    if asking.person.roles.isdisjoint(able):
+        who = listed(map(an, able), "or")
+        return f"{why} Only {who} may take its traffic back; else mend it by another release, or by its flag."
+    return None if intent.reason.strip() else f"{why} Say why it goes back: `abort {operation.id} reason:…`."
 
 
 def _why_not_on(operation: Operation, asking: Asking) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ from policy.wording import listed
 CHANGES_SHOWN = 8
 WAITS = "waits"
 """Key in what was seen: what a request waits for."""
+FORWARD = "forward"
+"""Key in what was seen: at which step something went bad that does not go back by itself."""
 AGREED = "agreed_at"
 """Key in what was seen: when all had agreed to a rollback that others must agree to."""
 ASKED = "asked"
@@ -184,6 +187,7 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
         Confirm("Abort this release?", f"Traffic of {operation.place} goes back to what served before.", "Abort"),
         meant_for=f"Abort {name}",
     )
+    all_the_same = replace(abort, label="Abort all the same", confirm=None, asks="reason")
     match operation.phase:
         case Phase.WAITING if plan is not None and plan.deed == "promote":
             ship = f"{plan.service} {short(plan.digest)} goes to {plan.target}: {_steps(plan)}."
@@ -196,6 +200,8 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
             again = Button("Check again", f"resume {id}", meant_for=f"Check {name} again")
             votes = _ahead_of_time(operation, judged)
             return (*votes, *confirm.by_the_asker(operation, judged), again, *_emergency(operation, judged), cancel)
+        case Phase.RUNNING if operation.wish is Wish.PAUSE and FORWARD in operation.seen:
+            return (Button("Resume", f"resume {id}", meant_for=f"Resume {name}"), all_the_same)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.PAUSE:
             return (Button("Resume", f"resume {id}", Tone.PRIMARY, meant_for=f"Resume {name}"), abort)
         case Phase.RUNNING if (
@@ -264,6 +270,7 @@ def described(planned: Plan) -> tuple[tuple[str, Text], ...]:
         ("Commit", (Code(planned.commit or "not known"),)),
         ("Now serving", (Code(f"{short(planned.from_digest)} ({planned.from_revision})"),)),
         ("From → to", f"{planned.source} → {planned.target}" if planned.source else f"back in {planned.target}"),
+        *((("Database", planned.database),) if planned.database else ()),
         *(forward if planned.deed == Deed.PROMOTE and planned.model == Model.ARTIFACT else ()),
         ("Plan", (Code(planned.hash[:12]),)),
         ("Policy", (Code(planned.policy_hash[:12]),)),
@@ -378,6 +385,19 @@ def held_since(operation: Operation) -> datetime | None:
     if not judging or held is None or held["index"] != operation.moment.index:
         return None
     return datetime.fromisoformat(held["since"])
+
+
+def only_forward(operation: Operation) -> Reply:
+    """What went bad, why nothing goes back by itself, and what people can do."""
+    declares = "" if operation.plan is None else operation.plan.database
+    says = (
+        f"It declared {declares}: what served before works no more with the database as it is now, so nothing goes back"
+    )
+    return Reply(
+        f"{Mark.NO.value} {title(operation)}: {operation.note}",
+        lines=(Line(Mark.NO, f"{says} by itself. It is held where it is; somebody has to say what becomes of it."),),
+        buttons=buttons(operation),
+    )
 
 
 def held(operation: Operation) -> Reply:

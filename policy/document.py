@@ -25,6 +25,7 @@ from policy.agreement import (
 from policy.fits import complaints
 from policy.model import Human
 from policy.schema import (
+    Backwards,
     Change,
     Convention,
     Deeds,
@@ -63,6 +64,7 @@ from policy.timetable import (
 __all__ = [
     "ActivePolicy",
     "Agreement",
+    "Backwards",
     "Calendar",
     "CalendarFreeze",
     "Change",

@@ -32,6 +32,8 @@ class Deed(StrEnum):
     """Say, when the time has come, that it has. Nobody asks for that either."""
 
 
+DESPITE = "database"
+"""What whoever asks for a rollback states to go back over what the database became: `despite:database`."""
 EMERGENCY = "emergency"
 """The change type of a promotion outside the normal rules."""
 
@@ -165,6 +167,21 @@ class KnownGood:
 
 
 @dataclass(frozen=True, slots=True)
+class Shipped:
+    """A release that declared what it does to the database."""
+
+    digest: Digest
+    declared: str
+    """A word under `rollback.database.declares`."""
+    by: str
+    """Who asked for it, for reading."""
+    at: datetime
+    """When it began."""
+    finished: bool = True
+    """False: its rollout is under way, or ended before it had all the traffic and was well."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExceptionRecord:
     """A dated, scoped, approved waiver of named rules (R2). It never changes but by being granted, used or revoked."""
 
@@ -265,6 +282,8 @@ class Facts:
     known_good: tuple[KnownGood, ...] | Unknown = NOT_GATHERED
     """Newest first."""
     rollback_to: KnownGood | Unknown = NOT_GATHERED
+    goes_over: tuple[Shipped, ...] = ()
+    """Releases that a rollback goes back over, of those that declared something, newest first."""
     votes: tuple[Vote, ...] = ()
     people: Mapping[Human, Person] | Unknown = field(default=NOT_GATHERED)
     """Everybody who holds or votes with a role, as they are now: to see who counts and who could help."""

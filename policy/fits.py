@@ -28,6 +28,7 @@ NEVER_WAIVED = (
     "approvals",
     "change-type",
     "commit-known",
+    "database-goes-back",
     "emergency-record",
     "exception-allowed",
     "exception-complete",
@@ -70,6 +71,7 @@ def _found(document: Document) -> Iterator[Complaint]:
     yield from _change_types(document)
     yield from _exceptions(document)
     yield from _freezes(document)
+    yield from _rollback(document)
     for index, path in enumerate(document.paths):
         yield from _path(document, index, path)
     yield from _demands(document)
@@ -350,6 +352,10 @@ def _unwaivable(document: Document, where: Where, word: str, *, by_emergency: bo
     elif gate.waivable is Waivable.EMERGENCY and not by_emergency:
         says = f"only an emergency, or an exception with emergency: true, can waive {word!r}: it is waivable: emergency"
         yield where, says
+
+
+def _rollback(document: Document) -> Iterator[Complaint]:
+    yield from _unsayable(("rollback", "database", "said"), (document.rollback.database.said,), OF_PROMOTIONS)
 
 
 def _freezes(document: Document) -> Iterator[Complaint]:

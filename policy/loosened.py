@@ -51,6 +51,7 @@ def loosened(old: Policy, new: Policy, at: datetime) -> Iterator[Lint]:
     yield from _freezes(old, new, at)
     yield from _granted(("rollback",), old.rollback, new.rollback)
     yield from _owed(("rollback",), old.rollback.owes, new.rollback.owes)
+    yield from _backwards(old, new)
     yield from _people(old, new)
     yield from _settings(old, new)
 
@@ -374,6 +375,20 @@ def _freezes(old: Policy, new: Policy, at: datetime) -> Iterator[Lint]:
         yield _loose(("freezes", "override"), "something can be let through a freeze now")
     elif new.freezes.override:
         yield from _agreement(("freezes", "override"), old.freezes.override, new.freezes.override)
+
+
+def _backwards(old: Policy, new: Policy) -> Iterator[Lint]:
+    before, after = old.rollback.database, new.rollback.database
+    here: Where = ("rollback", "database")
+    for declared, way in after.declares.items():
+        was = before.declares.get(declared, _WAYS[0])
+        if _WAYS.index(way) > _WAYS.index(was):
+            yield _loose((*here, "declares"), f"{declared} is {way} now, and was {was}")
+    yield from _gained((*here, "override"), before.override, after.override, "{} may go back over it now")
+
+
+_WAYS = ("forward", "rollout", "back")
+"""From the strictest to the loosest."""
 
 
 def _people(old: Policy, new: Policy) -> Iterator[Lint]:

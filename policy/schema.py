@@ -19,6 +19,7 @@ from policy.part import (
     Effective,
     EnvironmentName,
     GateName,
+    Key,
     Lasting,
     Name,
     Part,
@@ -236,6 +237,29 @@ class Rollout(Part):
         return self
 
 
+class Backwards(Part):
+    """How far a rollback may go over a release that changed the database, by what the release declared."""
+
+    said: Key = Field(default="database", description="Whoever promotes says it under this key: `database:expand`")
+    declares: dict[Text, Literal["back", "rollout", "forward"]] = Field(
+        default={
+            "none": "back",
+            "reversible": "back",
+            "expand": "back",
+            "migrate": "back",
+            "contract": "rollout",
+            "irreversible": "forward",
+            "other": "forward",
+        },
+        min_length=1,
+        description="What may be declared. `back`: anybody may go back over it; `rollout`: only while its rollout is "
+        "under way, for then both work; `forward`: nobody, and a rollout that goes bad asks people",
+    )
+    override: tuple[RoleName, ...] = Field(
+        default=(), description="Who may go back over it all the same, saying why; default: nobody"
+    )
+
+
 class Rollback(Agreement):
     """How a rollback goes. Traffic returns first; whatever else there is to do comes after it."""
 
@@ -256,6 +280,7 @@ class Rollback(Agreement):
     informs: tuple[Channel, ...] = Field(default=(), description="Slack channel ids that hear of each one")
     informs_first: bool = Field(default=False, description="They hear of it before it begins; default: once it is over")
     owes: tuple[Duty, ...] = Field(default=(), description="What is owed once one has begun: a review")
+    database: Backwards = Field(default=Backwards(), description="What a release does to the database")
 
 
 class PathGates(Part):

@@ -51,6 +51,7 @@ async def test_it_waits_for_no_freeze_no_window_and_no_second_person_and_holds_w
          ✗ may-ask: maya is no incident commander, on call or release manager
          • somebody who is incident commander, on call or release manager asks: dan, ines or omar
          ✓ known-good-target: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) was verified on Thu 12 Nov 2026 10:00 CET (GitHub deployment 4)
+         – database-goes-back: no release that it goes back over declared a change of the database
          – window: a rollback does not wait for windows
          – no-freeze: a rollback does not wait for freezes
     ines: /release rollback checkout reason:errors after the release

@@ -159,6 +159,9 @@ LOOSER: list[tuple[str, Any, str, str]] = [
     ("rollback/owes", [], "rollback.owes", "review is owed afterwards no more"),
     ("paths/1/rollback/approvals", [], f"{PROD}.rollback.approvals", "0 must agree now, and 1 had to"),
     ("paths/1/rollback/approval_lasts", "P3D", f"{PROD}.rollback.approval_lasts", "a vote counts for 72 h now, and 24 h before"),
+    ("rollback/database", {"declares": {"contract": "back"}}, "rollback.database.declares", "contract is back now, and was rollout"),
+    ("rollback/database", {"declares": {"contract": "forward"}}, "", ""),
+    ("rollback/database", {"override": ["qa"]}, "rollback.database.override", "qa may go back over it now"),
     # people and places
     ("may/promote", ["engineer", "release_manager", "release_captain", "qa"], "may.promote", "qa may ask for it now"),
     ("may/lift", ["release_manager", "qa"], "may.lift", "qa may ask for it now"),
