@@ -19,6 +19,7 @@ import gidgethub
 import jwt
 from gidgethub import sansio
 from gidgethub.aiohttp import GitHubAPI
+from yarl import URL
 
 from bot.github import names
 from bot.github.credentials import Access, AppKey, PersonalToken, redacted
@@ -258,7 +259,7 @@ class Client(GitHubAPI):
             self._slots,
             self._session.request(
                 method,
-                url,
+                URL(url, encoded=True),  # letter by letter as it was built: nothing decodes a name once more
                 headers=said,
                 data=body,
                 timeout=timeout,

@@ -254,14 +254,14 @@ async def text_of(client: Client, repository: str, path: str, ref: str) -> str |
     """What the file holds; None: there is no such file."""
     try:
         said = await client.read(repository, f"/contents/{names.file_path(path)}", **_at(ref))
-        if isinstance(said, dict) and said.get("encoding") == "none":  # larger than 1 MB
-            said = await client.read(repository, f"/git/blobs/{names.part(str(said['sha']))}")
     except Refusal as refusal:
         if refusal.status == 404:
             return None
         raise
     if not isinstance(said, dict):
         return None  # a directory
+    if said.get("encoding") == "none":  # larger than 1 MB
+        said = await client.read(repository, f"/git/blobs/{names.part(str(said.get('sha')))}")
     try:
         return base64.b64decode(said["content"]).decode()
     except (KeyError, TypeError, binascii.Error, UnicodeDecodeError) as error:

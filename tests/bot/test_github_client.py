@@ -10,9 +10,10 @@ import aiohttp
 import pytest
 
 from bot.github import AppKey, names
-from bot.github.client import Client, Refusal
+from bot.github.client import Client
 from bot.github.credentials import Access, redacted
 from bot.github.pace import Limits, Pace
+from bot.github.refusal import Refusal
 from bot.github.remembered import Answer, Remembered
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from tests.bot.github_host import Heard, Host, LeapTime, Said, StillTime, github_host, github_of

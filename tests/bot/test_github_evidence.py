@@ -1,0 +1,547 @@
+"""What GitHub's documented answers come to: protection, reviews, owners, tags, alerts, issues, files."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.github import GitHub
+from commands.errors import Rejected, Unavailable
+from commands.ports import Look
+from policy.evidence import Issue, PullRequest, Repository, Tag
+from policy.model import Sha
+from tests.bot.github_host import Heard, Host, Said, github_host, github_of
+from tests.bot.github_world import REPOSITORY
+
+BASE, HEAD, OLD = Sha("b" * 40), Sha("a" * 40), Sha("0" * 40)
+REFUSED = Said({"message": "Resource not accessible by integration"}, 403)
+PROTECTION = "/branches/release/1.8/protection"
+RULES = "/rules/branches/release/1.8"
+CHECKS = f"{PROTECTION}/required_status_checks"
+
+
+def missing(message: str) -> Said:
+    return Said({"message": message, "status": "404"}, 404)
+
+
+UNPROTECTED = missing("Branch not protected")
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Host]:
+    async with github_host() as host:
+        yield host
+
+
+@pytest.fixture
+async def github(host: Host) -> AsyncIterator[GitHub]:
+    async with aiohttp.ClientSession() as session:
+        yield github_of(host, session)
+
+
+# Protection ---------------------------------------------------------------------------------------------------------
+
+ALL_OPEN = ("direct push allowed", "force push allowed", "deletion allowed")
+CLASSIC = {
+    "required_pull_request_reviews": {"required_approving_review_count": 2},
+    "enforce_admins": {"enabled": True},
+    "allow_force_pushes": {"enabled": False},
+    "allow_deletions": {"enabled": False},
+}
+ALLOWED = {"users": [{"login": "eve"}], "teams": [{"slug": "ops"}], "apps": []}
+
+
+@pytest.mark.parametrize(
+    ("rules", "classic", "lacks"),
+    [
+        ([], UNPROTECTED, ALL_OPEN),
+        (["pull_request", "non_fast_forward", "deletion"], REFUSED, ()),
+        (["update", "non_fast_forward", "deletion"], REFUSED, ()),
+        (["pull_request", "deletion"], UNPROTECTED, ("force push allowed",)),
+        ([], CLASSIC, ()),
+        ([], {**CLASSIC, "required_pull_request_reviews": None}, ("direct push allowed",)),
+        ([], {**CLASSIC, "required_pull_request_reviews": None, "lock_branch": {"enabled": True}}, ()),
+        ([], {**CLASSIC, "enforce_admins": {"enabled": False}}, ("administrators may push directly",)),
+        ([], {**CLASSIC, "allow_force_pushes": {"enabled": True}}, ("force push allowed",)),
+        ([], {**CLASSIC, "allow_deletions": {"enabled": True}}, ("deletion allowed",)),
+        (["deletion", "non_fast_forward"], {**CLASSIC, "allow_deletions": {"enabled": True}}, ()),
+        (["pull_request"], {**CLASSIC, "enforce_admins": {"enabled": False}}, ()),
+        (
+            [],
+            {**CLASSIC, "required_pull_request_reviews": {"bypass_pull_request_allowances": ALLOWED}},
+            ("eve may push directly", "ops may push directly"),
+        ),
+    ],
+)
+async def test_rulesets_and_classic_protection_guard_a_branch_together(
+    host: Host, github: GitHub, rules: list[str], classic: Any, lacks: tuple[str, ...]
+) -> None:
+    host.answers = {RULES: [{"type": kind} for kind in rules], PROTECTION: classic}
+    assert await github.unprotected(REPOSITORY, "release/1.8") == lacks
+
+
+@pytest.mark.parametrize("answer", [REFUSED, missing("Not Found"), missing("Branch not found")])
+async def test_protection_that_we_may_not_see_is_not_taken_for_none(host: Host, github: GitHub, answer: Said) -> None:
+    host.answers = {RULES: [], PROTECTION: answer, CHECKS: answer}
+    with pytest.raises(Rejected):
+        await github.unprotected(REPOSITORY, "release/1.8")
+    with pytest.raises(Rejected):
+        await github.not_passed(REPOSITORY, "release/1.8", HEAD)
+
+
+def wanted_by_rules(*checks: tuple[str, int | None]) -> dict[str, Any]:
+    named = [{"context": name, **({"integration_id": app} if app else {})} for name, app in checks]
+    return {"type": "required_status_checks", "parameters": {"required_status_checks": named}}
+
+
+def run(name: str, conclusion: str | None, *, app: int = 1, id: int = 1, at: int = 9) -> dict[str, Any]:
+    times = {"started_at": f"2026-11-24T{at:02}:00:00Z", "completed_at": f"2026-11-24T{at:02}:10:00Z"}
+    status = "completed" if conclusion else "in_progress"
+    return {"id": id, "name": name, "status": status, "conclusion": conclusion, "app": {"id": app}, **times}
+
+
+def status(name: str, state: str, *, at: int = 9) -> dict[str, Any]:
+    return {"id": at, "context": name, "state": state, "target_url": None, "updated_at": f"2026-11-24T{at:02}:00:00Z"}
+
+
+def results(*runs: dict[str, Any], statuses: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    return {
+        f"/commits/{HEAD}/check-runs": {"total_count": len(runs), "check_runs": list(runs)},
+        f"/commits/{HEAD}/status": {"total_count": len(statuses), "statuses": list(statuses)},
+        f"/commits/{HEAD}/statuses": list(statuses),
+    }
+
+
+@pytest.mark.parametrize(
+    ("rules", "classic", "said", "left"),
+    [
+        ([], missing("Required status checks not enabled"), results(), ()),
+        ([wanted_by_rules(("ci", None))], UNPROTECTED, results(), ("ci (no result)",)),
+        ([wanted_by_rules(("ci", None))], UNPROTECTED, results(run("ci", "success")), ()),
+        ([wanted_by_rules(("ci", None))], UNPROTECTED, results(run("ci", "stale")), ("ci",)),
+        ([wanted_by_rules(("ci", None))], UNPROTECTED, results(run("ci", None)), ("ci (not finished)",)),
+        # the newest of a name and app, whatever its suite; one that goes on counts before an older success
+        (
+            [wanted_by_rules(("ci", None))],
+            UNPROTECTED,
+            results(run("ci", "failure", id=1), run("ci", "success", id=2, at=10)),
+            (),
+        ),
+        (
+            [wanted_by_rules(("ci", None))],
+            UNPROTECTED,
+            results(run("ci", None, id=2, at=10), run("ci", "success", id=1)),
+            ("ci (not finished)",),
+        ),
+        # only that app counts; without one, all that report it
+        ([wanted_by_rules(("ci", 7))], UNPROTECTED, results(run("ci", "success")), ("ci (no result)",)),
+        (
+            [wanted_by_rules(("ci", 7))],
+            UNPROTECTED,
+            results(run("ci", "success", app=7), run("ci", "failure", app=1)),
+            (),
+        ),
+        (
+            [wanted_by_rules(("ci", None))],
+            UNPROTECTED,
+            results(run("ci", "success", app=7), run("ci", "failure", app=1)),
+            ("ci",),
+        ),
+        # a status of the name counts besides
+        (
+            [wanted_by_rules(("ci", None))],
+            UNPROTECTED,
+            results(run("ci", "success"), statuses=(status("ci", "error"),)),
+            ("ci",),
+        ),
+        ([wanted_by_rules(("ci", 7))], UNPROTECTED, results(statuses=(status("ci", "success"),)), ("ci (no result)",)),
+        # what both want is wanted
+        (
+            [wanted_by_rules(("ci", None)), {"type": "deletion"}],
+            {"checks": [{"context": "sast", "app_id": -1}, {"context": "lint", "app_id": 7}], "contexts": ["old"]},
+            results(run("ci", "success"), run("sast", "neutral", app=3), run("lint", "success")),
+            ("lint (no result)", "old (no result)"),
+        ),
+    ],
+)
+async def test_required_is_what_rulesets_or_classic_protection_want_and_none_reported_is_not_passed(
+    host: Host, github: GitHub, rules: list[Any], classic: Any, said: dict[str, Any], left: tuple[str, ...]
+) -> None:
+    host.answers = {RULES: rules, CHECKS: classic, **said}
+    assert await github.not_passed(REPOSITORY, "release/1.8", HEAD) == left
+
+
+# Pull requests ------------------------------------------------------------------------------------------------------
+
+
+def pull(**also: Any) -> dict[str, Any]:
+    return {
+        "number": 41,
+        "title": "feat: export",
+        "body": "## Risk\nlow\n## Rollback plan\n<!-- how -->",
+        "user": {"login": "maya"},
+        "labels": [{"name": "risk:low"}],
+        "milestone": {"title": "1.8"},
+        "assignees": [{"login": "omar"}],
+        "head": {"ref": "feature/x", "sha": HEAD},
+        "base": {"ref": "release/1.8", "sha": BASE},
+        "state": "closed",
+        "merged_at": "2026-11-24T09:30:00Z",
+        **also,
+    }
+
+
+def commit(sha: str, login: str, message: str = "Work", parents: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "sha": sha,
+        "commit": {
+            "message": message,
+            "author": {"name": login},
+            "verification": {"verified": True, "reason": "valid"},
+        },
+        "author": {"login": login},
+        "parents": [{"sha": one} for one in parents],
+    }
+
+
+def compared(*commits: dict[str, Any], files: tuple[str, ...] = (), total: int | None = None) -> dict[str, Any]:
+    return {
+        "total_commits": len(commits) if total is None else total,
+        "commits": list(commits),
+        "files": [{"filename": name} for name in files],
+    }
+
+
+def review(login: str, state: str, *, on: str = HEAD, kind: str = "User") -> dict[str, Any]:
+    return {"id": 1, "state": state, "user": {"login": login, "type": kind}, "commit_id": on}
+
+
+def may(*logins: str, **others: str) -> dict[str, Any]:
+    roles = {**dict.fromkeys(logins, "write"), **others}
+    return {f"/collaborators/{login}/permission": {"permission": role} for login, role in roles.items()}
+
+
+def ranged(*pulls: dict[str, Any], **also: Any) -> dict[str, Any]:
+    """One commit from OLD to HEAD, by these pull requests."""
+    return {
+        f"/compare/{OLD}...{HEAD}": compared(commit(HEAD, "maya"), files=("src/x.py",)),
+        f"/commits/{HEAD}/pulls": list(pulls),
+        "/pulls/41/commits": [commit(HEAD, "maya", "Work\n\nCo-authored-by: Lea <1+lea@users.noreply.github.com>")],
+        "/pulls/41/reviews": [],
+        "/pulls/41/files": [{"filename": "src/x.py"}],
+        **also,
+    }
+
+
+async def only_pull(github: GitHub, *look: Look) -> PullRequest:
+    (found,) = (await github.changes(REPOSITORY, OLD, HEAD, frozenset(look), "")).pull_requests
+    return found
+
+
+async def test_a_pull_request_tells_what_stands_in_it(host: Host, github: GitHub) -> None:
+    host.answers = ranged(pull())
+    assert await only_pull(github) == PullRequest(
+        41,
+        "feat: export",
+        labels=frozenset({"risk:low"}),
+        fields={"risk": "low", "milestone": "1.8", "assignees": "omar"},
+        authors=frozenset({"maya"}),
+        head="feature/x",
+        base="release/1.8",
+    )
+    host.answers = ranged(pull(body=None, milestone=None, assignees=[]))
+    assert (await only_pull(github)).fields == {}
+
+
+async def test_a_commit_came_by_what_was_merged_first_and_by_nothing_that_is_open(host: Host, github: GitHub) -> None:
+    host.answers = ranged(
+        pull(number=52, merged_at="2026-11-24T12:00:00Z"), pull(), pull(number=7, merged_at=None, state="open")
+    )
+    found = await github.changes(REPOSITORY, OLD, HEAD, frozenset(), "")
+    assert [one.pull_request for one in found.commits] == [41]
+    host.answers = ranged(pull(merged_at=None, state="open"))
+    found = await github.changes(REPOSITORY, OLD, HEAD, frozenset(), "")
+    assert ([one.pull_request for one in found.commits], found.pull_requests) == ([None], ())
+
+
+@pytest.mark.requirement("S4-037")
+@pytest.mark.parametrize(
+    ("reviews", "approved_by"),
+    [
+        ([], ()),
+        ([review("raj", "APPROVED")], ("raj",)),
+        ([review("raj", "APPROVED", on=BASE)], ()),  # of an older state of it
+        ([review("raj", "APPROVED"), review("raj", "COMMENTED"), review("raj", "PENDING")], ("raj",)),
+        ([review("raj", "APPROVED"), review("raj", "CHANGES_REQUESTED")], ()),
+        ([review("raj", "CHANGES_REQUESTED"), review("raj", "APPROVED")], ("raj",)),
+        ([review("raj", "APPROVED"), review("raj", "DISMISSED")], ()),
+        ([review("raj", "APPROVED", on=BASE), review("raj", "APPROVED")], ("raj",)),
+        ([review("raj", "APPROVED"), review("raj", "APPROVED", on=BASE)], ()),
+        ([review("Maya", "APPROVED")], ()),  # its own author
+        ([review("x[bot]", "APPROVED", kind="Bot")], ()),
+        ([review("eve", "APPROVED"), review("ada", "APPROVED")], ("ada",)),  # who only reads agrees to nothing
+        ([{**review("raj", "APPROVED"), "user": None}], ()),
+    ],
+)
+async def test_only_the_newest_review_of_the_last_commit_by_others_who_may_write_counts(
+    host: Host, github: GitHub, reviews: list[Any], approved_by: tuple[str, ...]
+) -> None:
+    host.answers = ranged(pull(), **{"/pulls/41/reviews": reviews}, **may("raj", "x[bot]", eve="read", ada="admin"))
+    found = await only_pull(github, Look.REVIEWS)
+    assert (found.approved_by, found.authors) == (frozenset(approved_by), frozenset({"maya", "lea"}))
+
+
+async def test_who_may_write_is_not_known_where_we_may_not_see_it(host: Host, github: GitHub) -> None:
+    reviewed = {"/pulls/41/reviews": [review("raj", "APPROVED")], "/collaborators/raj/permission": REFUSED}
+    host.answers = ranged(pull(), **reviewed)
+    with pytest.raises(Rejected, match="not accessible"):
+        await only_pull(github, Look.REVIEWS)
+
+
+def file(text: str) -> dict[str, Any]:
+    return {"type": "file", "encoding": "base64", "content": base64.encodebytes(text.encode()).decode(), "sha": "f"}
+
+
+OWNED = {
+    f"/contents/CODEOWNERS?ref={BASE}": file("* @raj\n/db/ @acme/data dba@acme.example\n/docs/\n/old/ @nobody\n"),
+    f"/codeowners/errors?ref={BASE}": {"errors": []},
+    "/pulls/41/files": [
+        {"filename": "src/x.py"},
+        {"filename": "docs/a.md"},
+        {"filename": "db/x.sql", "previous_filename": "old/x.sql"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("approved", "member", "missing_owners"),
+    [
+        ((), "active", ("src/x.py", "db/x.sql", "old/x.sql")),
+        (("RAJ",), "active", ("old/x.sql",)),
+        (("RAJ",), "pending", ("db/x.sql", "old/x.sql")),
+        (("RAJ", "nobody"), "active", ()),
+        (("eve",), "active", ("src/x.py", "db/x.sql", "old/x.sql")),
+    ],
+)
+async def test_each_path_needs_one_of_its_owners_as_its_base_names_them(
+    host: Host, github: GitHub, approved: tuple[str, ...], member: str, missing_owners: tuple[str, ...]
+) -> None:
+    team = {"/orgs/acme/teams/data/memberships/RAJ": {"state": member}}
+    reviews = {"/pulls/41/reviews": [review(login, "APPROVED") for login in approved]}
+    host.answers = ranged(pull(), **OWNED, **reviews, **team, **may("RAJ", "nobody", eve="read"))
+    assert (await only_pull(github, Look.REVIEWS, Look.OWNERS)).owners_missing == missing_owners
+
+
+async def test_owners_that_github_finds_wrong_or_that_are_too_many_to_see_decide_nothing(
+    host: Host, github: GitHub
+) -> None:
+    wrong = {f"/codeowners/errors?ref={BASE}": {"errors": [{"line": 1}]}}
+    host.answers = ranged(pull(), **{**OWNED, **wrong})
+    with pytest.raises(Rejected, match="CODEOWNERS has lines that GitHub does not understand"):
+        await only_pull(github, Look.OWNERS)
+    team = {"/orgs/acme/teams/data/memberships/raj": REFUSED, "/pulls/41/reviews": [review("raj", "APPROVED")]}
+    host.answers = ranged(pull(), **{**OWNED, **team}, **may("raj"))
+    with pytest.raises(Rejected, match="not accessible"):
+        await only_pull(github, Look.OWNERS)
+    host.answers = {
+        f"/contents/CODEOWNERS?ref={BASE}": {"encoding": "none", "sha": "f", "content": ""},
+        **ranged(pull()),
+    }
+    with pytest.raises(Rejected):
+        await only_pull(github, Look.OWNERS, Look.REVIEWS)
+
+
+async def test_what_had_not_passed_when_it_was_merged_is_told_whatever_passed_later(host: Host, github: GitHub) -> None:
+    required = {RULES: [wanted_by_rules(("ci", None), ("sast", None), ("lint", None))], CHECKS: UNPROTECTED}
+    before = run("ci", "success", at=8)
+    late = (run("sast", "success", at=10), {**run("lint", "success", at=9), "completed_at": "2026-11-24T09:31:00Z"})
+    host.answers = ranged(pull(), **required, **results(before, run("ci", "failure", id=2, at=11), *late))
+    assert (await only_pull(github, Look.CHECKS)).failed == ("lint (not finished)", "sast (no result)")
+
+
+async def test_a_list_that_is_at_githubs_cap_is_not_taken_for_whole(host: Host, github: GitHub) -> None:
+    many = ranged(pull(), **{f"/compare/{OLD}...{HEAD}": compared(commit(HEAD, "maya"), files=("x",) * 300)})
+    host.answers = many
+    assert not (await github.changes(REPOSITORY, OLD, HEAD, frozenset(), "")).complete
+    host.answers = many | {f"/compare/{OLD}...{HEAD}": compared(commit(HEAD, "maya"), files=("x",) * 299)}
+    assert (await github.changes(REPOSITORY, OLD, HEAD, frozenset(), "")).complete
+    host.answers = many | {f"/compare/{OLD}...{HEAD}": compared(commit(HEAD, "maya"), total=2)}
+    assert not (await github.changes(REPOSITORY, OLD, HEAD, frozenset(), "")).complete
+    with pytest.raises(Unavailable, match="1 of 2 commits"):
+        await github.lineage(REPOSITORY, OLD, HEAD)
+    host.answers = many | {f"/compare/{OLD}...{HEAD}": compared(commit(HEAD, "maya"), total=1001)}
+    with pytest.raises(Rejected, match="1001 commits lie between"):
+        await github.lineage(REPOSITORY, OLD, HEAD)
+    host.answers = ranged(pull(), **{"/pulls/41/commits": [commit(HEAD, "maya")] * 250})
+    with pytest.raises(Rejected, match="#41 has 250 commits or more"):
+        await only_pull(github, Look.REVIEWS)
+    host.answers = ranged(pull(), **{"/pulls/41/files": [{"filename": "x"}] * 3000})
+    with pytest.raises(Rejected, match="#41 touches 3000 files or more"):
+        await only_pull(github, Look.OWNERS)
+
+
+async def test_the_promotion_is_the_one_open_pull_request_between_exactly_these_branches(
+    host: Host, github: GitHub
+) -> None:
+    listed = [pull(head={"ref": "dev", "sha": HEAD}, base={"ref": "stage", "sha": BASE}), pull(number=42)]
+
+    def answer(heard: Heard) -> Said:
+        assert "head=acme%3Adev" in heard.path
+        return Said(listed)
+
+    host.answers = answer
+    found = await github.promotion(REPOSITORY, "dev", "stage")
+    assert found is not None
+    assert (found.number, found.fields["risk"]) == (41, "low")
+    assert await github.promotion(REPOSITORY, "dev", "main") is None
+    listed *= 2
+    with pytest.raises(Rejected, match="2 pull requests are open from dev to stage"):
+        await github.promotion(REPOSITORY, "dev", "stage")
+
+
+# Branches -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_branch_is_meant_letter_by_letter(host: Host, github: GitHub) -> None:
+    host.answers = {
+        "/git/ref/heads/Dev": {"ref": "refs/heads/Dev", "object": {"sha": HEAD, "type": "commit"}},
+        "/git/ref/heads/dev": {"ref": "refs/heads/Dev", "object": {"sha": HEAD, "type": "commit"}},
+    }
+    assert await github.head(REPOSITORY, "Dev") == HEAD
+    assert await github.head(REPOSITORY, "dev") is None
+    assert await github.head(REPOSITORY, "stage") is None
+    with pytest.raises(Rejected):
+        await github.head(REPOSITORY, "../../../other/repo")
+
+
+# Tags ---------------------------------------------------------------------------------------------------------------
+
+
+def ref(name: str, sha: str, kind: str = "tag") -> dict[str, Any]:
+    return {"ref": f"refs/tags/{name}", "object": {"type": kind, "sha": sha}}
+
+
+def tag_object(sha: str, reason: str = "valid", *, by: str = "9+release-ci[bot]@users.noreply.github.com") -> Any:
+    checked = {"verified": reason == "valid", "reason": reason}
+    return {"object": {"type": "commit", "sha": sha}, "tagger": {"email": by}, "verification": checked}
+
+
+SIGNED = {
+    "/git/matching-refs/tags/": [ref("v1.9.0", "1"), ref("v1.10.0", "2"), ref("v1.8.0", "3"), ref("nightly", "4")],
+    "/git/tags/1": tag_object(HEAD),
+    "/git/tags/2": tag_object(HEAD),
+    "/git/tags/3": tag_object(OLD),
+    f"/compare/{OLD}...{HEAD}": compared(commit(HEAD, "maya", "feat: new")),
+}
+
+
+async def test_the_highest_tag_on_the_commit_is_told_with_who_signed_it_and_what_serves(
+    host: Host, github: GitHub
+) -> None:
+    host.answers = SIGNED
+    assert await github.tag(REPOSITORY, HEAD, r"v[\d.]+", OLD) == Tag(
+        "v1.10.0", HEAD, annotated=True, verified=True, made_by="github:app/release-ci", previous="v1.8.0"
+    )
+    assert await github.tag(REPOSITORY, BASE, r"v[\d.]+", None) is None
+    assert await github.tag(REPOSITORY, HEAD, r"v2.*", None) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "seen"),
+    [
+        ({"/git/tags/2": tag_object(HEAD, "unsigned")}, {"verified": False, "why_not": "unsigned", "made_by": ""}),
+        ({"/git/tags/2": tag_object(HEAD, "gpgverify_unavailable")}, {"why_not": "gpgverify_unavailable"}),
+        ({"/git/tags/2": tag_object(HEAD, by="7+maya@users.noreply.github.com")}, {"made_by": "github:maya"}),
+        ({"/git/tags/2": tag_object(HEAD, by="maya@acme.example")}, {"made_by": "maya@acme.example"}),
+        (
+            {"/git/matching-refs/tags/": [ref("v1.10.0", HEAD, "commit")]},
+            {"annotated": False, "verified": False, "why_not": "it is not annotated", "made_by": "", "previous": ""},
+        ),
+        (  # a tag of a tag
+            {
+                "/git/tags/2": {**tag_object(HEAD), "object": {"type": "tag", "sha": "9"}},
+                "/git/tags/9": tag_object(HEAD),
+            },
+            {"annotated": True, "verified": True},
+        ),
+        (
+            {f"/compare/{OLD}...{HEAD}": compared(commit(HEAD, "maya", "feat!: new"))},
+            {"breaking": True},
+        ),
+    ],
+)
+async def test_a_tag_is_seen_as_it_was_made(
+    host: Host, github: GitHub, changed: dict[str, Any], seen: dict[str, Any]
+) -> None:
+    host.answers = {**SIGNED, **changed}
+    found = await github.tag(REPOSITORY, HEAD, r"v[\d.]+", OLD)
+    assert found is not None
+    assert found.name == "v1.10.0"
+    assert {name: getattr(found, name) for name in seen} == seen
+
+
+# Alerts, issues, files ----------------------------------------------------------------------------------------------
+
+
+async def test_open_alerts_are_told_by_severity_and_one_without_counts_as_the_worst(host: Host, github: GitHub) -> None:
+    host.answers = {
+        "/dependabot/alerts": [
+            {"number": 1, "security_advisory": {"ghsa_id": "GHSA-1", "severity": "high"}},
+            {"number": 2, "security_advisory": {"ghsa_id": "GHSA-1", "severity": "high"}},
+            {"number": 3, "security_advisory": {"ghsa_id": "", "severity": None}},
+        ],
+        "/code-scanning/alerts": [
+            {"number": 4, "rule": {"id": "sqli", "security_severity_level": "critical", "severity": "error"}},
+            {"number": 5, "rule": {"id": "style", "security_severity_level": None, "severity": "note"}},
+        ],
+        "/secret-scanning/alerts": [{"number": 6, "secret_type": "aws_key"}],
+    }
+    assert await github.alerts(REPOSITORY, "dependabot") == {"high": ("GHSA-1",), "critical": ("alert #3",)}
+    assert await github.alerts(REPOSITORY, "code_scanning") == {"critical": ("sqli #4",), "note": ("style #5",)}
+    assert await github.alerts(REPOSITORY, "secret_scanning") == {"critical": ("aws_key #6",)}
+    assert all("state=open" in heard.path for heard in host.heard)
+
+
+@pytest.mark.parametrize("answer", [REFUSED, missing("no analysis found"), Said({"message": "disabled"}, 451)])
+async def test_alerts_that_are_not_shown_are_not_taken_for_none(host: Host, github: GitHub, answer: Said) -> None:
+    host.answers = {"/code-scanning/alerts": answer}
+    for source in ("code_scanning", "snyk"):
+        with pytest.raises(Rejected):
+            await github.alerts(REPOSITORY, source)
+
+
+async def test_issues_with_any_of_the_labels_are_told_once_and_pull_requests_are_none(
+    host: Host, github: GitHub
+) -> None:
+    def issue(number: int, *labels: str, **also: Any) -> dict[str, Any]:
+        return {"number": number, "title": f"No. {number}", "labels": [{"name": label} for label in labels], **also}
+
+    host.answers = {
+        "/issues?per_page=100&state=open&labels=blocker": [issue(2, "blocker", "sev 1"), issue(1, "blocker")],
+        "/issues?per_page=100&state=open&labels=sev+1": [
+            issue(2, "blocker", "sev 1"),
+            issue(3, "sev 1", pull_request={"url": "x"}),
+        ],
+    }
+    assert await github.issues(REPOSITORY, ["blocker", "sev 1", "blocker"]) == (
+        Issue(1, "No. 1", frozenset({"blocker"})),
+        Issue(2, "No. 2", frozenset({"blocker", "sev 1"})),
+    )
+
+
+async def test_files_and_owners_that_the_default_branch_lacks_are_named(host: Host, github: GitHub) -> None:
+    host.answers = {
+        "/contents/SECURITY.md": file("x"),
+        "/contents/docs/audit": [{"type": "file", "name": "x"}],
+        "/contents/.github/CODEOWNERS": file("/docs/releases/ @acme/release\n"),
+        "/codeowners/errors": {"errors": []},
+    }
+    files, owned = ["SECURITY.md", "docs/audit/", "RELEASE.md"], ["docs/releases/", "docs/releases/**", "src/**"]
+    assert await github.kept(REPOSITORY, files, owned) == Repository(("RELEASE.md",), ("src/**",))
+    host.answers = {"/contents/SECURITY.md": REFUSED}
+    with pytest.raises(Rejected):
+        await github.kept(REPOSITORY, ["SECURITY.md"], [])
