@@ -107,7 +107,7 @@ class Judging:
         place = self.rules.places.get(name)
         if place is None:
             return unknown(name, "nothing here judges {}", name)
-        return self._found[place] or self.finding(place)
+        return self.finding(place)
 
 
 class Again(Judging):

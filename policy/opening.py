@@ -7,8 +7,8 @@ from datetime import datetime
 
 from policy import freezes, windows, wording
 from policy.case import Case
-from policy.exceptions import doubted, waivers
-from policy.finding import BLOCKING, Finding, RemedyKind, Standing
+from policy.exceptions import waivers
+from policy.finding import BLOCKING, Finding
 from policy.judge import Judging, later
 from policy.model import Unknown
 from policy.reading import COUNTED
@@ -36,33 +36,19 @@ def opening(judging: Judging) -> datetime | None:
         if not blocking:
             return instant if then is not judging else None
         opens = [_not_before(finding, then.case) for finding in blocking]
-        if any(opening is None or opening <= instant for opening in opens):
+        if None in opens:
             return None
-        then = _turned(judging, max(opening for opening in opens if opening is not None))
+        then = later(judging, max(opening for opening in opens if opening is not None))
     return None
 
 
 def _not_before(finding: Finding, case: Case) -> datetime | None:
     """No earlier is it met or waived; None: not by waiting."""
-    opens = [remedy.at for remedy in finding.remedies if remedy.kind is RemedyKind.WAIT and remedy.at is not None]
+    opens = [remedy.at for remedy in finding.remedies if remedy.at is not None]
     exceptions = case.facts.exceptions
-    if exceptions and type(exceptions) is not Unknown:
+    if type(exceptions) is not Unknown:
         opens += [x.starts_at for x in exceptions if finding.rule in x.waives and x.starts_at > case.at]
     return min(opens, default=None)
-
-
-def _turned(judging: Judging, at: datetime) -> Judging:
-    """The same at another instant, for rules that turn with time: whoever granted an exception agrees to nothing."""
-    case, facts = judging.case, judging.facts
-    if not facts.exceptions:
-        return later(judging, at)
-    then = Case(case.question, facts, case.policy, at)
-    *_, barred = doubted(then)
-    return (
-        Judging(judging.rules, Case(case.question, facts, case.policy, at, barred), facts)
-        if barred
-        else later(judging, at)
-    )
 
 
 # When it closes -------------------------------------------------------------------------------------------------------
@@ -99,10 +85,9 @@ def _closings(judging: Judging) -> Iterator[Closing]:
         yield facts.emergency.ends_at, f"{facts.emergency.id} ends", frozenset((EMERGENCY_RECORD,))
     for one in () if type(facts.obligations) is Unknown else facts.obligations:
         yield one.due_at, f"{one.says} ({one.id}) falls due", frozenset((NOTHING_OVERDUE,))
-    waived = {finding.rule: finding.by for finding in judging.findings() if finding.standing is Standing.WAIVED}
-    for rule, waiver in case.once(waivers).items() if waived else ():
-        if rule in waived and waiver.ends_at is not None:
-            yield waiver.ends_at, f"{waived[rule]} ends", frozenset((rule,))
+    for rule, waiver in case.once(waivers).items():
+        if waiver.ends_at is not None:
+            yield waiver.ends_at, f"{waiver.by} ends", frozenset((rule,))
     yield from _lapsing(judging)
 
 

@@ -12,7 +12,10 @@ from policy.decide import decide_again
 from policy.document import ActivePolicy
 from policy.facts import Check, CheckState, Vote
 from policy.finding import Finding, Standing
-from tests.policy.good import ACTIVE, ALL_GOOD, NOW, OMAR, PROMOTION, but, vote
+from policy.judge import again, judge, later
+from policy.reading import AT
+from policy.rulebook import Rule, Rulebook, rules_for
+from tests.policy.good import ACTIVE, ALL_GOOD, HOUR, NOW, OMAR, PROMOTION, but, vote
 from tests.policy.people import FINE, MAY_NOT, at, decided, exception, found, policy
 
 RED = but(FINE, checks={"build": Check("build", CheckState.FAILED)})
@@ -83,6 +86,33 @@ def test_a_list_that_stands_before_its_gate_is_judged_by_it_all_the_same() -> No
 
 def test_a_rule_that_is_judged_alone_knows_nothing_of_the_others() -> None:
     assert at().finding("unit").standing is Standing.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Rule("round", lambda case: case.finding("round")),
+        Rule("round", lambda case: case.finding("round"), looks_at=frozenset({"checks", AT}), rests_on=("round",)),
+    ],
+    ids=["that says so of nothing", "that says so"],
+)
+def test_a_rule_that_rests_on_itself_is_not_known_and_neither_when_it_is_judged_again(rule: Rule) -> None:
+    before = judge(Rulebook([rule]), PROMOTION, ALL_GOOD, ACTIVE.policy, NOW)
+    for judging in (before, again(before, but(ALL_GOOD, checks={})), later(before, NOW + HOUR)):
+        (finding,) = judging.findings()
+        assert (finding.standing, finding.reason) == (Standing.UNKNOWN, "it rests on itself")
+
+
+@pytest.mark.parametrize("mode", ["block", "acknowledge"])
+def test_a_waiver_that_ends_lets_nothing_through_any_more_nor_one_that_is_taken_back(mode: str) -> None:
+    active, facts = asking(mode=mode), but(RED, exceptions=(exception(ends_at=NOW + HOUR),))
+    before = judge(rules_for(active.policy, PROMOTION), PROMOTION, facts, active.policy, NOW)
+    unit = before.rules.places["unit"]
+    others = exception(id="X-5", ends_at=NOW + HOUR)
+    assert before.finding(unit).reason == "build failed on 9f1c2ab; waived by X-4 until Tue 24 Nov 2026 11:00 CET"
+    assert later(before, NOW + HOUR).finding(unit).standing is Standing.UNMET
+    assert again(before, but(facts, exceptions=())).finding(unit).standing is Standing.UNMET
+    assert again(before, but(facts, exceptions=(others,))).finding(unit).by == "X-5"
 
 
 def test_what_was_decided_goes_with_the_decision_and_waits_for_no_collector() -> None:
