@@ -251,10 +251,11 @@ def _keep_hold(books: Transaction, hold: Hold) -> None:
 def _keep_good(books: Transaction, place: Place, good: KnownGood) -> None:
     """The newest that is known of that revision."""
     books.run(
-        "INSERT INTO known_good (service, environment, revision, digest, verified_at, source, commit_sha) VALUES"
-        " (:service, :environment, :revision, :digest, :verified_at, :source, :commit_sha)"
+        "INSERT INTO known_good (service, environment, revision, digest, verified_at, source, commit_sha, image) VALUES"
+        " (:service, :environment, :revision, :digest, :verified_at, :source, :commit_sha, :image)"
         " ON CONFLICT (service, environment, revision) DO UPDATE SET digest = excluded.digest,"
-        " verified_at = excluded.verified_at, source = excluded.source, commit_sha = excluded.commit_sha"
+        " verified_at = excluded.verified_at, source = excluded.source, commit_sha = excluded.commit_sha,"
+        " image = CASE WHEN excluded.image = '' THEN known_good.image ELSE excluded.image END"
         " WHERE excluded.verified_at >= known_good.verified_at",
         {
             "service": place.service,
@@ -264,6 +265,7 @@ def _keep_good(books: Transaction, place: Place, good: KnownGood) -> None:
             "verified_at": micros(good.verified_at),
             "source": good.source,
             "commit_sha": good.commit,
+            "image": good.image,
         },
     )
 
@@ -392,14 +394,14 @@ def hold(row: Row) -> Hold:
 
 REVISIONS = 1000  # that Cloud Run keeps of one service, https://docs.cloud.google.com/run/quotas
 KNOWN_GOOD = (
-    "SELECT revision, digest, verified_at, source, commit_sha FROM known_good"
+    "SELECT revision, digest, verified_at, source, commit_sha, image FROM known_good"
     " WHERE service = :service AND environment = :environment ORDER BY verified_at DESC, revision"
     f" LIMIT {REVISIONS}"
 )
 
 
 def known_good(row: Row) -> KnownGood:
-    return KnownGood(row[0], Digest(row[1]), moment(row[2]), row[3], None if row[4] is None else Sha(row[4]))
+    return KnownGood(row[0], Digest(row[1]), moment(row[2]), row[3], None if row[4] is None else Sha(row[4]), row[5])
 
 
 WATCHED = "SELECT data, number FROM watched_places ORDER BY service, environment"

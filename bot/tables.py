@@ -332,6 +332,8 @@ class KnownGoodRow(SQLModel, table=True):
     verified_at: int = Field(sa_type=WHOLE)
     source: str = Field(sa_type=TEXT)
     commit_sha: str | None = Field(default=None, sa_type=TEXT)
+    image: str = Field(default="", sa_type=TEXT, sa_column_kwargs={"server_default": ""})
+    """In full and by digest; empty: from before it was kept."""
 
 
 class WatchedRow(SQLModel, table=True):

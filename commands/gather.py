@@ -385,14 +385,22 @@ async def _deployed_again(
     if isinstance(leaving, Unknown) or isinstance(running, Unknown) or isinstance(site, Unknown):
         return why, ""
     gone = await way_back.choose(world, site, good, leaving.digest, version, gone=True)
-    serves = await known(leaving.revision, world.runs.revision(site, leaving.revision))
-    if isinstance(gone, Unknown) or serves is None or isinstance(serves, Unknown):
+    image = "" if isinstance(gone, Unknown) else await _image_of(world, site, gone, leaving)
+    if isinstance(gone, Unknown) or not image:
         return why, ""
     if running.whole != leaving.revision:  # what is being left would have to get all the traffic for it
         only = "it is deployed again only where one revision has all the traffic"
         return Unknown(f"{gone.revision} is gone, and {only}"), ""
     name = await _free_name(world, policy, question, Candidate(gone.digest, gone.commit or Unknown("not known")))
-    return replace(gone, revision=name), f"{serves.image.partition('@')[0]}@{gone.digest}"
+    return replace(gone, revision=name), image
+
+
+async def _image_of(world: World, site: Site, gone: KnownGood, leaving: Serving) -> str:
+    """The image that was verified. Where nobody kept it: its digest from where what serves has its image; or empty."""
+    if gone.image.endswith(f"@{gone.digest}"):
+        return gone.image
+    serves = await known(leaving.revision, world.runs.revision(site, leaving.revision))
+    return "" if serves is None or isinstance(serves, Unknown) else f"{serves.image.partition('@')[0]}@{gone.digest}"
 
 
 async def _leaving(

@@ -71,7 +71,8 @@ class Seen:
             its_own = record.revision in {"", revision.name} and revision.created_at <= record.updated_at
             if record.state == "success" and its_own:
                 source = f"GitHub deployment {record.id}"
-                return KnownGood(revision.name, revision.digest, record.updated_at, source, record.commit)
+                verified_at = record.updated_at
+                return KnownGood(revision.name, revision.digest, verified_at, source, record.commit, revision.image)
         return None
 
     def built_from(self) -> Sha | Unknown:

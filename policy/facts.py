@@ -164,6 +164,8 @@ class KnownGood:
     source: str
     """Where that is recorded: `release op_…`, `GitHub deployment 17`."""
     commit: Sha | None = None
+    image: str = ""
+    """What it ran, in full and by digest: `registry/name@sha256:…`; empty: nobody kept that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -611,13 +611,15 @@ async def test_holds_stand_until_they_are_lifted(tmp_path: Path) -> None:
 async def test_known_good_revisions_come_newest_first_and_once_each(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         one = KnownGood("r-1", GOOD, START, "release op_1", Sha("c" * 40))
-        two = KnownGood("r-2", OTHER, START + MINUTE, "GitHub deployment 17")
+        two = KnownGood("r-2", OTHER, START + MINUTE, "GitHub deployment 17", image=f"registry/app@{OTHER}")
         await store.commit(Writes(good=((CHECKOUT, one), (CHECKOUT, two))))
         assert await store.known_good(CHECKOUT) == (two, one)
         again = replace(one, verified_at=START + HOUR, source="release op_2")
         await store.commit(Writes(good=((CHECKOUT, again),)))
         await store.commit(Writes(good=((CHECKOUT, one),)))
         assert await store.known_good(CHECKOUT) == (again, two)
+        await store.commit(Writes(good=((CHECKOUT, replace(two, image="")),)))
+        assert await store.known_good(CHECKOUT) == (again, two), "what was kept stays"
         assert await store.known_good(Place("checkout", "stage")) == ()
 
 

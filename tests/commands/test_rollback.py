@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.sqlite import path_of
 from commands.consider import consider
 from commands.operation import Wish
 from commands.ports import Request, Writes
@@ -472,6 +476,35 @@ async def test_what_was_verified_and_is_gone_is_deployed_again_from_the_same_ima
     )
     assert town.runs.traffic("checkout") == {revision_of("checkout", 1): 100}
     assert place.revisions[revision_of("checkout", 1)].digest == digest("checkout", 1)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_what_is_deployed_again_comes_from_where_it_came_from_when_it_was_verified(
+    town: Town, kept: bool
+) -> None:
+    """The build moved to another registry since. Books from before that was kept fall back to what serves."""
+    place, first = town.runs.places[site_of("checkout")], f"old-registry/acme/checkout@{digest('checkout', 1)}"
+    old = revision_of("checkout", 1)
+    place.revisions[old] = replace(place.revisions[old], image=first)
+    await plays(SHIPPED, town)
+    if not kept:
+        with closing(sqlite3.connect(path_of(town.database_url))) as books, books:
+            books.execute("UPDATE known_good SET image = ''")
+    for name in [name for name in place.revisions if name != revision_of("checkout", 2)]:
+        del place.revisions[name]
+    await plays(
+        """
+    ines: /release rollback checkout reason:errors after the release
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    """
+        + BACK_PLAN
+        + """
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 is deployed at 0 %
+    """
+        + BACK_STEPS.replace("1.2 s", "…"),
+        town,
+    )
+    assert place.revisions[old].image == (first if kept else f"registry/acme/app@{digest('checkout', 1)}")
 
 
 async def test_what_is_deployed_again_may_have_had_another_name_and_is_known_from_then_on(town: Town) -> None:
