@@ -221,7 +221,7 @@ def main() -> None:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--decision", action="store_true", help="only what a decision costs")
     only.add_argument("--books", action="store_true", help="only what our own books cost, and a rollback")
-    parser.add_argument("--finished", type=int, default=books.SIZES[-1], help="with up to so many finished operations")
+    parser.add_argument("--finished", type=int, default=books.MANY, help="with up to so many finished operations")
     asked = parser.parse_args()
     found: dict[str, Any] = {}
     if not (asked.decision or asked.books):

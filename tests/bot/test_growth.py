@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from bot.store import Store
-from commands.ports import Message, Writes
+from commands.ports import Entry, EntryPhase, Message, Writes
 from commands.reply import Reply
 from policy.model import Place
 from tests.bench.books import fill
-from tests.bot.books import CHECKOUT, MAYA, closed, created, entry, fresh, request, vote
+from tests.bot.books import CHECKOUT, MAYA, START, closed, created, entry, fresh, request, vote
 from tests.postgres import Server
 
-FINISHED = 5_000
-TABLES = ("operations", "requests", "outbox", "entries", "place_locks", "votes")
+FEW, MANY = 200, 5_000
+GROWN = {"operations", "requests", "outbox", "entries", "holds", "known_good", "exceptions", "obligations"}
+"""Tables in which something is left of what is over."""
 
 
 async def a_day(store: Store) -> None:
@@ -48,24 +52,64 @@ async def a_day(store: Store) -> None:
         await store.history("checkout", 10)
         await store.newest(10)
         await store.last_policy()
+        await store.holds()
+        await store.holds("s1")
+        await store.known_good(place)
+        await store.freezes(START)
+        await store.exceptions(START)
+        await store.obligations()
+        await store.obligations("s1")
+    since = await store.say_once(Writes(entries=(config(),)), -1)
+    await store.say_once(Writes(entries=(config(),)), since - 1)
+    await store.commit(Writes(messages=(Message("C0GONE", Reply("hello"), request="r1"),)))
+    await store.never_sent(await store.unsent("C0GONE"), Reply("goodbye"))
     assert await store.claim() is None
 
 
-async def begun(url: str) -> None:
+def config() -> Entry:
+    return entry("in force", EntryPhase.CONFIG, target={"policy": "cafe"})
+
+
+async def finished(url: str, count: int) -> None:
+    """So many operations are."""
     async with closed(url) as store:
         await store.commit(Writes(entries=(entry(),)))
-    fill(url, 0, FINISHED)
+    await asyncio.to_thread(fill, url, 0, count)
+
+
+async def on_both(store: Store, what: Callable[[Any], object]) -> None:
+    """Done to the connections that read and write."""
+    await store._reader.read(what)
+    await store._writer.write(lambda books: what(books.connection))
+
+
+async def test_sqlite_takes_as_many_steps_after_many_operations_as_after_few(tmp_path: Path) -> None:
+    """Its own steps: seeking in an index is one, and so is each row looked at."""
+
+    async def steps(count: int) -> int:
+        (tmp_path / str(count)).mkdir()
+        url = fresh(tmp_path / str(count))
+        await finished(url, count)
+        taken = itertools.count()
+        async with closed(url) as store:
+            await on_both(store, lambda connection: connection.set_progress_handler(lambda: next(taken) * 0, 1))
+            await a_day(store)
+            await on_both(store, lambda connection: connection.set_progress_handler(None, 1))
+        return next(taken)
+
+    few, many = await steps(FEW), await steps(MANY)
+    assert few > MANY
+    assert abs(many - few) < 50
 
 
 async def test_sqlite_finds_what_is_open_by_an_index(tmp_path: Path) -> None:
     url = fresh(tmp_path)
-    await begun(url)
+    await finished(url, FEW)
     async with closed(url) as store:
         said: list[str] = []
-        await store._reader.read(lambda connection: connection.set_trace_callback(said.append))  # type: ignore[attr-defined]
-        await store._writer.write(lambda books: books.connection.set_trace_callback(said.append))
+        await on_both(store, lambda connection: connection.set_trace_callback(said.append))
         await a_day(store)
-        await store._reader.read(lambda connection: connection.set_trace_callback(None))  # type: ignore[attr-defined]
+        await on_both(store, lambda connection: connection.set_trace_callback(None))
         plans = {
             (sql, step[3])
             for sql in set(said)
@@ -73,25 +117,31 @@ async def test_sqlite_finds_what_is_open_by_an_index(tmp_path: Path) -> None:
             for step in await store._all(f"EXPLAIN QUERY PLAN {sql}")
         }
     assert len(plans) > 20
-    whole = [(sql, step) for sql, step in plans if re.fullmatch(rf"SCAN ({'|'.join(TABLES)})", step)]
+    whole = [(sql, step) for sql, step in plans if re.fullmatch(rf"SCAN ({'|'.join(GROWN)})", step)]
     newest = "FROM entries WHERE 1 = 1 ORDER BY seq DESC LIMIT 10"  # the last ones, by the table's own order
-    assert [sql for sql, step in whole if "place_locks" not in step and newest not in sql] == []
+    assert [sql for sql, _ in whole if newest not in sql] == []
 
 
-async def test_postgresql_reads_no_table_from_end_to_end(postgres: Server, tmp_path: Path) -> None:
-    url = fresh(tmp_path)
-    await begun(url)
-    name = url.partition("@/")[2].partition("?")[0]
+async def test_postgresql_looks_at_as_many_rows_after_many_operations_as_after_few(
+    postgres: Server, tmp_path: Path
+) -> None:
+    async def rows(count: int) -> dict[str, int]:
+        url = fresh(tmp_path)
+        await finished(url, count)
+        name = url.partition("@/")[2].partition("?")[0]
 
-    def read() -> dict[str, int]:
-        found = postgres.do("SELECT relname, seq_tup_read FROM pg_stat_user_tables", name)
-        return {table: rows for table, rows in found if table in TABLES}
+        def looked_at() -> dict[str, int]:
+            found = postgres.do("SELECT relname, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables", name)
+            return {table: rows for table, rows in found if table in GROWN}
 
-    before = await asyncio.to_thread(read)
-    async with closed(url) as store:
-        await a_day(store)
-    async with asyncio.timeout(10):  # a session tells what it read when it ends
-        while read() == before:
-            await asyncio.sleep(0.05)
-    after = read()
-    assert {table: rows - before[table] for table, rows in after.items() if rows - before[table] > FINISHED // 2} == {}
+        before = await asyncio.to_thread(looked_at)
+        async with closed(url) as store:
+            await a_day(store)
+        async with asyncio.timeout(60):  # a session tells what it read when it ends
+            while (after := await asyncio.to_thread(looked_at)) == before:
+                await asyncio.sleep(0.05)
+        return {table: after[table] - before[table] for table in GROWN}
+
+    few, many = await rows(FEW), await rows(MANY)
+    assert sum(few.values()) > 0
+    assert {table: (few[table], many[table]) for table in GROWN if many[table] - few[table] > 20} == {}
