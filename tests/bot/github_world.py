@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import graphql
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -47,16 +48,34 @@ def _contract() -> Any:
     return module.Contract(json.loads((CONTRACT / "contract.json").read_text()))
 
 
+@functools.cache
+def _official() -> graphql.GraphQLSchema:
+    return graphql.build_schema((CONTRACT / "schema.graphql").read_text(), assume_valid=True)
+
+
+def _graph_violations(said: dict[str, Any]) -> list[str]:
+    """What in this GraphQL request GitHub's published schema does not know, where that is at hand."""
+    if not (CONTRACT / "schema.graphql").exists():
+        return []
+    wrong = graphql.validate(_official(), graphql.parse(said["request"]["query"]))
+    return [f"POST /graphql: {error.message}" for error in wrong]
+
+
 def violations(exchanges: Iterable[dict[str, Any]]) -> list[str]:
     """What in these exchanges GitHub's published description does not allow, on either side."""
     if not CONTRACT.exists():
         return []
-    return [
-        f"{said['method']} {said['path']} -> {said.get('status')}: {found.where}: {found.message}"
-        for said in exchanges
-        for found in _contract().check(said)
-        if found.level == "error"
-    ]
+    found = []
+    for said in exchanges:
+        if said["path"] == "/graphql":
+            found += _graph_violations(said)
+            continue
+        found += [
+            f"{said['method']} {said['path']} -> {said.get('status')}: {one.where}: {one.message}"
+            for one in _contract().check(said)
+            if one.level == "error"
+        ]
+    return found
 
 
 @asynccontextmanager

@@ -92,12 +92,11 @@ class Call:
         app = self.token.app.id if self.token and self.token.app else self.app
         return self.books.actor(self.repository, self.login, app)
 
-    @property
-    def administers(self) -> bool:
+    def administers_in(self, repository: Repository) -> bool:
         """True for whoever may see and change the rules."""
         if self.token is not None and self.token.app is not None:
             return self.token.may("administration", "write")
-        return self.token is not None and self.books.role(self.repository, self.login) == "admin"
+        return self.token is not None and self.books.role(repository, self.login) == "admin"
 
     def need(self, name: str) -> Any:  # noqa: ANN401 - JSON
         """That field of the body; 422 where it is missing."""

@@ -111,10 +111,13 @@ def in_rules(protection: Protection) -> Iterable[Json]:
         yield {"type": "required_linear_history"}
     if said.get("lock_branch"):
         yield {"type": "update"}
+    if protection.also.get("requiresDeployments"):
+        wanted = list(protection.also.get("requiredDeploymentEnvironments", ()))
+        yield {"type": "required_deployments", "parameters": {"required_deployment_environments": wanted}}
     if protection.signatures:
         yield {"type": "required_signatures"}
     if not said.get("allow_force_pushes"):
-        yield {"type": "non_fast_forward"}
+        yield {"type": "non_fast_forward", "parameters": {"excused": protection.also.get("force_pushers", {})}}
     if not said.get("allow_deletions"):
         yield {"type": "deletion"}
 
@@ -149,9 +152,10 @@ def _excused(books: Books, repository: Repository, by: Set, rule: Json, move: Mo
         if mode == "exempt":
             return "exempt"
         return "bypass" if mode == "always" or (mode == "pull_request" and move.pull is not None) else ""
-    if by.protection is None or rule["type"] in {"non_fast_forward", "deletion", "update"}:
+    if by.protection is None:
         return ""
-    if actor.role == "admin" and not by.protection.said.get("enforce_admins"):
+    for_all = rule["type"] in {"non_fast_forward", "deletion", "update"}
+    if not for_all and actor.role == "admin" and not by.protection.said.get("enforce_admins"):
         return "bypass"
     excused = (rule.get("parameters") or {}).get("excused") or {}
     app = books.apps.get(actor.app)

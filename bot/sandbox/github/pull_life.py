@@ -26,7 +26,7 @@ async def refresh(books: Books, repository: Repository, pull: PullRequest, pushe
     head, base = await asyncio.gather(
         repository.git.ref(f"refs/heads/{pull.head}"), repository.git.ref(f"refs/heads/{pull.base}")
     )
-    pull.base_sha = base or pull.base_sha
+    base = base or pull.base_sha
     if head is not None and head != pull.head_sha:
         before, pull.head_sha = pull.head_sha, head
         pull.pushed_by = pusher or await _author(repository.git, head)
@@ -34,8 +34,10 @@ async def refresh(books: Books, repository: Repository, pull: PullRequest, pushe
         _dismiss_stale(repository, pull)
         await ask_owners(books, repository, pull)
         await webhooks.pull_request(books, repository, pull, "synchronize", before=before, after=head)
-    if await repository.git.contains(pull.base_sha, pull.head_sha):
-        await merged(books, repository, pull, pull.base_sha, pusher or pull.pushed_by)
+    if await repository.git.contains(base, pull.head_sha):
+        await merged(books, repository, pull, base, pusher or pull.pushed_by)
+    else:
+        pull.base_sha = base
 
 
 async def merged(books: Books, repository: Repository, pull: PullRequest, sha: str, login: str) -> None:

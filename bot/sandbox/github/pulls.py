@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bot.sandbox.github import pull_life, pull_shapes, shapes, webhooks
 from bot.sandbox.github.call import Answer, Call, Refused, Route, invalid, not_found
 from bot.sandbox.github.git import NOTHING
 from bot.sandbox.github.moves import demand_allowed, make, noticed
 from bot.sandbox.github.pull_request import PullRequest
-from bot.sandbox.github.records import as_text
+from bot.sandbox.github.records import Repository, as_text
 from bot.sandbox.github.rules import Move, method_refused
 
 COMMITS_MAX, FILES_MAX = 250, 3000  # https://docs.github.com/rest/pulls/pulls, "List commits", "List … files"
@@ -40,7 +42,7 @@ def _branch(call: Call, name: str) -> str:
 
 
 async def create(call: Call) -> Answer:
-    books, repository, git = call.books, call.repository, call.repository.git
+    repository, git = call.repository, call.repository.git
     head, base, title = _branch(call, "head"), _branch(call, "base"), call.text("title")
     head_sha, base_sha = await git.ref(f"refs/heads/{head}"), await git.ref(f"refs/heads/{base}")
     if head_sha is None or base_sha is None:
@@ -51,16 +53,35 @@ async def create(call: Call) -> Answer:
     if await git.contains(base_sha, head_sha):
         said = f"No commits between {base} and {head}"
         raise Refused(422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": said}])
-    now, number = books.now(), len(repository.records.pulls) + 1
+    wish = Wish(title, call.body.get("body"), head, base, call.flag("draft", default=False))
+    pull = await opened(call, repository, wish, head_sha, base_sha)
+    return await _shown(call, pull, 201)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a pull request is opened with."""
+
+    title: str
+    body: str | None
+    head: str
+    base: str
+    """Branch names."""
+    draft: bool
+
+
+async def opened(call: Call, repository: Repository, wish: Wish, head_sha: str, base_sha: str) -> PullRequest:
+    """It is open, code owners are asked."""
+    books, now = call.books, call.books.now()
     pull = PullRequest(
         books.new_id(),
-        number,
-        title,
-        call.body.get("body"),
-        head,
-        base,
+        len(repository.records.pulls) + 1,
+        wish.title,
+        wish.body,
+        wish.head,
+        wish.base,
         call.login,
-        call.flag("draft", default=False),
+        wish.draft,
         now,
         now,
         head_sha,
@@ -70,7 +91,7 @@ async def create(call: Call) -> Answer:
     repository.records.pulls.append(pull)
     await pull_life.ask_owners(books, repository, pull)
     await webhooks.pull_request(books, repository, pull, "opened")
-    return await _shown(call, pull, 201)
+    return pull
 
 
 async def get(call: Call) -> Answer:
@@ -120,7 +141,7 @@ async def update(call: Call) -> Answer:
 
 async def list_commits(call: Call) -> Answer:
     pull, git = await found(call), call.repository.git
-    between = await git.between(pull.base_sha if not pull.merged else f"{pull.merge_sha}^1", pull.head_sha)
+    between = await git.between(pull.base_sha, pull.head_sha)
     shas = between.commits[:COMMITS_MAX] if between else ()
     answer = call.page(shas)
     answer.body = [shapes.commit(call.books, call.repository, made) for made in await git.commits(*answer.body)]
@@ -129,7 +150,7 @@ async def list_commits(call: Call) -> Answer:
 
 async def list_files(call: Call) -> Answer:
     pull, git = await found(call), call.repository.git
-    between = await git.between(pull.base_sha if not pull.merged else f"{pull.merge_sha}^1", pull.head_sha)
+    between = await git.between(pull.base_sha, pull.head_sha)
     changed = await git.changed_files(between.merge_base, pull.head_sha) if between else []
     return call.page([shapes.file(call.books, call.repository, pull.head_sha, file) for file in changed[:FILES_MAX]])
 
@@ -231,8 +252,7 @@ async def of_commit(call: Call) -> Answer:
     shown = []
     for pull in repository.records.pulls:
         await pull_life.refresh(books, repository, pull)
-        base = f"{pull.merge_sha}^1" if pull.merged else pull.base_sha
-        between = await git.between(base, pull.head_sha)
+        between = await git.between(pull.base_sha, pull.head_sha)
         if sha == (pull.merge_sha if pull.merged else NOTHING) or (between and sha in between.commits):
             shown.append(pull_shapes.simple(books, repository, pull))
     return call.page(shown)

@@ -7,6 +7,7 @@ from bot.sandbox.github import (
     checks,
     deployments,
     files,
+    graph_writes,
     history,
     objects,
     protection,
@@ -21,6 +22,7 @@ from bot.sandbox.github.call import Route
 # The first that fits answers; the last routes of `protection` and `history` take what the others leave.
 ROUTES: tuple[Route, ...] = (
     *apps.ROUTES,
+    *graph_writes.ROUTES,
     *refs.ROUTES,
     *objects.ROUTES,
     *files.ROUTES,

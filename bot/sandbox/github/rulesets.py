@@ -62,7 +62,7 @@ def _whole(call: Call, made: Ruleset) -> Json:
     }
     if made.conditions is not None:
         shown["conditions"] = copy.deepcopy(made.conditions)
-    if call.administers and made.source_type == "Repository":
+    if call.administers_in(call.repository) and made.source_type == "Repository":
         shown["bypass_actors"] = copy.deepcopy(made.bypass_actors)
     return shown
 

@@ -6,6 +6,7 @@ Shapes: https://docs.github.com/rest, API version 2022-11-28.
 from __future__ import annotations
 
 import base64
+import binascii
 import urllib.parse
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,15 @@ def maybe(at: datetime | None) -> str | None:
 
 def node_id(kind: str, name: object) -> str:
     return base64.b64encode(f"{kind}:{name}".encode()).decode()
+
+
+def named(node: str) -> tuple[str, str]:
+    """Kind and name of what a node id stands for; both empty where it stands for nothing."""
+    try:
+        kind, _, name = base64.b64decode(node).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return kind, name
 
 
 def user(books: Books, login: str) -> Json:

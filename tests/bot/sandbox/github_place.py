@@ -65,6 +65,12 @@ class Place:
         assert given.status == 201, given
         return self.asks(given.body["token"])
 
+    async def graph(self, query: str, variables: Mapping[str, Any], by: Asker | None = None) -> Any:
+        """What GraphQL answers: its data, or its errors where there are any."""
+        said = await (by or self.asks())("POST", "/graphql", {"query": query, "variables": dict(variables)})
+        assert said.status == 200, said
+        return said.body.get("errors") or said.body["data"]
+
     async def pull(self, head: str, base: str = "main", by: Asker | None = None, **also: Any) -> Said:
         """A pull request, opened."""
         asks = by or self.asks(self.world.admit("maya"))
