@@ -131,7 +131,8 @@ def with_guard(database: str, name: str) -> Iterator[str]:
 
 
 def closed(url: str, clock: Hands | None = None, **settings: Any) -> Store:
-    return Store(url, clock or Hands(), render, version="0.1.0", **settings)
+    """`patience`: that of a busy machine."""
+    return Store(url, clock or Hands(), render, version="0.1.0", **{"patience": 30.0, **settings})
 
 
 @asynccontextmanager
