@@ -76,33 +76,39 @@ async def get_app(call: Call) -> Answer:
     return Answer(200, shapes.app(call.books, app, app.name))
 
 
-async def get_installation(call: Call) -> Answer:
+async def list_installations(call: Call) -> Answer:
     app = _self(call)
+    owners = sorted({repository.owner for repository in call.books.repositories.values()})
+    return call.page([_installation(call, app, owner) for owner in owners[:1]])
+
+
+async def get_installation(call: Call) -> Answer:
+    return Answer(200, _installation(call, _self(call), call.words.get("org") or call.repository.owner))
+
+
+def _installation(call: Call, app: App, owner: str) -> dict[str, Any]:
     at = shapes.moment(app.created_at)
     url = f"{call.books.url}/app/installations/{app.installation}"
-    account = shapes.user(call.books, call.repository.owner)
-    return Answer(
-        200,
-        {
-            "id": app.installation,
-            "account": account,
-            "repository_selection": "all",
-            "access_tokens_url": f"{url}/access_tokens",
-            "repositories_url": f"{call.books.url}/installation/repositories",
-            "html_url": url,
-            "app_id": app.id,
-            "app_slug": shapes.slug(app.name),
-            "target_id": account["id"],
-            "target_type": "Organization",
-            "permissions": dict(app.permissions),
-            "events": [],
-            "created_at": at,
-            "updated_at": at,
-            "single_file_name": None,
-            "suspended_at": None,
-            "suspended_by": None,
-        },
-    )
+    account = shapes.user(call.books, owner)
+    return {
+        "id": app.installation,
+        "account": account,
+        "repository_selection": "all",
+        "access_tokens_url": f"{url}/access_tokens",
+        "repositories_url": f"{call.books.url}/installation/repositories",
+        "html_url": url,
+        "app_id": app.id,
+        "app_slug": shapes.slug(app.name),
+        "target_id": account["id"],
+        "target_type": "Organization",
+        "permissions": dict(app.permissions),
+        "events": [],
+        "created_at": at,
+        "updated_at": at,
+        "single_file_name": None,
+        "suspended_at": None,
+        "suspended_by": None,
+    }
 
 
 def _chosen(call: Call) -> frozenset[int] | None:
@@ -195,7 +201,9 @@ async def rate_limit(call: Call) -> Answer:
 
 ROUTES = (
     Route("GET", "/app", get_app),
+    Route("GET", "/app/installations", list_installations),
     Route("GET", "/repos/{owner}/{repo}/installation", get_installation),
+    Route("GET", "/orgs/{org}/installation", get_installation),
     Route("POST", "/app/installations/{id}/access_tokens", create_token),
     Route("DELETE", "/installation/token", revoke_token),
     Route("GET", "/rate_limit", rate_limit),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.sandbox.github import shapes
+from bot.sandbox.github import shapes, webhooks
 from bot.sandbox.github.call import Answer, Call, Refused, Route, invalid, not_found
 from bot.sandbox.github.records import CheckRun, Status, as_text
 from bot.sandbox.github.required_checks import newest_statuses
@@ -50,6 +50,20 @@ async def list_runs(call: Call) -> Answer:
     if "app_id" in call.query:
         shown = [run for run in shown if str(run["app"]["id"]) == call.query["app_id"]]
     return call.page(shown, "check_runs")
+
+
+async def list_suites(call: Call) -> Answer:
+    """One for each app and commit, told by its runs."""
+    sha = await call.commit(call.words["ref"])
+    suites: dict[int, list[CheckRun]] = {}
+    for run in call.repository.records.check_runs:
+        if run.sha == sha and call.query.get("check_name") in {None, run.name}:
+            suites.setdefault(run.suite, []).append(run)
+    (commit,) = await call.repository.git.commits(sha)
+    shown = [shapes.check_suite(call.books, call.repository, commit, _latest(runs)) for runs in suites.values()]
+    if "app_id" in call.query:
+        shown = [suite for suite in shown if str(suite["app"]["id"]) == call.query["app_id"]]
+    return call.page(shown, "check_suites")
 
 
 def _found(call: Call) -> CheckRun:
@@ -111,6 +125,7 @@ async def create_run(call: Call) -> Answer:
     )
     _fill(call, run)
     call.repository.records.check_runs.append(run)
+    webhooks.check_run(call.books, call.repository, run, "completed" if run.conclusion else "created")
     return Answer(201, shapes.check_run(call.books, call.repository, run))
 
 
@@ -119,6 +134,7 @@ async def update_run(call: Call) -> Answer:
     if run.app != app:
         raise Refused(403, "Invalid app_id.")
     _fill(call, run)
+    webhooks.check_run(call.books, call.repository, run, "completed" if run.conclusion else "created")
     return Answer(200, shapes.check_run(call.books, call.repository, run))
 
 
@@ -179,6 +195,7 @@ async def create_status(call: Call) -> Answer:
 _REPO = "/repos/{owner}/{repo}"
 ROUTES = (
     Route("GET", _REPO + "/commits/{ref+}/check-runs", list_runs, "checks"),
+    Route("GET", _REPO + "/commits/{ref+}/check-suites", list_suites, "checks"),
     Route("GET", _REPO + "/commits/{ref+}/status", combined, "statuses"),
     Route("GET", _REPO + "/commits/{ref+}/statuses", list_statuses, "statuses"),
     Route("POST", _REPO + "/statuses/{sha}", create_status, "statuses"),

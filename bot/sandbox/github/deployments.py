@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.sandbox.github import shapes
+from bot.sandbox.github import pull_life, shapes, webhooks
 from bot.sandbox.github.call import Answer, Call, Refused, Route, invalid, not_found
-from bot.sandbox.github.git import Signature
+from bot.sandbox.github.moves import make
 from bot.sandbox.github.records import Books, Deployment, DeploymentStatus, Repository, as_text
 from bot.sandbox.github.required_checks import newest_statuses
+from bot.sandbox.github.rules import Move
 
 STATES = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")
 DESCRIPTION_MAX = 140
@@ -21,9 +22,10 @@ async def _caught_up(call: Call, ref: str, sha: str) -> Answer | None:
     tip = await git.ref(f"refs/heads/{default}")
     if await git.ref(branch) is None or tip is None or await git.contains(sha, tip):
         return None
-    author = Signature(call.login, f"{call.login}@users.noreply.github.example", call.books.now())
-    merged = await git.merge(sha, tip, f"Merge {default} into {ref}", author)
-    if merged is None or not await git.swap(branch, merged, sha):
+    author = pull_life.signature(call.books, call.login)
+    merged = await git.merge(sha, tip, f"Merge {default} into {ref}", author, call.books.sign)
+    moved = merged and await make(call.books, repository, call.actor, [Move(branch, sha, merged)], status=409)
+    if not moved:
         raise Refused(409, f"Conflict merging {default} into {ref}.")
     return Answer(202, {"message": f"Auto-merged {default} into {ref} on deployment."})
 
@@ -146,6 +148,7 @@ async def create_status(call: Call) -> Answer:
         call.books.now(),
     )
     add_status(call.books, call.repository, made, status, auto_inactive=call.flag("auto_inactive", default=True))
+    webhooks.deployment_status(call.books, call.repository, made, status)
     return Answer(201, shapes.deployment_status(call.books, call.repository, made, status))
 
 

@@ -21,6 +21,17 @@ class Review:
 
 
 @dataclass(slots=True)
+class Comment:
+    """A remark on a pull request."""
+
+    id: int
+    login: str
+    body: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(slots=True)
 class PullRequest:
     """A wish to bring one branch into another."""
 
@@ -54,6 +65,7 @@ class PullRequest:
     """Those of both lists who were asked because CODEOWNERS names them."""
     labels: list[str] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
     tried: tuple[str, str] = ("", "")
     """The head and base that `mergeable` is about."""
     reads: int = 0

@@ -128,7 +128,7 @@ async def full(
         "rebaseable": could,
         "mergeable_state": state,
         "merged_by": shapes.user(books, pull.merged_by) if pull.merged_by else None,
-        "comments": 0,
+        "comments": len(pull.comments),
         "review_comments": 0,
         "maintainer_can_modify": False,
         "commits": between.ahead if between else 0,

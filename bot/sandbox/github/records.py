@@ -114,6 +114,29 @@ class Release:
 
 
 @dataclass(slots=True)
+class Environment:
+    """Somewhere to deploy to."""
+
+    id: int
+    name: str
+    at: datetime
+    wait: int = 0
+    """Minutes."""
+
+
+@dataclass(slots=True)
+class Attestation:
+    """What somebody signed about an artifact."""
+
+    id: int
+    bundle: dict[str, Any]
+    predicate_type: str
+    digests: tuple[str, ...]
+    secret: str
+    """What the address of the bundle ends with."""
+
+
+@dataclass(slots=True)
 class Records:
     """Everything of one repository that is not in git. Each list is in the order of making."""
 
@@ -123,6 +146,8 @@ class Records:
     releases: list[Release] = field(default_factory=list)
     pulls: list[PullRequest] = field(default_factory=list)
     """The one with number n stands at n - 1."""
+    attestations: list[Attestation] = field(default_factory=list)
+    environments: dict[str, Environment] = field(default_factory=dict)
     rulesets: list[Ruleset] = field(default_factory=list)
     rule_suites: list[RuleSuite] = field(default_factory=list)
     protections: dict[str, Protection] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import urllib.parse
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -323,6 +324,42 @@ def check_run(books: Books, repository: Repository, run: CheckRun) -> Json:
         "check_suite": {"id": run.suite},
         "app": app(books, books.app_named(run.app), run.app),
         "pull_requests": [],
+    }
+
+
+def check_suite(books: Books, repository: Repository, made: Commit, runs: Sequence[CheckRun]) -> Json:
+    """Of these runs, which share a suite."""
+    first = runs[0]
+    url = f"{repository_url(books, repository)}/check-suites/{first.suite}"
+    done = all(run.status == "completed" for run in runs)
+    worst = ("failure", "timed_out", "cancelled", "action_required", "startup_failure", "stale", "success")
+    ends = {run.conclusion for run in runs}
+    at = maybe(max((run.started_at for run in runs if run.started_at), default=books.now()))
+    return {
+        "id": first.suite,
+        "node_id": node_id("CheckSuite", first.suite),
+        "head_branch": None,
+        "head_sha": made.sha,
+        "status": "completed" if done else "in_progress",
+        "conclusion": next((end for end in worst if end in ends), "neutral") if done else None,
+        "url": url,
+        "before": None,
+        "after": made.sha,
+        "pull_requests": [],
+        "app": app(books, books.app_named(first.app), first.app),
+        "repository": minimal_repository(books, repository),
+        "created_at": at,
+        "updated_at": at,
+        "head_commit": {
+            "id": made.sha,
+            "tree_id": made.tree,
+            "message": made.message,
+            "timestamp": made.author.at.isoformat(),
+            "author": {"name": made.author.name, "email": made.author.email},
+            "committer": {"name": made.committer.name, "email": made.committer.email},
+        },
+        "latest_check_runs_count": len(runs),
+        "check_runs_url": f"{url}/check-runs",
     }
 
 

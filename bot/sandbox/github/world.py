@@ -14,13 +14,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
+import aiohttp
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.sandbox.github import apps, signing
+from bot.sandbox.github import apps, attestations, moves, signing, webhooks
 from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
 from bot.sandbox.github.faults import Fault, Faults, fault_kinds
-from bot.sandbox.github.git import Git, Signature
+from bot.sandbox.github.git import NOTHING, Git, Signature
+from bot.sandbox.github.postman import Hook
 from bot.sandbox.github.records import (
     App,
     Books,
@@ -34,6 +36,7 @@ from bot.sandbox.github.records import (
 )
 from bot.sandbox.github.routes import ROUTES
 from bot.sandbox.github.rule_records import Ruleset
+from bot.sandbox.github.rules import Move
 
 VERSIONS = ("2022-11-28", "2026-03-10")
 EXCHANGES_KEPT = 20_000
@@ -60,6 +63,7 @@ class GitHubWorld:
         self._faults = Faults()
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Event()
+        self._postman: asyncio.Task[None] | None = None
         self.token = f"ghp_{secrets.token_hex(18)}"
         """A person's token that may do anything here."""
         self._books.tokens[self.token] = Token(self.token, self._books.owner)
@@ -80,11 +84,17 @@ class GitHubWorld:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
         await site.start()
+        self._postman = asyncio.create_task(self._deliver())
         chosen = self._runner.addresses[0][1]
         self._books.url = f"http://127.0.0.1:{chosen}"
 
     async def stop(self) -> None:
         self._stopping.set()
+        if self._postman is not None:
+            self._postman.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._postman
+            self._postman = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -95,6 +105,10 @@ class GitHubWorld:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    async def _deliver(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            await self._books.postman.walk(session)
 
     @property
     def url(self) -> str:
@@ -139,7 +153,11 @@ class GitHubWorld:
         With `merging` it has these commits as further parents.
         """
         signature = Signature(author, f"{author}@users.noreply.github.example", at)
-        return await self.repository(repository).git.write(branch, message, files, signature, merging)
+        found, ref = self.repository(repository), f"refs/heads/{branch}"
+        before = await found.git.ref(ref)
+        made = await found.git.write(branch, message, files, signature, merging)
+        await moves.noticed(self._books, found, Move(ref, before or NOTHING, made), author)
+        return made
 
     async def tag(
         self,
@@ -187,7 +205,9 @@ class GitHubWorld:
             now,
             now if conclusion else None,
         )
-        self.repository(repository).records.check_runs.append(run)
+        found = self.repository(repository)
+        found.records.check_runs.append(run)
+        webhooks.check_run(self._books, found, run, "completed" if conclusion else "created")
         return run.id
 
     def add_deployment(
@@ -262,6 +282,20 @@ class GitHubWorld:
         self.repository(repository).records.rulesets.append(made)
         return id
 
+    def attest(self, repository: str, bundle: Mapping[str, Any], digest: str = "") -> int:
+        """That bundle is handed out for its subjects, or for that digest instead; its id."""
+        found = self.repository(repository)
+        return attestations.keep(self._books, found, dict(bundle), (digest,) if digest else ()).id
+
+    def tell(self, url: str, secret: str, *events: str) -> None:
+        """Events (all, where none are named) are delivered there, signed with that secret."""
+        self._books.postman.hooks.append(Hook(url, secret, frozenset(events)))
+
+    async def all_told(self) -> list[tuple[str, int]]:
+        """Every delivery was tried; id and status of each (0: no answer), oldest first."""
+        await self._books.postman.waiting.join()
+        return list(self._books.postman.done)
+
     def think_for(self, reads: int) -> None:
         """So many reads of a pull request find its mergeability unknown."""
         self._books.unknown_reads = reads
@@ -284,6 +318,8 @@ class GitHubWorld:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
+        if request.path.startswith("/bundles/"):
+            return self._bundle(request)
         exchange: dict[str, Any] = {"method": request.method, "path": request.raw_path, "request": _json(raw)}
         self.exchanges.append(exchange)
         fault = self._faults.take(request.method, request.path)
@@ -307,6 +343,13 @@ class GitHubWorld:
         if answer.body is None:
             return web.Response(status=answer.status, headers=headers)
         return web.json_response(answer.body, status=answer.status, headers=headers)
+
+    def _bundle(self, request: web.Request) -> web.Response:
+        """No part of the API: a store that knows its own addresses, and refuses whoever shows it a token."""
+        content = attestations.bundle_at(self._books, request.path)
+        if content is None or "Authorization" in request.headers:
+            return web.Response(status=404 if content is None else 400)
+        return web.Response(body=content, content_type="application/x-snappy")
 
     async def _answer(self, request: web.Request, raw: bytes, fault: Fault | None) -> Answer:
         headers = {"X-GitHub-Request-Id": secrets.token_hex(8)}

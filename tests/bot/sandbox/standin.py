@@ -124,7 +124,7 @@ class StandIn:
 
     async def heard_of(self, count: int) -> None:
         """Returns when it heard that much."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while len(self.heard) < count:
                 self.news.clear()
                 await self.news.wait()

@@ -260,7 +260,7 @@ async def test_the_page_may_load_nothing_from_elsewhere(place: Place) -> None:
 
 
 async def test_who_watches_is_told_where_to_look(place: Place) -> None:
-    async with asyncio.timeout(20), place.session.get(f"{place.url}/api/events") as stream:
+    async with asyncio.timeout(120), place.session.get(f"{place.url}/api/events") as stream:
         assert stream.content_type == "text/event-stream"
         assert await told(stream, "services") == {"checkout": {"prod": SERVING}}
         await place.client.chat_postMessage(channel="C0SEARCH", text="news")

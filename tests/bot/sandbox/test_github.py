@@ -496,6 +496,7 @@ async def test_every_kind_of_fault_can_be_played_and_then_is_over(world: GitHubW
         "moved": 301,
         "stale_read": 201,
         "duplicate_check_runs": 201,
+        "bundle_inline": 201,
         "base_moved": 201,
     }
     done = {one["context"] for one in (await ask("GET", f"{HOME}/commits/main/status?per_page=100")).body["statuses"]}
@@ -506,6 +507,7 @@ async def test_every_kind_of_fault_can_be_played_and_then_is_over(world: GitHubW
         "stale_read",
         "duplicate_check_runs",
         "base_moved",
+        "bundle_inline",
     }
 
 

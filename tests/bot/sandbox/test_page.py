@@ -28,7 +28,7 @@ ARGUMENTS = (
     "--no-first-run",
     "--mute-audio",
 )
-PATIENCE = 20_000.0
+PATIENCE = 60_000.0
 """Milliseconds: the machine may be busy; what is looked for is there at once on an idle one."""
 
 

@@ -99,7 +99,7 @@ async def test_what_no_container_sees_is_not_there_and_not_counted(world: Google
 async def test_people_keep_calling_and_who_answered_is_remembered(world: GoogleWorld) -> None:
     source = TrafficSource(world, [SITE], rate=500)
     await source.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while world.snapshot()[SITE]["serving"] != {V1: 1.0}:
             await called(world)
         await shifted(world, Share(R0, 100))
@@ -190,7 +190,7 @@ async def test_somebody_else_does_what_people_do_by_hand(
 ) -> None:
     etag = world.engine.records[SITE].service.etag
     world.inject("rival", does=does, percent=30)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while world.engine.records[SITE].service.reconciling:
             await called(world)
     shown = world.snapshot()[SITE]["traffic"]
