@@ -35,6 +35,7 @@ class Replica:
         self._stopping = False
         self.frozen = False
         self.starts = 0
+        self._serves = False
 
     async def run(self) -> None:
         while not self._stopping:
@@ -43,9 +44,31 @@ class Replica:
                     *self._arguments, env=self._environment, stdout=log, stderr=log, start_new_session=True
                 )
             self.starts += 1
+            waking = asyncio.create_task(self._wakes())
             await self._process.wait()
-            self.frozen = False
+            waking.cancel()
+            self._serves = self.frozen = False
             await asyncio.sleep(REST)
+
+    async def _wakes(self) -> None:
+        await self.ready()
+        self._serves = True
+
+    async def ready(self) -> None:
+        """It answers that it is."""
+        async with aiohttp.ClientSession() as session:
+            while True:
+                with suppress(aiohttp.ClientError, TimeoutError):
+                    wait = aiohttp.ClientTimeout(total=2)
+                    async with session.get(f"{self.url}/readyz", timeout=wait) as answer:
+                        if answer.status == 200:
+                            return
+                await asyncio.sleep(0.1)
+
+    @property
+    def can_take_over(self) -> bool:
+        """It has been ready since its start, and does not stand still."""
+        return self._serves and not self.stands_still
 
     @property
     def pid(self) -> int | None:
@@ -93,15 +116,9 @@ class Fleet:
 
     async def ready(self, replicas: Sequence[Replica] | None = None) -> None:
         """Each of them answers that it is. TimeoutError after a minute."""
-        async with asyncio.timeout(STARTS_WITHIN), aiohttp.ClientSession() as session:
+        async with asyncio.timeout(STARTS_WITHIN):
             for replica in self.replicas if replicas is None else replicas:
-                while True:
-                    with suppress(aiohttp.ClientError, TimeoutError):
-                        wait = aiohttp.ClientTimeout(total=2)
-                        async with session.get(f"{replica.url}/readyz", timeout=wait) as answer:
-                            if answer.status == 200:
-                                break
-                    await asyncio.sleep(0.1)
+                await replica.ready()
 
 
 @asynccontextmanager

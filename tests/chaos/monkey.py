@@ -88,7 +88,10 @@ class Done:
     faults: Counter[str] = field(default_factory=Counter)
     surprises: int = 0
     taken_over: list[float] = field(default_factory=list)
-    """Seconds from a kill until somebody else had the operation that the dead one was carrying."""
+    """Seconds from a kill until somebody else had the operation that the dead one was carrying: those in which there was
+    somebody else, neither dead nor frozen nor still starting."""
+    orphaned: list[float] = field(default_factory=list)
+    """The same, with those in which there was nobody."""
 
     def __str__(self) -> str:
         broken = f"{self.kills} kills, {self.freezes} freezes, {self.crashes} crashes, {self.faults.total()} faults"
@@ -178,12 +181,17 @@ class Monkey:
                 for one in await asyncio.to_thread(operations, self._books)
                 if one.owner.startswith(owner) and not one.over
             }
+            before, with_others = at, 0.0
             while orphans and time.monotonic() < at + 60:
                 await asyncio.sleep(0.05)
+                now = time.monotonic()
+                with_others += (now - before) * any(other.can_take_over for other in self._fleet.replicas)
+                before = now
                 for one in await asyncio.to_thread(operations, self._books):
                     if one.id in orphans and (one.fence > orphans[one.id] or one.over):
                         del orphans[one.id]
-                        self.done.taken_over.append(time.monotonic() - at)
+                        self.done.taken_over.append(with_others)
+                        self.done.orphaned.append(now - at)
         except OSError:
             return  # the database has just crashed, too
 

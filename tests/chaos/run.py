@@ -215,6 +215,10 @@ def _rows(books: Database, columns: str, table: str) -> Sequence[tuple[str, ...]
     return books.rows(f"SELECT {columns} FROM {table}")
 
 
+def _of(which: Callable[[Sequence[float]], float], seconds: Sequence[float]) -> str:
+    return f"{which(seconds):.1f}" if seconds else "-"
+
+
 def table(results: Sequence[Result]) -> str:
     """One column for each run."""
     rows: list[tuple[str, list[str]]] = [
@@ -239,8 +243,10 @@ def table(results: Sequence[Result]) -> str:
         ("writes refused", [str(each.refused.total()) for each in results]),
         ("  for an old etag", [str(each.refused["ABORTED"]) for each in results]),
         ("taken over after a kill", [str(len(each.done.taken_over)) for each in results]),
-        ("  median, s", [f"{median(each.done.taken_over):.1f}" if each.done.taken_over else "-" for each in results]),
-        ("  longest, s", [f"{max(each.done.taken_over):.1f}" if each.done.taken_over else "-" for each in results]),
+        ("  median, s", [_of(median, each.done.taken_over) for each in results]),
+        ("  longest, s", [_of(max, each.done.taken_over) for each in results]),
+        ("  at most, s: lease + 2", [f"{each.asked.lease + 2:.1f}" for each in results]),
+        ("  with none there to, longest, s", [_of(max, each.done.orphaned) for each in results]),
     ]
     for name, title in TITLES.items():
         counts = [len(getattr(each.violations, name)) for each in results]
