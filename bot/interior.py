@@ -38,6 +38,7 @@ from commands.intent import Status
 from commands.operation import Operation
 from commands.ports import Entry, EntryPhase, Lease, Request, World, Writes
 from commands.record import BOT
+from commands.remind import standing
 from commands.reply import Reply
 from commands.status import status
 
@@ -106,7 +107,7 @@ async def behind(
             policies=policies,
         )
         poll = 0.25 if settings.local else 5.0  # the sandbox's clock may be moved at any time
-        await _note_start(store, policies)
+        await _note_start(world)
         watch = PolicyWatch(store, policies, clock, poll=poll)
         await watch.begin()
         worker = Worker(store, world)
@@ -153,13 +154,12 @@ async def _warm(store: Store, runs: CloudRun, monitoring: Monitoring) -> None:
         await monitoring.warm()
 
 
-async def _note_start(store: Store, policies: PolicyFile) -> None:
-    """The ledger says under which policy this process goes on."""
-    active = policies.current()
+async def _note_start(world: World) -> None:
+    """The ledger says under which policy this process goes on, and all that ends by itself is waited for."""
+    active = world.policies.current()
     target, detail = {"policy": active.hash}, {"source": active.source}
-    await store.commit(
-        Writes(entries=(Entry("start", EntryPhase.CONFIG, "started", BOT, target=target, detail=detail),))
-    )
+    started = Entry("start", EntryPhase.CONFIG, "started", BOT, target=target, detail=detail)
+    await world.store.commit(Writes(entries=(started,), starts=await standing(world)))
 
 
 async def _loud(name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -7,6 +7,7 @@ about is read again when it is due: what was ended before is not told twice, and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from commands import frozen, owed, waived
@@ -25,6 +26,27 @@ def follows(writes: Writes, channel: str, now: datetime) -> tuple[tuple[Operatio
     """What waits from now on for the end of what is written there."""
     found = (_waiting(id, at, service, environment, channel, now) for id, at, service, environment in _ends(writes))
     return tuple((one, max(timedelta(0), one.expires_at - now)) for one in found)
+
+
+async def standing(world: World) -> tuple[tuple[Operation, timedelta], ...]:
+    """What should wait for the end of all that stands in the books. From before anything did, nothing may wait yet;
+    where something does, it is not begun twice."""
+    now, store = world.clock.now(), world.store
+    there = Writes(
+        freezes=await store.freezes(now), exceptions=await store.exceptions(now), obligations=await store.obligations()
+    )
+    waiting = []
+    for one, after in follows(there, "", now):
+        channel = (await store.permalink(one.question.change))[0] or _own_channel(one, world)
+        waiting += [(replace(one, channel=channel), after)] if channel else []
+    return tuple(waiting)
+
+
+def _own_channel(waiting: Operation, world: World) -> str:
+    """Of its service, or of the first one that has any; empty: nobody can be told."""
+    services, name = world.policies.current().policy.services, waiting.question.service
+    about = [services[name]] if name in services else [] if name else services.values()
+    return next((service.channel for service in about if service.channel), "")
 
 
 def _ends(writes: Writes) -> Iterator[tuple[str, datetime, str | None, str]]:
