@@ -166,6 +166,13 @@ def results(*runs: dict[str, Any], statuses: tuple[dict[str, Any], ...] = ()) ->
             results(run("ci", "success"), run("sast", "neutral", app=3), run("lint", "success")),
             ("lint (no result)", "old (no result)"),
         ),
+        # the old list names again what the new one binds to an app
+        (
+            [],
+            {"checks": [{"context": "lint", "app_id": 7}], "contexts": ["lint"]},
+            results(run("lint", "success", app=7), run("lint", "failure", app=1)),
+            (),
+        ),
     ],
 )
 async def test_required_is_what_rulesets_or_classic_protection_want_and_none_reported_is_not_passed(
@@ -356,10 +363,14 @@ async def test_owners_that_github_finds_wrong_or_that_are_too_many_to_see_decide
 
 
 async def test_what_had_not_passed_when_it_was_merged_is_told_whatever_passed_later(host: Host, github: GitHub) -> None:
-    required = {RULES: [wanted_by_rules(("ci", None), ("sast", None), ("lint", None))], CHECKS: UNPROTECTED}
+    names = ("ci", "sast", "lint", "dast")
+    required = {RULES: [wanted_by_rules(*((name, None) for name in names))], CHECKS: UNPROTECTED}
+    statuses = (status("dast", "success", at=8), status("dast", "failure", at=10))
     before = run("ci", "success", at=8)
     late = (run("sast", "success", at=10), {**run("lint", "success", at=9), "completed_at": "2026-11-24T09:31:00Z"})
-    host.answers = ranged(pull(), **required, **results(before, run("ci", "failure", id=2, at=11), *late))
+    host.answers = ranged(
+        pull(), **required, **results(before, run("ci", "failure", id=2, at=11), *late, statuses=statuses)
+    )
     assert (await only_pull(github, Look.CHECKS)).failed == ("lint (not finished)", "sast (no result)")
 
 
@@ -430,6 +441,11 @@ def tag_object(sha: str, reason: str = "valid", *, by: str = "9+release-ci[bot]@
     return {"object": {"type": "commit", "sha": sha}, "tagger": {"email": by}, "verification": checked}
 
 
+def untrusted(reason: str) -> Any:
+    """Verified, and yet not valid."""
+    return {**tag_object(HEAD), "verification": {"verified": True, "reason": reason}}
+
+
 SIGNED = {
     "/git/matching-refs/tags/": [ref("v1.9.0", "1"), ref("v1.10.0", "2"), ref("v1.8.0", "3"), ref("nightly", "4")],
     "/git/tags/1": tag_object(HEAD),
@@ -461,10 +477,11 @@ async def test_the_highest_tag_on_the_commit_is_told_with_who_signed_it_and_what
             {"/git/matching-refs/tags/": [ref("v1.10.0", HEAD, "commit")]},
             {"annotated": False, "verified": False, "why_not": "it is not annotated", "made_by": "", "previous": ""},
         ),
-        (  # a tag of a tag
+        ({"/git/tags/2": untrusted("expired_key")}, {"verified": False, "why_not": "expired_key"}),
+        (  # a tag of a tag, unsigned
             {
                 "/git/tags/2": {**tag_object(HEAD), "object": {"type": "tag", "sha": "9"}},
-                "/git/tags/9": tag_object(HEAD),
+                "/git/tags/9": tag_object(HEAD, "unsigned"),
             },
             {"annotated": True, "verified": True},
         ),
