@@ -525,9 +525,10 @@ class Store:
                 "UPDATE operations SET wish = :wish, fence = :fence, owner = NULL, lease_until = 0, wake = wake + 1,"
                 " due_at = :now WHERE id = :id AND over = 0"
                 # what came first stands where whoever said otherwise had not seen it: an abort, cancel or yield always,
-                # a pause against letting it go on, and letting it go on against a resume of a pause that is over
-                " AND (wish = 'run' OR :wish NOT IN ('run', 'pause', 'continue')"
-                " OR (wish = 'pause' AND :wish <> 'continue') OR (wish = 'continue' AND :wish = 'pause'))",
+                # leaving it as it stands against a pause and going on, a pause against letting it go on, and letting it
+                # go on against a resume of a pause that is over
+                " AND (wish = 'run' OR :wish NOT IN ('run', 'pause', 'continue', 'leave')"
+                " OR (wish = 'pause' AND :wish <> 'continue') OR (wish = 'continue' AND :wish IN ('pause', 'leave')))",
                 {"wish": wish.value, "fence": fence, "now": books.now, "id": operation},
             )
             if done.rowcount:

@@ -124,13 +124,16 @@ async def _shift(hand: Hand) -> Writes:
 async def _go_back(hand: Hand) -> Writes:
     """Everything serves what served before."""
     running = await hand.world.runs.running(hand.site)
-    clean = running.settled and running.whole == hand.plan.from_revision and same(running.serving, hand.shares())
+    clean = running.settled and same(running.serving, hand.shares())
     if hand.operation.effect is None and clean and not hand.left_tagged(running):
-        return hand.next({"mark": Mark.YES.value, "says": f"no traffic had moved from {hand.plan.from_revision}"})
+        from_what = "what served" if hand.plan.split else hand.plan.from_revision
+        return hand.next({"mark": Mark.YES.value, "says": f"no traffic had moved from {from_what}"})
     made = await _make_so(hand, SHIFT_WITHIN, creates=False)
     if isinstance(made, Writes):
         return made
     says = f"{hand.plan.from_revision} ({short(hand.plan.from_digest)}) serves 100 % again"
+    if hand.plan.split:
+        says = f"traffic stands again as it did: {tell.standing(hand.plan.split)}"
     return hand.next({"mark": Mark.YES.value, "says": says}, (hand.outcome(hand.effect(), "confirmed", traffic(made)),))
 
 

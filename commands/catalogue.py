@@ -156,6 +156,7 @@ CATALOGUE = (
     ),
     _steering("cancel", "Drop a request that has not begun."),
     _steering("abort", "Stop a rollout and take its traffic back."),
+    _steering("leave", "End a rollout and leave its traffic as it stands.", " reason:…"),
     _steering("pause", "Hold a rollout where it is."),
     _steering(
         "continue",

@@ -60,7 +60,7 @@ async def _deployment(hand: Hand) -> int:
     )
 
 
-async def conclude(hand: Hand, deployment: int, *, went_back: bool) -> None:
+async def conclude(hand: Hand, deployment: int, *, failed: bool) -> None:
     code, plan = hand.world.code, hand.plan
     if plan.deed == Deed.ROLLBACK:
         for other in await code.deployments(plan.repository, plan.target):
@@ -68,7 +68,7 @@ async def conclude(hand: Hand, deployment: int, *, went_back: bool) -> None:
                 await code.record_status(
                     plan.repository, other.id, state="failure", description="A rollback took over."
                 )
-    state, says = ("failure", hand.operation.note) if went_back else ("success", f"{plan.revision} serves 100 %")
+    state, says = ("failure", hand.operation.note) if failed else ("success", f"{plan.revision} serves 100 %")
     await code.record_status(plan.repository, deployment, state=state, description=cut(says))
 
 

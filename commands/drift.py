@@ -48,8 +48,10 @@ def left(operation: Operation | None) -> Mapping[str, int] | None:
     plan = operation.plan if operation is not None else None
     if operation is None or plan is None or operation.phase is Phase.UNCERTAIN or operation.moving:
         return None
+    if operation.left is not None:
+        return operation.left
     served = operation.phase in {Phase.DONE, Phase.WATCHING}
-    return {plan.revision if served else plan.from_revision: 100}
+    return {plan.revision: 100} if served else dict(plan.split) or {plan.from_revision: 100}
 
 
 def brought(operation: Operation | None) -> str:

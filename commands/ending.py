@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from commands import deployment, separated, watch
+from commands import deployment, separated, tell, watch
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from commands.hand import AT_ONCE, GREEN, LATE, LOOK, POLL, SHIFT_WITHIN, TRIES, Hand, same
 from commands.operation import Moment, Phase, Step
@@ -15,28 +15,30 @@ from policy.facts import Deed, KnownGood
 
 async def finish(hand: Hand) -> Writes:
     """GitHub knows how it ended, and so do our books."""
-    if hand.operation.effect is None:
+    left = hand.operation.left is not None
+    if hand.operation.effect is None and not left:
         before = await _not_yet(hand)
         if before is not None:
             return before
     operation, plan = hand.operation, hand.plan
     went_back = operation.phase is Phase.GOING_BACK
+    failed = went_back or left
     recorded = operation.seen.get("record:0", {}).get("deployment")
     settled: tuple[Entry, ...] = ()
     trouble = ""
     if isinstance(recorded, int):
         if operation.effect is None:
-            return hand.intend(
-                "deployment", {"environment": plan.target, "state": "failure" if went_back else "success"}
-            )
+            return hand.intend("deployment", {"environment": plan.target, "state": "failure" if failed else "success"})
         try:
-            await deployment.conclude(hand, recorded, went_back=went_back)
+            await deployment.conclude(hand, recorded, failed=failed)
             settled = (hand.outcome(operation.effect, "confirmed", {"deployment": recorded}),)
         except (Unavailable, OutcomeUnknown, Rejected) as error:
             if operation.attempts < TRIES:
                 raise
             trouble = f" GitHub could not be told how it ended: {error}"
             settled = (hand.outcome(operation.effect, "unknown", {}),)
+    if left and not went_back:
+        return _left(hand, settled, trouble)
     if went_back:
         moved = any(key.startswith("shift:") for key in operation.seen)
         return hand.over(
@@ -52,6 +54,17 @@ async def finish(hand: Hand) -> Writes:
     looks_after = watch.after(done, plan, hand.now)
     over = hand.over(done, (*settled, *seen), good=((operation.place, good),))
     return over if looks_after is None else replace(over, starts=((looks_after, AT_ONCE),))
+
+
+def _left(hand: Hand, settled: tuple[Entry, ...], trouble: str) -> Writes:
+    """It ends where somebody left it: nothing is verified, and what went bad stays out until the hold is lifted."""
+    operation = hand.operation
+    if tell.FORWARD not in operation.seen:
+        return hand.over(operation.ended(Phase.CANCELLED, operation.note + trouble), settled)
+    hold, entry = hand.holds(f"{hand.plan.revision} went bad, and its traffic was left as it stood")
+    operation = replace(operation, seen={**operation.seen, "hold": hold.id})
+    over = hand.over(operation.ended(Phase.CANCELLED, operation.note + trouble), (*settled, entry))
+    return replace(over, holds=(*over.holds, hold))
 
 
 async def _still_separate(hand: Hand) -> tuple[Entry, ...]:

@@ -158,6 +158,8 @@ async def promotion(world: World, active: ActivePolicy, asks: Asked) -> Gathered
 def _candidate(source: Seen, version: str) -> Candidate | Unknown:
     if isinstance(source.at, Unknown):
         return source.at
+    if source.at.split:
+        return Unknown(f"the traffic of {source.environment} is split, so it serves no one thing")
     serves, commit = source.at.revision.digest, source.built_from()
     found = Candidate(serves, commit)
     wanted = version.lower().removeprefix("sha256:")
@@ -222,6 +224,7 @@ def _promotion_plan(
         model=path.model.value,
         change=question.change,
         emergency="" if asks.emergency is None else asks.emergency.id,
+        split=target.at.split,
         database=declared,
         fields=dict(asks.fields),
         confirmed=tuple(sorted(asks.confirmed)),

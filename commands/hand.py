@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from commands import database, tell
-from commands.operation import Effect, Moment, Operation, Phase, Step, Wish, road
+from commands.operation import LEFT, Effect, Moment, Operation, Phase, Step, Wish, road
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Lease, Message, Running, Share, Site, World, Writes
 from commands.record import BOT, hold_id, target_of
@@ -59,12 +59,21 @@ class Hand:
         """The traffic list that the present step wants; lines of others are the adapter's to keep."""
         plan, operation = self.plan, self.operation
         if operation.phase is Phase.GOING_BACK:
-            return (Share(plan.from_revision, 100),)
+            return self.back_to()
         if plan.deed == Deed.ROLLBACK and operation.moment.step is not Step.DEPLOY:
             return (Share(plan.revision, 100),)
         percent = 0 if operation.moment.step is Step.DEPLOY else self.percent()
+        if plan.split and not percent:  # what somebody left stays as it is until traffic moves
+            mine = dict(plan.split).get(plan.revision, 0)
+            others = (share for share in self.back_to() if share.revision != plan.revision)
+            return (*others, Share(plan.revision, mine, GREEN))
         old = (Share(plan.from_revision, 100 - percent),) if percent < 100 else ()
         return (*old, Share(plan.revision, percent, GREEN))
+
+    def back_to(self) -> tuple[Share, ...]:
+        """What served when it began."""
+        plan = self.plan
+        return tuple(Share(name, percent) for name, percent in plan.split) or (Share(plan.from_revision, 100),)
 
     @property
     def urgent(self) -> bool:
@@ -101,6 +110,8 @@ class Hand:
         """What serves, without tags, when the present step of a promotion is about to write."""
         moment = self.operation.moment
         percent = self.plan.steps[moment.index - 1].percent if moment.step is Step.SHIFT and moment.index else 0
+        if not percent:
+            return self.back_to()
         return (Share(self.plan.from_revision, 100 - percent), Share(self.plan.revision, percent))
 
     def theirs(self, running: Running) -> Writes:
@@ -205,25 +216,12 @@ class Hand:
         if by_itself and database.asks_people(operation, self.world.policies.current().policy):
             return self._asks_people(why, entries)
         held: tuple[Hold, ...] = ()
-        seen = dict(operation.seen)
+        seen = {key: value for key, value in operation.seen.items() if key != LEFT}
         seen[f"{self.key()}!"] = {"mark": Mark.NO.value, "says": why}
         if bad:
-            hold = Hold(hold_id(operation.id), operation.place, self.plan.digest, self.now, why)
-            held = (hold,)
+            hold, entry = self.holds(why)
+            held, entries = (hold,), (*entries, entry)
             seen["hold"] = hold.id
-            entries = (
-                *entries,
-                Entry(
-                    "hold",
-                    EntryPhase.RECORD,
-                    "held",
-                    BOT,
-                    operation.id,
-                    "",
-                    {**target_of(operation), "hold": hold.id},
-                    private={"says": why},
-                ),
-            )
         turned = replace(operation.turned_back(why, self.now), seen=seen)
         entries = (
             *entries,
@@ -240,6 +238,13 @@ class Hand:
         )
         told = Message(operation.channel, tell.step(turned, f"{self.key()}!"), operation=operation.id, slot="turned")
         return Writes(entries=entries, messages=(told, self.root(turned)), operation=turned, due=AT_ONCE, holds=held)
+
+    def holds(self, why: str) -> tuple[Hold, Entry]:
+        """The candidate stays out until somebody lifts the hold."""
+        hold = Hold(hold_id(self.operation.id), self.operation.place, self.plan.digest, self.now, why)
+        target = {**target_of(self.operation), "hold": hold.id}
+        entry = Entry("hold", EntryPhase.RECORD, "held", BOT, self.operation.id, "", target, private={"says": why})
+        return hold, entry
 
     def _asks_people(self, why: str, entries: tuple[Entry, ...]) -> Writes:
         """It is held where it is until somebody says what becomes of it; each thing that went wrong is told once."""

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from commands import health, tell
 from commands.consider import who_wanted
-from commands.hand import AT_ONCE, IMPATIENT, PAUSED, POLL, Hand, same, traffic
-from commands.operation import Effect, Operation, Phase, Step, Wish
+from commands.hand import AT_ONCE, IMPATIENT, LOOK, PAUSED, POLL, Hand, same, traffic
+from commands.operation import LEFT, Effect, Moment, Operation, Phase, Step, Wish
 from commands.ports import Entry, Recorded, World, Writes
 
 WATCH = timedelta(seconds=5)
@@ -34,10 +34,34 @@ async def heed(hand: Hand, wish: Wish) -> Writes | None:
     if wish is Wish.YIELD and await _has_traffic(hand):
         ended = operation.ended(Phase.CANCELLED, "A rollback took over.")
         return hand.over(ended, settled)
+    if wish is Wish.LEAVE and await _has_traffic(hand):
+        return await _leave(hand, settled)
     if wish is Wish.YIELD:  # nothing to take back: whoever rolls back has nothing to do, so this one clears up
         return hand.turn_back("A rollback took over.", bad=False, entries=settled)
+    if wish is Wish.LEAVE:
+        why = f"{await who_wanted(operation, hand.world, frozenset({Wish.LEAVE.value}))} ended it."
+        return hand.turn_back(why, bad=False, entries=settled)
     why = f"{await who_wanted(operation, hand.world)} aborted it."
     return hand.turn_back(why, bad=False, entries=settled)
+
+
+async def _leave(hand: Hand, settled: tuple[Entry, ...]) -> Writes:
+    """It goes on to its end, and its traffic stays as it is read once no write of ours can change it any more."""
+    operation = replace(hand.operation, effect=None)
+    running, late = await hand.world.runs.running(hand.site), operation.seen.get("watch")
+    if not running.settled or (late is not None and hand.now < datetime.fromisoformat(late)):
+        return Writes(entries=settled, operation=operation, due=LOOK)
+    said = await _newest(operation, hand.world, Wish.LEAVE)
+    by = "Somebody" if said is None else said.actor_name
+    shares: dict[str, int] = {}
+    for line in running.serving:
+        if line.percent:
+            shares[line.revision] = shares.get(line.revision, 0) + line.percent
+    note = f"{by} left its traffic as it stands: {tell.standing(shares.items())}."
+    seen = {**operation.seen, LEFT: {"shares": shares, "by": by}}
+    ending = replace(operation.at(Moment(Step.FINISH), hand.now), wish=Wish.RUN, seen=seen, note=note)
+    observed = hand.observed("left", traffic(running))
+    return Writes(entries=(*settled, observed), operation=ending, messages=(hand.root(ending),), due=AT_ONCE)
 
 
 async def _let_on(hand: Hand) -> Writes:

@@ -60,6 +60,8 @@ class Wish(StrEnum):
     CANCEL = "cancel"
     PROCEED = "continue"
     """Somebody answers for the step under way: it goes on."""
+    LEAVE = "leave"
+    """It ends here: what is under way is settled, and its traffic stays as it stands."""
     YIELD = "yield"
     """A rollback takes over: settle what is under way and let go."""
 
@@ -75,6 +77,10 @@ class Step(StrEnum):
     VERIFY = "see that it answers again"
     """Of a rollback: recovery is declared only then."""
     FINISH = "write it down"
+
+
+LEFT = "left"
+"""Key in what was seen: what traffic somebody ended it with, and who did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +161,12 @@ class Operation:
     def moving(self) -> bool:
         """True while it may be changing the world."""
         return self.phase in {Phase.RUNNING, Phase.GOING_BACK}
+
+    @property
+    def left(self) -> dict[str, int] | None:
+        """The traffic that somebody ended it with, whole per cent by revision; None: nobody did."""
+        found = self.seen.get(LEFT)
+        return None if found is None else dict(found["shares"])
 
     def begun(self, at: datetime, first: Moment) -> Operation:
         """It is allowed, and starts."""

@@ -12,6 +12,7 @@ from commands.ports import Deployment, Revision, Running, Site, World
 from policy.document import Policy
 from policy.facts import KnownGood, Serving
 from policy.model import Sha, Unknown, short
+from policy.rules.goes_back import forward_only
 
 Fact = TypeVar("Fact")
 
@@ -33,6 +34,8 @@ class At:
 
     running: Running
     revision: Revision
+    split: tuple[tuple[str, int], ...] = ()
+    """Where somebody ended a release of ours with its traffic split: each revision and its whole per cent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +123,33 @@ async def _serving(world: World, policy: Policy, service: str, environment: str)
     site = site_of(policy, service, environment)
     if isinstance(site, Unknown):
         return site
-    found = await known(f"{service} in {environment}", _at(world, site))
+    found = await known(f"{service} in {environment}", _at(world, policy, site))
     return Unknown(f"{service} in {environment}: {found.why}") if isinstance(found, Unknown) else found
 
 
-async def _at(world: World, site: Site) -> At | Unknown:
-    """What serves there; Unknown while the traffic is split or being changed."""
+async def _left_split(world: World, policy: Policy, running: Running) -> tuple[str, tuple[tuple[str, int], ...]] | None:
+    """The revision that works with the database as it is, and the split that somebody left; None: it is no such one."""
+    shares: dict[str, int] = {}
+    for line in running.serving:
+        shares[line.revision] = shares.get(line.revision, 0) + line.percent
+    shares = {name: percent for name, percent in shares.items() if percent}
+    operation = await world.store.operation(running.operation) if running.operation and running.settled else None
+    if operation is None or operation.plan is None or not operation.over or operation.left != shares:
+        return None
+    plan = operation.plan
+    return plan.revision if forward_only(policy, plan.database) else plan.from_revision, tuple(shares.items())
+
+
+async def _at(world: World, policy: Policy, site: Site) -> At | Unknown:
+    """What serves there; Unknown while the traffic is being changed, or split, unless a release of ours left it so."""
     running = await world.runs.running(site)
+    left = await _left_split(world, policy, running) if running.whole is None else None
+    if left is not None:
+        name, split = left
+        revision = await world.runs.revision(site, name)
+        return Unknown(f"{name} serves but cannot be found") if revision is None else At(running, revision, split)
     if running.whole is None:
-        split = ", ".join(f"{share.revision} {share.percent} %" for share in running.serving if share.percent)
-        return Unknown(f"its traffic is split: {split or 'nothing serves'}")
+        shares = ", ".join(f"{share.revision} {share.percent} %" for share in running.serving if share.percent)
+        return Unknown(f"its traffic is split: {shares or 'nothing serves'}")
     revision = await world.runs.revision(site, running.whole)
     return Unknown(f"{running.whole} serves but cannot be found") if revision is None else At(running, revision)

@@ -117,6 +117,8 @@ class Plan:
     """The change's type; empty: an ordinary one."""
     emergency: str = ""
     """Id of the emergency it is done under: `E-…`."""
+    split: tuple[tuple[str, int], ...] = ()
+    """Where somebody left the traffic split: each revision and its whole per cent. It stands until the first step."""
     database: str = ""
     """What it declares that it does to the database (`rollback.database.declares`); empty: nobody said."""
     fields: dict[str, str] = field(default_factory=dict)

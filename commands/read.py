@@ -190,6 +190,10 @@ def steer(word: str, said: Said) -> Steer:
     reason = said.keys.get("reason", "")
     if word == "continue" and not reason.strip():
         raise Misunderstood("Say why it may go on: `continue op_1a2b3c4d5e reason:it is a quiet day`.")
+    if word == "leave" and not reason.strip():
+        raise Misunderstood(
+            "Say why its traffic stays as it is: `leave op_1a2b3c4d5e reason:the next release mends it`."
+        )
     return Steer(_operation(said, word), word, reason, said.keys.get("question", ""))
 
 

@@ -46,6 +46,7 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
     says = {
         "cancel": "cancelled it",
         "abort": "aborted it: traffic goes back",
+        "leave": "ended it: traffic stays as it stands",
         "pause": "paused it: traffic stays as it is",
         "resume": "resumed it" if operation.moving else "had it looked at again",
         "continue": "lets it wait on" if waits else "lets it go on",
@@ -61,6 +62,7 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
     wish = {
         "cancel": Wish.CANCEL,
         "abort": Wish.ABORT,
+        "leave": Wish.LEAVE,
         "pause": Wish.PAUSE,
         "resume": Wish.RUN,
         "continue": Wish.PROCEED,
@@ -83,7 +85,7 @@ def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
         return "A rollback is not stopped half-way; roll back to another target instead."
     if word == "cancel" and not waiting:
         return f"It has begun: `abort {operation.id}` takes its traffic back."
-    if word in {"abort", "pause"} and waiting:
+    if word in {"abort", "leave", "pause"} and waiting:
         return f"It has not begun: `cancel {operation.id}` drops it."
     if operation.phase is Phase.GOING_BACK:
         return "Its traffic is going back already."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -101,6 +101,7 @@ _WISHES = {
     Wish.ABORT: "is being aborted",
     Wish.CANCEL: "is being aborted",
     Wish.YIELD: "gives way to a rollback",
+    Wish.LEAVE: "is being ended with its traffic as it stands",
 }
 
 
@@ -110,6 +111,8 @@ def state(operation: Operation) -> str:
     if operation.question.deed is Deed.ROLLBACK:
         begins = says if waits_for_people(operation) else "is about to begin"
         says = {Phase.DONE: "serves again", Phase.WAITING: begins}.get(operation.phase, says)
+    if operation.phase is Phase.CANCELLED and operation.left is not None:
+        says = "was ended with its traffic as it stands"
     if operation.phase is Phase.RUNNING:
         says = _WISHES.get(operation.wish, says)
     urgent = "EMERGENCY: " if operation.question.change == EMERGENCY else ""
@@ -201,7 +204,8 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
             votes = _ahead_of_time(operation, judged)
             return (*votes, *confirm.by_the_asker(operation, judged), again, *_emergency(operation, judged), cancel)
         case Phase.RUNNING if operation.wish is Wish.PAUSE and FORWARD in operation.seen:
-            return (Button("Resume", f"resume {id}", meant_for=f"Resume {name}"), all_the_same)
+            leave = Button("Leave it so", f"leave {id}", meant_for=f"Leave {name} as it stands", asks="reason")
+            return (Button("Resume", f"resume {id}", meant_for=f"Resume {name}"), leave, all_the_same)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.PAUSE:
             return (Button("Resume", f"resume {id}", Tone.PRIMARY, meant_for=f"Resume {name}"), abort)
         case Phase.RUNNING if (
@@ -212,7 +216,7 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
             return (Button(label, says, meant_for=f"{label} with {name}", asks="reason"), abort)
         case Phase.RUNNING if plan is not None and plan.deed == "promote" and operation.wish is Wish.RUN:
             return (Button("Pause", f"pause {id}", meant_for=f"Pause {name}"), abort)
-        case Phase.DONE | Phase.ROLLED_BACK | Phase.FAILED if hold := operation.seen.get("hold"):
+        case Phase.DONE | Phase.ROLLED_BACK | Phase.FAILED | Phase.CANCELLED if hold := operation.seen.get("hold"):
             return (Button("Lift the hold", f"freeze end {hold}", meant_for=f"Lift the hold of {name}", asks="reason"),)
         case _:
             return ()
@@ -269,6 +273,7 @@ def described(planned: Plan) -> tuple[tuple[str, Text], ...]:
         ("Digest", (Code(planned.digest),)),
         ("Commit", (Code(planned.commit or "not known"),)),
         ("Now serving", (Code(f"{short(planned.from_digest)} ({planned.from_revision})"),)),
+        *((("Left split", (Code(standing(planned.split)),)),) if planned.split else ()),
         ("From → to", f"{planned.source} → {planned.target}" if planned.source else f"back in {planned.target}"),
         *((("Database", planned.database),) if planned.database else ()),
         *(forward if planned.deed == Deed.PROMOTE and planned.model == Model.ARTIFACT else ()),
@@ -333,6 +338,11 @@ def _moved(planned: Plan, policy: Policy) -> str:
 def closed(operation: Operation) -> Reply:
     """In place of the plan, once it can no longer be agreed to."""
     return Reply(state(operation), fields=_described(operation))
+
+
+def standing(split: Iterable[tuple[str, int]]) -> str:
+    """`90 % checkout-r-1, 10 % checkout-r-2`."""
+    return ", ".join(f"{percent} % {revision}" for revision, percent in split)
 
 
 def changes(comparison: Comparison | Unknown | None) -> tuple[Line, ...]:

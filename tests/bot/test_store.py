@@ -443,9 +443,17 @@ async def test_who_says_go_on_or_pause_right_after_an_abort_does_not_take_it_bac
         (Wish.PROCEED, Wish.PAUSE, Wish.PAUSE),
         (Wish.PROCEED, Wish.RUN, Wish.PROCEED),
         (Wish.PROCEED, Wish.ABORT, Wish.ABORT),
+        (Wish.PROCEED, Wish.LEAVE, Wish.LEAVE),
+        (Wish.PAUSE, Wish.LEAVE, Wish.LEAVE),
+        (Wish.ABORT, Wish.LEAVE, Wish.ABORT),
+        (Wish.YIELD, Wish.LEAVE, Wish.YIELD),
+        (Wish.LEAVE, Wish.PAUSE, Wish.LEAVE),
+        (Wish.LEAVE, Wish.RUN, Wish.LEAVE),
+        (Wish.LEAVE, Wish.ABORT, Wish.ABORT),
+        (Wish.LEAVE, Wish.YIELD, Wish.YIELD),
     ],
 )
-async def test_letting_it_go_on_takes_back_no_abort_and_no_pause(
+async def test_letting_it_go_on_or_leaving_it_takes_back_no_abort_and_no_pause(
     tmp_path: Path, first: Wish, second: Wish, stands: Wish
 ) -> None:
     async with opened(tmp_path) as store:

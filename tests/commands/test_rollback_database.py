@@ -221,9 +221,9 @@ async def test_a_rollback_may_take_over_a_contract_that_is_under_way(town: Town)
 
 
 ASKS = """
-    bot: ✗ checkout c2c2c2c2c2c2 → prod: 5 of 20 requests failed at 10 % of traffic: 25.0 %, allowed 1 % [Resume] [Abort all the same]
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: 5 of 20 requests failed at 10 % of traffic: 25.0 %, allowed 1 % [Resume] [Leave it so] [Abort all the same]
          ✗ It declared irreversible: what served before works no more with the database as it is now, so nothing goes back by itself. It is held where it is; somebody has to say what becomes of it.
-    bot now: checkout c2c2c2c2c2c2 → prod is held where it is. [Resume] [Abort all the same]
+    bot now: checkout c2c2c2c2c2c2 → prod is held where it is. [Resume] [Leave it so] [Abort all the same]
     """
 
 
