@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
-import tempfile
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bot import migrations
 from bot.policy_file import read_policy
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
 from commands.plan import PlannedProbe
@@ -47,6 +44,7 @@ from policy.evidence import Changes, Commit, Issue, PullRequest, Repository, Tag
 from policy.facts import Check, CheckState
 from policy.model import AccountKind, Digest, Human, Person, Sha
 from policy.settings import Configured
+from tests import empty
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
 """A Tuesday, 10:00 in Berlin: the window is open until 17:00 there."""
@@ -838,13 +836,6 @@ class Slack:
 # All of it ----------------------------------------------------------------------------------------------------------
 
 
-@cache
-def _template() -> Path:
-    path = Path(tempfile.mkdtemp(prefix="world-")) / "empty.db"
-    migrations.upgrade(f"sqlite:///{path}")
-    return path
-
-
 class Town:
     """The whole world, and where our own books lie."""
 
@@ -859,7 +850,7 @@ class Town:
         self.policies = Policies()
         self.slack = Slack()
         path = directory / "books.db"
-        shutil.copyfile(_template(), path)
+        path.write_bytes(empty.books())
         self.database_url = f"sqlite:///{path}"
 
     def version(self, service: str, number: int, title: str, author: str) -> None:

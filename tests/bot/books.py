@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from bot import migrations
 from bot.migrations import guards
 from bot.postgres import is_postgres
 from bot.sqlite import path_of
@@ -27,6 +23,7 @@ from commands.ports import Entry, EntryPhase, Recorded, Request, Writes
 from commands.reply import Reply, plain
 from policy.facts import Deed, ExceptionRecord, Obligation, Question, Verdict, Vote
 from policy.model import Digest, Human, Person, Place, Sha
+from tests import empty
 from tests.postgres import Server
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -56,13 +53,6 @@ def render(reply: Reply) -> Mapping[str, Any]:
     return {"text": plain(reply.title)}
 
 
-@cache
-def _template() -> Path:
-    path = Path(tempfile.mkdtemp(prefix="books-")) / "empty.db"
-    migrations.upgrade(f"sqlite:///{path}")
-    return path
-
-
 def fresh(directory: Path) -> str:
     """URL of a new, up-to-date database: in that directory, or on the server that the test runs on."""
     return _made[-1](directory)
@@ -70,7 +60,7 @@ def fresh(directory: Path) -> str:
 
 def _in_a_file(directory: Path) -> str:
     path = directory / "books.db"
-    shutil.copyfile(_template(), path)
+    path.write_bytes(empty.books())
     return f"sqlite:///{path}"
 
 
