@@ -100,7 +100,7 @@ async def deploy(runs: CloudRun, digest: str = V2, revision: str = R2, **given: 
 
 async def done(runs: CloudRun, handle: str) -> Settled:
     """How it ended; asked again until it has, each question a whole round trip."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while (settled := await runs.settled(handle)) is None:
             pass
     return settled

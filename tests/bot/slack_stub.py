@@ -377,7 +377,7 @@ class Bench:
         return status, json.loads(answer) if answer else None
 
     async def settled(self) -> None:
-        await asyncio.wait_for(self.slack_in.quiet(), 20)
+        await asyncio.wait_for(self.slack_in.quiet(), 60)
 
 
 @asynccontextmanager

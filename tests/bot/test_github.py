@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from tests.bot.github_world import (
     violations,
 )
 
-QUICK = Pace(write_gap=0, retry_pause=0.01, longest_wait=0.5, read_timeout=5, write_timeout=5)
+QUICK = Pace(write_gap=0, retry_pause=0.01, longest_wait=0.5, read_timeout=60, write_timeout=60)
 HASTY = Pace(write_gap=0, retry_pause=0.01, longest_wait=0.5, read_timeout=0.2, write_timeout=0.2)
 DIGEST = Digest("sha256:" + "ab" * 32)
 NOWHERE = Sha("0123456789" * 4)
@@ -386,12 +387,14 @@ async def test_a_red_commit_status_or_a_moved_branch_does_not_stop_the_record(
 async def test_whoever_stood_still_after_a_look_looks_again_before_it_records(
     world: GitHubWorld, github: GitHub, session: aiohttp.ClientSession, clock: HandClock, head: Sha
 ) -> None:
-    slow = GitHub(session, PersonalToken(world.token), clock, url=world.url, pace=QUICK)
-    slow.FRESH = 0.2
-    world.inject("stall", method="GET", path="/deployments", seconds=1)
+    now = 0.0
+    pace = replace(QUICK, monotonic=lambda: now)
+    slow = GitHub(session, PersonalToken(world.token), clock, url=world.url, pace=pace)
+    world.inject("stall", method="GET", path="/deployments", seconds=0.5)
     stands_still = asyncio.create_task(record(slow, head))
     while world._faults._waiting:  # until its look was answered, and the answer is on its way
         await asyncio.sleep(0.01)
+    now += slow.FRESH + 1
     other = await record(github, head)
     assert await stands_still == other
     assert [made["id"] for made in await recorded(world)] == [other]

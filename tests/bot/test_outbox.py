@@ -115,7 +115,7 @@ async def sending(store: Store, talk: Chat, gap: float = 0.0) -> AsyncIterator[O
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await holds():
             await asyncio.sleep(0.005)
 

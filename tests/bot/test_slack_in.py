@@ -282,7 +282,7 @@ async def test_a_bug_behind_anything_else_is_whispered(b: Bench, kind: str) -> N
 
 async def test_a_slow_slack_does_not_hold_an_acknowledgement_up(b: Bench) -> None:
     b.slack.faults["chat.postEphemeral"] = [asyncio.Event()]
-    assert await asyncio.wait_for(b.interact(click("dance op_1")), 5) == (200, None)
+    assert await asyncio.wait_for(b.interact(click("dance op_1")), 60) == (200, None)
     assert b.ear.words == ["dance op_1"]
 
 
@@ -526,7 +526,7 @@ async def test_a_dialog_that_hangs_does_not_hold_the_acknowledgement(b: Bench, m
     monkeypatch.setattr(slack_in, "OPEN_SECONDS", 0.05)
     hanging = asyncio.Event()
     b.slack.faults["views.open"] = [hanging]
-    assert await asyncio.wait_for(b.interact(click("reject op_1", action_id="reject?reason")), 5) == (200, None)
+    assert await asyncio.wait_for(b.interact(click("reject op_1", action_id="reject?reason")), 60) == (200, None)
     hanging.set()
     await b.settled()
     assert len(b.slack.views) == 1

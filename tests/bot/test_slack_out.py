@@ -379,7 +379,7 @@ class Post:
 @pytest_asyncio.fixture
 async def p() -> AsyncIterator[Post]:
     slack = Slack()
-    timeout = aiohttp.ClientTimeout(total=1)
+    timeout = aiohttp.ClientTimeout(total=60)
     async with TestServer(slack.app()) as server, aiohttp.ClientSession(timeout=timeout) as session:
         slack.address = str(server.make_url("/"))
         yield Post(slack, SlackChat(slack_client("xoxb", session, slack.address + "api/")), session)

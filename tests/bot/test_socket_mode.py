@@ -13,11 +13,11 @@ from tests.bot.slack_stub import Bench, bench, click, command, event, mention
 
 
 async def deliver(b: Bench, kind: str, payload: dict[str, Any]) -> dict[str, Any]:
-    await asyncio.wait_for(b.slack.connected.wait(), 20)
+    await asyncio.wait_for(b.slack.connected.wait(), 60)
     await b.slack.sockets[-1].send_json(
         {"type": kind, "envelope_id": "e1", "payload": payload, "accepts_response_payload": True}
     )
-    return await asyncio.wait_for(b.slack.acks.get(), 20)
+    return await asyncio.wait_for(b.slack.acks.get(), 60)
 
 
 async def test_envelopes_take_the_same_road_and_are_acknowledged(caplog: pytest.LogCaptureFixture) -> None:
