@@ -1,4 +1,4 @@
-"""What holds for every test: no look around for a cloud machine, and a browser where one is asked for."""
+"""What holds for every test: no look around for a cloud machine, a browser where one is asked for, the slow ones first."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 def browser() -> str | None:
     """Where a Chromium is, or None. `CHROMIUM` names another one."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the work, files with slow tests come first: whoever ends last waits least."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
