@@ -28,6 +28,12 @@ MOVED = "moved"
 """The same: looks in a row that showed it without any traffic."""
 TOLD = "told"
 """The same: names of the triggers that people were told of."""
+BACK = "back"
+"""The same: the rollback that was asked for last, how many were, and before when no other is."""
+BACK_TRIES = 3
+"""Rollbacks that come to nothing before people are asked."""
+BACK_AGAIN = timedelta(minutes=1)
+"""Until the second of them; from each to the next twice as long."""
 
 
 def after(operation: Operation, plan: Plan, now: datetime) -> Operation | None:
@@ -52,11 +58,18 @@ def after(operation: Operation, plan: Plan, now: datetime) -> Operation | None:
 async def watch(operation: Operation, plan: Plan, world: World) -> Writes:
     """One look at it, and when to look again."""
     now = world.clock.now()
+    going_on = await _rolled_back(operation, world)
+    if isinstance(going_on, Writes):
+        return going_on
+    operation = going_on
     running = await world.runs.running(Site(plan.site))
     if not running.settled and now < operation.expires_at:
         return Writes(operation=operation, due=SETTLES)
     if running.whole != plan.revision:
         return _not_alone(operation, plan, running, now)
+    if now >= operation.expires_at and BACK in operation.seen:
+        says = f"{plan.revision} was to be rolled back and was not; it is watched no more."
+        return replace(_over(operation, Phase.FAILED, says, "not rolled back"), messages=_loud(operation, Reply(says)))
     if now >= operation.expires_at:
         says = f"{plan.revision} stayed well for {tell.span(now - operation.asked_at)} after it had all the traffic."
         told = _told(operation, Reply(f"{Mark.YES.value} {says}"), "watched")
@@ -69,6 +82,24 @@ async def watch(operation: Operation, plan: Plan, world: World) -> Writes:
     if fired is not None:
         return await _fired(operation, plan, fired, world)
     return Writes(operation=operation, due=_due(operation, plan, now))
+
+
+async def _rolled_back(operation: Operation, world: World) -> Writes | Operation:
+    """What is written while the rollback that was asked for goes on, and once it worked; else the watch, to go on."""
+    back, now = operation.seen.get(BACK), world.clock.now()
+    if back is None or back["not_before"]:
+        return operation
+    other = await world.store.operation(back["id"])
+    if other is None or not other.over:
+        return Writes(operation=operation, due=SETTLES)
+    if other.phase is Phase.DONE:
+        return _over(operation, Phase.ROLLED_BACK, other.reason, "rolled back")
+    told = operation.seen.get(TOLD, [])
+    if other.phase in {Phase.CANCELLED, Phase.REJECTED}:  # people said no to it, and know
+        back, told = {**back, "tries": BACK_TRIES}, [*told, other.seen.get(gather.TRIGGER)]
+    not_before = now + BACK_AGAIN * 2 ** (back["tries"] - 1)
+    seen = {**operation.seen, BACK: {**back, "not_before": not_before.isoformat()}, TOLD: told}
+    return replace(operation, seen=seen)
 
 
 def _not_alone(operation: Operation, plan: Plan, running: Running, now: datetime) -> Writes:
@@ -104,10 +135,11 @@ async def _fired(operation: Operation, plan: Plan, fired: Fired, world: World) -
     what = f"{Mark.NO.value} {plan.service} {plan.revision} in {place.environment}: {fired.says}"
     back = None if fired.asks else await _rollback(operation, plan, fired, world)
     if isinstance(back, Operation):
-        over = _over(operation, Phase.ROLLED_BACK, fired.says, "fired")
-        told = (_told(operation, Reply(f"{what}. It is rolled back."), "watched"), _root(back))
-        return replace(over, entries=(entry, *over.entries), messages=told, starts=((back, AT_ONCE),))
-    if name in operation.seen.get(TOLD, []):  # people know; it is tried again at each look
+        tries = operation.seen.get(BACK, {"tries": 0})["tries"] + 1
+        told = (_told(operation, Reply(f"{what}. It is rolled back."), f"watched:{tries}"), _root(back))
+        going = replace(operation, seen={**operation.seen, BACK: {"id": back.id, "tries": tries, "not_before": ""}})
+        return Writes(operation=going, entries=(entry,), messages=told, starts=((back, AT_ONCE),), due=SETTLES)
+    if name in operation.seen.get(TOLD, []) or back == "":  # people know, or it is too soon: each look tries again
         return Writes(operation=operation, due=_due(operation, plan, world.clock.now()))
     why = f" It cannot be rolled back by itself: {back}." if back else ""
     ask = Button(
@@ -121,17 +153,22 @@ async def _fired(operation: Operation, plan: Plan, fired: Fired, world: World) -
     return Writes(
         operation=replace(operation, seen=seen),
         entries=(entry,),
-        messages=(_told(operation, reply, f"watched:{name}"),),
+        messages=_loud(operation, reply) if BACK in operation.seen else (_told(operation, reply, f"watched:{name}"),),
         due=_due(operation, plan, world.clock.now()),
     )
 
 
 async def _rollback(operation: Operation, plan: Plan, fired: Fired, world: World) -> Operation | str:
-    """What takes it back; or why nothing can."""
-    now, active = world.clock.now(), world.policies.current()
+    """What takes it back; or why nothing can, empty where it is only too soon to try once more."""
+    now, active, before = world.clock.now(), world.policies.current(), operation.seen.get(BACK)
+    if before is not None and before["tries"] >= BACK_TRIES:
+        return f"that was tried {before['tries']} times, and came to nothing"
+    if before is not None and now < datetime.fromisoformat(before["not_before"]):
+        return ""
     for other in await world.store.open_operations(operation.place):
         if other.question.deed is Deed.ROLLBACK and not tell.waits_for_people(other):
             return f"{other.asked_by.name} is rolling it back already"
+    number = f" {before['tries'] + 1}" if before is not None else ""
     question = Question(Deed.ROLLBACK, plan.service, plan.target)
     asks = Asked(question, BOT, now, now + ROLLBACK_LASTS, trigger=fired.trigger.name, leaves=plan.revision)
     gathered = await gather.rollback(world, active, asks)
@@ -141,7 +178,7 @@ async def _rollback(operation: Operation, plan: Plan, fired: Fired, world: World
     if not decision.allowed:
         return explain.missing(decision.blockers)
     return Operation(
-        id=operation_id(f"{operation.id} {fired.trigger.name}"),
+        id=operation_id(f"{operation.id} {fired.trigger.name}{number}"),
         question=question,
         asked_by=BOT,
         asked_at=now,
@@ -161,6 +198,11 @@ def _root(back: Operation) -> Message:
 def _told(operation: Operation, reply: Reply, slot: str) -> Message:
     """In the thread of the release."""
     return Message(operation.channel, reply, operation=str(operation.seen[RELEASE]), slot=slot)
+
+
+def _loud(operation: Operation, reply: Reply) -> tuple[Message, ...]:
+    """In the channel itself, not only in the thread of the release."""
+    return (_told(operation, reply, "watched:loud"), Message(operation.channel, reply))
 
 
 def _over(operation: Operation, phase: Phase, note: str, what: str) -> Writes:

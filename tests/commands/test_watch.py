@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from commands.gather import TRIGGER
+from commands.operation import Operation, Phase
 from commands.plan import PlannedProbe
 from commands.ports import Probed, Signal, Writes
+from commands.record import BOT
+from commands.watch import BACK
+from policy.facts import Deed, Question
 from tests.commands.test_promote import LIVE, PLAN_SETTLED
 from tests.commands.test_rollout import ONE_STEP
 from tests.conversation import Bot, plays
-from tests.world import DAY, Behaviour, Town, digest, revision_of, site_of
+from tests.world import DAY, Behaviour, Fault, Town, digest, revision_of, site_of
 
 OLD, NEW, NEXT = (revision_of("checkout", number) for number in (1, 2, 3))
 RELEASED = (
@@ -211,6 +217,87 @@ async def test_it_goes_on_after_a_restart(town: Town) -> None:
     async with Bot(town) as bot:
         (one,) = await bot.store.timers()
     assert one.expires_at - one.asked_at == timedelta(hours=1)
+
+
+# What cannot be taken back at once ------------------------------------------------------------------------------------
+
+
+FIRED = """
+    bot: ✗ checkout checkout-r-c2c2c2c2c2c2 in prod: unwell: it uses 93 % of its memory, allowed 90 %, for … It is rolled back.
+    """
+CAME_TO_NOTHING = """
+    bot: checkout c1c1c1c1c1c1 ⟲ prod ended in doubt: somebody has to look.
+         …
+         • Permission denied on the service. Look at acme-prod/europe-west1/checkout: it should serve checkout-r-c1c1c1c1c1c1.
+         …
+    bot: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
+    bot: checkout c1c1c1c1c1c1 ⟲ prod ended in doubt: somebody has to look. It took …
+    """
+
+
+ASKED_ALOUD = """
+    bot: ✗ checkout checkout-r-c2c2c2c2c2c2 in prod: unwell: it uses 93 % of its memory, allowed 90 %, for … It cannot be rolled back by itself: that was tried 3 times, and came to nothing. [Roll back]
+    """
+
+
+async def fires_and_fails(town: Town, *, times: int) -> None:
+    watched(town, signal="memory_percent", above=90, lasts="PT5M")
+    await plays(RELEASED, town)
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
+    town.runs.faults.extend([Fault.REFUSED] * times)
+    await plays("    … 7 min later\n" + FIRED + CAME_TO_NOTHING, town)
+
+
+async def test_a_rollback_that_came_to_nothing_is_tried_again_by_itself(town: Town) -> None:
+    await fires_and_fails(town, times=1)
+    await plays("… 6 s later", town)
+    await plays("… 30 s later", town)
+    assert town.runs.traffic("checkout") == {NEW: 100}, "not before its time"
+    await plays("    … 31 s later\n" + FIRED + SERVES_AGAIN, town)
+    assert town.runs.traffic("checkout") == {OLD: 100}
+    await plays("… 6 s later", town)
+    async with Bot(town) as bot:
+        assert await bot.store.timers() == ()
+
+
+async def test_where_no_rollback_comes_to_anything_people_are_asked_in_the_channel(town: Town) -> None:
+    await fires_and_fails(town, times=3)
+    await plays("… 6 s later", town)
+    await plays("    … 1 min later\n" + FIRED + CAME_TO_NOTHING, town)
+    await plays("… 6 s later", town)
+    await plays("    … 2 min later\n" + FIRED + CAME_TO_NOTHING + ASKED_ALOUD + ASKED_ALOUD, town)
+    await plays("… 20 min later", town)
+    assert town.runs.traffic("checkout") == {NEW: 100}
+    assert [message.thread == "" for message in town.slack.messages[-2:]] == [False, True]
+    await plays("    ines: [Roll back]\n" + SERVES_AGAIN, town)
+    assert town.runs.traffic("checkout") == {OLD: 100}
+
+
+async def test_a_rollback_that_somebody_cancelled_is_not_tried_again(town: Town) -> None:
+    watched(town, signal="memory_percent", above=90, lasts="PT5M")
+    await plays(RELEASED, town)
+    async with Bot(town) as bot:
+        (one,) = await bot.store.timers()
+        back = Operation(
+            id="op_back",
+            question=Question(Deed.ROLLBACK, "checkout", "prod"),
+            asked_by=BOT,
+            asked_at=town.clock.now(),
+            expires_at=town.clock.now() + DAY,
+            channel=one.channel,
+            plan=one.plan,
+            phase=Phase.CANCELLED,
+            seen={TRIGGER: "unwell"},
+        )
+        asked = replace(one, seen={**one.seen, BACK: {"id": "op_back", "tries": 1, "not_before": ""}})
+        await bot.store.commit(Writes(wakes=(one.id,), starts=((back, timedelta(0)),)))
+        claimed = await bot.store.claim()
+        assert claimed is not None
+        assert claimed[0].id == one.id
+        await bot.store.commit(Writes(operation=asked, due=timedelta(seconds=1)), claimed[1])
+    town.metrics.becomes(NEW, Signal.MEMORY_PERCENT, 93.0)
+    await plays("… 20 min later", town)
+    assert town.runs.traffic("checkout") == {NEW: 100}
 
 
 # While the next release begins ------------------------------------------------------------------------------------------
