@@ -1,4 +1,4 @@
-"""What does a bot wait for while it answers and carries on? It runs as always, and each call to the outside is noted.
+"""What does a bot wait for while it answers and carries on? It runs as always, and each call for that is noted.
 
 One line of JSON for each, on the clock that all processes of this machine share: what it was done for (the words of the
 request, or the operation), what was done, when it began and when it ended.
@@ -33,6 +33,8 @@ _for: ContextVar[str] = ContextVar("for", default="")
 
 def _noting(notes: IO[str], what: str, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     async def noted(*given: Any, **named: Any) -> Any:
+        if not _for.get():
+            return await call(*given, **named)
         began = time.monotonic()
         if what == TRAFFIC:  # whoever looks must not have to wait for its answer
             print(json.dumps([_for.get(), what, began, began]), file=notes, flush=True)
