@@ -109,7 +109,7 @@ class Asker:
         self, session: aiohttp.ClientSession, world: GitHubWorld, token: str | None = None, home: str = ""
     ) -> None:
         self._session, self._world, self._home = session, world, home
-        self._token = world.token if token is None else token
+        self.token = world.token if token is None else token
 
     async def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Said:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -118,7 +118,7 @@ class Asker:
             path if path.startswith("http") else self._world.url + self._under(path),
             json=body,
             allow_redirects=False,
-            headers={"Authorization": f"Bearer {self._token}", **named},
+            headers={"Authorization": f"Bearer {self.token}", **named},
         ) as answer:
             told = await answer.json() if answer.content_type == "application/json" and answer.status != 304 else None
             return Said(answer.status, told, {name.lower(): value for name, value in answer.headers.items()})

@@ -170,6 +170,25 @@ def count(books: Books, token: Token) -> None:
     token.spent += 1
 
 
+READING, WRITING = 1, 5  # points: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+
+
+def demand_pace(books: Books, token: Token, method: str) -> None:
+    """403 with Retry-After where the last minute's requests cost too much."""
+    if books.points_a_minute is None:
+        return
+    now, minute = books.clock.now(), timedelta(minutes=1)
+    token.points = [(at, cost) for at, cost in token.points if now - at < minute]
+    if sum(cost for _, cost in token.points) >= books.points_a_minute:
+        wait = str(round((token.points[0][0] + minute - now).total_seconds()))
+        raise Refused(
+            403,
+            "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
+            Retry_After=wait,
+        )
+    token.points.append((now, READING if method == "GET" else WRITING))
+
+
 def _renew(books: Books, token: Token) -> datetime:
     now = books.now()
     if token.resets_at is None or token.resets_at <= now:

@@ -246,6 +246,8 @@ class Token:
     spent: int = 0
     """Requests counted against the hourly limit."""
     resets_at: datetime | None = None
+    points: list[tuple[datetime, int]] = field(default_factory=list)
+    """What its requests of the last minute cost."""
 
     def may(self, permission: str, level: str) -> bool:
         if self.app is None:
@@ -309,6 +311,10 @@ class Books:
         self.owner = "release-bot"
         """The login that administers every repository."""
         self.limit = 5000  # requests an hour for one installation
+        self.points_a_minute: int | None = None
+        """The secondary limit of one token, where it is played: reading costs 1, writing 5."""
+        self.renamed: dict[str, Repository] = {}
+        """By the full name, in lower case, that a repository had before."""
         self.unknown_reads = 1
         """How often a pull request is read before GitHub says whether it can be merged."""
         self._ids = itertools.count(4001)

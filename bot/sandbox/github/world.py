@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import hashlib
-import json
 import secrets
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,9 +16,9 @@ import aiohttp
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.sandbox.github import apps, attestations, moves, signing, webhooks
-from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
-from bot.sandbox.github.faults import Fault, Faults, fault_kinds
+from bot.sandbox.github import attestations, moves, serving, signing, webhooks
+from bot.sandbox.github.call import Answer
+from bot.sandbox.github.faults import Faults, fault_kinds
 from bot.sandbox.github.git import NOTHING, Git, Signature
 from bot.sandbox.github.postman import Hook
 from bot.sandbox.github.records import (
@@ -34,11 +32,9 @@ from bot.sandbox.github.records import (
     Team,
     Token,
 )
-from bot.sandbox.github.routes import ROUTES
 from bot.sandbox.github.rule_records import Ruleset
 from bot.sandbox.github.rules import Move
 
-VERSIONS = ("2022-11-28", "2026-03-10")
 EXCHANGES_KEPT = 20_000
 GRANTED = {
     "metadata": "read",
@@ -136,6 +132,17 @@ class GitHubWorld:
         git = await Git.create(self._directory / owner / f"{name}.git", default_branch)
         repository = Repository(self._books.new_id(), owner, name, git, default_branch, self._books.now())
         self._books.repositories[full_name.lower()] = repository
+
+    def rename(self, full_name: str, new_name: str) -> None:
+        """The repository has the other full name; whoever asks for the old one is sent on."""
+        found = self._books.repositories.pop(full_name.lower())
+        found.owner, found.name = new_name.split("/")
+        self._books.repositories[new_name.lower()] = found
+        self._books.renamed[full_name.lower()] = found
+
+    def hurry(self, points_a_minute: int | None) -> None:
+        """The secondary limit of one token; None: none, as in the beginning."""
+        self._books.points_a_minute = points_a_minute
 
     async def commit(
         self,
@@ -320,10 +327,11 @@ class GitHubWorld:
         raw = await request.read()
         if request.path.startswith("/bundles/"):
             return self._bundle(request)
-        exchange: dict[str, Any] = {"method": request.method, "path": request.raw_path, "request": _json(raw)}
+        path = serving.canonical(self._books, request.raw_path)
+        exchange: dict[str, Any] = {"method": request.method, "path": path, "request": serving.json_of(raw)}
         self.exchanges.append(exchange)
         fault = self._faults.take(request.method, request.path)
-        answer = await self._answer(request, raw, fault)
+        answer = await serving.answer(self._books, request, raw, fault)
         kind = fault.kind.name if fault else ""
         if kind == "dropped" and request.transport is not None:
             request.transport.abort()
@@ -332,7 +340,7 @@ class GitHubWorld:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), fault.seconds)
         if kind == "bad_gateway_after":
-            answer = _bad_gateway()
+            answer = Answer(502)
         if answer.raw is None:
             exchange["status"], exchange["response"] = answer.status, answer.body
         headers = {"X-GitHub-Media-Type": "github.v3; format=json", **answer.headers}
@@ -350,138 +358,6 @@ class GitHubWorld:
         if content is None or "Authorization" in request.headers:
             return web.Response(status=404 if content is None else 400)
         return web.Response(body=content, content_type="application/x-snappy")
-
-    async def _answer(self, request: web.Request, raw: bytes, fault: Fault | None) -> Answer:
-        headers = {"X-GitHub-Request-Id": secrets.token_hex(8)}
-        try:
-            headers["X-GitHub-Api-Version-Selected"] = _version(request)
-            token, app = apps.let_in(self._books, request.headers.get("Authorization", ""))
-            _play(fault, token, self._books)
-            if token is not None:
-                apps.count(self._books, token)
-            answer = await self._carried_out(self._call(request, raw, token, app, fault), token)
-            if request.method == "GET" and answer.status == 200 and answer.raw is None:
-                answer = _unless_known(request, answer)
-            if token is not None and answer.status == 304:
-                token.spent -= 1  # what is known already costs nothing
-        except Refused as refused:
-            if refused.status == 502:
-                return _bad_gateway()
-            answer = Answer(refused.status, refused.body, dict(refused.headers))
-            token = self._books.tokens.get(request.headers.get("Authorization", "").partition(" ")[2])
-        limits = apps.limit_headers(self._books, token) if token is not None else {}
-        answer.headers = {**headers, **limits, **answer.headers}
-        return answer
-
-    def _call(
-        self, request: web.Request, raw: bytes, token: Token | None, app: App | None, fault: Fault | None
-    ) -> Call:
-        """What was asked, with its repository, where the asker may see it."""
-        if raw and not isinstance(_json(raw), dict):
-            raise Refused(400, "Problems parsing JSON")
-        faults = frozenset({fault.kind.name}) if fault else frozenset()
-        call = Call(
-            self._books,
-            request.method,
-            request.rel_url.raw_path,
-            dict(request.query),
-            {},
-            _json(raw) or {},
-            token,
-            app.id if app else 0,
-            accept=request.headers.get("Accept", ""),
-            faults=faults,
-        )
-        parts = request.path.split("/")
-        if parts[1] == "repos" and len(parts) > 3:
-            call.found = self._books.repository(f"{parts[2]}/{parts[3]}")
-            if call.found and token is not None and not token.sees(call.found):
-                call.found = None
-            if call.found and "stale_read" in faults:
-                call.found = call.found.lagged()
-        return call
-
-    async def _carried_out(self, call: Call, token: Token | None) -> Answer:
-        for route in ROUTES:
-            words = route.match(call.method, call.path)
-            if words is None:
-                continue
-            call.words = words
-            if "repo" in words and call.found is None:
-                raise not_found()
-            if "repo" in words:
-                _demand_permission(call, route)
-            if call.found is not None and call.method != "GET":
-                call.found.remember()
-            return await route.handler(call)
-        raise not_found()
-
-
-def _demand_permission(call: Call, route: Route) -> None:
-    """403 or 404, as GitHub says it, where the token or the person behind it may not."""
-    token, reading = call.token, call.method == "GET"
-    if token is None:
-        return
-    if token.app is not None:
-        if not token.may(route.permission, "read" if reading else "write"):
-            raise Refused(403, "Resource not accessible by integration")
-        return
-    role = call.books.role(call.repository, token.login)
-    talking = reading or route.permission in {"pull_requests", "issues"}
-    if role == "none" or (route.permission == "administration" and role != "admin"):
-        raise not_found()
-    if not talking and not call.books.can_write(call.repository, token.login):
-        raise Refused(403, "Resource not accessible by personal access token")
-
-
-def _version(request: web.Request) -> str:
-    version = request.headers.get("X-GitHub-Api-Version", VERSIONS[0])
-    if version not in VERSIONS:
-        raise Refused(400, f"The API version {version} is not supported.")
-    return version
-
-
-def _play(fault: Fault | None, token: Token | None, books: Books) -> None:
-    """The faults that answer in place of the work."""
-    secondary = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-    seconds = str(round(fault.seconds)) if fault else ""
-    match fault.kind.name if fault else "":
-        case "bad_gateway":
-            raise Refused(502, "")
-        case "moved":
-            raise Refused(301, "Moved Permanently", Location=f"{books.url}/repositories/4001")
-        case "secondary_limit":
-            raise Refused(403, secondary, Retry_After=seconds)
-        case "secondary_limit_silent":
-            raise Refused(403, secondary)
-        case "too_many_requests":
-            raise Refused(429, secondary, Retry_After=seconds)
-        case "rate_limit_spent" if token is not None and fault is not None:
-            token.spent, token.resets_at = books.limit, books.now() + timedelta(seconds=fault.seconds)
-            raise Refused(403, f"API rate limit exceeded for {token.login}.")
-        case "token_expired":
-            if token is not None and token.app is not None:
-                token.expires_at = books.clock.now()
-            raise Refused(401, "Bad credentials")
-
-
-def _bad_gateway() -> Answer:
-    return Answer(502)
-
-
-def _unless_known(request: web.Request, answer: Answer) -> Answer:
-    """304 without a body where the asker holds the same already."""
-    tag = f'W/"{hashlib.sha256(json.dumps(answer.body, sort_keys=True).encode()).hexdigest()}"'
-    known = {one.strip() for one in request.headers.get("If-None-Match", "").split(",")}
-    headers = {**answer.headers, "ETag": tag}
-    return Answer(304, None, headers) if tag in known else Answer(200, answer.body, headers)
-
-
-def _json(raw: bytes) -> Any:  # noqa: ANN401 - JSON
-    try:
-        return json.loads(raw) if raw else None
-    except ValueError:
-        return None
 
 
 async def _seen(repository: Repository) -> dict[str, Any]:

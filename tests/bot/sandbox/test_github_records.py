@@ -219,3 +219,35 @@ async def test_events_are_delivered_signed_and_once(place: Place) -> None:
     assert (push["before"], push["after"], push["forced"]) == (old, place.git("rev-parse", "main"), False)
     assert {body["repository"]["full_name"] for _, body in heard} == {place.name}
     assert sorted(status for _, status in done) == [0, 0, *[202] * 7]
+
+
+# Names and pace -----------------------------------------------------------------------------------------------------
+
+
+async def test_who_asks_for_a_repositorys_old_name_is_sent_on(place: Place) -> None:
+    asks, old = place.asks(), place.name
+    place.name = f"{old}-moved"
+    place.world.rename(old, place.name)
+    read = await asks("GET", f"/repos/{old}/branches?per_page=1")
+    assert (read.status, read.headers["location"].endswith("/branches?per_page=1")) == (301, True)
+    followed = await asks("GET", read.headers["location"])
+    assert (followed.status, followed.body[0]["commit"]["sha"]) == (200, place.git("rev-parse", "main"))
+    written = await asks(
+        "POST", f"/repos/{old}/git/refs", {"ref": "refs/heads/x", "sha": place.git("rev-parse", "main")}
+    )
+    assert (written.status, written.message) == (301, "Moved Permanently")
+    assert place.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
+    assert (await asks("GET", f"/repos/{place.name}")).body["full_name"] == place.name
+
+
+async def test_too_much_in_one_minute_is_told_to_wait(place: Place) -> None:
+    asks = place.asks(place.world.admit("hasty"))
+    place.world.hurry(11)
+    head = place.git("rev-parse", "main")
+    seen = [(await asks("POST", f"statuses/{head}", {"state": "success"})).status for _ in range(3)]
+    place.clock.advance(seconds=20)
+    refused = await asks("GET", "")
+    assert (seen, refused.status, refused.headers["retry-after"]) == ([201] * 3, 403, "40")
+    place.clock.advance(seconds=40)
+    assert (await asks("GET", "")).status == 200
+    place.world.hurry(None)
