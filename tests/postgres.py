@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import fcntl
 import os
 import shutil
 import signal
@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache, partial
 from importlib.util import find_spec
 from itertools import count
@@ -21,9 +21,10 @@ from typing import Any
 import psycopg
 
 from bot import migrations
+from tests.mortal import with_its_starter
 
 NOBODY = "nobody"  # PostgreSQL refuses to be root
-_die_with_parent = partial(ctypes.CDLL(None).prctl, 1, signal.SIGQUIT)
+PREFIX, ALIVE = "pg-", "alive"
 _starter = ThreadPoolExecutor(1)
 """The thread that starts servers: they die with the thread that started them, so it must live as long as we do."""
 
@@ -75,7 +76,7 @@ class Server:
         with (self.directory / "log").open("ab") as log:
             command = [_programs() / "postgres", "-D", self._data, "-k", self.directory, "-h", "", *self._flags]
             start: partial[subprocess.Popen[bytes]] = partial(
-                subprocess.Popen, command, preexec_fn=_die_with_parent, **self._as
+                subprocess.Popen, command, preexec_fn=with_its_starter(signal.SIGQUIT), **self._as
             )
             self._process = process = _starter.submit(start, stdout=log, stderr=log, cwd="/").result()
         until = time.monotonic() + 30
@@ -131,11 +132,23 @@ class Server:
 @contextmanager
 def running(*, durable: bool) -> Iterator[Server]:
     """A server that is gone, with all that was in it, afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="pg-"))
-    try:
-        server = Server(directory, durable=durable)
-        server.start()
-        yield server
-        server.stop(signal.SIGQUIT)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    _clear()
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+    with (directory / "lock").open("wb") as alive:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        (directory / "lock").rename(directory / ALIVE)  # nobody sees it before it is held
+        try:
+            server = Server(directory, durable=durable)
+            server.start()
+            yield server
+            server.stop(signal.SIGQUIT)
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _clear() -> None:
+    """What servers of killed processes left is gone: whoever lives holds the lock on its directory."""
+    for file in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{ALIVE}"):
+        with suppress(OSError), file.open("rb") as alive:
+            fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(file.parent, ignore_errors=True)

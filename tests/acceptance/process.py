@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.acceptance.client import Refused, Sandbox
+from tests.mortal import with_its_starter
 
 OPENS_WITHIN = 90.0
 """Seconds, on a busy machine."""
@@ -64,6 +65,7 @@ def sandbox(data: Path, *arguments: str) -> Iterator[Running]:
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=True,
+            preexec_fn=with_its_starter(signal.SIGTERM),  # noqa: PLW1509 - one system call, which takes no lock
         )
     running = Running(Sandbox(f"http://127.0.0.1:{port}"), data, process)
     try:

@@ -5,11 +5,14 @@ Each is a process of its own, as the command is: its worlds, its bots and its da
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.mortal import with_its_starter
 
 SHORT = ("--operations", "14", "--faults", "15", "--services", "7", "--seed", "4")
 
@@ -17,7 +20,14 @@ SHORT = ("--operations", "14", "--faults", "15", "--services", "7", "--seed", "4
 def chaos(data: Path, *arguments: str) -> None:
     """It went as it should; with `--control` that means that violations were found."""
     command = [sys.executable, "-m", "tests.chaos", "--data", str(data), *arguments]
-    ran = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=with_its_starter(signal.SIGKILL),
+    )
     assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr[-3000:]}"
     print(ran.stdout)
 
