@@ -63,6 +63,9 @@ class Remedy(NamedTuple):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Remedy) and self[:4] == other[:4]
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # a tuple would look at all five
+
     def __hash__(self) -> int:
         return hash(self[:4])
 

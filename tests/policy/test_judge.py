@@ -15,7 +15,7 @@ from policy.finding import Finding, Standing
 from policy.judge import again, judge, later
 from policy.reading import AT
 from policy.rulebook import Rule, Rulebook, rules_for
-from tests.policy.good import ACTIVE, ALL_GOOD, HOUR, NOW, OMAR, PROMOTION, but, vote
+from tests.policy.good import ACTIVE, ALL_GOOD, HOUR, NOW, OLGA, OMAR, PROMOTION, but, vote
 from tests.policy.people import FINE, MAY_NOT, at, decided, exception, found, policy
 
 RED = but(FINE, checks={"build": Check("build", CheckState.FAILED)})
@@ -110,9 +110,32 @@ def test_a_waiver_that_ends_lets_nothing_through_any_more_nor_one_that_is_taken_
     unit = before.rules.places["unit"]
     others = exception(id="X-5", ends_at=NOW + HOUR)
     assert before.finding(unit).reason == "build failed on 9f1c2ab; waived by X-4 until Tue 24 Nov 2026 11:00 CET"
+    without = judge(before.rules, PROMOTION, but(RED, exceptions=()), active.policy, NOW)
+    assert without.finding(unit).standing is Standing.UNMET
+    assert again(without, facts).finding(unit).reason == before.finding(unit).reason
     assert later(before, NOW + HOUR).finding(unit).standing is Standing.UNMET
     assert again(before, but(facts, exceptions=())).finding(unit).standing is Standing.UNMET
     assert again(before, but(facts, exceptions=(others,))).finding(unit).by == "X-5"
+
+
+def test_somebody_who_saw_it_meanwhile_is_seen_when_it_is_judged_again() -> None:
+    active = asking(mode="acknowledge")
+    before = judge(rules_for(active.policy, PROMOTION), PROMOTION, RED, active.policy, NOW)
+    unit = before.rules.places["unit"]
+    assert before.finding(unit).standing is Standing.UNMET
+    seen = but(RED, votes=(replace(vote(OMAR), confirms=frozenset({"unit"})), vote(OLGA)))
+    assert again(before, seen).finding(unit).reason == "build failed on 9f1c2ab; omar saw it"
+
+
+def test_who_granted_what_it_rests_on_meanwhile_does_not_agree_any_more_when_it_is_judged_again() -> None:
+    active = asking()
+    before = judge(rules_for(active.policy, PROMOTION), PROMOTION, RED, active.policy, NOW)
+    granted = but(RED, exceptions=(exception(granted_by=(OMAR,)),))
+    anew = judge(before.rules, PROMOTION, granted, active.policy, NOW)
+    assert anew.blockers == (anew.rules.places["second-person"], anew.rules.places["approvals"])
+    then = again(before, granted)
+    assert then.blockers == anew.blockers
+    assert [each.reason for each in then.findings()] == [each.reason for each in anew.findings()]
 
 
 def test_what_was_decided_goes_with_the_decision_and_waits_for_no_collector() -> None:

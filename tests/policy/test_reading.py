@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -15,12 +15,15 @@ from bot.cases import case_in
 from policy.case import Case, Result
 from policy.document import ActivePolicy
 from policy.evidence import Evidence
-from policy.facts import Facts, Question
+from policy.facts import Facts, Question, Verdict, Vote
 from policy.finding import BLOCKING
 from policy.judge import Judging, judge, later
-from policy.reading import ANYTHING, AT, COUNTED, SIGNOFFS, VOTES, WAIVED, WAIVERS
+from policy.model import Human, Unknown
+from policy.reading import ANYTHING, AT, COUNTED, SIGNOFFS, VOTES, WAIVED, WAIVERS, changed, excepted
 from policy.rulebook import KINDS, Rule, Rulebook, rules_for
 from tests.deploy.cases import read
+from tests.policy.good import NOW, OLGA, OMAR, PROMOTION, but, vote
+from tests.policy.people import ACTIVE, FINE, PEOPLE, emergency, exception, policy
 from tests.policy.states import states
 from tests.policy.test_explain import EACH, State, told
 
@@ -135,3 +138,63 @@ def test_what_is_judged_at_another_instant_in_part_is_what_would_be_found_anew(
     assert list(then.blockers) == [
         place for place, finding in enumerate(then.findings()) if finding.standing in BLOCKING
     ]
+
+
+# What is another thing in another case --------------------------------------------------------------------------------
+
+SIGNED_OFF = policy({"requires": ["seen"]}, gates={**PEOPLE["gates"], "seen": {"kind": "signoff", "role": "qa"}})
+X4, E1 = (exception(),), emergency()
+
+
+def becomes(before: Facts, active: ActivePolicy = ACTIVE, *, by: timedelta = timedelta(), **changes: Any) -> set[str]:
+    case = Case(PROMOTION, before, active.policy, NOW)
+    return set(changed(case, Case(PROMOTION, but(before, **changes), active.policy, NOW + by)))
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "said"),
+    [
+        ({}, {}, set()),
+        ({}, {"checks": {}}, {"checks"}),
+        ({}, {"evidence": replace(FINE.evidence, tag=Unknown("it does not answer"))}, {"evidence", "tag"}),
+        ({}, {"votes": ()}, {"votes", COUNTED}),
+        ({}, {"fields": {"summary": "pay"}}, {"fields", COUNTED}),
+        ({}, {"candidate": Unknown("it does not answer")}, {"candidate"}),
+        ({"exceptions": X4}, {"candidate": Unknown("it does not answer")}, {"candidate", WAIVED}),
+        ({"exceptions": X4}, {"exceptions": ()}, {"exceptions", WAIVED}),
+        ({}, {"exceptions": X4}, {"exceptions", WAIVED}),
+        ({}, {"emergency": E1}, {"emergency", WAIVED}),
+        ({"emergency": E1}, {"emergency": None}, {"emergency", WAIVED}),
+        ({"emergency": E1}, {"checks": {}}, {"checks"}),
+        ({"emergency": E1}, {"votes": ()}, {"votes", COUNTED, WAIVED}),
+        ({}, {"by": timedelta(hours=1)}, {AT, COUNTED}),
+        ({"votes": ()}, {"by": timedelta(hours=1)}, {AT}),
+        ({"votes": (), "exceptions": X4}, {"by": timedelta(hours=1)}, {AT, WAIVED}),
+    ],
+)
+def test_what_changed_and_what_follows_from_that_is_named_and_nothing_else(
+    before: dict[str, Any], changes: dict[str, Any], said: set[str]
+) -> None:
+    assert becomes(but(FINE, **before), **changes) == said
+
+
+def test_what_is_waived_need_not_be_signed_off_so_votes_are_counted_again() -> None:
+    assert becomes(but(FINE), SIGNED_OFF, exceptions=X4) == {"exceptions", WAIVED, COUNTED}
+    assert becomes(but(FINE, votes=()), SIGNED_OFF, by=timedelta(hours=1)) == {AT}
+
+
+@pytest.mark.parametrize(
+    ("active", "votes", "barred", "counted_again"),
+    [
+        (ACTIVE, (), (), False),
+        (ACTIVE, (vote(OMAR),), (), False),
+        (ACTIVE, (vote(OMAR),), ("raj",), True),
+        (ACTIVE, (vote(OMAR), vote(OLGA, Verdict.REJECT)), (), True),
+        (SIGNED_OFF, (vote(OMAR),), (), True),
+    ],
+)
+def test_one_exception_more_may_give_back_a_say_or_take_away_a_no_or_a_seat(
+    active: ActivePolicy, votes: tuple[Vote, ...], barred: tuple[str, ...], counted_again: bool
+) -> None:
+    case = Case(PROMOTION, but(FINE, votes=votes), active.policy, NOW, frozenset(map(Human, barred)))
+    assert excepted(case) == {"exceptions", WAIVED, *([COUNTED] if counted_again else [])}
