@@ -218,7 +218,13 @@ async def rate_limit(call: Call) -> Answer:
     return Answer(200, {"resources": {"core": core, "search": search, "graphql": core}, "rate": core})
 
 
+async def meta(call: Call) -> Answer:
+    """No more than its reader needs: that passwords are not taken."""
+    return Answer(200, {"verifiable_password_authentication": False})
+
+
 ROUTES = (
+    Route("GET", "/meta", meta),
     Route("GET", "/app", get_app),
     Route("GET", "/app/installations", list_installations),
     Route("GET", "/repos/{owner}/{repo}/installation", get_installation),
