@@ -1,5 +1,9 @@
 """What does a decision cost? The largest policy we have, beside the same in Cedar, in the same run.
 
+It is measured as it is shipped: the wheel is built with its policy compiled and unpacked into a folder that goes
+afterwards. Beside it stands the plain Python that developers run; each in a process of its own. Without a C compiler
+there is only that.
+
 The bot reads its facts anew for every decision, so each is taken on facts of its own: none is the very object that was
 looked at before. The works take turns, and the median of all single ones counts. Before anything is measured, both
 must have come to the same.
@@ -9,13 +13,19 @@ from __future__ import annotations
 
 import copy
 import gc
+import json
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import cycle
+from pathlib import Path
 
 from bot.cases import case_in
 from policy import windows
@@ -26,7 +36,10 @@ from policy.model import Unknown
 from policy.rulebook import rules_for
 from tests.bench.cedar import RULES, context, decider
 from tests.deploy.cases import read
+from tests.shipped import ROOT, compiler, environment, unpacked
 
+SHIPPED, PLAIN = "as shipped, compiled", "plain Python"
+CEDAR = "Cedar, its context made of the facts"
 COPIES = 32
 QUICK, ADVISED = 40.0, 500.0
 """Microseconds: what a decision may take without trying any advice, and with."""
@@ -65,8 +78,30 @@ def rendered(decision: Decision) -> int:
     return len("\n".join((*said, *decision.notes)))
 
 
-def measured(rounds: int = 7, times: int = 200) -> dict[str, dict[str, float]]:
-    """State → what was done → median microseconds."""
+Measured = dict[str, dict[str, float]]
+"""State → what was done → median microseconds."""
+
+
+def measured() -> dict[str, Measured]:
+    """Of what is shipped, where it can be built here, and of plain Python."""
+    found = {}
+    if compiler() is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            found[SHIPPED] = _alone(unpacked(Path(folder)))
+    found[PLAIN] = _alone(ROOT)
+    return found
+
+
+def _alone(lib: Path) -> Measured:
+    """With the policy that lies there, by a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.decision", "--here"]
+    said = subprocess.run(command, cwd=lib, env=environment(lib), stdout=subprocess.PIPE, check=True).stdout
+    found: Measured = json.loads(said)
+    return found
+
+
+def here(rounds: int = 7, times: int = 200) -> Measured:
+    """With the policy of this very process."""
     works = {name: _decisions(facts, at) for name, (facts, at) in STATES.items()}
     works["a window"] = _window()
     spent: dict[str, dict[str, list[float]]] = {name: {what: [] for what in each} for name, each in works.items()}
@@ -102,7 +137,7 @@ def _decisions(facts: Facts, at: datetime) -> dict[str, Callable[[], object]]:
         "ours, advice tried": advised,
         "ours, advice tried, every word of it": lambda: rendered(advised()),
         "Cedar, its context ready": partial(answer, ready),
-        "Cedar, its context made of the facts": lambda: answer(context(QUESTION, next(fresh), ACTIVE, at)),
+        CEDAR: lambda: answer(context(QUESTION, next(fresh), ACTIVE, at)),
     }
 
 
@@ -127,25 +162,33 @@ def _timed(work: Callable[[], object], times: int) -> list[float]:
     return found
 
 
-def told(found: dict[str, dict[str, float]]) -> str:
-    """The table, with ratios to Cedar and to what we allow ourselves."""
+def told(found: dict[str, Measured]) -> str:
+    """The table, with ratios to Cedar and to what we allow ourselves of what is shipped."""
     limits: dict[str, float] = {"ours": QUICK, "ours, advice tried": ADVISED}
     rules = len(rules_for(ACTIVE.policy, QUESTION))
-    width = max(len(what) for each in found.values() for what in each) + 2
-    lines = [f"{f'{SEED}: a decision by {rules} rules':{width}}        µs  ×Cedar  of the limit"]
-    for name, each in found.items():
-        cedar = each.get("Cedar, its context made of the facts")
+    first, *others = found
+    width = max(len(what) for each in found[first].values() for what in each) + 2
+    title = f"{SEED}: a decision by {rules} rules"
+    lines = [f"{title:{width}}{first:>22} µs  ×Cedar{''.join(f'{other:>16} µs' for other in others)}  of the limit"]
+    if SHIPPED not in found:
+        lines.append("no C compiler here: what is shipped was not measured")
+    for name, each in found[first].items():
+        cedar = each.get(CEDAR)
         lines += ["", name]
         for what, took in each.items():
             beside = f"{took / cedar:7.2f}" if cedar else " " * 7
-            limit = f"{100 * took / limits[what]:9.0f} % of {limits[what]:.0f} µs" if what in limits else ""
-            lines.append(f"  {what:{width}}{took:8.1f} {beside} {limit}".rstrip())
+            more = "".join(f"{found[other][name][what]:19.1f}" for other in others)
+            limit = f"{100 * took / limits[what]:7.0f} % of {limits[what]:.0f} µs" if what in limits else ""
+            lines.append(f"  {what:{width - 2}}{took:25.1f} {beside}{more}  {limit}".rstrip())
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Prints what was measured."""
-    print(told(measured()))
+    """Prints what was measured: for people, or of this very process for the one that started it."""
+    if sys.argv[1:] == ["--here"]:
+        print(json.dumps(here()))
+    else:
+        print(f"{os.cpu_count()} cores, wanted by {os.getloadavg()[0]:.1f} processes\n\n{told(measured())}")
 
 
 if __name__ == "__main__":
