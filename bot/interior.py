@@ -19,6 +19,7 @@ from bot.cloud_run_settings import CloudRunSettings
 from bot.controller import Advance, Controller
 from bot.drift_watch import DriftWatch
 from bot.github import AppKey, GitHub, Pace, PersonalToken
+from bot.hints import Hints
 from bot.monitoring import Monitoring
 from bot.outbox import Outbox
 from bot.people import SlackPeople
@@ -57,6 +58,7 @@ class Interior:
     world: World
     worker: Worker
     controller: Controller
+    hints: Hints
     reload: Callable[[], object]
     """Read the policy again."""
 
@@ -112,6 +114,7 @@ async def behind(
         await watch.begin()
         worker = Worker(store, world)
         controller = Controller(store, _advance(world), poll=poll)
+        hints = Hints(store, policies)
         outbox = Outbox(store, chat, gap=0.0 if settings.local else 1.0)
         around = DriftWatch(world, every=AROUND, again=AROUND) if settings.local else DriftWatch(world)
         never_ending = {
@@ -120,6 +123,7 @@ async def behind(
             "controller": controller.run,
             "policy": watch.run,
             "drift": around.run,
+            "hints": hints.run,
         }
         for name, work in never_ending.items():
             stack.push_async_callback(_ended, asyncio.create_task(_loud(name, work), name=name))
@@ -128,7 +132,7 @@ async def behind(
         stack.push_async_callback(controller.stop)
         if app_token := settings.SLACK_APP_TOKEN:
             await stack.enter_async_context(SocketMode(app_token, slack, session, settings.SLACK_API_URL))
-        yield Interior(world, worker, controller, policies.reload)
+        yield Interior(world, worker, controller, hints, policies.reload)
 
 
 def _github(settings: Settings, session: aiohttp.ClientSession, clock: SystemClock | MovableClock) -> GitHub:

@@ -20,6 +20,7 @@ SECRETS = (
     "SLACK_APP_TOKEN",
     "GITHUB_PRIVATE_KEY",
     "GITHUB_TOKEN",
+    "GITHUB_WEBHOOK_SECRET",
     "LEDGER_SIGNING_KEY",
 )
 """Settings that may be `sm://projects/P/secrets/S/versions/N`, and that no text of ours ever shows."""
@@ -49,6 +50,8 @@ class Settings:
     GITHUB_INSTALLATION_ID: str = ""
     GITHUB_API_URL: str = ""
     GITHUB_TOKEN: str = field(default="", repr=False)
+    GITHUB_WEBHOOK_SECRET: str = field(default="", repr=False)
+    """Two, separated by a comma, while one is exchanged for the other; empty: nothing is heard from GitHub."""
     CLOUD_RUN_ENDPOINT: str = ""
     MONITORING_ENDPOINT: str = ""
     SECRET_MANAGER_ENDPOINT: str = ""
@@ -67,12 +70,20 @@ class Settings:
 
     @property
     def signing_secrets(self) -> tuple[str, ...]:
-        return tuple(part.strip() for part in self.SLACK_SIGNING_SECRET.split(",") if part.strip())
+        return _listed(self.SLACK_SIGNING_SECRET)
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        return _listed(self.GITHUB_WEBHOOK_SECRET)
 
     @property
     def local(self) -> bool:
         """True where the other side is a local world: no pauses between writes are owed to it."""
         return bool(self.CLOUD_RUN_ENDPOINT)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def default_database() -> str:

@@ -1,4 +1,4 @@
-"""Where is the program reached over HTTP? Slack's door, and what operators look at."""
+"""Where is the program reached over HTTP? Slack's door, GitHub's beside it, and what operators look at."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def web_app(
-    endpoint: Handler, ready: Callable[[], Awaitable[Mapping[str, bool | str]]], metrics: Callable[[], str]
+    endpoint: Handler,
+    ready: Callable[[], Awaitable[Mapping[str, bool | str]]],
+    metrics: Callable[[], str],
+    github: Handler | None = None,
 ) -> web.Application:
     """POST /slack/events, GET /healthz (the process), /readyz (its parts), /metrics (Prometheus).
 
-    `ready`: by part, True, or False or the reason why not. Run it with `runner`.
+    `ready`: by part, True, or False or the reason why not. POST /github/events is there with `github` only. Run it
+    with `runner`.
     """
 
     async def healthz(_: web.Request) -> web.Response:
@@ -44,6 +48,8 @@ def web_app(
     app = web.Application(client_max_size=BODY_MAX)
     app.on_response_prepare.append(_anonymous)
     app.router.add_post("/slack/events", endpoint)
+    if github is not None:
+        app.router.add_post("/github/events", github)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", measured)

@@ -23,6 +23,7 @@ from aiohttp import web
 
 from bot import migrations
 from bot.clock import MovableClock, SystemClock
+from bot.github_in import github_endpoint
 from bot.metrics import Counted
 from bot.settings import SECRETS, Misconfigured, Settings
 from bot.slack_in import Installed, SlackIn, endpoint
@@ -78,6 +79,11 @@ class _House:
 
     async def home(self, account: str) -> Reply:
         return Reply("I am just waking up.") if self.interior is None else await self.interior.home(account)
+
+    def hear(self, repository: str) -> None:
+        """Something happened there on GitHub; before the house is built nothing waits that would not look anyway."""
+        if self.interior is not None:
+            self.interior.hints.heard(repository)
 
     @property
     def failed(self) -> int:
@@ -171,7 +177,8 @@ async def _listen(stack: AsyncExitStack, settings: Settings, slack: SlackIn, sto
         return {"policy": policy, "database": True, "ledger": True}
 
     secrets = settings.signing_secrets or (os.urandom(32).hex(),)  # Socket Mode alone: nobody can sign, nobody gets in
-    served = runner(web_app(endpoint(slack, secrets), ready, Counted(store, house).text))
+    hooks = github_endpoint(settings.webhook_secrets, house.hear) if settings.webhook_secrets else None
+    served = runner(web_app(endpoint(slack, secrets), ready, Counted(store, house).text, hooks))
     await served.setup()
     stack.push_async_callback(served.cleanup)
     host = "127.0.0.1" if settings.local else "0.0.0.0"  # noqa: S104 - a container is reached from outside

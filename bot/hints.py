@@ -1,0 +1,55 @@
+"""What may have become due, by what GitHub told us? Operations of that repository are looked at now and not later."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Set as AbstractSet
+
+from bot.store import Store
+from commands.errors import ReleaseBotError
+from commands.ports import PolicyInForce, Writes
+
+log = logging.getLogger(__name__)
+
+GAP = 1.0
+"""Seconds: a push comes with dozens of events, and one look sees them all."""
+
+
+class Hints:
+    """What was heard of since somebody last looked."""
+
+    def __init__(self, store: Store, policies: PolicyInForce, *, gap: float = GAP) -> None:
+        self._store, self._policies, self._gap = store, policies, gap
+        self._heard: set[str] = set()
+        self._any = asyncio.Event()
+
+    def heard(self, repository: str) -> None:
+        """Something happened there."""
+        self._heard.add(repository.casefold())
+        self._any.set()
+
+    async def run(self) -> None:
+        """Never returns. What cannot be written down is left to polling."""
+        while True:
+            await self._any.wait()
+            self._any.clear()
+            about, self._heard = self._heard, set()
+            try:
+                await self.wake(about)
+            except ReleaseBotError as error:
+                log.warning("a hint is lost: %s", error)
+            await asyncio.sleep(self._gap)
+
+    async def wake(self, about: AbstractSet[str]) -> None:
+        """Every open operation about one of these repositories, in small letters, is due now."""
+        services = self._policies.current().policy.services
+        concerned = {name for name, service in services.items() if service.repository.casefold() in about}
+        found = tuple(
+            operation.id
+            for operation in await self._store.open_operations()
+            if operation.question.service in concerned
+            or (operation.plan is not None and operation.plan.repository.casefold() in about)
+        )
+        if found:
+            await self._store.commit(Writes(wakes=found))
