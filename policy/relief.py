@@ -9,15 +9,14 @@ from typing import NamedTuple
 
 from policy import wording
 from policy.case import Case
-from policy.document import ExceptionKind, Policy
+from policy.document import Policy
 from policy.done import but
-from policy.facts import Deed, ExceptionRecord, Facts, Question, Verdict
+from policy.facts import ExceptionRecord, Facts, Question, Verdict
 from policy.finding import Applied, Remedy, RemedyKind
 from policy.gates import Waivable
 from policy.judge import Judging
 from policy.model import Human, Person, Unknown
 from policy.reading import WORKS, excepted
-from policy.rulebook import Rule
 from policy.seating import Table, matching, not_ours
 from policy.separation import NOBODY
 from policy.terms import Terms, seats
@@ -27,12 +26,11 @@ Reached = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 def reached(judging: Judging) -> Reached:
-    rules = judging.rules
-    waivable = [place for place in judging.blockers if rules[place].waivable is not Waivable.NEVER]
-    if not waivable or judging.case.question.deed is not Deed.PROMOTE or type(judging.facts.exceptions) is Unknown:
+    """All of them; a kind names no rule that it may not waive, or the policy would be refused."""
+    if type(judging.facts.exceptions) is Unknown:
         return ()
-    kinds = judging.case.policy.exceptions.items()
-    every = [(name, tuple([place for place in waivable if _reaches(kind, rules[place])])) for name, kind in kinds]
+    kinds, blocking = judging.case.policy.exceptions, [(judging.rules[at].requires, at) for at in judging.blockers]
+    every = [(name, tuple([at for rule, at in blocking if rule in kind.waives])) for name, kind in kinds.items()]
     return tuple([(name, places) for name, places in every if places])
 
 
@@ -57,13 +55,10 @@ def waives_no_more(judging: Judging) -> bool:
     So it is where whoever grants it is not whoever asked, and no rule looks at exceptions but to be waived, be it at
     votes that count again or at seats that need not be filled then.
     """
-    facts, mine = judging.facts, judging.facts.asked_by
-    if type(facts.people) is Unknown:
-        return False
-    for human, person in facts.people.items():
-        if human != mine.human and (person.account == mine.account or person.human == mine.human):
-            return False
-    return not judging.rules.looking_at(excepted(judging.case))
+    people, mine = judging.facts.people, judging.facts.asked_by
+    others = () if type(people) is Unknown else [each for human, each in people.items() if human != mine.human]
+    doubled = any(person.account == mine.account for person in others)
+    return not doubled and not judging.rules.looking_at(excepted(judging.case))
 
 
 def beyond_reach(judging: Judging, reached: Reached) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -78,10 +73,6 @@ def within_reach(judging: Judging) -> frozenset[int]:
     rules = judging.rules
     waivable = frozenset([place for place in judging.blockers if rules[place].waivable is not Waivable.NEVER])
     return rules.looking_at(excepted(judging.case)) | rules.resting_on(waivable) if waivable else waivable
-
-
-def _reaches(kind: ExceptionKind, rule: Rule) -> bool:
-    return rule.requires in kind.waives and (kind.emergency or rule.waivable is Waivable.EXCEPTION)
 
 
 class _Asking(NamedTuple):

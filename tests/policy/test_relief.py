@@ -1,4 +1,4 @@
-"""What one exception more comes to, where that is sure, is what is found with it."""
+"""Which exceptions are advised, who asks and who grants; what one comes to, where that is sure, is what is found."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 
 from policy import ways
-from policy.finding import BLOCKING, RemedyKind
+from policy.decide import decide
+from policy.document import ActivePolicy
+from policy.facts import Check, CheckState, Facts, Verdict
+from policy.finding import BLOCKING, Remedy, RemedyKind
+from policy.model import AccountKind, Person, Unknown
 from policy.relief import waives_no_more
+from tests.policy.good import HOUR, INES, NOW, OLGA, OMAR, PROMOTION, RAJ, but, person, vote
+from tests.policy.people import EVERYBODY, FINE, MAY_NOT, policy
 from tests.policy.states import states
 from tests.policy.test_explain import EACH, State
 from tests.policy.test_reading import SEEDS, cases, judged
@@ -46,3 +52,78 @@ def test_it_is_not_sure_where_whoever_could_grant_it_may_be_whoever_asked() -> N
     assert isinstance(facts.people, dict)
     doubles = {human: replace(person, account=asker.account) for human, person in facts.people.items()}
     assert not waives_no_more(judged(active, question, replace(facts, people=doubles), at))
+
+
+# Who asks, who grants, and what for -----------------------------------------------------------------------------------
+
+RED = but(FINE, checks={"build": Check("build", CheckState.FAILED), "sast": Check("sast", CheckState.FAILED)})
+BOTH = policy(
+    {"requires": ["unit", "lint"], "gates": {}},
+    gates={"unit": {"kind": "checks", "names": ["build"]}, "lint": {"kind": "checks", "names": ["sast"]}},
+    exceptions={"temporary": {"waives": ["unit", "lint"], "approvals": [{"any_of": ["release_manager", "tech_lead"]}]}},
+    emergency=None,
+    may=MAY_NOT,
+)
+UNIT = policy({"requires": ["unit"], "gates": {"soak": "PT24H", "window": "office_hours"}})
+GONE = Unknown("it does not answer")
+
+
+def advised(facts: Facts = RED, active: ActivePolicy = BOTH) -> dict[str, Remedy]:
+    """Each exception that is advised, by what is said of it."""
+    findings = decide(PROMOTION, facts, active, NOW).findings
+    return {each.says: each for one in findings for each in one.remedies if each.kind is RemedyKind.EXCEPTION}
+
+
+def granted_by(facts: Facts) -> list[str]:
+    (remedy,) = advised(facts).values()
+    assert remedy.applied is not None
+    records = remedy.applied(facts).exceptions
+    assert not isinstance(records, Unknown)
+    return [person.name for person in records[-1].granted_by]
+
+
+def test_one_exception_for_all_that_blocks_is_the_smallest_way() -> None:
+    decision = decide(PROMOTION, RED, BOTH, NOW)
+    says = "an exception (temporary) for unit and lint: olga, omar or raj can grant it"
+    assert [[remedy.says for remedy in way] for way in decision.ways] == [[says]]
+
+
+def test_where_exceptions_are_not_known_none_is_advised() -> None:
+    assert len(advised()) == 1
+    assert advised(but(RED, exceptions=GONE)) == {}
+    assert advised(but(RED, people=GONE)) == {}
+
+
+@pytest.mark.parametrize(
+    ("agreed", "grants"),
+    [([], ["olga"]), ([OMAR], ["olga"]), ([OLGA], ["omar"]), ([OLGA, OMAR], ["raj"]), ([OLGA, OMAR, RAJ], ["olga"])],
+)
+def test_who_agreed_already_grants_it_only_where_nobody_else_can(agreed: list[Person], grants: list[str]) -> None:
+    assert granted_by(but(RED, votes=tuple(map(vote, agreed)))) == grants
+
+
+def test_who_said_no_can_grant_it_like_anybody() -> None:
+    assert granted_by(but(RED, votes=(vote(OLGA, Verdict.REJECT),))) == ["olga"]
+
+
+@pytest.mark.parametrize(
+    "asker",
+    [
+        person("gus", "engineer", kind=AccountKind.GUEST),
+        person("ann", "engineer", active=False),
+        person("quinn", "qa"),
+        Person("slack:T0ACME/U9", None, "somebody", roles=frozenset({"engineer"})),
+    ],
+    ids=["a guest", "somebody who left", "without the role", "linked to nobody"],
+)
+def test_where_whoever_asked_may_not_ask_for_it_somebody_else_must(asker: Person) -> None:
+    (says,) = advised(but(RED, asked_by=asker))
+    assert says == "an exception (temporary) for unit and lint: lea asks for it, olga, omar or raj can grant it"
+
+
+def test_a_kind_that_nobody_can_grant_is_named_where_it_would_do_something() -> None:
+    nobody = {human: each for human, each in EVERYBODY.items() if human != INES.human}
+    facts = but(FINE, people=nobody, checks={"build": Check("build", CheckState.PASSED)})
+    would_do = "an exception (outage) would do for unit, but nobody is there to ask for it and to grant it"
+    assert would_do in decide(PROMOTION, but(facts, checks=RED.checks), UNIT, NOW).notes
+    assert not [note for note in decide(PROMOTION, facts, UNIT, NOW + 12 * HOUR).notes if "would do" in note]
