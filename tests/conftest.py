@@ -6,9 +6,14 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
 
 # Google's libraries otherwise ask the network whether this is one of Google's machines.
 os.environ.setdefault("NO_GCE_CHECK", "true")
+
+# How long an example takes is the machine's business.
+settings.register_profile("any pace", settings(), deadline=None)
+settings.load_profile("any pace")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

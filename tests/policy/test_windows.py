@@ -191,11 +191,11 @@ def test_what_it_remembers_changes_no_answer(
 def test_a_window_that_was_asked_answers_in_microseconds() -> None:
     it, at = ready(OFFICE), moment("2026-11-24T10:00:00Z")
     assert it.next_change(at)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(1000):
         assert it.is_open(at)
         it.next_change(at)
-    assert (time.perf_counter() - began) / 1000 < 100e-6  # 1 µs where nothing else runs
+    assert (time.process_time() - began) / 1000 < 100e-6  # 1 µs where nothing else runs
 
 
 OFFICE = window("Europe/Berlin", [weekly("mon tue wed thu", "09:00", "17:00"), weekly("fri", "09:00", "13:00")])
