@@ -401,10 +401,17 @@ class Git:
         tree = await self.merged_tree(ours, theirs)
         return tree and await self.commit_tree(tree, (ours, theirs), message, author, sign=sign)
 
-    async def squash(self, ours: str, theirs: str, message: str, author: Signature) -> str | None:
+    async def squash(
+        self,
+        ours: str,
+        theirs: str,
+        message: str,
+        author: Signature,
+        sign: Callable[[bytes], str] | None = None,
+    ) -> str | None:
         """All of theirs as one commit on ours; None where they conflict."""
         tree = await self.merged_tree(ours, theirs)
-        return tree and await self.commit_tree(tree, (ours,), message, author)
+        return tree and await self.commit_tree(tree, (ours,), message, author, sign=sign)
 
     async def rebase(self, ours: str, theirs: str, committer: Signature) -> str | None:
         """Each commit that only theirs has, picked onto ours in order, merges left out; None where one conflicts."""
@@ -415,11 +422,6 @@ class Git:
                 return None
             ours = await self.commit_tree(tree, (ours,), made.message, made.author, committer)
         return ours
-
-    async def revert(self, ours: str, commit: str, message: str, author: Signature) -> str | None:
-        """A commit on ours that takes back what that one changed against its first parent; None where they conflict."""
-        tree = await self.merged_tree(ours, f"{commit}^1", commit)
-        return tree and await self.commit_tree(tree, (ours,), message, author)
 
 
 def _lines(count: str) -> int:

@@ -202,7 +202,7 @@ async def _merge_commit(call: Call, pull: PullRequest, method: str) -> str:
     if method == "merge":
         made = await git.merge(pull.base_sha, pull.head_sha, text, author, call.books.sign)
     elif method == "squash":
-        made = await git.squash(pull.base_sha, pull.head_sha, text, author)
+        made = await git.squash(pull.base_sha, pull.head_sha, text, author, call.books.sign)
     else:
         made = await git.rebase(pull.base_sha, pull.head_sha, author)
     if made is None:

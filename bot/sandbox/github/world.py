@@ -314,7 +314,7 @@ class GitHubWorld:
         return self._books.repositories[full_name.lower()]
 
     async def snapshot(self) -> dict[str, Any]:
-        """The truth, by repository: refs, releases and deployments with their statuses, oldest first."""
+        """The truth, by repository: refs, releases, pull requests and deployments with their statuses, oldest first."""
         return {found.full_name: await _seen(found) for found in self._books.repositories.values()}
 
     def tokens(self) -> list[Token]:
@@ -366,6 +366,18 @@ async def _seen(repository: Repository) -> dict[str, Any]:
         "refs": await repository.git.refs(),
         "releases": [
             {"id": made.id, "tag": made.tag, "name": made.name, "draft": made.draft} for made in records.releases
+        ],
+        "pulls": [
+            {
+                "number": pull.number,
+                "title": pull.title,
+                "head": pull.head,
+                "base": pull.base,
+                "state": "merged" if pull.merged else pull.state,
+                "head_sha": pull.head_sha,
+                "merge_sha": pull.merge_sha if pull.merged else None,
+            }
+            for pull in records.pulls
         ],
         "deployments": [
             {

@@ -539,5 +539,5 @@ async def test_a_fault_waits_for_the_request_it_is_meant_for(world: GitHubWorld,
 async def test_a_world_begun_again_in_the_same_place_begins_empty(tmp_path: Path, clock: HandClock) -> None:
     for _ in range(2):
         async with github_world(tmp_path, clock) as world:
-            assert (await world.snapshot())[REPOSITORY] == {"refs": {}, "releases": [], "deployments": []}
+            assert (await world.snapshot())[REPOSITORY] == {"refs": {}, "releases": [], "pulls": [], "deployments": []}
             await world.commit(REPOSITORY, "main", "Begin", {"a": "b"}, "maya", NINE)

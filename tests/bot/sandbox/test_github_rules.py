@@ -202,6 +202,11 @@ async def test_only_signed_commits_pass_where_signatures_are_required(place: Pla
     await rule(place, {"type": "required_signatures"})
     await place.pull("dev")
     assert "Commits must have verified signatures." in (await merged(place.asks()))[1]
+    await place.world.set_ref(place.name, "refs/heads/signed", place.git("rev-parse", "main"))
+    by_github = {"message": "Signed", "content": "eA==", "branch": "signed"}
+    assert (await place.asks()("PUT", "contents/a.md", by_github)).status == 201
+    await place.pull("signed")
+    assert (await merged(place.asks(), 2))[0] == 200
 
 
 async def test_tags_have_rules_of_their_own(place: Place) -> None:
