@@ -56,7 +56,7 @@ def rule(call: Call, found: Repository, made: Protection) -> Json:
     excused = (reviews or {}).get("bypass_pull_request_allowances") or {}
     required = checks["checks"] if checks else []
 
-    async def matching(info: Any, *, query: str = "", **page: Any) -> Json:  # noqa: ANN401
+    async def matching(info: Any, *, query: str = "", **page: Any) -> Json:
         names = [
             name
             for name in await found.refs("refs/heads/")

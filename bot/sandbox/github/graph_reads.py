@@ -42,14 +42,14 @@ def pull_of(call: Call, node: str) -> tuple[Repository, PullRequest]:
 # Roots --------------------------------------------------------------------------------------------------------------
 
 
-async def repository(call: Call, info: Any, *, owner: str, name: str, **_: object) -> Json:  # noqa: ANN401
+async def repository(call: Call, info: Any, *, owner: str, name: str, **_: object) -> Json:
     found = seen(call, call.books.repository(f"{owner}/{name}"))
     if found is None:
         raise Wrong("NOT_FOUND", f"Could not resolve to a Repository with the name '{owner}/{name}'.")
     return _repository(call, found)
 
 
-async def node(call: Call, info: Any, *, id: str) -> Json | None:  # noqa: ANN401
+async def node(call: Call, info: Any, *, id: str) -> Json | None:
     kind, _name = shapes.named(id)
     if kind == "Repository":
         return _repository(call, repository_of(call, id))
@@ -62,15 +62,15 @@ async def node(call: Call, info: Any, *, id: str) -> Json | None:  # noqa: ANN40
     raise _unresolved(id)
 
 
-async def nodes(call: Call, info: Any, *, ids: list[str]) -> list[Json | None]:  # noqa: ANN401
+async def nodes(call: Call, info: Any, *, ids: list[str]) -> list[Json | None]:
     return [await node(call, info, id=id) for id in ids]
 
 
-async def viewer(call: Call, info: Any) -> Json:  # noqa: ANN401
+async def viewer(call: Call, info: Any) -> Json:
     return actor(call, call.login) | {"__typename": "User"}
 
 
-async def rate_limit(call: Call, info: Any, **_: object) -> Json:  # noqa: ANN401
+async def rate_limit(call: Call, info: Any, **_: object) -> Json:
     token, limit = call.token, call.books.limit
     spent = token.spent if token else 0
     reset = token.resets_at if token and token.resets_at else call.books.now()
@@ -104,7 +104,7 @@ def actor(call: Call, login: str) -> Json:
 
 
 def _repository(call: Call, found: Repository) -> Json:
-    async def one_ref(info: Any, *, qualifiedName: str) -> Json | None:  # noqa: ANN401, N803 - GitHub's name
+    async def one_ref(info: Any, *, qualifiedName: str) -> Json | None:
         for name in (
             qualifiedName,
             f"refs/{qualifiedName}",
@@ -115,11 +115,11 @@ def _repository(call: Call, found: Repository) -> Json:
                 return _ref(call, found, name)
         return None
 
-    async def refs(info: Any, *, refPrefix: str, query: str = "", **page: Any) -> Json:  # noqa: ANN401, N803
+    async def refs(info: Any, *, refPrefix: str, query: str = "", **page: Any) -> Json:
         names = [name for name in await found.refs(refPrefix) if query in name]
         return listed([_ref(call, found, name) for name in names], "refs", **page)
 
-    async def one_pull(info: Any, *, number: int) -> Json:  # noqa: ANN401
+    async def one_pull(info: Any, *, number: int) -> Json:
         if not 0 < number <= len(found.records.pulls):
             said = f"Could not resolve to a PullRequest with the number of {number}."
             raise Wrong("NOT_FOUND", said)
@@ -128,12 +128,12 @@ def _repository(call: Call, found: Repository) -> Json:
         return pull_request(call, found, pull)
 
     async def pulls(
-        info: Any,  # noqa: ANN401
+        info: Any,
         *,
         states: list[str] | None = None,
-        baseRefName: str | None = None,  # noqa: N803
-        headRefName: str | None = None,  # noqa: N803
-        **page: Any,  # noqa: ANN401
+        baseRefName: str | None = None,
+        headRefName: str | None = None,
+        **page: Any,
     ) -> Json:
         for pull in found.records.pulls:
             await pull_life.refresh(call.books, found, pull)
@@ -146,7 +146,7 @@ def _repository(call: Call, found: Repository) -> Json:
         ]
         return listed(chosen, "pullRequests", **page)
 
-    async def thing(info: Any, *, oid: str | None = None, expression: str | None = None) -> Json | None:  # noqa: ANN401
+    async def thing(info: Any, *, oid: str | None = None, expression: str | None = None) -> Json | None:
         name, _, path = (oid or expression or "").partition(":")
         sha = name if oid and await found.git.kind(name) else await found.git.commit_of(name)
         entry = await found.git.entry(sha, path) if sha and path else None
@@ -203,7 +203,7 @@ async def _object(call: Call, found: Repository, sha: str | None) -> Json | None
 async def commit(call: Call, found: Repository, sha: str) -> Json:
     (made,) = await found.git.commits(sha)
 
-    async def parents(info: Any, **page: Any) -> Json:  # noqa: ANN401
+    async def parents(info: Any, **page: Any) -> Json:
         return listed([await commit(call, found, parent) for parent in made.parents], "parents", **page)
 
     async def lines(*, added: bool) -> int:
@@ -249,7 +249,7 @@ def _rollup(call: Call, found: Repository, sha: str) -> Json | None:
         return None
     contexts = [_run(call, found, run) for run in runs] + [_context(call, found, status) for status in statuses]
 
-    def page(info: Any, **asked: Any) -> Json:  # noqa: ANN401
+    def page(info: Any, **asked: Any) -> Json:
         counts = {"checkRunCount": len(runs), "statusContextCount": len(statuses)}
         return listed(contexts, "contexts", **asked) | counts
 
@@ -273,7 +273,7 @@ def _together(runs: list[CheckRun], statuses: list[Status]) -> str:
 def _required(call: Call, found: Repository, context: str, app: int) -> Callable[..., bool]:
     """Whether a rule of the pull request's base wants that check, by that app."""
 
-    def answer(info: Any, *, pullRequestId: str | None = None, pullRequestNumber: int | None = None) -> bool:  # noqa: ANN401, N803
+    def answer(info: Any, *, pullRequestId: str | None = None, pullRequestNumber: int | None = None) -> bool:
         if pullRequestId is not None:
             _, pull = pull_of(call, pullRequestId)
         elif pullRequestNumber is not None and 0 < pullRequestNumber <= len(found.records.pulls):
@@ -343,13 +343,13 @@ def pull_request(call: Call, found: Repository, pull: PullRequest) -> Json:
     async def could() -> bool | None:
         return await pull_life.seen_mergeable(call.books, found, pull)
 
-    async def mergeable(info: Any) -> str:  # noqa: ANN401
+    async def mergeable(info: Any) -> str:
         return {None: "UNKNOWN", True: "MERGEABLE", False: "CONFLICTING"}[await could()]
 
-    async def merge_state(info: Any) -> str:  # noqa: ANN401
+    async def merge_state(info: Any) -> str:
         return (await pull_life.merge_state(call.books, found, pull, await could())).upper()
 
-    async def commits(info: Any, **page: Any) -> Json:  # noqa: ANN401
+    async def commits(info: Any, **page: Any) -> Json:
         between = await found.git.between(pull.base_sha, pull.head_sha)
         shas = between.commits if between else ()
         shown = [
@@ -452,7 +452,7 @@ def _review(call: Call, found: Repository, review: Review) -> Json:
 
 
 def _opinions(call: Call, found: Repository, pull: PullRequest) -> Callable[..., Json]:
-    def answer(info: Any, *, writersOnly: bool = False, **page: Any) -> Json:  # noqa: ANN401, N803
+    def answer(info: Any, *, writersOnly: bool = False, **page: Any) -> Json:
         chosen = [
             _review(call, found, review)
             for login, review in pull.decisive().items()

@@ -21,11 +21,11 @@ from bot.sandbox.github.rules import Move
 _SHA = re.compile(r"[0-9a-f]{40}")
 
 
-def _done(asked: Json, **also: Any) -> Json:  # noqa: ANN401 - GraphQL's values
+def _done(asked: Json, **also: Any) -> Json:
     return {"clientMutationId": asked.get("clientMutationId"), **also}
 
 
-def _actor(call: Call, repository: Repository) -> Any:  # noqa: ANN401
+def _actor(call: Call, repository: Repository) -> Any:
     app = call.token.app.id if call.token and call.token.app else 0
     return call.books.actor(repository, call.login, app)
 
@@ -33,7 +33,7 @@ def _actor(call: Call, repository: Repository) -> Any:  # noqa: ANN401
 # Refs and files -----------------------------------------------------------------------------------------------------
 
 
-async def update_refs(call: Call, info: Any, *, input: Json) -> Json:  # noqa: ANN401, A002
+async def update_refs(call: Call, info: Any, *, input: Json) -> Json:
     """All of them move, or none."""
     repository = graph_reads.repository_of(call, input["repositoryId"])
     demand(call, repository, "contents")
@@ -57,7 +57,7 @@ async def update_refs(call: Call, info: Any, *, input: Json) -> Json:  # noqa: A
     return _done(input)
 
 
-async def create_commit(call: Call, info: Any, *, input: Json) -> Json:  # noqa: ANN401, A002
+async def create_commit(call: Call, info: Any, *, input: Json) -> Json:
     """The branch has one signed commit more, where it stood as expected."""
     repository, branch = _branch(call, input["branch"])
     demand(call, repository, "contents")
@@ -105,7 +105,7 @@ def _branch(call: Call, said: Json) -> tuple[Repository, str]:
 # Pull requests ------------------------------------------------------------------------------------------------------
 
 
-async def revert(call: Call, info: Any, *, input: Json) -> Json:  # noqa: ANN401, A002
+async def revert(call: Call, info: Any, *, input: Json) -> Json:
     """A branch and a pull request that take back what a merged one brought, computed by git."""
     books = call.books
     repository, pull = graph_reads.pull_of(call, input["pullRequestId"])
@@ -136,7 +136,7 @@ async def revert(call: Call, info: Any, *, input: Json) -> Json:  # noqa: ANN401
     )
 
 
-async def enqueue(call: Call, info: Any, *, input: Json) -> Json:  # noqa: ANN401, A002
+async def enqueue(call: Call, info: Any, *, input: Json) -> Json:
     """No queue is played: GitHub's own answer where a branch has none."""
     repository, _pull = graph_reads.pull_of(call, input["pullRequestId"])
     demand(call, repository, "pull_requests")
@@ -153,11 +153,11 @@ async def _drafted(call: Call, asked: Json, *, draft: bool) -> Json:
     return _done(asked, pullRequest=graph_reads.pull_request(call, repository, pull))
 
 
-async def ready(call: Call, info: Any, *, input: Json) -> Json:  # noqa: ANN401, A002
+async def ready(call: Call, info: Any, *, input: Json) -> Json:
     return await _drafted(call, input, draft=False)
 
 
-async def to_draft(call: Call, info: Any, *, input: Json) -> Json:  # noqa: ANN401, A002
+async def to_draft(call: Call, info: Any, *, input: Json) -> Json:
     return await _drafted(call, input, draft=True)
 
 
@@ -172,7 +172,7 @@ def _protection(call: Call, id: str) -> tuple[Repository, Protection]:
     raise Wrong("NOT_FOUND", f"Could not resolve to a node with the global id of '{id}'")
 
 
-async def create_rule(call: Call, info: Any, *, input: Json) -> Json:  # noqa: ANN401, A002
+async def create_rule(call: Call, info: Any, *, input: Json) -> Json:
     repository = graph_reads.repository_of(call, input["repositoryId"])
     demand(call, repository, "administration")
     if input["pattern"] in repository.records.protections:
@@ -182,13 +182,13 @@ async def create_rule(call: Call, info: Any, *, input: Json) -> Json:  # noqa: A
     return _done(input, branchProtectionRule=rule(call, repository, made))
 
 
-async def update_rule(call: Call, info: Any, *, input: Json) -> Json:  # noqa: ANN401, A002
+async def update_rule(call: Call, info: Any, *, input: Json) -> Json:
     repository, made = _protection(call, input["branchProtectionRuleId"])
     changed(call, repository, made, input)
     return _done(input, branchProtectionRule=rule(call, repository, made))
 
 
-async def delete_rule(call: Call, info: Any, *, input: Json) -> Json:  # noqa: ANN401, A002
+async def delete_rule(call: Call, info: Any, *, input: Json) -> Json:
     repository, made = _protection(call, input["branchProtectionRuleId"])
     demand(call, repository, "administration")
     del repository.records.protections[made.pattern]
