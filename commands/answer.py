@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from commands import exception, freeze, grant, owed, promote, remind, rollback, status, steer, vote
+from commands import exception, freeze, grant, owed, promote, remind, rollback, status, steer, switched, vote
 from commands.asking import Asking, whisper
 from commands.catalogue import understand
 from commands.errors import Misunderstood, Rejected, ReleaseBotError
@@ -29,6 +29,7 @@ from commands.intent import (
     StartFreeze,
     Status,
     Steer,
+    Switched,
     Why,
     Withdraw,
 )
@@ -83,6 +84,8 @@ async def _act(intent: Intent, asking: Asking) -> Writes:
             return await promote.ask(intent, asking)
         case Rollback():
             return await rollback.ask(intent, asking)
+        case Switched():
+            return await switched.record(intent, asking)
         case StartFreeze():
             return await freeze.start(intent, asking)
         case EndFreeze():

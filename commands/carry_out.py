@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commands import deployment, ending, health, heed, remind, tell
+from commands import deployment, ending, health, heed, remind, switched, tell
 from commands.consider import consider
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
 from commands.hand import AT_ONCE, IMPATIENT, PAUSED, POLL, SHIFT_WITHIN, TRIES, WROTE, Hand, same, traffic
@@ -32,6 +32,8 @@ async def advance(operation: Operation, lease: Lease, world: World) -> Writes:
         return replace(writes, starts=(*writes.starts, *starts)) if starts else writes
     if operation.question.deed is Deed.REMIND:
         return await remind.remind(operation, world)
+    if switched.SWITCHED in operation.seen:
+        return await switched.look(operation, world)
     if operation.plan is None:
         return Writes(operation=operation.ended(Phase.FAILED, "It was begun without a plan."), leaves=operation.place)
     if operation.phase is Phase.WATCHING:

@@ -58,11 +58,14 @@ CATALOGUE = (
     ),
     Command(
         ("rollback",),
-        "rollback [service] [environment] [to <target>] [reason:…] [incident:…] [despite:database]",
+        "rollback [service] [environment] [to <target>] [reason:…] [incident:…] [despite:database] [flag:<name>=…]",
         "Go back to the last verified good revision at once, whatever is frozen.",
         "rollback checkout reason:errors after the release",
         read.rollback,
-        more=("rollback checkout despite:database reason:the old column is still there",),
+        more=(
+            "rollback checkout despite:database reason:the old column is still there",
+            "rollback checkout flag:new-cart=off link:https://flags.example/new-cart",
+        ),
     ),
     Command(
         ("freeze", "start"),
@@ -156,7 +159,12 @@ CATALOGUE = (
     ),
     _steering("cancel", "Drop a request that has not begun."),
     _steering("abort", "Stop a rollout and take its traffic back."),
-    _steering("leave", "End a rollout and leave its traffic as it stands.", " reason:…"),
+    _steering(
+        "leave",
+        "End a rollout and leave its traffic as it stands.",
+        " reason:…",
+        " reason:the next release mends it",
+    ),
     _steering("pause", "Hold a rollout where it is."),
     _steering(
         "continue",

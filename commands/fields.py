@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # see commands/ports.py
 
 SAYS_MAX = 2000  # UTF-16 units in a button's words: bot/slack_out.py leaves out a button that has more
 PROMOTION = ("reason", "type", "confirms", "incident")
-ROLLBACK = ("reason", "incident", "despite")
+ROLLBACK = ("reason", "incident", "despite", "flag", "config", "by", "link")
 FREEZE = ("from", "until", "reason", "exit")
 EXCEPTION = ("waive", "kind", "from", "until", "digest", "reason")
 SHORT = frozenset({"waive", "kind", "from", "until", "digest", "incident", "ticket", "type", "owner"})
@@ -79,6 +79,15 @@ class Gap:
 def unsaid(wanted: Iterable[str], said: Mapping[str, str], why: str) -> list[Gap]:
     """A gap for each key that was left out or left blank."""
     return [Gap(key, why) for key in wanted if not said.get(key, "").strip()]
+
+
+def of_a_rollback(policy: Policy, reason: str, said: Mapping[str, str]) -> list[Gap]:
+    """What the policy wants said of one and was not."""
+    rules = policy.rollback
+    gaps = unsaid(rules.fields, said, "a rollback needs it here")
+    if rules.reasons and reason not in rules.reasons:
+        gaps.insert(0, Gap("reason", "a rollback has one of these reasons here", rules.reasons))
+    return gaps
 
 
 def of_change(case: Case, decision: Decision) -> tuple[Gap, ...]:

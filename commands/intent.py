@@ -43,6 +43,25 @@ class Rollback:
 
 
 @dataclass(frozen=True, slots=True)
+class Switched:
+    """Somebody switched a flag, or changed the configuration, to bring a place back."""
+
+    service: str
+    target: str
+    what: str
+    """`flag` or `config`."""
+    name: str
+    value: str = ""
+    """Of a flag; a configuration's may be secret, and is not written down."""
+    by: str = ""
+    """Who did; empty: whoever says so."""
+    link: str = ""
+    reason: str = ""
+    incident: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class StartFreeze:
     environment: str
     service: str | None
@@ -148,6 +167,7 @@ Intent = (
     Promote
     | DryRun
     | Rollback
+    | Switched
     | StartFreeze
     | EndFreeze
     | ListFreezes

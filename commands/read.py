@@ -22,6 +22,7 @@ from commands.intent import (
     StartFreeze,
     Status,
     Steer,
+    Switched,
     Why,
     Withdraw,
 )
@@ -68,7 +69,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.replace(",", " ").split())
 
 
-def rollback(said: Said, setting: Setting) -> Rollback:
+def rollback(said: Said, setting: Setting) -> Rollback | Switched:
     said.only(*fields.of_rollback(setting.policy))
     words = list(said.words)
     to = ""
@@ -84,13 +85,45 @@ def rollback(said: Said, setting: Setting) -> Rollback:
         raise Misunderstood(f"I cannot place `{words[0]}`; say `rollback checkout prod`.")
     if environment is not None and service is None and setting.policy.environment_called(environment) is None:
         service, environment = environment, None
+    target = setting.environment(environment) if environment else setting.production()
+    if "flag" in said.keys or "config" in said.keys:
+        if to or "despite" in said.keys:
+            raise Misunderstood("Say either what was switched, or what to go back to; nothing goes back with a flag.")
+        return _switched(said, setting, setting.service(service), target)
+    if {"by", "link"} & said.keys.keys() - set(setting.policy.rollback.fields):
+        raise Misunderstood(
+            "`by:` and `link:` say who switched a flag, and where: `rollback checkout flag:new-cart=off`."
+        )
     return Rollback(
         service=setting.service(service),
-        target=setting.environment(environment) if environment else setting.production(),
+        target=target,
         to=to,
         reason=said.keys.get("reason", ""),
         incident=said.keys.get("incident", ""),
         despite=_despite(said.keys.get("despite", "")),
+        fields={key: said.keys[key] for key in setting.policy.rollback.fields if key in said.keys},
+    )
+
+
+def _switched(said: Said, setting: Setting, service: str, target: str) -> Switched:
+    what = "flag" if "flag" in said.keys else "config"
+    if "flag" in said.keys and "config" in said.keys:
+        raise Misunderstood("Record one thing after the other: a `flag:` or a `config:`.")
+    name, equals, value = said.keys[what].partition("=")
+    if what == "flag" and not (name and value and " " not in said.keys[what]):
+        raise Misunderstood("Say which flag is how now: `rollback checkout flag:new-cart=off`.")
+    if what == "config" and (equals or not name or " " in name):
+        raise Misunderstood("Say only what was changed, not to what: `rollback checkout config:CART_TIMEOUT`.")
+    return Switched(
+        service=service,
+        target=target,
+        what=what,
+        name=name,
+        value=value,
+        by=said.keys.get("by", ""),
+        link=said.keys.get("link", ""),
+        reason=said.keys.get("reason", ""),
+        incident=said.keys.get("incident", ""),
         fields={key: said.keys[key] for key in setting.policy.rollback.fields if key in said.keys},
     )
 

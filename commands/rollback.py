@@ -94,12 +94,9 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
 
 def _gaps(intent: Rollback, policy: Policy) -> list[fields.Gap]:
     """What the policy wants said and was not."""
-    rules = policy.rollback
-    gaps = fields.unsaid(rules.fields, intent.fields, "a rollback needs it here")
-    if intent.despite and not intent.reason and not rules.reasons:
+    gaps = fields.of_a_rollback(policy, intent.reason, intent.fields)
+    if intent.despite and not intent.reason and not policy.rollback.reasons:
         gaps.insert(0, fields.Gap("reason", "whoever goes back over a change of the database says why"))
-    if rules.reasons and intent.reason not in rules.reasons:
-        gaps.insert(0, fields.Gap("reason", "a rollback has one of these reasons here", rules.reasons))
     return gaps
 
 

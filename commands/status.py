@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from commands import explain, owed, promote, tell, waived, watch
+from commands import explain, owed, promote, switched, tell, waived, watch
 from commands.asking import Asking
 from commands.consider import OPENS, gather_for
 from commands.explain import texts
@@ -43,7 +43,8 @@ async def status(intent: Status, asking: Asking) -> Reply:
     lines += [Line(Mark.WARNING, standing(each)) for each in watched if each.changed]
     lines += [Line(Mark.NOTE, _under_way(operation, open_operations)) for operation in open_operations]
     timers = [one for one in await world.store.timers() if one.question.service in services]
-    lines += [watch.line(one) for one in timers if one.question.deed is Deed.WATCH]
+    looks = [one for one in timers if one.question.deed is Deed.WATCH]
+    lines += [switched.line(one) if switched.SWITCHED in one.seen else watch.line(one) for one in looks]
     lines += [
         Line(
             Mark.NO,

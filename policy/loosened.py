@@ -381,7 +381,7 @@ def _backwards(old: Policy, new: Policy) -> Iterator[Lint]:
     before, after = old.rollback.database, new.rollback.database
     here: Where = ("rollback", "database")
     for declared, way in after.declares.items():
-        was = before.declares.get(declared, _WAYS[0])
+        was = before.declares.get(declared, way)
         if _WAYS.index(way) > _WAYS.index(was):
             yield _loose((*here, "declares"), f"{declared} is {way} now, and was {was}")
     yield from _gained((*here, "override"), before.override, after.override, "{} may go back over it now")

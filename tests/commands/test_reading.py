@@ -177,8 +177,10 @@ async def test_help_comes_from_the_catalogue(town: Town) -> None:
          In a thread mention me instead, slash commands do not work there. help <command> shows an example.
     maya: /release help rollback
     bot → maya: This is how to say rollback.
-         • /release rollback [service] [environment] [to <target>] [reason:…] [incident:…] Go back to the last verified good revision at once, whatever is frozen.
+         • /release rollback [service] [environment] [to <target>] [reason:…] [incident:…] [despite:database] [flag:<name>=…] Go back to the last verified good revision at once, whatever is frozen.
          • For example /release rollback checkout reason:errors after the release
+         • For example /release rollback checkout despite:database reason:the old column is still there
+         • For example /release rollback checkout flag:new-cart=off link:https://flags.example/new-cart
     maya: /release help banana
     bot → maya: I do not know `banana`. I know …
     """,

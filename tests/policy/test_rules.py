@@ -397,6 +397,7 @@ def test_a_rollback_works_while_almost_nothing_is_known() -> None:
     assert {finding.rule: finding.standing for finding in decision.findings} == {
         "may-ask": MET,
         "known-good-target": MET,
+        "database-goes-back": NA,
         "window": NA,
         "no-freeze": NA,
     }
