@@ -28,6 +28,8 @@ DATABASES: dict[str, Callable[[Path], AbstractContextManager[Database]]] = {
 NAMES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 SETTLES_WITHIN = 240.0
 """Seconds, after the last thing was broken: a write that Cloud Run forgot is waited for, and then for its way back."""
+NEVER_SETTLES = 5.0
+"""The same without the fence, where some of it may never come to an end, and the stale write has been seen."""
 TELLS_EVERY = 30.0
 PER_OPERATION = 30.0
 """Seconds from one operation of a service to the next, about, with everything else going on."""
@@ -163,7 +165,7 @@ async def _play(asked: Asked, on: Stage, monkey: Monkey) -> bool:
                     tells = time.monotonic() + TELLS_EVERY
                     print(f"   {len(on.desk.known)} operations, {monkey.done}", file=sys.stderr, flush=True)
         on.people.enough.set()
-        async with asyncio.timeout(SETTLES_WITHIN):
+        async with asyncio.timeout(SETTLES_WITHIN if asked.fenced else NEVER_SETTLES):
             await on.bots.ready()
             await living
             await said(on.books)
@@ -262,5 +264,5 @@ def table(results: Sequence[Result]) -> str:
             found = getattr(each.violations, name)
             lines += [f"  {each.asked.title}: {TITLES[name]}: {one}" for one in found[:15]]
         if each.unsettled_in_time:
-            lines.append(f"  {each.asked.title}: not everything settled within {SETTLES_WITHIN:.0f} s")
+            lines.append(f"  {each.asked.title}: not everything settled in time")
     return "\n".join(line.rstrip() for line in lines)
