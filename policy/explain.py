@@ -55,8 +55,7 @@ def _advised(now: State, wait: Remedy | None, then: State | None) -> tuple[Findi
         shown = now.shown(place)
         if wait is not None and then is not None and place not in then.judging.blockers:
             shown = (wait, *shown)
-        if findings[place].remedies or shown:
-            findings[place] = findings[place]._replace(remedies=shown)
+        findings[place] = findings[place]._replace(remedies=shown)
     return tuple(findings)
 
 

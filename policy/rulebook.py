@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Self
 
-from policy.applies import Applies, applying
+from policy.applies import applying, at_most_once, where_it_applies
 from policy.case import Case, Judge
 from policy.document import Policy
 from policy.exceptions import BUILT_IN
 from policy.facts import EMERGENCY, Deed, Facts, Question
-from policy.finding import Finding, not_applicable, unknown
+from policy.finding import Finding, not_applicable
 from policy.gates import AnyGate, ChecklistGate, DatedGate, Mode, SignoffGate, Waivable
 from policy.kept import kept
 from policy.model import Unknown
@@ -294,7 +294,7 @@ def _of_a_promotion(policy: Policy, question: Question) -> Iterator[Rule]:
 def _gates(policy: Policy, question: Question) -> Iterator[Rule]:
     asked = required(policy, question)
     for name, gate in asked.gates.items():
-        kind = KINDS.get(gate.kind, _NOBODY)
+        kind = KINDS[gate.kind]
         looks_at, rests_on = _looks_at(kind, gate, policy), _rests_on(gate, policy)
         judge, turns = kind.rule(name, gate), kind.turns_with_time
         rule = Rule(name, judge, turns, gate.waivable, gate.mode, gate.source, looks_at, rests_on)
@@ -303,7 +303,7 @@ def _gates(policy: Policy, question: Question) -> Iterator[Rule]:
         elif gate.when is not None or gate.applies_to:
             applies = applying(gate, name)
             once = isinstance(gate, SignoffGate)  # who must agree rests on it too
-            where = _where_it_applies(_once(applies) if once else applies, judge)
+            where = where_it_applies(at_most_once(applies) if once else applies, judge)
             yield rule._replace(judge=where, looks_at=looks_at.union(SIGNOFFS))
         else:
             yield rule
@@ -345,22 +345,3 @@ def _spared(rule: Rule, change: str) -> Rule:
         return finding
 
     return rule._replace(judge=judge, looks_at=frozenset(), rests_on=(), turns_with_time=False)
-
-
-def _where_it_applies(applies: Applies, judge: Judge) -> Judge:
-    def judged(case: Case) -> Finding:
-        finding = applies(case)
-        return judge(case) if finding is None else finding
-
-    return judged
-
-
-def _once(applies: Applies) -> Applies:
-    return lambda case: case.once(applies)
-
-
-def _unjudged(name: str, gate: AnyGate) -> Judge:
-    return lambda _: unknown(name, "nothing here judges gates of the kind {}", gate.kind)
-
-
-_NOBODY = Kind(_unjudged, _at())

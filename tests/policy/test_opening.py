@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from policy.decide import decide
+from policy.decide import decide, decide_again
 from policy.document import ActivePolicy
 from policy.facts import Check, CheckState, Obligation, Question
+from policy.finding import RemedyKind, unmet
+from policy.gates import Waivable
 from policy.model import Unknown
-from tests.policy.good import HOUR, INES, NOW, OLGA, OMAR, OTHER_PLAN, PROMOTION, but, vote
-from tests.policy.people import ACTIVE, DAY, FINE, URGENT, exception, freeze, policy
+from policy.rulebook import Rule
+from tests.policy.good import HOUR, INES, NOW, OLGA, OMAR, OTHER_PLAN, PROMOTION, SECOND, but, vote
+from tests.policy.people import ACTIVE, DAY, FINE, MAY_NOT, URGENT, exception, freeze, policy
 from tests.policy.people import emergency as declared
 
 GREEN = {"build": Check("build", CheckState.PASSED)}
@@ -146,3 +149,48 @@ def test_an_exception_that_helps_nobody_and_one_for_another_rule_hide_no_opening
 def test_where_exceptions_are_not_known_the_window_opens_all_the_same() -> None:
     facts = but(FINE, exceptions=Unknown("the books do not answer"), expires_at=None)
     assert decide(PROMOTION, facts, UNIT, NOW + 8 * HOUR).earliest == NOW + DAY - HOUR
+
+
+def test_who_decides_again_is_told_the_same_opening() -> None:
+    at_night = NOW + 12 * HOUR
+    facts = but(FINE, expires_at=None)
+    assert decide_again(PROMOTION, facts, UNIT, at_night).earliest == decide(PROMOTION, facts, UNIT, at_night).earliest
+    assert decide_again(PROMOTION, facts, UNIT, at_night).earliest == NOW + DAY - HOUR
+
+
+@pytest.mark.parametrize(
+    ("changes", "noted"),
+    [
+        ({}, False),
+        ({"expires_at": NOW + 12 * HOUR}, False),
+        ({"expires_at": NOW + 12 * HOUR + SECOND}, True),
+        ({"expires_at": NOW + DAY - HOUR}, True),
+        ({"expires_at": NOW + DAY}, False),
+    ],
+)
+def test_only_a_request_that_lasts_until_now_and_not_until_it_opens_is_noted(
+    changes: dict[str, Any], noted: bool
+) -> None:
+    notes = decide(PROMOTION, but(FINE, **{"expires_at": None, **changes}), UNIT, NOW + 12 * HOUR).notes
+    assert any("this request expires" in note for note in notes) is noted
+
+
+def test_approvals_that_are_not_there_do_not_lapse() -> None:
+    notes = decide(PROMOTION, but(FINE, votes=(), expires_at=None), UNIT, NOW + 12 * HOUR).notes
+    assert not any("lapsed" in note for note in notes)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_only_changes_of_such_a_type_are_told_of_emergencies_and_only_where_there_are_any(told: bool) -> None:
+    kinds = {"feature": {"emergency_outside_window": True}, "chore": {}}
+    active = policy(change_types=kinds) if told else policy(change_types=kinds, emergency=None, may=MAY_NOT)
+    for change, noted in (("feature", told), ("chore", False)):
+        notes = decide(replace(PROMOTION, change=change), but(FINE, expires_at=None), active, NOW + 12 * HOUR).notes
+        assert any("asked for as an emergency" in note for note in notes) is noted
+        assert not any("could not be worked out" in note for note in notes)
+
+
+def test_an_exception_is_advised_also_where_the_rule_itself_has_no_advice() -> None:
+    rule = Rule("window", lambda _: unmet("window", "it is shut"), waivable=Waivable.EXCEPTION)
+    (finding,) = decide(PROMOTION, but(FINE), UNIT, NOW, [rule]).findings
+    assert [remedy.kind for remedy in finding.remedies] == [RemedyKind.EXCEPTION]

@@ -16,9 +16,10 @@ from policy.facts import EMERGENCY, Check, CheckState, Deed, Obligation, Questio
 from policy.finding import Standing
 from policy.gates import AnyGate, Waivable
 from policy.kept import MOST, kept
+from policy.reading import AT, COUNTED, SIGNOFFS
 from policy.required import required
-from policy.rulebook import KINDS, rules_for
-from tests.policy.good import ALL_GOOD, DOCUMENT, NOW, PROMOTION, SECOND, but
+from policy.rulebook import KINDS, Rulebook, rules_for
+from tests.policy.good import ALL_GOOD, DOCUMENT, GOOD_ROLLBACK, NOW, PROMOTION, ROLLBACK, SECOND, but
 from tests.policy.states import POLICIES
 
 GATES: dict[str, Any] = {
@@ -148,6 +149,115 @@ def test_what_is_overdue_stops_promotions_also_where_the_policy_lets_nothing_be_
         names = [finding.rule for finding in decision.findings]
         assert names.index("nothing-overdue") == names.index("not-expired") - 1
         assert [finding.rule for finding in decision.blockers] == (["nothing-overdue"] if stops else [])
+
+
+@pytest.mark.parametrize("by", ["emergency", "rollback", "exceptions"])
+def test_anything_that_may_be_owed_is_asked_about(by: str) -> None:
+    duty = {"kind": "review", "says": "it is looked at", "owner": "release_manager", "within": "P1D", "by_others": True}
+    agreed = {"approvals": [{"role": "release_manager"}], "owes": [duty]}
+    owing: dict[str, Any] = {
+        "emergency": {"emergency": agreed, "may": {**DOCUMENT["may"], "emergency": ["engineer"]}},
+        "rollback": {"rollback": {"owes": [duty]}},
+        "exceptions": {
+            "exceptions": {"temporary": {**agreed, "waives": ["window"]}},
+            "may": {**DOCUMENT["may"], "exception": ["engineer"]},
+        },
+    }
+    book = rules_for(Policy.model_validate({**DOCUMENT, **owing[by]}), PROMOTION)
+    assert "nothing-overdue" in book.places
+
+
+def test_what_is_overdue_stops_no_rollback() -> None:
+    owed = Obligation("O-1", "review", "E-1", "checkout", "prod", "tech_lead", NOW, "it is reviewed")
+    assert decide(ROLLBACK, replace(GOOD_ROLLBACK, obligations=(owed,)), policy(), NOW).allowed
+
+
+def test_only_a_rollback_asks_for_those_who_must_agree_to_one() -> None:
+    agreed = Policy.model_validate({**DOCUMENT, "rollback": {"approvals": [{"role": "release_manager"}]}})
+    alone = Policy.model_validate(DOCUMENT)
+    more = {"second-person", "approvals"}
+    assert set(rules_for(agreed, ROLLBACK).places) == {*rules_for(alone, ROLLBACK).places, *more}
+    for deed in (Deed.FREEZE, Deed.EXCEPTION, Deed.LIFT):
+        question = Question(deed, "checkout", "prod")
+        assert rules_for(agreed, question).places == rules_for(alone, question).places
+
+
+# What each looks at and rests on --------------------------------------------------------------------------------------
+
+LISTS = {
+    "by-gates": [{"id": "tidy", "text": "It is tidy", "by": "gate", "gate": "lint"}],
+    "by-whoever-asks": [{"id": "told", "text": "They know", "by": "requester"}],
+    "by-whoever-agrees": [
+        {"id": "told", "text": "They know", "by": "requester"},
+        {"id": "seen", "text": "It was seen", "by": "approver"},
+        {"id": "tidy", "text": "It is tidy", "by": "gate", "gate": "lint"},
+    ],
+    "by-either": [{"id": "done", "text": "It is done"}],
+}
+LOOKING: dict[str, Any] = {
+    **GATES,
+    "fresh": {"kind": "checks", "names": ["lint"], "max_age": "P1D"},
+    "sometimes": {"kind": "checks", "names": ["lint"], "applies_to": ["hotfix"]},
+    "somewhere": {"kind": "checks", "names": ["lint"], "when": {"files": ["db/**"]}},
+    **{name: {"kind": "checklist", "checklist": name} for name in LISTS},
+}
+CHECKED, TICKED = {"candidate", "checks", "fields"}, {"asked_by", "confirmed"}
+
+
+def book(change: str = "", **more: Any) -> Rulebook:
+    paths = [DOCUMENT["paths"][0], {**DOCUMENT["paths"][1], "requires": list(LOOKING)}]
+    document = {**DOCUMENT, "gates": LOOKING, "checklists": LISTS, "change_types": TYPES, "paths": paths, **more}
+    return rules_for(Policy.model_validate(document), replace(PROMOTION, change=change))
+
+
+@pytest.mark.parametrize(
+    ("name", "looks_at", "rests_on"),
+    [
+        ("lint", CHECKED, ()),
+        ("fresh", {*CHECKED, AT}, ()),
+        ("sometimes", {*CHECKED, *SIGNOFFS}, ()),
+        ("somewhere", {*CHECKED, *SIGNOFFS}, ()),
+        ("by-gates", TICKED, ("lint",)),
+        ("by-whoever-asks", TICKED, ()),
+        ("by-whoever-agrees", {*TICKED, AT, COUNTED}, ("lint",)),
+        ("by-either", {*TICKED, AT, COUNTED}, ()),
+    ],
+)
+def test_each_looks_at_what_its_gate_wants_and_no_more(
+    name: str, looks_at: set[str], rests_on: tuple[str, ...]
+) -> None:
+    rules = book()
+    rule = rules[rules.places[name]]
+    assert (set(rule.looks_at), rule.rests_on) == (looks_at, rests_on)
+
+
+def test_votes_are_looked_at_where_people_may_let_it_through_a_freeze_and_time_where_it_waits_for_one() -> None:
+    override = {"approvals": [{"role": "release_manager"}], "override": [{"role": "release_manager"}]}
+    may = {**DOCUMENT["may"], "freeze": ["release_manager"]}
+    for rules, looks in ((book(), False), (book(freezes=override, may=may), True)):
+        rule = rules[rules.places["no-freeze"]]
+        assert (COUNTED in rule.looks_at) is looks
+        assert rule.turns_with_time
+    flag = book("flag")
+    assert not flag[flag.places["no-freeze"]].turns_with_time
+    assert not flag[flag.places["window"]].turns_with_time
+
+
+def test_a_gate_for_other_changes_is_not_asked_of_this_one() -> None:
+    rules = book()
+    facts = but(checks={**ALL_GOOD.checks, "lint": Check("lint", CheckState.FAILED)})  # type: ignore[dict-item] # known
+    found = decide(PROMOTION, facts, policy(), NOW, [rules[rules.places["sometimes"]]]).findings
+    assert [finding.standing for finding in found] == [Standing.NOT_APPLICABLE]
+
+
+def test_what_changed_is_looked_at_by_these_and_by_those_that_rest_on_them() -> None:
+    seen = {**LOOKING, "lint": {**GATES["lint"], "mode": "acknowledge"}}
+    rules = book(gates=seen)
+    names = {rules[place].requires for place in rules.looking_at(frozenset({"confirmed"}))}
+    assert names == set(LISTS)
+    names = {rules[place].requires for place in rules.looking_at(frozenset({COUNTED}))}
+    agreed = {"lint", "by-gates", "by-whoever-agrees", "by-either", "second-person", "approvals"}
+    assert names == agreed
 
 
 # What is kept -------------------------------------------------------------------------------------------------------
