@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from policy import wording
-from policy.case import Case
+from policy.case import Case, Judge
 from policy.finding import Finding, not_applicable, unknown
 from policy.gates import Gate, When
 from policy.glob import alike
@@ -34,6 +34,21 @@ def applying(gate: Gate, name: str) -> Applies:
         return where(case)
 
     return applies
+
+
+def where_it_applies(applies: Applies, judge: Judge) -> Judge:
+    """What a rule finds where its gate applies; else what is found of that."""
+
+    def judged(case: Case) -> Finding:
+        finding = applies(case)
+        return judge(case) if finding is None else finding
+
+    return judged
+
+
+def at_most_once(applies: Applies) -> Applies:
+    """The same, worked out once for a case where others ask for it too."""
+    return lambda case: case.once(applies)
 
 
 def _always(_case: Case) -> None:
