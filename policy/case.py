@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from policy.document import ChangeType, Path, Policy
@@ -40,7 +40,7 @@ def _said(policy: Policy, question: Question) -> _Said:
     return _Said(path, change, required(policy, question).gates, policy.zone(), {})
 
 
-_NOT_YET: Any = object()
+_NOT_YET: Final[Any] = object()
 
 
 def _judged_by_nobody(rule: str) -> Finding:

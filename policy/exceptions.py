@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import combinations
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policy import wording
 from policy.case import Case
@@ -101,7 +101,7 @@ def doubted(case: Case) -> tuple[frozenset[Human], ...]:
     return tuple(frozenset(some) for number in range(len(both) + 1) for some in combinations(both, number))
 
 
-_NONE_DOUBTED = (frozenset[Human](),)
+_NONE_DOUBTED: Final = (frozenset[Human](),)
 
 
 def _doubted(record: ExceptionRecord, case: Case) -> set[Human]:

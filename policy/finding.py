@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from policy.facts import Facts
@@ -93,8 +93,11 @@ class Finding(NamedTuple):
         return self.says.format(*self.values) if self.values else self.says
 
 
-_MET, _UNMET, _UNKNOWN, _NOT_APPLICABLE = Standing.MET, Standing.UNMET, Standing.UNKNOWN, Standing.NOT_APPLICABLE
-_made = tuple.__new__
+_MET: Final = Standing.MET
+_UNMET: Final = Standing.UNMET
+_UNKNOWN: Final = Standing.UNKNOWN
+_NOT_APPLICABLE: Final = Standing.NOT_APPLICABLE
+_made: Final = tuple.__new__
 """Of a finding's fields in their order: in half the time that its own constructor takes."""
 
 
@@ -122,7 +125,7 @@ def written_at(source: str, finding: Finding) -> Finding:
     return _made(Finding, (rule, standing, says, values, remedies, waits_for_people, source, by))
 
 
-BLOCKING = frozenset({Standing.UNMET, Standing.UNKNOWN})
+BLOCKING: Final = frozenset({Standing.UNMET, Standing.UNKNOWN})
 
 
 class Decision(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from policy.case import Case, Judge
 from policy.document import Policy
@@ -163,8 +163,8 @@ def _otherwise_waived(before: Judging, case: Case) -> frozenset[int]:
     return frozenset([place for name in names for place in before.rules.named.get(name, ())])
 
 
-_NOWHERE = frozenset[int]()
-_MET = Standing.MET
+_NOWHERE: Final = frozenset[int]()
+_MET: Final = Standing.MET
 
 
 def judge(rules: Rulebook, question: Question, facts: Facts, policy: Policy, at: datetime) -> Judging:

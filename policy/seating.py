@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import combinations
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policy.model import AccountKind, Human, Person
 from policy.separation import Apart
@@ -91,7 +91,7 @@ def not_ours(person: Person) -> str:
     return _NOT_ONE_OF_US[kind]
 
 
-_HUMAN = AccountKind.HUMAN
+_HUMAN: Final = AccountKind.HUMAN
 _NOT_ONE_OF_US: Mapping[AccountKind, str] = {
     AccountKind.BOT: "is a bot; only humans agree",
     AccountKind.GUEST: "is a guest",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policy import wording
 from policy.case import Case
@@ -22,9 +22,9 @@ class Apart(NamedTuple):
     """These, and what is missing where nobody else agrees."""
 
 
-NOBODY = Apart()
-_NONE = frozenset[Human]()
-_MAY_AGREE = Stance.MAY_AGREE
+NOBODY: Final = Apart()
+_NONE: Final = frozenset[Human]()
+_MAY_AGREE: Final = Stance.MAY_AGREE
 _WROTE = "wrote part of it, so cannot agree to it"
 _REVIEWED = "approved one of its pull requests, so cannot agree to it"
 _GRANTED = "granted an exception that this rests on, so cannot agree to it"

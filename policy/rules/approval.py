@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policy import votes, wording
 from policy.case import Case
@@ -10,7 +10,7 @@ from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unk
 from policy.model import Human, Unknown, short
 from policy.votes import Count, Filled, counted, if_agreed
 
-_made = tuple.__new__
+_made: Final = tuple.__new__
 
 SECOND_PERSON = "second-person"
 APPROVALS = "approvals"

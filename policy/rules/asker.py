@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policy import wording
 from policy.case import Case
@@ -14,11 +14,11 @@ from policy.model import AccountKind, Human, Unknown
 from policy.rules.expiry import asked_anew
 from policy.wording import Roles
 
-_made = tuple.__new__
+_made: Final = tuple.__new__
 
 MAY_ASK = "may-ask"
 
-_HUMAN = AccountKind.HUMAN
+_HUMAN: Final = AccountKind.HUMAN
 _NOT_ONE_OF_US = {
     AccountKind.BOT: "is a bot; only humans ask",
     AccountKind.GUEST: "is a guest",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policy import wording
 from policy.case import Case, Judge
@@ -15,7 +15,7 @@ from policy.rules.attest import APPROVER, REQUESTER, stating
 from policy.votes import counted
 
 GATE, EITHER = "gate", "either"
-_MET = Standing.MET
+_MET: Final = Standing.MET
 
 
 def all_done(name: str, gate: ChecklistGate) -> Judge:
@@ -70,7 +70,7 @@ class _List(NamedTuple):
     done: Finding
 
 
-_NOTHING = frozenset[str]()
+_NOTHING: Final = frozenset[str]()
 
 
 def _left(name: str, undone: list[_Undone], number: int, case: Case) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policy import done, wording
 from policy.age import says_stale, stale
@@ -16,7 +16,7 @@ from policy.finding import Finding, Remedy, RemedyKind, Standing, met, unknown
 from policy.gates import ChecksGate
 from policy.model import Unknown, short
 
-PASSED = CheckState.PASSED
+PASSED: Final = CheckState.PASSED
 NEVER_RAN = "has no result"
 UNEXCUSED = "has no result, and nobody said why"
 ANY_TICKET = "a ticket"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from policy.case import Case
 from policy.facts import Facts
 from policy.finding import Applied, Finding, Remedy, RemedyKind, met, not_applicable, unmet
 from policy.wording import At
 
-_made = tuple.__new__
+_made: Final = tuple.__new__
 
 NOT_EXPIRED = "not-expired"
 

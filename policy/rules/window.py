@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policy import windows
 from policy.case import Case
@@ -11,7 +11,7 @@ from policy.facts import Question
 from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
 from policy.wording import At
 
-_made = tuple.__new__
+_made: Final = tuple.__new__
 
 WINDOW = "window"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from policy import done
 from policy.age import says_stale, stale
 from policy.case import Case, Judge
@@ -11,7 +13,7 @@ from policy.finding import Finding, Remedy, RemedyKind, Standing, met, unknown
 from policy.gates import WorkflowGate
 from policy.model import Unknown
 
-PASSED = CheckState.PASSED
+PASSED: Final = CheckState.PASSED
 
 
 def workflow_succeeded(name: str, gate: WorkflowGate) -> Judge:
