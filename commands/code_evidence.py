@@ -10,6 +10,7 @@ from typing import Any
 from commands import lineage
 from commands.places import Seen, known
 from commands.ports import Link, Look, World
+from policy.agreement import Stance
 from policy.document import Policy
 from policy.evidence import NOT_GATHERED, Ahead, Branches, Changes, Issue, PullRequest, Repository, Signature, Tag
 from policy.facts import Candidate, Question
@@ -52,7 +53,8 @@ async def code_evidence(
         _branch(policy, question.target),
     )
     asking: dict[str, Awaitable[Any]] = {}
-    if look := _looks(gates.values()):
+    look = _looks(gates.values()) | ({Look.REVIEWS} if reviewers_count(policy, question) else set())
+    if look:
         asking["changes"] = _changes(world, where, look - {None})
     for name, (looks_at_it, ask) in ASKED.items():
         if asks := [gate for gate in gates.values() if looks_at_it(gate)]:
@@ -80,6 +82,12 @@ def _looks(gates: Iterable[Any]) -> frozenset[Look | None]:
             case "repository" if gate.touched or gate.untouched:
                 found.add(None)
     return frozenset(found)
+
+
+def reviewers_count(policy: Policy, question: Question) -> bool:
+    """Whether it matters to the path who reviewed what it brings."""
+    path = policy.path(question.service, question.source or "", question.target)
+    return path is not None and (path.separation or policy.separation).reviewers is not Stance.MAY_AGREE
 
 
 def _branch(policy: Policy, environment: str) -> str | Unknown:

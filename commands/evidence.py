@@ -7,11 +7,11 @@ from dataclasses import fields, replace
 from typing import Any
 
 from commands import separated, way_back
-from commands.code_evidence import code_evidence
+from commands.code_evidence import code_evidence, reviewers_count
 from commands.places import WORKED, Seen, known, site_of
 from commands.ports import Comparison, World
 from policy.document import Policy
-from policy.evidence import NOT_GATHERED, Authors, Built, Evidence, Reached, Undisturbed, WayBack
+from policy.evidence import NOT_GATHERED, Authors, Built, Changes, Evidence, Reached, Undisturbed, WayBack
 from policy.facts import Candidate, Question
 from policy.model import Human, Place, Unknown
 
@@ -144,6 +144,19 @@ async def _way_back(
     return WayBack(chosen.revision, chosen.digest, ready=revision.ready is True, retrievable=YET)
 
 
+def reviewers(policy: Policy, question: Question, changes: Changes | Unknown) -> frozenset[Human] | Unknown:
+    """Who approved a pull request of the range, as the policy knows them. Whom it does not know agrees to nothing."""
+    if not reviewers_count(policy, question):
+        return YET
+    if isinstance(changes, Unknown):
+        return changes
+    if not changes.complete:
+        return Unknown("the list of changes was cut short")
+    linked = _linked(policy)
+    approved = {login.casefold() for pull_request in changes.pull_requests for login in pull_request.approved_by}
+    return frozenset(linked[login] for login in approved if login in linked)
+
+
 def authors(policy: Policy, comparison: Comparison | Unknown) -> Authors | Unknown:
     """Who wrote what lies between, as the policy knows them. What a bot wrote is nobody's."""
     if isinstance(comparison, Unknown):
@@ -151,7 +164,7 @@ def authors(policy: Policy, comparison: Comparison | Unknown) -> Authors | Unkno
     if comparison.ahead > len(comparison.changes):
         unread = comparison.ahead - len(comparison.changes)
         return Unknown(f"who wrote {unread} of {comparison.ahead} commits could not be read")
-    linked = {entry.github.casefold(): Human(name) for name, entry in policy.people.items() if entry.github}
+    linked = _linked(policy)
     humans, unlinked = set(), set()
     for change in comparison.changes:
         for name in (change.author, *change.others):
@@ -161,3 +174,8 @@ def authors(policy: Policy, comparison: Comparison | Unknown) -> Authors | Unkno
             elif name in change.strangers or not name.endswith("[bot]"):  # no human can have such an account
                 unlinked.add(name)
     return Authors(frozenset(humans), frozenset(unlinked))
+
+
+def _linked(policy: Policy) -> dict[str, Human]:
+    """GitHub login, in small letters → who that is."""
+    return {entry.github.casefold(): Human(name) for name, entry in policy.people.items() if entry.github}

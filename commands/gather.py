@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from commands import database, way_back
-from commands.evidence import UNSEEN, YET, authors, evidence, places
+from commands.evidence import UNSEEN, YET, authors, evidence, places, reviewers
 from commands.operation import Operation
 from commands.places import Seen, known, seen, site_of
 from commands.plan import Plan, PlannedHealth, PlannedProbe, PlannedStep, PlannedTrigger
@@ -149,6 +149,7 @@ async def promotion(world: World, active: ActivePolicy, asks: Asked) -> Gathered
         obligations=owed.result(),
         people=people.result(),
         authors=authors(policy, comparison),
+        reviewers=reviewers(policy, question, found.changes),
         evidence=found,
     )
     plan = _promotion_plan(active, asks, path, candidate, at[source], at[target], name, declared)

@@ -162,6 +162,28 @@ async def test_what_came_by_no_pull_request_was_not_reviewed(branched: Town) -> 
     await finds(branched, "✗ asked: c2c2c2c came by no pull request, so nobody reviewed it")
 
 
+async def test_who_reviewed_it_agrees_to_nothing_where_the_policy_says_so(branched: Town) -> None:
+    branched.policies.adopt(to_prod={"separation": {"reviewers": "out"}}, environments=BRANCHES)
+    branched.github.pull_requests[CANDIDATE] = PullRequest(41, "Export", approved_by=frozenset({"OMAR", "stranger"}))
+    await plays(
+        """
+    raj: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. … [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: … [Cancel]
+         …
+         ✗ approvals: a release manager must agree to plan …; and that cannot come: nobody else may
+         …
+    """,
+        branched,
+    )
+
+
+async def test_reviewers_that_cannot_be_read_let_nobody_agree(branched: Town) -> None:
+    branched.policies.adopt(to_prod={"separation": {"reviewers": "out"}}, environments=BRANCHES)
+    branched.github.silent = {"changes"}
+    await finds(branched, f"? approvals: who approved its pull requests is not known: the changes {AWAY}")
+
+
 async def test_the_pull_request_that_promotes_is_the_open_one_between_the_branches(branched: Town) -> None:
     asks(branched, kind="pull_request", of="promotion", fields=["rollback_plan"])
     await finds(branched, "✗ asked: no pull request leads from stage to prod")
