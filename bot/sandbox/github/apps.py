@@ -113,11 +113,11 @@ def _installation(call: Call, app: App, owner: str) -> dict[str, Any]:
 
 def _chosen(call: Call) -> frozenset[int] | None:
     """Ids of the repositories that the body narrows to; None: all of them."""
-    names, ids = call.body.get("repositories"), call.body.get("repository_ids")
-    if names is None and ids is None:
+    if call.body.get("repositories") is None and call.body.get("repository_ids") is None:
         return None
+    names, ids = call.texts("repositories"), call.body.get("repository_ids") or []
     known = {repository.name: repository.id for repository in call.books.repositories.values()}
-    chosen = {known.get(name, 0) for name in names or ()} | {int(id) for id in ids or ()}
+    chosen = {known.get(name, 0) for name in names} | set(ids)
     if not chosen <= set(known.values()):
         raise Refused(
             422, "There is at least one repository that does not exist or is not accessible to the parent installation."
@@ -129,7 +129,7 @@ async def create_token(call: Call) -> Answer:
     app = _self(call)
     if str(app.installation) != call.words["id"]:
         raise not_found()
-    permissions = dict(call.body.get("permissions") or app.permissions)
+    permissions = dict(call.object("permissions") or app.permissions)
     order = ("", "read", "write", "admin")
     for name, level in permissions.items():
         if level not in order or order.index(level) > order.index(app.permissions.get(name, "")):

@@ -26,7 +26,7 @@ def read(bundle: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
         digests = tuple(
             f"{kind}:{value}" for subject in statement["subject"] for kind, value in subject["digest"].items()
         )
-    except (KeyError, TypeError, ValueError, binascii.Error):
+    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error):
         return "", ()
     return str(statement.get("predicateType", "")), digests
 
@@ -40,8 +40,8 @@ def keep(books: Books, repository: Repository, bundle: dict[str, Any], digests: 
 
 
 async def create(call: Call) -> Answer:
-    bundle = call.need("bundle")
-    if not isinstance(bundle, dict) or not read(bundle)[1]:
+    bundle = call.object("bundle")
+    if bundle is None or not read(bundle)[1]:
         raise Refused(422, "Invalid request.\n\nThe bundle holds no statement about a subject.")
     return Answer(201, {"id": keep(call.books, call.repository, bundle).id})
 
@@ -53,7 +53,8 @@ def _page(call: Call, known: list[tuple[Repository, Attestation]]) -> Answer:
         kind = _SHORT.get(asked, asked)
         known = [one for one in known if one[1].predicate_type.startswith(kind)]
     known = known[::-1]
-    size = min(int(call.query.get("per_page", PER_PAGE)), PER_PAGE_MAX)
+    asked_size = call.query.get("per_page", "")
+    size = min(int(asked_size), PER_PAGE_MAX) if asked_size.isdecimal() and int(asked_size) else PER_PAGE
     start = next((n + 1 for n, one in enumerate(known) if str(one[1].id) == call.query.get("after")), 0)
     shown = known[start : start + size]
     headers = {}

@@ -111,6 +111,34 @@ class Call:
             raise Refused(422, f"Invalid request.\n\nFor 'properties/{name}', {value!r} is not a string.")
         return value
 
+    def maybe(self, name: str) -> str | None:
+        """That field of the body, a string where it is given; 422 otherwise."""
+        return None if self.body.get(name) is None else self.text(name)
+
+    def object(self, name: str) -> dict[str, Any] | None:
+        """That field of the body, an object where it is given; 422 otherwise."""
+        value = self.body.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise Refused(422, f"Invalid request.\n\nFor 'properties/{name}', {value!r} is not an object.")
+        return value
+
+    def objects(self, name: str) -> list[dict[str, Any]]:
+        """That field of the body, a list of objects; empty where it is absent, 422 where it is something else."""
+        return self._list(name, dict, "an object")
+
+    def texts(self, name: str) -> list[str]:
+        """The same of strings."""
+        return self._list(name, str, "a string")
+
+    def _list(self, name: str, kind: type[Any], word: str) -> list[Any]:
+        value = self.body.get(name)
+        if value is None:
+            return []
+        wrong = [value] if not isinstance(value, list) else [one for one in value if not isinstance(one, kind)]
+        if wrong:
+            raise Refused(422, f"Invalid request.\n\nFor 'items', {wrong[0]!r} is not {word}.")
+        return list(value)
+
     def flag(self, name: str, default: bool) -> bool:  # noqa: FBT001 - a value, not a switch
         """That field of the body, which must be a JSON boolean where it is given."""
         value = self.body.get(name)

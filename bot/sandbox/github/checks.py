@@ -100,7 +100,7 @@ def _fill(call: Call, run: CheckRun) -> None:
     run.started_at = _moment(call, "started_at", run.started_at)
     run.details_url = as_text(body, "details_url", run.details_url)
     run.external_id = as_text(body, "external_id", run.external_id)
-    output: dict[str, Any] = body.get("output") or {}
+    output: dict[str, Any] = call.object("output") or {}
     run.title, run.summary = output.get("title", run.title), output.get("summary", run.summary)
     if conclusion is not None:
         run.status, run.conclusion = "completed", str(conclusion)
@@ -174,7 +174,7 @@ async def create_status(call: Call) -> Answer:
     state = call.text("state")
     if state not in STATES:
         raise invalid("Status", "state", "custom", "state is not included in the list")
-    description = call.body.get("description")
+    description = call.maybe("description")
     if description is not None and len(description) > DESCRIPTION_MAX:
         raise invalid("Status", "description", "custom", "description is too long (maximum is 140 characters)")
     status = Status(
@@ -183,7 +183,7 @@ async def create_status(call: Call) -> Answer:
         as_text(call.body, "context", "default"),
         state,
         description,
-        call.body.get("target_url"),
+        call.maybe("target_url"),
         call.login,
         call.books.now(),
         call.token.app.id if call.token and call.token.app else 0,

@@ -32,9 +32,9 @@ async def _caught_up(call: Call, ref: str, sha: str) -> Answer | None:
 
 def _demand_green(call: Call, sha: str, ref: str) -> None:
     """`required_contexts`: left out, every commit status must be green (check runs are not looked at); []: none."""
-    required = call.body.get("required_contexts")
+    required = None if call.body.get("required_contexts") is None else call.texts("required_contexts")
     states = {status.context: status.state for status in newest_statuses(call.repository.records.statuses, sha)}
-    wanted = list(states) if required is None else [str(context) for context in required]
+    wanted = list(states) if required is None else required
     bad = [context for context in wanted if states.get(context) != "success"]
     if bad:
         errors = [
@@ -67,7 +67,7 @@ async def create(call: Call) -> Answer:
         as_text(call.body, "task", "deploy"),
         environment,
         {} if payload is None else payload,
-        call.body.get("description"),
+        call.maybe("description"),
         call.flag("transient_environment", default=False),
         call.flag("production_environment", default=environment == "production"),
         call.login,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.sandbox.github import shapes
-from bot.sandbox.github.call import Answer, Call, Route, not_found
+from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
 from bot.sandbox.github.records import Environment
 
 
@@ -48,7 +48,10 @@ async def get(call: Call) -> Answer:
 async def put(call: Call) -> Answer:
     name, known = call.words["name"], call.repository.records.environments
     made = known.setdefault(name, Environment(call.books.new_id(), name, call.books.now()))
-    made.wait = int(call.body.get("wait_timer") or 0)
+    wait = call.body.get("wait_timer") or 0
+    if not isinstance(wait, int):
+        raise Refused(422, "Invalid request.\n\nwait_timer is not an integer.")
+    made.wait = wait
     return Answer(200, _shown(call, made))
 
 

@@ -91,7 +91,7 @@ async def commit_files(
 
 async def put(call: Call) -> Answer:
     books, repository, git, path = call.books, call.repository, call.repository.git, call.words["path"]
-    branch = call.body.get("branch") or repository.default_branch
+    branch = call.maybe("branch") or repository.default_branch
     tip = await git.ref(f"refs/heads/{branch}")
     if tip is None:
         raise Refused(404, f"Branch {branch} not found")
@@ -99,7 +99,7 @@ async def put(call: Call) -> Answer:
         content = base64.b64decode(call.text("content"))
     except binascii.Error:
         raise Refused(422, "content is not valid Base64") from None
-    entry, given = await git.entry(tip, path), call.body.get("sha")
+    entry, given = await git.entry(tip, path), call.maybe("sha")
     if entry is not None and given is None:
         raise Refused(422, 'Invalid request.\n\n"sha" wasn\'t supplied.')
     if entry is not None and given != entry[1]:  # for a new path it is ignored, as there

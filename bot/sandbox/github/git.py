@@ -179,6 +179,8 @@ class Git:
 
     async def kind(self, sha: str) -> str | None:
         """`commit`, `tag`, `tree` or `blob`; None where there is no such object."""
+        if sha.startswith("-"):
+            return None
         code, out = await self.run("cat-file", "-t", sha, ok=(0, 128))
         return out.strip() if code == 0 else None
 

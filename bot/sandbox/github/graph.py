@@ -9,7 +9,7 @@ from typing import Any
 
 import graphql
 
-from bot.sandbox.github.call import Answer, Call, Refused, Route
+from bot.sandbox.github.call import Answer, Call, Handler, Refused, Route
 from bot.sandbox.github.records import Repository
 
 FIRST_MAX = 100  # https://docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
@@ -88,7 +88,7 @@ def listed(
     }
 
 
-def answered(roots: Json) -> Any:  # noqa: ANN401 - the handler of a route
+def answered(roots: Json) -> Handler:
     """A handler that answers GraphQL from these: name of a root field → function of info, call and its arguments."""
 
     async def handler(call: Call) -> Answer:

@@ -90,8 +90,11 @@ async def update_comment(call: Call) -> Answer:
 
 async def add_labels(call: Call) -> Answer:
     pull = await found(call)
-    for given in call.need("labels"):
-        name = given if isinstance(given, str) else str(given["name"])
+    given = call.need("labels")
+    names = [one.get("name") if isinstance(one, dict) else one for one in given if isinstance(given, list)]
+    for name in names:
+        if not isinstance(name, str):
+            raise invalid("Label", "name", "invalid")
         if name not in pull.labels:
             pull.labels.append(name)
     return Answer(200, [pull_shapes.label(call.books, call.repository, name) for name in pull.labels])

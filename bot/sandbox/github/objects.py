@@ -28,13 +28,13 @@ async def _demand(call: Call, sha: str, kind: str, message: str) -> str:
 
 def signed_by(call: Call, name: str, default: Signature) -> Signature:
     """Author, committer or tagger as the body says it."""
-    given: dict[str, Any] | None = call.body.get(name)
+    given = call.object(name)
     if given is None:
         return default
     when = given.get("date")
     try:
         at = datetime.fromisoformat(when) if when else call.books.now()
-    except ValueError:
+    except (TypeError, ValueError):
         raise Refused(422, f"Invalid request.\n\n{when!r} is not a date-time.") from None
     return Signature(str(given.get("name", default.name)), str(given.get("email", default.email)), at)
 
@@ -47,12 +47,12 @@ async def create_commit(call: Call) -> Answer:
     books, git, body = call.books, call.repository.git, call.body
     tree = await _demand(call, call.text("tree"), "tree", "Tree SHA does not exist")
     parents = [
-        await _demand(call, str(sha), "commit", "Parent SHA does not exist or is not a commit object")
-        for sha in body.get("parents") or ()
+        await _demand(call, sha, "commit", "Parent SHA does not exist or is not a commit object")
+        for sha in call.texts("parents")
     ]
     author = signed_by(call, "author", pull_life.signature(books, call.login))
     committer = signed_by(call, "committer", author)
-    given = body.get("signature")
+    given = call.maybe("signature")
     sign = (lambda _: str(given)) if given else None if {"author", "committer"} & body.keys() else books.sign
     sha = await git.commit_tree(tree, parents, call.text("message"), author, committer, sign)
     (made,) = await git.commits(sha)
@@ -61,7 +61,7 @@ async def create_commit(call: Call) -> Answer:
 
 async def get_commit(call: Call) -> Answer:
     sha = call.words["sha"]
-    if await call.repository.git.kind(sha) != "commit":
+    if not _SHA.fullmatch(sha) or await call.repository.git.kind(sha) != "commit":
         raise not_found()
     (made,) = await call.repository.git.commits(sha)
     return Answer(200, shapes.git_commit(call.books, call.repository, made))
@@ -111,11 +111,12 @@ async def get_tree(call: Call) -> Answer:
 
 async def create_tree(call: Call) -> Answer:
     git = call.repository.git
-    base = call.body.get("base_tree")
-    if base is not None and await git.kind(str(base)) not in {"tree", "commit"}:
+    base = call.maybe("base_tree")
+    if base is not None and await git.kind(base) not in {"tree", "commit"}:
         raise Refused(422, "base_tree is not a valid tree")
     changes: dict[str, tuple[str, str] | None] = {}
-    for entry in call.need("tree"):
+    call.need("tree")
+    for entry in call.objects("tree"):
         path = str(entry.get("path", ""))
         if not path or path.startswith("/") or ".." in path.split("/"):
             raise Refused(422, "tree.path contains a malformed path component")
@@ -137,12 +138,12 @@ async def create_tree(call: Call) -> Answer:
 
 
 async def create_blob(call: Call) -> Answer:
-    content = call.need("content")
+    content = call.text("content")
     try:
         data = (
             base64.b64decode(content, validate=False)
             if as_text(call.body, "encoding", "utf-8") == "base64"
-            else str(content).encode()
+            else content.encode()
         )
     except binascii.Error:
         raise Refused(422, "content is not valid Base64") from None

@@ -6,7 +6,7 @@ What is read and what is written have different shapes there, and so they have h
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from typing import Any
 
 from bot.sandbox.github import pull_shapes, shapes
 from bot.sandbox.github.call import Answer, Call, Refused, Route
@@ -126,9 +126,9 @@ async def get(call: Call) -> Answer:
 
 def _wanted_checks(call: Call, given: Json, before: Json | None = None) -> Json:
     """An app left out is the one that reported the check last; -1 is any."""
-    checks: Sequence[Json] = given.get("checks") or [
-        {"context": context, "app_id": -1} for context in given.get("contexts") or ()
-    ]
+    checks: Any = given.get("checks") or [{"context": context, "app_id": -1} for context in given.get("contexts") or ()]
+    if not all(isinstance(one, dict) and isinstance(one.get("context"), str) for one in checks):
+        raise Refused(422, "Invalid request.\n\nNo checks are named.")
     if before is not None and "checks" not in given and "contexts" not in given:
         checks = before["checks"]
     kept = []
@@ -151,11 +151,11 @@ async def put(call: Call) -> Answer:
     for name in ("required_status_checks", "enforce_admins", "required_pull_request_reviews", "restrictions"):
         if name not in call.body:
             raise Refused(422, f'Invalid request.\n\n"{name}" wasn\'t supplied.')
-    checks = call.body["required_status_checks"]
+    checks = call.object("required_status_checks")
     said["required_status_checks"] = None if checks is None else _wanted_checks(call, checks)
     said["enforce_admins"] = call.flag("enforce_admins", default=False)
-    said["required_pull_request_reviews"] = copy.deepcopy(call.body["required_pull_request_reviews"])
-    said["restrictions"] = copy.deepcopy(call.body["restrictions"])
+    said["required_pull_request_reviews"] = copy.deepcopy(call.object("required_pull_request_reviews"))
+    said["restrictions"] = copy.deepcopy(call.object("restrictions"))
     if said["required_pull_request_reviews"] is not None:
         _demand_count(said["required_pull_request_reviews"])
     kept = call.repository.records.protections

@@ -53,7 +53,7 @@ async def create(call: Call) -> Answer:
     if await git.contains(base_sha, head_sha):
         said = f"No commits between {base} and {head}"
         raise Refused(422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": said}])
-    wish = Wish(title, call.body.get("body"), head, base, call.flag("draft", default=False))
+    wish = Wish(title, call.maybe("body"), head, base, call.flag("draft", default=False))
     pull = await opened(call, repository, wish, head_sha, base_sha)
     return await _shown(call, pull, 201)
 
@@ -131,7 +131,10 @@ async def update(call: Call) -> Answer:
     if base != pull.base and base_sha is None:
         raise invalid("PullRequest", "base", "invalid")
     edited = "edited" if state == pull.state else "closed" if state == "closed" else "reopened"
-    pull.title, pull.body = as_text(call.body, "title", pull.title), call.body.get("body", pull.body)
+    pull.title, pull.body = (
+        as_text(call.body, "title", pull.title),
+        call.maybe("body") if "body" in call.body else pull.body,
+    )
     pull.base, pull.base_sha = base, base_sha or pull.base_sha
     pull.state, pull.updated_at = state, call.books.now()
     pull.closed_at = (pull.closed_at or pull.updated_at) if state == "closed" else None

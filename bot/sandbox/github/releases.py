@@ -50,8 +50,8 @@ async def create(call: Call) -> Answer:
         call.books.new_id(),
         tag,
         target,
-        call.body.get("name"),
-        call.body.get("body"),
+        call.maybe("name"),
+        call.maybe("body"),
         draft,
         call.flag("prerelease", default=False),
         call.login,
@@ -78,7 +78,8 @@ async def update(call: Call) -> Answer:
         await _demand_tag(call, tag, target)
         made.published_at = made.published_at or call.books.now()
     made.tag, made.target, made.draft = tag, target, draft
-    made.name, made.body = call.body.get("name", made.name), call.body.get("body", made.body)
+    made.name = call.maybe("name") if "name" in call.body else made.name
+    made.body = call.maybe("body") if "body" in call.body else made.body
     made.prerelease = call.flag("prerelease", default=made.prerelease)
     return _answer(call, made)
 

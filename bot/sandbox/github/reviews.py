@@ -69,7 +69,7 @@ async def list_asked(call: Call) -> Answer:
 
 async def ask(call: Call) -> Answer:
     pull, repository = await found(call), call.repository
-    logins, slugs = list(call.body.get("reviewers") or ()), list(call.body.get("team_reviewers") or ())
+    logins, slugs = call.texts("reviewers"), call.texts("team_reviewers")
     if pull.author in logins:
         raise Refused(422, "Review cannot be requested from pull request author.")
     known = all((repository.owner, slug) in call.books.teams for slug in slugs)

@@ -98,7 +98,7 @@ def _actors(call: Call) -> list[Json]:
     if "bypass_actors" in call.body and call.body["bypass_actors"] is None:
         raise Refused(422, "Invalid request.\n\nInvalid property /bypass_actors: data cannot be null.")
     actors = []
-    for given in call.body.get("bypass_actors", ()):
+    for given in call.objects("bypass_actors"):
         kind = _chosen(str(given.get("actor_type")), ACTORS, "bypass_actors")
         id = given.get("actor_id")
         if kind == "Integration" and id not in call.books.apps:
@@ -108,8 +108,10 @@ def _actors(call: Call) -> list[Json]:
 
 
 def _rules(call: Call, before: list[Json]) -> list[Json]:
-    rules: list[Json] = copy.deepcopy(call.body.get("rules", before))
+    rules = copy.deepcopy(call.objects("rules") if "rules" in call.body else before)
     for rule in rules:
+        if not isinstance(rule.get("type"), str) or not isinstance(rule.get("parameters", {}), dict):
+            raise _invalid("Invalid rule")
         if rule["type"] == "pull_request":
             asked = rule.setdefault("parameters", {})
             for name in (
@@ -122,14 +124,16 @@ def _rules(call: Call, before: list[Json]) -> list[Json]:
             asked.setdefault("required_approving_review_count", 0)
             asked.setdefault("allowed_merge_methods", ["merge", "squash", "rebase"])
         if rule["type"] == "required_status_checks":
-            rule["parameters"].setdefault("strict_required_status_checks_policy", False)
-            rule["parameters"].setdefault("do_not_enforce_on_create", False)
+            asked = rule.setdefault("parameters", {})
+            asked.setdefault("required_status_checks", [])
+            asked.setdefault("strict_required_status_checks_policy", False)
+            asked.setdefault("do_not_enforce_on_create", False)
     return rules
 
 
 def _conditions(call: Call, before: Json | None) -> Json | None:
-    given: Json | None = copy.deepcopy(call.body.get("conditions", before))
-    if given and "ref_name" in given:
+    given = copy.deepcopy(call.object("conditions") if "conditions" in call.body else before)
+    if given and isinstance(given.get("ref_name"), dict):
         given["ref_name"] = {"exclude": [], "include": []} | given["ref_name"]
     return given
 

@@ -62,8 +62,10 @@ def _call(
     body = json_of(raw) if raw else {}
     if isinstance(body, list) and request.path.endswith("/labels"):
         body = {"labels": body}  # GitHub takes both, and PyGithub sends the bare list
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or not _sayable(body):
         raise Refused(400, "Problems parsing JSON")
+    if not _sayable(request.path) or not _sayable(dict(request.query)):
+        raise not_found()
     faults = frozenset({fault.kind.name}) if fault else frozenset()
     call = Call(
         books,
@@ -87,6 +89,16 @@ def _call(
         elif "stale_read" in faults:
             call.found = call.found.lagged()
     return call
+
+
+def _sayable(value: Any, name: str = "") -> bool:  # noqa: ANN401 - JSON
+    """No text in it that neither a name nor a message can hold; what is in a file may be anything."""
+    if isinstance(value, str):
+        whole = "\0" not in value or name in {"content", "contents"}
+        return whole and not any("\ud800" <= mark <= "\udfff" for mark in value)
+    if isinstance(value, dict):
+        return all(_sayable(one, str(key)) and _sayable(str(key)) for key, one in value.items())
+    return not isinstance(value, list) or all(_sayable(one, name) for one in value)
 
 
 def _demand_same_name(books: Books, request: web.Request, token: Token | None, found: Repository | None) -> None:

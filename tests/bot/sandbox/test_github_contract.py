@@ -7,9 +7,11 @@ import random
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from bot.sandbox.github.git import Git, Signature
 from bot.sandbox.github.routes import ROUTES
@@ -126,3 +128,55 @@ async def test_reverts_and_picks_of_random_histories_equal_gits_own(tmp_path: Pa
             assert await git.merged_tree(ours, theirs, base) == wanted, words
             ends["same" if wanted else "conflict"] += 1
     assert min(ends.values()) > 0, ends
+
+
+# Anything at all ----------------------------------------------------------------------------------------------------
+
+
+@needs_contract
+async def test_nothing_that_is_sent_makes_it_stumble(place: Place) -> None:
+    """Six hundred requests of the description's shapes with any values: each is answered, none with a failure of ours."""
+    chances, head = random.Random(20261121), await place.branch("dev", {"a": "b"})
+    await place.pull("dev")
+    operations = json.loads((CONTRACT / "contract.json").read_text())["ops"]
+    names = [
+        "1",
+        "5",
+        "main",
+        "dev",
+        head,
+        "x",
+        "heads/main",
+        "a",
+        "..",
+        "%00",
+        "%0a",
+        "main...dev",
+        "--all",
+        "-1",
+        "%FF",
+    ]
+    values: list[Any] = [None, 1, -1, True, "", "x", "main", "dev", head, [], {}, [1], [None], {"a": 1}, ["x"], 1.5]
+    values += ["refs/heads/q", "\ud800", "a\0b", "a\nb", [{}], [[]], {"context": 1}, "2026-11-24T09:00:00Z", "é" * 50]
+    stumbled = []
+    for _ in range(600):
+        one = chances.choice(operations)
+        path = re.sub(r"{\w+}", lambda _: chances.choice(names), one["path"].replace("{owner}/{repo}", place.name))
+        if one["query"] and chances.random() < 0.5:
+            path += f"?{chances.choice(list(one['query']))}={chances.choice(names)}"
+        asked, body = one["body"] or {}, None
+        if one["body"] is not None:
+            needed = asked.get("required", ())
+            wanted = [name for name in asked.get("properties", {}) if name in needed or chances.random() < 0.4]
+            body = json.dumps({name: chances.choice(values) for name in wanted})
+        async with place.session.request(
+            one["method"],
+            URL(place.world.url + path, encoded=True),
+            data=body,
+            headers={"Authorization": f"token {place.world.token}"},
+            allow_redirects=False,
+        ) as answer:
+            if answer.status >= 500:
+                stumbled.append(f"{one['method']} {path} {body}")
+    place.world.exchanges.clear()  # no description has most of them
+    assert stumbled == []
