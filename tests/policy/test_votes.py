@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from policy.case import case
-from policy.document import Policy, Slot
+from policy.document import ActivePolicy, Policy, Slot
 from policy.evidence import Authors
 from policy.facts import Facts, Verdict, Vote
 from policy.model import AccountKind, Human, Person, Unknown
+from policy.seating import Table, matching
 from policy.separation import Apart
 from policy.terms import Seat, Terms, seats
-from policy.votes import Count, count, counted, if_confirmed, missing, who_could_fill
+from policy.votes import Count, count, counted, filling, if_confirmed, missing, who_could_fill
 from tests.policy.good import (
     ALL_GOOD,
     DOCUMENT,
@@ -40,6 +41,7 @@ from tests.policy.good import (
     policy_with,
     vote,
 )
+from tests.policy.people import FINE, PEOPLE, QUINN, policy
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "approvals.json").read_text())
 
@@ -524,3 +526,97 @@ def test_somebody_who_may_agree_and_rejects_it_stops_it_and_says_why() -> None:
     assert result.filled
     assert not result.complete
     assert [(each.voter.name, each.reason) for each in result.rejected] == [("omar", "latency")]
+
+
+# Who sits where -------------------------------------------------------------------------------------------------------
+
+SIGNED_OFF = policy({"requires": ["seen"]}, gates={**PEOPLE["gates"], "seen": {"kind": "signoff", "role": "qa"}})
+
+
+def asked(*votes: Vote, change: str = "", active: ActivePolicy = SIGNED_OFF) -> Count:
+    question = replace(PROMOTION, change=change)
+    found = counted(case(question, but(FINE, votes=votes), active.policy, NOW))
+    assert isinstance(found, Count)
+    return found
+
+
+def test_the_agreement_itself_stands_whatever_is_still_to_be_signed_off() -> None:
+    assert not asked().complete
+    assert not asked(vote(QUINN)).complete
+    assert asked(vote(OMAR)).complete
+
+
+def test_what_a_type_spares_need_not_be_signed_off() -> None:
+    spared = policy(
+        {"requires": ["seen"]},
+        gates={**PEOPLE["gates"], "seen": {"kind": "signoff", "role": "qa"}},
+        change_types={"hotfix": {"waives": ["seen"]}, "config": {}},
+    )
+    assert [seat.gate for seat in asked(change="config", active=spared).open] == ["", "seen"]
+    assert [seat.gate for seat in asked(change="hotfix", active=spared).open] == [""]
+
+
+A, B, C = Human("a"), Human("b"), Human("c")
+FOUR = tuple(Seat((str(number),)) for number in range(4))
+
+
+@pytest.mark.parametrize(
+    ("able", "optional", "seated"),
+    [
+        ({A: (), B: (0,)}, 3, {0: B}),
+        ({A: (2,), B: (0,), C: (1,)}, 2, {0: B, 1: C, 2: A}),
+        ({A: (2,), B: (0, 3), C: (0, 1)}, 2, {0: B, 1: C, 2: A}),
+        ({A: (0, 2), B: (0, 1)}, 2, {0: A, 1: B}),
+        ({A: (0, 1), B: (0,), C: (0, 1)}, 0, {0: B, 1: A}),
+    ],
+)
+def test_what_must_be_filled_is_filled_before_what_may_stay_empty(
+    able: dict[Human, tuple[int, ...]], optional: int, seated: dict[int, Human]
+) -> None:
+    assert matching(able, able, Terms(FOUR, timedelta(), optional=optional)) == seated
+
+
+@pytest.mark.parametrize("alone", [(), ((frozenset({Human("omar")}), "one more"),)])
+def test_nobody_waits_twice_for_a_seat_and_first_comes_who_had_no_hand_in_it(alone: Any) -> None:
+    able = {Human("omar"): (0,), Human("olga"): (0,)}
+    table = Table(Terms(FOUR, timedelta()), Apart(alone=alone), MAYA, EVERYBODY, able, frozenset())
+    assert table.order(able) == (["olga", "omar"] if alone else ["omar", "olga"])
+    assert table.lacking(()) == ()
+    assert table.lacking(["omar"]) == (("one more",) if alone else ())
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "role"),
+    [
+        (("tech_lead", "release_manager"), ("release_manager",), "release_manager"),
+        (("release_manager",), ("tech_lead", "release_manager"), "release_manager"),
+        (("tech_lead", "release_manager"), ("tech_lead", "release_manager"), "tech_lead"),
+        (("tech_lead",), ("release_manager",), None),
+    ],
+)
+def test_a_seat_is_filled_with_a_role_that_was_held_then_and_is_held_now(
+    then: tuple[str, ...], now: tuple[str, ...], role: str | None
+) -> None:
+    slots = (Slot(any_of=("tech_lead", "release_manager")),)
+    found = filling([vote(person("olga", *then))], slots, {Human("olga"): person("olga", *now)})
+    assert (found and found[0].role) == role
+
+
+def test_of_those_who_could_agree_nobody_left_or_is_a_bot_or_is_whoever_asked() -> None:
+    others = {
+        each.human: each
+        for each in (
+            person("ann", "release_manager", active=False),
+            person("ci", "release_manager", kind=AccountKind.BOT),
+            person("gus", "release_manager", kind=AccountKind.GUEST),
+            replace(MAYA, human=Human("maya2"), roles=frozenset({"release_manager"})),
+            person("maya", "release_manager"),
+            person("rex", "release_manager"),
+            person("out", "release_manager"),
+            person("olga", "release_manager"),
+        )
+        if each.human
+    }
+    apart, rejecting = Apart({Human("out"): "wrote it"}), frozenset({Human("rex")})
+    table = Table(Terms(FOUR, timedelta()), apart, MAYA, others, {}, rejecting)
+    assert table.could(["release_manager"]) == ["olga"]
