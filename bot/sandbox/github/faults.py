@@ -41,13 +41,21 @@ KINDS = {
         Kind("moved", "answers 301: the repository has another name now", WRITES),
         Kind("duplicate_check_runs", "lists each check run once more: older, opposite, in another suite", READS),
         Kind("bundle_inline", "hands an attestation's bundle out with the list, as before July 2026", READS),
-        Kind("base_moved", "somebody pushes to the base between the last check of a merge and the merge", ("PUT",)),
+        Kind(
+            "base_moved",
+            "somebody pushes between the last look of a merge or a file and its write",
+            ("PUT",),
+        ),
     )
 }
 
 
-_ENDS = {"duplicate_check_runs": "/check-runs", "base_moved": "/merge"}
-"""Kinds that fit some paths only, by how these end."""
+_WHERE = {
+    "duplicate_check_runs": ("/check-runs$",),
+    "bundle_inline": ("/attestations/",),
+    "base_moved": ("/merge$", "/contents/"),
+}
+"""Kinds that fit some paths only: what these contain, or end with where it ends with $."""
 
 
 @dataclass(slots=True)
@@ -63,9 +71,7 @@ class Fault:
     seconds: float
 
     def fits(self, method: str, path: str) -> bool:
-        if self.kind.name == "bundle_inline" and "/attestations/" not in path:
-            return False
-        if not path.endswith(_ENDS.get(self.kind.name, "")):
+        if not any(piece in f"{path}$" for piece in _WHERE.get(self.kind.name, ("",))):
             return False
         wanted = method in self.kind.methods and self.method in {"", method}
         return self.times > 0 and wanted and self.path in path

@@ -11,7 +11,7 @@ from typing import Any
 from bot.sandbox.github import pull_life, shapes
 from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
 from bot.sandbox.github.git import Signature
-from bot.sandbox.github.moves import make
+from bot.sandbox.github.moves import make, somebody_pushes
 from bot.sandbox.github.objects import signed_by
 from bot.sandbox.github.records import Actor, Books, Repository
 from bot.sandbox.github.rules import Move
@@ -107,6 +107,8 @@ async def put(call: Call) -> Answer:
     whose = pull_life.signature(books, call.login)
     author = signed_by(call, "author", whose) if "author" in call.body else None
     committer = signed_by(call, "committer", whose) if "committer" in call.body else None
+    if "base_moved" in call.faults:
+        await somebody_pushes(books, repository, branch)
     made = await commit_files(
         books, repository, call.actor, (branch, tip), {path: content}, call.text("message"), author, committer
     )

@@ -49,3 +49,10 @@ async def noticed(books: Books, repository: Repository, move: Move, login: str) 
     for pull in repository.records.pulls:
         if pull.state == "open" and pull is not move.pull and branch in {pull.head, pull.base}:
             await pull_life.refresh(books, repository, pull, login)
+
+
+async def somebody_pushes(books: Books, repository: Repository, branch: str) -> None:
+    """The branch has one commit more, by nobody who asked here."""
+    files = {"quicker.md": f"{books.new_id()}\n"}
+    somebody = pull_life.signature(books, "somebody")
+    await repository.git.write(branch, "Somebody was quicker", files, somebody)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.sandbox.github import pull_life, pull_shapes, shapes, webhooks
 from bot.sandbox.github.call import Answer, Call, Refused, Route, invalid, not_found
 from bot.sandbox.github.git import NOTHING
-from bot.sandbox.github.moves import demand_allowed, make, noticed
+from bot.sandbox.github.moves import demand_allowed, make, noticed, somebody_pushes
 from bot.sandbox.github.pull_request import PullRequest
 from bot.sandbox.github.records import Repository, as_text
 from bot.sandbox.github.rules import Move, method_refused
@@ -187,7 +187,7 @@ async def merge(call: Call) -> Answer:
     actor = call.actor
     await demand_allowed(books, repository, actor, [move], status=405)
     if "base_moved" in call.faults:
-        await _somebody_pushes(call, pull.base)
+        await somebody_pushes(books, repository, pull.base)
     if not await git.swap(move.ref, made, move.old):
         raise Refused(405, "Base branch was modified. Review and try the merge again.")
     repository.refs_before = {move.ref: move.old}
@@ -217,13 +217,6 @@ def _title(call: Call, pull: PullRequest, method: str) -> str:
     if method == "squash":
         return f"{pull.title} (#{pull.number})"
     return f"Merge pull request #{pull.number} from {call.repository.owner}/{pull.head}"
-
-
-async def _somebody_pushes(call: Call, branch: str) -> None:
-    somebody = pull_life.signature(call.books, "somebody")
-    await call.repository.git.write(
-        branch, "Somebody was quicker", {"quicker.md": call.books.now().isoformat()}, somebody
-    )
 
 
 async def update_branch(call: Call) -> Answer:

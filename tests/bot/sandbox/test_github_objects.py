@@ -143,6 +143,15 @@ async def test_of_rival_writes_to_one_branch_none_is_lost(place: Place) -> None:
     assert set(place.git("ls-tree", "--name-only", "main").split()) == written | {"README.md"}
 
 
+async def test_a_branch_that_moves_while_a_file_is_written_wins(place: Place) -> None:
+    place.world.inject("base_moved")
+    before = place.git("rev-parse", "main")
+    lost = await place.asks()("PUT", "contents/a.md", {"message": "x", "content": "eA=="})
+    now = place.git("rev-parse", "main")
+    assert (lost.status, lost.message) == (409, f"main is at {now} but expected {before}")
+    assert place.git("log", "-1", "--format=%s", "main") == "Somebody was quicker"
+
+
 async def test_a_large_file_is_given_only_raw(place: Place) -> None:
     text = "x" * 1_100_000
     await place.write("main", {"large.txt": text})

@@ -132,6 +132,8 @@ async def test_many_missing_checks_are_counted(place: Place) -> None:
     place.world.set_check(place.name, head, "one", "success")
     await asks("POST", f"statuses/{head}", {"state": "failure", "context": "two"})
     assert "2 of 3 required status checks have not succeeded: 1 expected and 1 failing." in (await moved(asks, head))[1]
+    await asks("POST", f"statuses/{head}", {"state": "failure", "context": "one"})  # beside the run that passed
+    assert "3 of 3 required status checks have not succeeded: 1 expected and 2 failing." in (await moved(asks, head))[1]
 
 
 async def test_a_branch_behind_its_base_must_be_brought_up_to_date_and_checked_again(place: Place) -> None:
