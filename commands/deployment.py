@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 from commands.errors import LostLease, Rejected, ReleaseBotError
-from commands.hand import TRIES, Hand
+from commands.hand import AT_ONCE, TRIES, Hand
+from commands.operation import Effect
 from commands.ports import Writes
 from commands.reply import Mark
 from policy.facts import Deed
 from policy.model import short
+
+ARRIVES = timedelta(seconds=5)
+"""What was sent to GitHub has arrived by then, or been lost with whoever sent it."""
 
 
 async def record(hand: Hand) -> Writes:
@@ -18,6 +25,8 @@ async def record(hand: Hand) -> Writes:
     effect = hand.operation.effect
     if effect is None:
         return hand.intend("deployment", {"environment": plan.target, "commit": plan.commit})
+    if (before := about_to_tell(hand, effect)) is not None:
+        return before
     try:
         id = await _deployment(hand)
         await hand.world.code.record_status(
@@ -27,7 +36,7 @@ async def record(hand: Hand) -> Writes:
             description=cut(f"{plan.deed} by Release Bot, {hand.operation.id}"),
         )
     except ReleaseBotError as error:
-        if isinstance(error, LostLease) or hand.operation.attempts < TRIES:
+        if isinstance(error, LostLease) or may_try_again(hand, effect):
             raise
         settled = (hand.outcome(effect, "unknown", {}),)
         if plan.deed == Deed.ROLLBACK:
@@ -35,6 +44,22 @@ async def record(hand: Hand) -> Writes:
         return hand.turn_back(f"GitHub could not be told: {error}", bad=False, entries=settled)
     said = {"mark": Mark.YES.value, "says": f"recorded as GitHub deployment {id}", "deployment": id}
     return hand.next(said, (hand.outcome(effect, "confirmed", {"deployment": id}),))
+
+
+def about_to_tell(hand: Hand, effect: Effect) -> Writes | None:
+    """What is written before GitHub may be told, so that it hears of it once; None: it may be told now.
+
+    GitHub takes no condition with what it is told, and the words of whoever had this before may still be on their way.
+    """
+    if effect.fence == hand.lease.fence:
+        return None
+    tried = effect.attempts + hand.operation.attempts  # of which a commit forgets the latter
+    mine = replace(effect, fence=0 if effect.fence else hand.lease.fence, attempts=tried)
+    return Writes(operation=hand.operation.doing(mine), due=ARRIVES if effect.fence else AT_ONCE)
+
+
+def may_try_again(hand: Hand, effect: Effect) -> bool:
+    return effect.attempts + hand.operation.attempts < TRIES
 
 
 async def _deployment(hand: Hand) -> int:

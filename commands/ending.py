@@ -7,7 +7,7 @@ from datetime import datetime
 
 from commands import deployment, separated, tell, watch
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
-from commands.hand import AT_ONCE, GREEN, LATE, LOOK, POLL, SHIFT_WITHIN, TRIES, Hand, same
+from commands.hand import AT_ONCE, GREEN, LATE, LOOK, POLL, SHIFT_WITHIN, Hand, same
 from commands.operation import Moment, Phase, Step
 from commands.ports import Entry, Share, Writes
 from policy.facts import Deed, KnownGood
@@ -29,11 +29,13 @@ async def finish(hand: Hand) -> Writes:
     if isinstance(recorded, int):
         if operation.effect is None:
             return hand.intend("deployment", {"environment": plan.target, "state": "failure" if failed else "success"})
+        if (before := deployment.about_to_tell(hand, operation.effect)) is not None:
+            return before
         try:
             await deployment.conclude(hand, recorded, failed=failed)
             settled = (hand.outcome(operation.effect, "confirmed", {"deployment": recorded}),)
         except (Unavailable, OutcomeUnknown, Rejected) as error:
-            if operation.attempts < TRIES:
+            if deployment.may_try_again(hand, operation.effect):
                 raise
             trouble = f" GitHub could not be told how it ended: {error}"
             settled = (hand.outcome(operation.effect, "unknown", {}),)

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ from commands.ports import (
     World,
 )
 from policy.document import ActivePolicy, Policy
-from policy.evidence import Changes, Commit, Issue, PullRequest, Repository, Tag
+from policy.evidence import Changes, Commit, Issue, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check, CheckState
 from policy.model import AccountKind, Digest, Human, Person, Sha
 from policy.settings import Configured
@@ -531,12 +531,16 @@ class GitHub:
         self.required: dict[str, tuple[str, ...]] = {}
         """Branch → names of checks."""
         self.open: dict[tuple[str, str], PullRequest] = {}
+        self.runs: dict[tuple[str, Sha], WorkflowRun] = {}
+        """File and commit → the newest run."""
         self.tags: dict[Sha, Tag] = {}
         self.found: dict[str, dict[str, tuple[str, ...]]] = {}
         """Source of alerts → severity → what is open."""
         self.issue_list: list[Issue] = []
         self.files: set[str] = set()
         self.owned: set[str] = set()
+        self.late: list[tuple[datetime, Callable[[], object]]] = []
+        """What is on its way, and when it arrives."""
 
     def add_commit(self, repository: str, change: Change) -> None:
         """Pushed, built, and its checks passed."""
@@ -565,6 +569,10 @@ class GitHub:
     def _reachable(self) -> None:
         if self.away:
             raise Unavailable("GitHub does not answer.")
+        arrived = [do for at, do in self.late if at <= self._clock.now()]
+        self.late = [(at, do) for at, do in self.late if at > self._clock.now()]
+        for do in arrived:
+            do()
 
     async def checks(self, repository: str, commit: Sha) -> Mapping[str, Check]:
         self._reachable()
@@ -655,6 +663,10 @@ class GitHub:
         self._part("pull requests")
         return self.open.get((source, target))
 
+    async def workflow(self, repository: str, file: str, commit: Sha) -> WorkflowRun | None:
+        self._part("workflows")
+        return self.runs.get((file, commit))
+
     async def tag(self, repository: str, commit: Sha, pattern: str, serving: Sha | None) -> Tag | None:
         self._part("tags")
         found = self.tags.get(commit)
@@ -673,7 +685,14 @@ class GitHub:
         missing = tuple(file for file in files if file not in self.files)
         return Repository(missing, tuple(path for path in owned if path not in self.owned))
 
-    async def record_deployment(
+    async def record_deployment(self, repository: str, **said: Any) -> int:
+        self._reachable()
+        for record in self.records.get(repository, ()):
+            if record.deployment.operation == said["operation"]:
+                return record.deployment.id
+        return self._record_deployment(repository, **said)
+
+    def _record_deployment(
         self,
         repository: str,
         *,
@@ -684,10 +703,6 @@ class GitHub:
         payload: Mapping[str, str],
         description: str,
     ) -> int:
-        self._reachable()
-        for record in self.records.get(repository, ()):
-            if record.deployment.operation == operation:
-                return record.deployment.id
         made = Deployment(
             next(self._numbers),
             environment,
@@ -704,10 +719,17 @@ class GitHub:
     async def record_status(self, repository: str, deployment: int, *, state: str, description: str) -> None:
         self._reachable()
         record = next(record for record in self.records[repository] if record.deployment.id == deployment)
-        if record.deployment.state == state:
-            return
+        if record.deployment.state != state:
+            self._record_status(repository, deployment, state=state, description=description)
+
+    def _record_status(self, repository: str, deployment: int, *, state: str, description: str) -> None:
+        record = next(record for record in self.records[repository] if record.deployment.id == deployment)
         record.states.append(state)
         record.deployment = replace(record.deployment, state=state, updated_at=self._clock.now())
+
+    def on_its_way(self, name: str, *said: Any, **named: Any) -> None:
+        """It was sent by somebody who looked and then died, and arrives a few seconds later."""
+        self.late.append((self._clock.now() + timedelta(seconds=4), partial(getattr(self, f"_{name}"), *said, **named)))
 
 
 # People -------------------------------------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ class Life:
     """Right after that call has had its effect, or right before."""
     calls: list[str] = field(default_factory=list)
     over: bool = False
+    leaves: Callable[..., None] = lambda *_, **__: None
+    """Told of the call that it ended right before: what was sent arrives nevertheless."""
 
     def step(self, name: str, number: int, *, after: bool) -> None:
         if self.over or (number, after) == (self.ends_at, self.after):
@@ -60,7 +62,11 @@ class Mortal:
         async def call(*arguments: Any, **named: Any) -> Any:
             number = len(self._life.calls)
             self._life.calls.append(name)
-            self._life.step(name, number, after=False)
+            try:
+                self._life.step(name, number, after=False)
+            except Died:
+                self._life.leaves(name, *arguments, **named)
+                raise
             answer = await found(*arguments, **named)
             self._life.step(name, number, after=True)
             return answer
@@ -231,6 +237,19 @@ def _at_ten(town: Town) -> bool:
 @pytest.mark.slow
 async def test_a_rollback_that_pre_empts_a_rollout_survives_every_death(tmp_path: Path) -> None:
     await every_death(BACK_IN_BETWEEN, tmp_path, _at_ten)
+
+
+@pytest.mark.requirement("D-07")
+@pytest.mark.parametrize("tale", [GOOD, BACK], ids=["promotion", "rollback"])
+async def test_github_hears_once_of_what_arrives_after_the_death_of_whoever_said_it(tale: Tale, tmp_path: Path) -> None:
+    alive, town = Life(), _town(tmp_path / "alive")
+    await play(tale, town, alive)
+    expected = await became(town)
+    for number in [number for number, name in enumerate(alive.calls) if name.startswith("record_")]:
+        town = _town(tmp_path / str(number))
+        await play(tale, town, Life(number, leaves=town.github.on_its_way))
+        assert town.github.late == []
+        assert await became(town) == expected, alive.calls[number]
 
 
 async def test_the_tales_end_as_they_should(tmp_path: Path) -> None:
