@@ -27,7 +27,7 @@ from bot.postgres import CHANNEL, FROZEN, Postgres, translated
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from commands.ports import Message, Writes
 from commands.reply import Reply
-from tests.bot.books import MAYA, closed, created, entry, exception, obligation, opened, outside, request, vote
+from tests.bot.books import MAYA, REFUSED, closed, created, entry, exception, obligation, opened, outside, request, vote
 from tests.pace import stopwatch
 from tests.postgres import Server
 
@@ -223,6 +223,7 @@ from tests.bot.books import closed, entry
 
 async def main():
     async with closed(sys.argv[1], patience=20.0) as store:
+        await store.commit(Writes(entries=(entry("before"),)))
         asleep = []
         def work(books):
             store._write(books, store._step(Writes(entries=(entry("of the frozen one"),)), None))
@@ -251,6 +252,21 @@ def started(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+async def test_what_fails_beside_the_commit_undoes_all_of_it(postgres: Server) -> None:
+    url = postgres.fresh()
+    async with closed(url) as store:
+        await store.commit(Writes(entries=(entry(),)))
+        with outside(url) as connection:  # somebody writes a head of the tree that only we may write
+            connection.execute("INSERT INTO checkpoints (size, root, at) SELECT 2, root, at FROM checkpoints")
+            connection.commit()
+        with pytest.raises(REFUSED):
+            await store.commit(created(entries=(entry(),)))
+        assert await store.operation("op_1") is None
+        assert len(await store.newest(10)) == 1
+        await store.commit(created())
+        assert await store.operation("op_1") is not None
+
+
 async def test_who_freezes_in_mid_transaction_holds_up_nobody_for_long_and_writes_anew(postgres: Server) -> None:
     url = postgres.fresh()
     with started(FREEZES, url) as process:
@@ -262,7 +278,7 @@ async def test_who_freezes_in_mid_transaction_holds_up_nobody_for_long_and_write
             assert since() < FROZEN + 0.5
             process.send_signal(signal.SIGCONT)
             assert process.stdout.readline() == "written\n"
-            assert [each.what for each in await store.newest(9)] == ["of the frozen one", "asked"]
+            assert [each.what for each in await store.newest(9)] == ["of the frozen one", "asked", "before"]
             assert (await store.verify()).ok
 
 
