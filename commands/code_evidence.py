@@ -12,7 +12,18 @@ from commands.places import Seen, known
 from commands.ports import Link, Look, World
 from policy.agreement import Stance
 from policy.document import Policy
-from policy.evidence import NOT_GATHERED, Ahead, Branches, Changes, Issue, PullRequest, Repository, Signature, Tag
+from policy.evidence import (
+    NOT_GATHERED,
+    Ahead,
+    Branches,
+    Changes,
+    Issue,
+    PullRequest,
+    Repository,
+    Signature,
+    Tag,
+    WorkflowRun,
+)
 from policy.facts import Candidate, Question
 from policy.model import Sha, Unknown, short
 
@@ -191,6 +202,20 @@ async def _tree(world: World, where: _Range, _: Sequence[Any]) -> str | Unknown:
     return await known("what the candidate holds", world.code.tree(where.repository, where.commit))
 
 
+async def _workflows(world: World, where: _Range, gates: Sequence[Any]) -> Mapping[str, WorkflowRun] | Unknown:
+    """By file; one that never ran for the candidate is left out."""
+    if isinstance(where.commit, Unknown):
+        return where.commit
+    found: dict[str, WorkflowRun] = {}
+    for file in dict.fromkeys(gate.workflow for gate in gates):
+        run = await known(f"the runs of {file}", world.code.workflow(where.repository, file, where.commit))
+        if isinstance(run, Unknown):
+            return run
+        if run is not None:
+            found[file] = run
+    return found
+
+
 async def _alerts(world: World, where: _Range, gates: Sequence[Any]) -> dict[str, Mapping[str, tuple[str, ...]]]:
     """By source; one that did not answer is left out, which the rule takes for not known."""
     asked = tuple(dict.fromkeys(source for gate in gates for source in gate.sources))
@@ -280,6 +305,7 @@ async def _hotfixes(world: World, where: _Range) -> tuple[str, ...] | Unknown:
 
 
 ASKED: Mapping[str, tuple[Callable[[Any], object], Callable[[World, _Range, Sequence[Any]], Awaitable[Any]]]] = {
+    "workflows": (lambda gate: gate.kind == "workflow", _workflows),
     "branches": (lambda gate: gate.kind == "branch" and set(gate.require) - OF_CHANGES, _branches),
     "ahead": (lambda gate: gate.kind == "fast_forward", _ahead),
     "tree": (lambda gate: gate.kind == "same" and gate.by == "tree", _tree),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, Protocol
 from commands.operation import Operation, Wish
 from commands.plan import PlannedProbe
 from commands.reply import Reply
-from policy.evidence import Changes, Issue, PullRequest, Repository, Tag
+from policy.evidence import Changes, Issue, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check, ExceptionRecord, Facts, Freeze, Hold, KnownGood, Obligation, Question, Vote
 from policy.finding import Decision
 from policy.model import Digest, Human, Person, Place, Sha
@@ -340,6 +340,9 @@ class Code(Protocol):
 
     async def promotion(self, repository: str, source: str, target: str) -> PullRequest | None:
         """The open pull request from the one branch to the other."""
+
+    async def workflow(self, repository: str, file: str, commit: Sha) -> WorkflowRun | None:
+        """The run of that workflow that was started last on exactly that commit; None: it never ran there."""
 
     async def tag(self, repository: str, commit: Sha, pattern: str, serving: Sha | None) -> Tag | None:
         """The highest tag on that commit that is called like the pattern; None: it bears none."""

@@ -25,7 +25,7 @@ from bot.github.reading import (
 )
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from commands.ports import Clock, Comparison, Deployment, Link, Look
-from policy.evidence import Changes, Issue, PullRequest, Repository, Tag
+from policy.evidence import Changes, Issue, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check
 from policy.model import Sha
 
@@ -131,6 +131,10 @@ class GitHub:
         pulls = PullRequests(await self._client(), repository)
         found = await pulls.open_between(source, target)
         return None if found is None else await pulls.seen(found, frozenset())
+
+    async def workflow(self, repository: str, file: str, commit: Sha) -> WorkflowRun | None:
+        """The run of that workflow that was started last on exactly that commit."""
+        return await known.workflow(await self._client(), repository, file, commit)
 
     async def tag(self, repository: str, commit: Sha, pattern: str, serving: Sha | None) -> Tag | None:
         """The highest tag on that commit that is called like the pattern."""

@@ -21,6 +21,7 @@ class Access(Enum):
     """Classic protection of branches is shown to nobody else; rulesets are, to anybody who reads."""
     TEAMS = (("members", "read"),)
     ISSUES = (("issues", "read"),)
+    ACTIONS = (("actions", "read"),)
     DEPENDABOT = (("vulnerability_alerts", "read"),)
     CODE_SCANNING = (("security_events", "read"),)
     SECRET_SCANNING = (("secret_scanning_alerts", "read"),)

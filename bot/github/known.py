@@ -1,10 +1,11 @@
-"""What else does GitHub know of a repository: tags, alerts, issues, files?"""
+"""What else does GitHub know of a repository: workflows, tags, alerts, issues, files?"""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
@@ -18,7 +19,7 @@ from bot.github.reading import Verification, read, read_all
 from bot.github.refusal import Refusal
 from bot.github.written import breaks
 from commands.errors import Rejected
-from policy.evidence import Issue, Repository, Tag
+from policy.evidence import CheckState, Issue, Repository, Tag, WorkflowRun
 from policy.model import Sha
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ NESTED_MAX = 3
 TAGS_MAX = 300
 """Annotated ones that are called like the pattern, each a request."""
 _NUMBERS = re.compile(r"\d+")
+_INPUT = re.compile(r"(?<!\S)([\w-]+)=(\S+)")
 _NO_REPLY = re.compile(r"(?:\d+\+)?(?P<login>[\w-]+)(?P<bot>\[bot\])?@users\.noreply\.github\.com", re.IGNORECASE)
 
 ALERTS = {
@@ -102,6 +104,53 @@ class _Issue(BaseModel):
     title: str
     labels: list[_Label | str] = Field(default_factory=list)
     pull_request: object = None
+
+
+class _Run(BaseModel):
+    id: int
+    head_sha: str
+    status: str | None = None
+    conclusion: str | None = None
+    html_url: str = ""
+    event: str = ""
+    display_title: str = ""
+    run_started_at: datetime | None = None
+    updated_at: datetime
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        return self.run_started_at or self.updated_at, self.id
+
+    def seen(self, workflow: str) -> WorkflowRun:
+        if self.status != "completed":
+            return WorkflowRun(workflow, CheckState.PENDING, self.html_url, self.status or "", inputs=self.inputs)
+        state = CheckState.PASSED if self.conclusion == "success" else CheckState.FAILED
+        saw = self.conclusion or "no conclusion"
+        return WorkflowRun(workflow, state, self.html_url, saw, self.updated_at, self.inputs)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """GitHub tells none, so a workflow that is asked for them says them itself: `run-name: gate MODE=staging`.
+
+        Only where somebody started it: any other run is titled by whoever wrote the commit. What is said twice is not.
+        """
+        said = _INPUT.findall(self.display_title) if self.event == "workflow_dispatch" else []
+        names = [name for name, _ in said]
+        return {name: value for name, value in said if names.count(name) == 1}
+
+
+async def workflow(client: Client, repository: str, file: str, commit: Sha) -> WorkflowRun | None:
+    """Its run that was started last on exactly that commit; None: there is no such run, or no such workflow."""
+    path, at = f"/actions/workflows/{part(file)}/runs", full(commit)
+    try:
+        listed = await client.pages(repository, path, "workflow_runs", Access.ACTIONS, head_sha=at)
+    except Refusal as refusal:
+        if refusal.status == 404:
+            return None
+        raise
+    # where a filter is not understood it is ignored, so it is compared again
+    runs = [run for run in read_all(_Run, listed) if run.head_sha == at]
+    return max(runs, key=lambda run: run.order).seen(file) if runs else None
 
 
 async def tag(client: Client, repository: str, commit: Sha, pattern: str, serving: Sha | None) -> Tag | None:

@@ -12,7 +12,7 @@ import pytest
 from bot.github import GitHub
 from commands.errors import Rejected, Unavailable
 from commands.ports import Look
-from policy.evidence import Issue, PullRequest, Repository, Tag
+from policy.evidence import CheckState, Issue, PullRequest, Repository, Tag
 from policy.model import Sha
 from tests.bot.github_host import Heard, Host, Said, github_host, github_of
 from tests.bot.github_world import REPOSITORY
@@ -427,6 +427,58 @@ async def test_a_branch_is_meant_letter_by_letter(host: Host, github: GitHub) ->
     assert await github.head(REPOSITORY, "stage") is None
     with pytest.raises(Rejected):
         await github.head(REPOSITORY, "../../../other/repo")
+
+
+# Workflows ----------------------------------------------------------------------------------------------------------
+
+
+def workflow_run(id: int, conclusion: str | None, *, at: int = 9, on: str = HEAD) -> dict[str, Any]:
+    started, ended = f"2026-11-24T{at:02}:00:00Z", f"2026-11-24T{at:02}:20:00Z"
+    status = "completed" if conclusion else "queued"
+    said = {"id": id, "head_sha": on, "status": status, "conclusion": conclusion, "html_url": f"run {id}"}
+    return {**said, "run_started_at": started, "updated_at": ended}
+
+
+@pytest.mark.parametrize(
+    ("runs", "seen"),
+    [
+        ([], None),
+        ([workflow_run(1, "success", on=OLD)], None),
+        ([workflow_run(1, "success")], (CheckState.PASSED, "success", "run 1")),
+        ([workflow_run(1, "skipped")], (CheckState.FAILED, "skipped", "run 1")),
+        ([workflow_run(1, "success", at=10), workflow_run(2, "failure")], (CheckState.PASSED, "success", "run 1")),
+        ([workflow_run(1, "success"), workflow_run(2, None, at=10)], (CheckState.PENDING, "queued", "run 2")),
+    ],
+)
+async def test_of_a_workflow_the_run_that_was_started_last_counts(
+    host: Host, github: GitHub, runs: list[Any], seen: tuple[CheckState, str, str] | None
+) -> None:
+    host.answers = {"/actions/workflows/tests.yml/runs": {"total_count": len(runs), "workflow_runs": runs}}
+    found = await github.workflow(REPOSITORY, "tests.yml", HEAD)
+    assert (found and (found.state, found.saw, found.url)) == seen
+    assert await github.workflow(REPOSITORY, "others.yml", HEAD) is None
+    host.answers = {"/actions/workflows/tests.yml/runs": REFUSED}
+    with pytest.raises(Rejected):
+        await github.workflow(REPOSITORY, "tests.yml", HEAD)
+
+
+@pytest.mark.parametrize(
+    ("event", "title", "inputs"),
+    [
+        ("workflow_dispatch", "gate MODE=staging on x-y=1", {"MODE": "staging", "x-y": "1"}),
+        ("workflow_dispatch", "Promotion gate", {}),
+        ("workflow_dispatch", "gate MODE=prod of MODE=staging", {}),
+        ("push", "Say MODE=staging", {}),  # a commit's message, by whoever wrote it
+    ],
+)
+async def test_what_a_workflow_was_asked_for_is_what_its_own_title_says(
+    host: Host, github: GitHub, event: str, title: str, inputs: dict[str, str]
+) -> None:
+    run = {**workflow_run(1, "success"), "event": event, "display_title": title}
+    host.answers = {"/actions/workflows/gate.yml/runs": {"total_count": 1, "workflow_runs": [run]}}
+    found = await github.workflow(REPOSITORY, "gate.yml", HEAD)
+    assert found is not None
+    assert found.inputs == inputs
 
 
 # Tags ---------------------------------------------------------------------------------------------------------------

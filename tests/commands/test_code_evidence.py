@@ -8,7 +8,7 @@ import pytest
 
 from commands.lineage import merges, reverted, shipped_alone, unpromoted
 from commands.ports import Link
-from policy.evidence import Issue, PullRequest, Tag
+from policy.evidence import Issue, PullRequest, Tag, WorkflowRun
 from policy.facts import CheckState
 from policy.model import Sha
 from tests.conversation import plays
@@ -216,6 +216,16 @@ async def test_a_source_of_alerts_that_does_not_answer_is_not_known(branched: To
     await finds(branched, "✗ asked: 1 high open, 0 allowed: GHSA-7hfw")
     branched.github.silent = {"code_scanning"}
     await finds(branched, "? asked: no answer from code_scanning")
+
+
+async def test_a_workflow_counts_by_its_newest_run_on_exactly_the_candidate(branched: Town) -> None:
+    asks(branched, kind="workflow", workflow="staging-tests.yml")
+    branched.github.runs["staging-tests.yml", SERVING] = WorkflowRun("staging-tests.yml", CheckState.PASSED)
+    await finds(branched, "? asked: staging-tests.yml has no result for c2c2c2c")
+    branched.github.runs["staging-tests.yml", CANDIDATE] = WorkflowRun("staging-tests.yml", CheckState.PASSED)
+    await finds(branched, "✓ asked: staging-tests.yml succeeded for c2c2c2c")
+    branched.github.silent = {"workflows"}
+    await finds(branched, f"? asked: the runs of staging-tests.yml {AWAY}")
 
 
 async def test_open_issues_and_files_that_are_missing_are_named(branched: Town) -> None:

@@ -50,7 +50,7 @@ def test_a_range_that_cannot_be_read_whole_was_written_by_nobody_knows_whom() ->
 
 
 def test_what_nothing_here_can_look_up_is_said_to_be_so() -> None:
-    assert UNSEEN.workflows == UNSEEN.flags == UNSEEN.probes == YET
+    assert UNSEEN.numbers == UNSEEN.flags == UNSEEN.probes == YET
     assert UNSEEN.alerts_at is None
 
 
@@ -73,7 +73,7 @@ async def finds(town: Town, line: str) -> None:
 
 
 async def test_what_was_never_looked_up_blocks_with_the_reason(town: Town) -> None:
-    asks(town, kind="workflow", workflow="staging-tests.yml")
+    asks(town, kind="number", report="coverage", op=">", value=80)
     await finds(town, "? asked: nothing here can look that up yet")
 
 

@@ -125,6 +125,7 @@ def test_every_scope_and_event_has_its_reason() -> None:
 def test_the_github_permissions_asked_for_are_those_the_adapter_needs() -> None:
     text = re.sub(r"\s+", " ", (DEPLOY / "README.md").read_text("utf-8"))
     words = {
+        "actions": "Actions",
         "administration": "Administration",
         "checks": "Checks",
         "contents": "Contents",
