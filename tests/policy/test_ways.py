@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import combinations
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,43 +32,48 @@ class Wants(NamedTuple):
     rests_on: tuple[str, ...] = ()
     lapses: bool = False
     """It is met without a word until `OPENS`."""
+    opens: bool = False
+    """It is met without a word from `OPENS` on."""
+    enough: bool = True
+    """Or both must be: a letter, and the others."""
 
-    def met(self, said: str, others: bool, later: bool) -> bool:
-        return bool({*self.letters} & {*said}) or (bool(self.rests_on) and others) or (self.lapses and not later)
+    def met(self, said: Collection[str], others: bool, later: bool) -> bool:
+        spoken = not {*self.letters}.isdisjoint(said)
+        if not self.enough:
+            return spoken and others
+        return spoken or (bool(self.rests_on) and others) or (self.lapses and not later) or (self.opens and later)
+
+
+World = dict[str, Wants]
+WAIT = Remedy(RemedyKind.WAIT, "wait", at=OPENS)
 
 
 def say(letters: str) -> Remedy:
+    """`ab`: both are said; `a-b`: the one is, and the other not any more."""
+    more, _, less = letters.partition("-")
+
     def applied(facts: Facts) -> Facts:
-        return but(facts, fields={**facts.fields, **dict.fromkeys(letters, "said")})
+        said = {**facts.fields, **dict.fromkeys(more, "said")}
+        return but(facts, fields={letter: said[letter] for letter in said if letter not in less})
 
     return Remedy(RemedyKind.SAY, letters, applied=applied)
 
 
 def rule(name: str, wants: Wants) -> Rule:
+    proposed = (*map(say, wants.proposes), *([WAIT] if wants.opens else []))
+
     def judge(case: Case) -> Finding:
         others = all(case.finding(other).standing == "met" for other in wants.rests_on)
-        if wants.met("".join(case.facts.fields), others, case.at >= OPENS):
+        if wants.met(case.facts.fields, others, case.at >= OPENS):
             return met(name, "fine")
-        return unmet(name, "missing", remedies=tuple(map(say, wants.proposes)))
+        return unmet(name, "missing", remedies=proposed)
 
-    return Rule(name, judge, looks_at=frozenset({"fields", AT}), rests_on=wants.rests_on)
-
-
-def opens(case: Case) -> Finding:
-    if case.at >= OPENS:
-        return met("open", "it is open")
-    return unmet("open", "it is shut", remedies=(Remedy(RemedyKind.WAIT, "wait", at=OPENS),))
+    return Rule(name, judge, wants.opens, looks_at=frozenset({"fields", AT}), rests_on=wants.rests_on)
 
 
-SHUT = Rule("open", opens, turns_with_time=True, looks_at=frozenset({AT}))
-
-World = dict[str, Wants]
-
-
-def decided(world: World, said: str = "", *, shut: bool = False) -> Decision:
-    rules = [rule(name, wants) for name, wants in world.items()]
+def decided(world: World, said: str = "") -> Decision:
     facts = but(ALL_GOOD, fields=dict.fromkeys(said, "said"), expires_at=None)
-    return decide(PROMOTION, facts, ACTIVE, NOW, [*rules, SHUT] if shut else rules)
+    return decide(PROMOTION, facts, ACTIVE, NOW, [rule(name, wants) for name, wants in world.items()])
 
 
 def shown(decision: Decision) -> list[str]:
@@ -86,22 +93,23 @@ def blocking(world: World, said: str, *, later: bool) -> set[str]:
     return found
 
 
-def smallest(world: World, said: str, *, shut: bool) -> tuple[int, set[frozenset[str]]]:
+def helping(world: World, said: str, *, later: bool) -> dict[str, set[str]]:
+    """Rule that blocks → which of its own advice helps it."""
+    return {
+        name: {letters for letters in world[name].proposes if name not in blocking(world, said + letters, later=later)}
+        for name in blocking(world, said, later=later)
+    }
+
+
+def smallest(world: World, said: str) -> tuple[int, set[frozenset[str]]]:
     """How many things must be done at least, and each set of so many that does it."""
+    shut = any(world[name].opens for name in blocking(world, said, later=False))
     for size in range(1, 8):
         found = set()
         for later in (False, True) if shut else (False,):
-            blockers = blocking(world, said, later=later)
-            options = sorted(
-                {
-                    letters
-                    for name in blockers
-                    for letters in world[name].proposes
-                    if name not in blocking(world, said + letters, later=later)
-                }
-            )
+            options = sorted(set[str]().union(*helping(world, said, later=later).values()))
             for some in combinations(options, size - later):
-                if (later or not shut) and not blocking(world, said + "".join(some), later=later):
+                if not blocking(world, said + "".join(some), later=later):
                     found.add(frozenset({*some, *(("wait",) if later else ())}))
         if found:
             return size, found
@@ -109,6 +117,7 @@ def smallest(world: World, said: str, *, shut: bool) -> tuple[int, set[frozenset
 
 
 PROPOSALS = st.lists(st.text(LETTERS, min_size=1, max_size=2), max_size=3, unique=True).map(tuple)
+TIMES: list[dict[str, bool]] = [{}, {}, {}, {"lapses": True}, {"opens": True}]
 
 
 @st.composite
@@ -116,9 +125,7 @@ def worlds(draw: st.DrawFn) -> World:
     hard = [f"hard {number}" for number in range(draw(st.integers(1, 4)))]
     soft = [f"soft {number}" for number in range(draw(st.integers(0, 2)))]
     letters = st.text(LETTERS, min_size=1, max_size=2)
-    world = {
-        name: Wants(draw(letters), draw(PROPOSALS), lapses=draw(st.sampled_from([False, False, True]))) for name in hard
-    }
+    world = {name: Wants(draw(letters), draw(PROPOSALS), **draw(st.sampled_from(TIMES))) for name in hard}
     for name in soft:
         rests_on = draw(st.lists(st.sampled_from(hard), min_size=1, max_size=2, unique=True).map(tuple))
         world[name] = Wants(draw(st.text(LETTERS, max_size=1)), draw(PROPOSALS), rests_on)
@@ -126,13 +133,64 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 @settings(over(300), derandomize=True)
-@given(worlds(), st.sampled_from(["", "", "a"]), st.booleans())
-def test_the_smallest_sets_are_shown_and_only_those(world: World, said: str, shut: bool) -> None:
-    decision = decided(world, said, shut=shut)
+@given(worlds(), st.sampled_from(["", "", "a"]))
+def test_the_smallest_sets_are_shown_and_only_those(world: World, said: str) -> None:
+    decision = decided(world, said)
     if decision.allowed:
         return
-    size, sets = smallest(world, said, shut=shut)
-    found = shown(decision)
-    assert {len(way.split("+")) for way in found} <= {size}, (world, found, sets)
-    assert {frozenset(way.split("+")) for way in found} <= sets, (world, found, sets)
+    size, sets = smallest(world, said)
+    found = [frozenset(way.split("+")) for way in shown(decision)]
+    assert {len(way) for way in found} <= {size}, (world, found, sets)
+    assert {*found} <= sets, (world, found, sets)
     assert len({*found}) == len(found) == min(len(sets), ways.MOST_WAYS), (world, found, sets)
+
+
+@settings(over(100), derandomize=True)
+@given(worlds(), st.sampled_from(["", "", "a"]))
+def test_each_rule_that_blocks_is_shown_what_helps_it_and_nothing_else(world: World, said: str) -> None:
+    help_now, then = helping(world, said, later=False), blocking(world, said, later=True)
+    shut = any(world[name].opens for name in help_now)
+    for finding in decided(world, said).findings:
+        able = set(help_now.get(finding.rule, ()))
+        if shut and finding.rule in help_now and finding.rule not in then:
+            able.add("wait")
+        assert {"wait" if each.at else each.says for each in finding.remedies} == able, (world, finding.rule)
+
+
+# By hand --------------------------------------------------------------------------------------------------------------
+
+
+def test_what_rests_on_others_and_wants_a_word_of_its_own_gets_it_after_them() -> None:
+    world = {"unit": Wants("a", ("a",)), "list": Wants("b", ("b",), ("unit",), enough=False)}
+    assert shown(decided(world)) == ["a+b"]
+    assert shown(decided(world, "a")) == ["b"]
+
+
+def test_what_undoes_something_is_followed_by_what_mends_it() -> None:
+    world = {"unit": Wants("a", ("a-b",)), "list": Wants("b", ("b",))}
+    assert shown(decided(world, "b")) == ["a-b+b"]
+    assert shown(decided(world)) == ["a-b+b"]
+
+
+def test_to_wait_may_be_enough_where_others_would_do_it_in_two_steps() -> None:
+    world = {"shut": Wants("a", ("a",), opens=True), "soon": Wants("b", ("b",), opens=True)}
+    assert shown(decided(world)) == ["wait"]
+
+
+def test_one_word_to_different_people_is_two_pieces_of_advice() -> None:
+    def asking(name: str, who: str) -> Rule:
+        unsaid = unmet(name, "missing", remedies=(say("a")._replace(who=(who,)),))
+        return Rule(name, lambda case: met(name, "fine") if "a" in case.facts.fields else unsaid)
+
+    decision = decide(
+        PROMOTION, but(ALL_GOOD, fields={}), ACTIVE, NOW, [asking("one", "maya"), asking("other", "omar")]
+    )
+    assert [[remedy.who for remedy in finding.remedies] for finding in decision.findings] == [[("maya",)], [("omar",)]]
+
+
+@pytest.mark.parametrize(("before", "found"), [(ways.MOST_DECISIONS - 1, True), (ways.MOST_DECISIONS, False)])
+def test_it_is_tried_only_so_often(before: int, found: bool) -> None:
+    others = "".join(chr(ord("ア") + number) for number in range(before))
+    undoing = tuple(f"{letter}-z" for letter in others)
+    world = {"unit": Wants(f"a{others}", (*undoing, "a")), "kept": Wants("z", ())}
+    assert shown(decided(world, "z")) == (["a"] if found else [])
