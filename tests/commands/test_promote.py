@@ -645,8 +645,8 @@ async def test_a_freeze_between_approval_and_begin_is_heeded_and_its_end_too(tow
     await plays(
         """
     … 1 h later
-    bot: checkout in prod is open again: the freeze F-e49d63b2a8 by ines ended.
     bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
+    bot: checkout in prod is open again: the freeze F-e49d63b2a8 by ines ended.
     bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 is deployed at 0 %
     bot: ✓ checkout c2c2c2c2c2c2 → prod: smoke test passed: GET /healthz 200 ×3; GET / 200 ×1
     bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 10 %
