@@ -39,7 +39,14 @@ def of_promotion(policy: Policy, service: str, source: str, target: str) -> tupl
 
 
 def of_rollback(policy: Policy) -> tuple[str, ...]:
-    return _each((*ROLLBACK, *policy.rollback.fields))
+    return _each((*ROLLBACK, *kept_of_rollback(policy)))
+
+
+def kept_of_rollback(policy: Policy) -> tuple[str, ...]:
+    """What else can be said for one, and is kept with it: what the policy asks for, and what its emergency does."""
+    rules = policy.rollback
+    recorded = policy.emergency.fields if policy.emergency is not None and rules.emergency_outside_window else ()
+    return _each((*rules.fields, *(key for key in recorded if key not in ROLLBACK)))
 
 
 def of_freeze(policy: Policy) -> tuple[str, ...]:

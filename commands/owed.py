@@ -17,6 +17,7 @@ from commands.ports import Entry, EntryPhase, Message, Writes
 from commands.record import BOT, operation_under
 from commands.reply import Bold, Button, Line, Mark, Reply, Text, Tone, When
 from policy import duty
+from policy.document import Policy
 from policy.facts import Deed, Obligation
 from policy.model import Unknown
 from policy.votes import counted
@@ -29,10 +30,22 @@ def by_operation(operation: Operation, judged: Judged, at: datetime) -> tuple[Ob
     voters = () if isinstance(count, Unknown) else (*count.agreed, *count.heard)
     takers = (operation.asked_by, *(vote.voter for vote in voters))
     if operation.question.deed is Deed.ROLLBACK:
-        return duty.of_rollback(operation.id, operation.place, at, takers, policy)
+        return (*duty.of_rollback(operation.id, operation.place, at, takers, policy), *_hurried(operation, at, policy))
     if record is None or operation.emergency is None:
         return ()
     return duty.of_emergency(record.id, operation.place, at, takers, policy)
+
+
+def _hurried(operation: Operation, at: datetime, policy: Policy) -> tuple[Obligation, ...]:
+    """What a rollback outside the window owes: nobody is kept waiting for what its emergency wants said."""
+    record, rules, place = operation.emergency, policy.emergency, operation.place
+    if record is None or rules is None:
+        return ()
+    missing = (key for key in rules.fields if not record.fields.get(key, "").strip())
+    return (
+        *duty.of_emergency(record.id, place, at, (operation.asked_by,), policy),
+        *duty.to_complete(record.id, missing, place, at, policy),
+    )
 
 
 def entry(owed: Obligation, operation: str = "") -> Entry:

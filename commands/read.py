@@ -90,7 +90,7 @@ def rollback(said: Said, setting: Setting) -> Rollback | Switched:
         if to or "despite" in said.keys:
             raise Misunderstood("Say either what was switched, or what to go back to; nothing goes back with a flag.")
         return _switched(said, setting, setting.service(service), target)
-    if {"by", "link"} & said.keys.keys() - set(setting.policy.rollback.fields):
+    if {"by", "link"} & said.keys.keys() - set(fields.kept_of_rollback(setting.policy)):
         raise Misunderstood(
             "`by:` and `link:` say who switched a flag, and where: `rollback checkout flag:new-cart=off`."
         )
@@ -101,7 +101,7 @@ def rollback(said: Said, setting: Setting) -> Rollback | Switched:
         reason=said.keys.get("reason", ""),
         incident=said.keys.get("incident", ""),
         despite=_despite(said.keys.get("despite", "")),
-        fields={key: said.keys[key] for key in setting.policy.rollback.fields if key in said.keys},
+        fields={key: said.keys[key] for key in fields.kept_of_rollback(setting.policy) if key in said.keys},
     )
 
 
@@ -124,7 +124,7 @@ def _switched(said: Said, setting: Setting, service: str, target: str) -> Switch
         link=said.keys.get("link", ""),
         reason=said.keys.get("reason", ""),
         incident=said.keys.get("incident", ""),
-        fields={key: said.keys[key] for key in setting.policy.rollback.fields if key in said.keys},
+        fields={key: said.keys[key] for key in fields.kept_of_rollback(setting.policy) if key in said.keys},
     )
 
 

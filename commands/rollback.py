@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from commands import explain, fields, gather, tell
 from commands.asking import Asking
@@ -14,11 +14,12 @@ from commands.judged import judge
 from commands.operation import Operation, Phase, Wish
 from commands.places import known
 from commands.ports import Writes
-from commands.record import operation_id
+from commands.record import emergency_id, operation_id
 from commands.reply import Reply
+from policy import windows
 from policy.document import Policy
-from policy.facts import Deed, Question
-from policy.model import Unknown
+from policy.facts import Deed, EmergencyRecord, Question
+from policy.model import Place, Unknown
 
 LASTS = timedelta(hours=1)
 """A rollback that could not begin for so long is not wanted any more."""
@@ -26,11 +27,11 @@ LASTS = timedelta(hours=1)
 
 async def ask(intent: Rollback, asking: Asking) -> Writes:
     """It is about to begin, and whatever else was changing the place yields; or why not was said privately."""
-    world, request = asking.world, asking.request
+    world, request, policy = asking.world, asking.request, asking.active.policy
     question = Question(Deed.ROLLBACK, intent.service, intent.target)
     target = {"service": intent.service, "environment": intent.target}
     now = world.clock.now()
-    gaps = _gaps(intent, asking.active.policy)
+    gaps = _gaps(intent, policy)
     if gaps:
         return asking.privately(
             fields.ask_for(f"A rollback of {question.place} needs a little more.", gaps, *_said(intent))
@@ -66,6 +67,7 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         reason=intent.reason,
         fields=dict(intent.fields),
         confirmed=intent.despite,
+        emergency=emergency(policy, question.place, request.id, _record(intent), now),
         seen={} if under_way is None else {"after": under_way.id},
     )
     if waits:
@@ -80,16 +82,35 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         },
         private={**intent.fields, **({"reason": intent.reason} if intent.reason else {})},
     )
+    record = operation.emergency
     return Writes(
         operation=operation,
         creates=True,
-        entries=(asked,),
+        entries=(asked if record is None else replace(asked, detail={"emergency": record.id}),),
         messages=tuple(
             replace(message, request=request.id) for message in standing(operation, judged)
         ),  # should the channel be closed to us, the asker hears of it
         wishes=() if waits else tuple((other.id, Wish.YIELD) for other in open_operations if other.moving),
         due=wait(operation, decision, now) if waits else timedelta(0),
     )
+
+
+def emergency(policy: Policy, place: Place, cause: str, said: dict[str, str], now: datetime) -> EmergencyRecord | None:
+    """The record that a rollback outside the window opens by itself; None: it is inside, or the policy wants none."""
+    rules = policy.emergency
+    if rules is None or not policy.rollback.emergency_outside_window:
+        return None
+    paths = (path for path in policy.paths if path.target == place.environment and path.serves(place.service))
+    named = {path.gates.window for path in paths if path.gates.window is not None}
+    if not named or any(windows.named(policy, name).is_open(now) for name in named):
+        return None
+    return EmergencyRecord(emergency_id(cause), said, (now + rules.lasts).replace(microsecond=0))
+
+
+def _record(intent: Rollback) -> dict[str, str]:
+    """What was said for it, as its emergency keeps it."""
+    keys = {"reason": intent.reason, "incident": intent.incident, **intent.fields}
+    return {key: value for key, value in keys.items() if value}
 
 
 def _gaps(intent: Rollback, policy: Policy) -> list[fields.Gap]:

@@ -128,6 +128,8 @@ def root(operation: Operation, judged: Judged | None = None) -> Reply:
         fields.append(("Digest", (Code(short(plan.digest)),)))
     if question.change:
         fields.append(("Type", question.change))
+    if operation.emergency is not None and question.deed is Deed.ROLLBACK:
+        fields.append(("Emergency", f"{operation.emergency.id}: it is outside the window"))
     if operation.reason:
         fields.append(("Reason", operation.reason))
     fields += [(name(key), value) for key, value in operation.fields.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commands import explain, gather, tell, triggers
+from commands import explain, gather, rollback, tell, triggers
 from commands.gather import Asked
 from commands.hand import STRANGE
 from commands.judged import judge
@@ -177,8 +177,9 @@ async def _rollback(operation: Operation, plan: Plan, fired: Fired, world: World
         return gathered.plan.why
     if not decision.allowed:
         return explain.missing(decision.blockers)
+    cause = f"{operation.id} {fired.trigger.name}{number}"
     return Operation(
-        id=operation_id(f"{operation.id} {fired.trigger.name}{number}"),
+        id=operation_id(cause),
         question=question,
         asked_by=BOT,
         asked_at=now,
@@ -187,6 +188,7 @@ async def _rollback(operation: Operation, plan: Plan, fired: Fired, world: World
         plan=gathered.plan,
         phase=Phase.WAITING,
         reason=fired.says,
+        emergency=rollback.emergency(active.policy, operation.place, cause, {"reason": fired.says}, now),
         seen={gather.TRIGGER: fired.trigger.name, gather.LEAVES: plan.revision},
     )
 

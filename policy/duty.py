@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from policy import wording
@@ -57,6 +58,20 @@ def of_emergency(
     """What becomes owed once a change begins under that emergency."""
     duties = () if policy.emergency is None else policy.emergency.owes
     return _owed(duties, id, (place.service, place.environment), began_at, takers, policy)
+
+
+def to_complete(
+    id: str, missing: Iterable[str], place: Place, began_at: datetime, policy: Policy
+) -> tuple[Obligation, ...]:
+    """What is still to be said for an emergency that was opened in a hurry, due with the first that it owes."""
+    rules, unsaid = policy.emergency, tuple(missing)
+    if rules is None or not unsaid:
+        return ()
+    says = f"the record of {id} was completed with {wording.listed(unsaid)}"
+    duty = rules.owes[0].model_copy(update={"kind": "record", "says": says, "by_others": False})
+    where = place.service, place.environment
+    (owed,) = _owed((duty,), f"{id} record", where, began_at, (), policy)
+    return (replace(owed, about=id),)
 
 
 def of_rollback(

@@ -356,6 +356,8 @@ def _unwaivable(document: Document, where: Where, word: str, *, by_emergency: bo
 
 def _rollback(document: Document) -> Iterator[Complaint]:
     yield from _unsayable(("rollback", "database", "said"), (document.rollback.database.said,), OF_PROMOTIONS)
+    if document.rollback.emergency_outside_window and document.emergency is None:
+        yield ("rollback", "emergency_outside_window"), "there are no emergencies; say how they go under emergency"
 
 
 def _freezes(document: Document) -> Iterator[Complaint]:

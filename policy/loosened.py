@@ -52,6 +52,9 @@ def loosened(old: Policy, new: Policy, at: datetime) -> Iterator[Lint]:
     yield from _granted(("rollback",), old.rollback, new.rollback)
     yield from _owed(("rollback",), old.rollback.owes, new.rollback.owes)
     yield from _backwards(old, new)
+    if old.rollback.emergency_outside_window and not new.rollback.emergency_outside_window:
+        here: Where = ("rollback", "emergency_outside_window")
+        yield _loose(here, "a rollback outside the window opens no emergency record any more")
     yield from _people(old, new)
     yield from _settings(old, new)
 

@@ -280,6 +280,9 @@ class Rollback(Agreement):
     informs: tuple[Channel, ...] = Field(default=(), description="Slack channel ids that hear of each one")
     informs_first: bool = Field(default=False, description="They hear of it before it begins; default: once it is over")
     owes: tuple[Duty, ...] = Field(default=(), description="What is owed once one has begun: a review")
+    emergency_outside_window: bool = Field(
+        default=False, description="Outside the window it opens an emergency record by itself, and owes what that owes"
+    )
     database: Backwards = Field(default=Backwards(), description="What a release does to the database")
 
 

@@ -57,6 +57,7 @@ DOCUMENT["rollback"] = {
     "approvals": [{"role": "qa"}],
     "reason": True,
     "owes": [{"kind": "review", "says": "it", "owner": "qa", "within": "P1D"}],
+    "emergency_outside_window": True,
 }
 PROD = "paths.1"
 
@@ -161,6 +162,7 @@ LOOSER: list[tuple[str, Any, str, str]] = [
     ("paths/1/rollback/approval_lasts", "P3D", f"{PROD}.rollback.approval_lasts", "a vote counts for 72 h now, and 24 h before"),
     ("rollback/database", {"declares": {"contract": "back"}}, "rollback.database.declares", "contract is back now, and was rollout"),
     ("rollback/database", {"declares": {"contract": "forward"}}, "", ""),
+    ("rollback/emergency_outside_window", False, "rollback.emergency_outside_window", "a rollback outside the window opens no emergency record any more"),
     ("rollback/database", {"override": ["qa"]}, "rollback.database.override", "qa may go back over it now"),
     # people and places
     ("may/promote", ["engineer", "release_manager", "release_captain", "qa"], "may.promote", "qa may ask for it now"),
