@@ -88,6 +88,7 @@ def environment(there: Worlds, data: Path, port: int, policy: Path) -> dict[str,
         "SLACK_API_URL": there.slack.api_url,
         "GITHUB_TOKEN": there.github.token,
         "GITHUB_API_URL": there.github.url,
+        "GITHUB_WEBHOOK_SECRET": there.github.webhook_secret,
         "CLOUD_RUN_ENDPOINT": there.google.grpc_address,
         "MONITORING_ENDPOINT": there.google.grpc_address,
         "SECRET_MANAGER_ENDPOINT": there.google.grpc_address,
@@ -210,6 +211,7 @@ async def sandbox(data: Path, port: int = 3000, policy: Path = story.POLICY) -> 
         there = await stack.enter_async_context(worlds(data, policy))
         bot = Process(environment(there, data, free_port(), policy), data)
         there.slack.bind(bot.url)
+        there.github.tell(f"{bot.url}/github/events")
         running = asyncio.create_task(bot.run())
         stack.push_async_callback(_gone, running)
         stack.push_async_callback(bot.stop)

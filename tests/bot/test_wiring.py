@@ -78,6 +78,15 @@ async def test_in_a_thread_a_mention_does_what_a_command_does(tmp_path: Path) ->
         assert answer.thread == root.ts
 
 
+async def test_what_happens_in_github_reaches_the_bot_signed(tmp_path: Path) -> None:
+    async with alive(tmp_path) as (there, bot, _):
+        repository = next(iter(await there.github.snapshot()))
+        there.github.tell(f"http://127.0.0.1:{bot.port}/github/events")
+        head = await there.github.commit(repository, "main", "Work", {"a": "b"}, "maya", there.clock.now())
+        there.github.set_check(repository, head, "unit-tests", "success")
+        assert [status for _, status in await there.github.all_told()] == [202, 202]
+
+
 async def test_a_second_bot_on_the_same_file_does_not_start(tmp_path: Path) -> None:
     async with alive(tmp_path) as (_, _, settings):
         with pytest.raises(Misconfigured, match="Another bot is running"):

@@ -189,6 +189,7 @@ async def create_status(call: Call) -> Answer:
         call.token.app.id if call.token and call.token.app else 0,
     )
     call.repository.records.statuses.append(status)
+    webhooks.status(call.books, call.repository, status)
     return Answer(201, shapes.status(call.books, call.repository, status))
 
 

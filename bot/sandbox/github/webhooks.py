@@ -7,7 +7,7 @@ from typing import Any
 from bot.sandbox.github import pull_shapes, shapes
 from bot.sandbox.github.git import NOTHING
 from bot.sandbox.github.pull_request import PullRequest, Review
-from bot.sandbox.github.records import Books, CheckRun, Deployment, DeploymentStatus, Repository
+from bot.sandbox.github.records import Books, CheckRun, Deployment, DeploymentStatus, Repository, Status
 from bot.sandbox.github.rules import Move
 
 
@@ -82,6 +82,12 @@ def check_run(books: Books, repository: Repository, run: CheckRun, action: str) 
     if books.postman.hooks:
         said = {"action": action, "check_run": shapes.check_run(books, repository, run)}
         _tell(books, repository, "check_run", f"{shapes.slug(run.app)}[bot]", said)
+
+
+def status(books: Books, repository: Repository, made: Status) -> None:
+    if books.postman.hooks:
+        said = shapes.status(books, repository, made) | {"sha": made.sha, "name": repository.full_name, "branches": []}
+        _tell(books, repository, "status", made.creator, said)
 
 
 def deployment_status(books: Books, repository: Repository, made: Deployment, status: DeploymentStatus) -> None:

@@ -63,6 +63,8 @@ class GitHubWorld:
         self.token = f"ghp_{secrets.token_hex(18)}"
         """A person's token that may do anything here."""
         self._books.tokens[self.token] = Token(self.token, self._books.owner)
+        self.webhook_secret = secrets.token_hex(16)
+        """What deliveries are signed with."""
         own = Ed25519PrivateKey.generate()
         self._books.signing_keys[signing.public_key(own)] = self._books.web_flow
         self._books.sign = functools.partial(signing.sign, own)
@@ -294,9 +296,9 @@ class GitHubWorld:
         found = self.repository(repository)
         return attestations.keep(self._books, found, dict(bundle), (digest,) if digest else ()).id
 
-    def tell(self, url: str, secret: str, *events: str) -> None:
-        """Events (all, where none are named) are delivered there, signed with that secret."""
-        self._books.postman.hooks.append(Hook(url, secret, frozenset(events)))
+    def tell(self, url: str, *events: str) -> None:
+        """Events (all, where none are named) are delivered there, signed with `webhook_secret`."""
+        self._books.postman.hooks.append(Hook(url, self.webhook_secret, frozenset(events)))
 
     async def all_told(self) -> list[tuple[str, int]]:
         """Every delivery was tried; id and status of each (0: no answer), oldest first."""

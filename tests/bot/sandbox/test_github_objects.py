@@ -181,6 +181,15 @@ async def test_rules_hold_for_files_and_merges_too(place: Place) -> None:
     assert place.git("rev-parse", "main") == head
 
 
+async def test_refs_move_together_or_none_of_them(place: Place) -> None:
+    git, old = place.world.repository(place.name).git, place.git("rev-parse", "main")
+    new = await place.branch("dev", {"a": "a"})
+    assert not await git.swap_all([("refs/heads/main", new, old), ("refs/heads/dev", old, old)])
+    assert (place.git("rev-parse", "main"), place.git("rev-parse", "dev")) == (old, new)
+    assert await git.swap_all([("refs/heads/main", new, old), ("refs/heads/dev", old, new)])
+    assert (place.git("rev-parse", "main"), place.git("rev-parse", "dev")) == (new, old)
+
+
 # Tags ---------------------------------------------------------------------------------------------------------------
 
 

@@ -178,7 +178,7 @@ async def test_check_suites_tell_the_runs_of_one_app_together(place: Place) -> N
 
 async def test_events_are_delivered_signed_and_once(place: Place) -> None:
     heard: list[tuple[str, Any]] = []
-    secret = "s3cret"
+    secret = place.world.webhook_secret
 
     async def hear(request: web.Request) -> web.Response:
         body = await request.read()
@@ -193,12 +193,13 @@ async def test_events_are_delivered_signed_and_once(place: Place) -> None:
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    place.world.tell(f"http://127.0.0.1:{runner.addresses[0][1]}/hook", secret)
-    place.world.tell("http://127.0.0.1:9/nobody", secret, "push")
+    place.world.tell(f"http://127.0.0.1:{runner.addresses[0][1]}/hook")
+    place.world.tell("http://127.0.0.1:9/nobody", "push")
     old = place.git("rev-parse", "main")
     head = await place.branch("dev", {"a": "a"})
     await place.pull("dev")
     place.world.set_check(place.name, head, "ci", "success")
+    await place.asks()("POST", f"statuses/{head}", {"state": "success"})
     await place.asks(place.world.admit("omar"))("POST", "pulls/1/reviews", {"event": "APPROVE"})
     await place.asks()("PUT", "pulls/1/merge", {})
     made = (await place.asks()("POST", "deployments", {"ref": "main", "environment": "stage"})).body
@@ -210,15 +211,16 @@ async def test_events_are_delivered_signed_and_once(place: Place) -> None:
         ("push", "refs/heads/dev"),
         ("pull_request", "opened"),
         ("check_run", "completed"),
+        ("status", None),
         ("pull_request_review", "submitted"),
         ("pull_request", "closed"),
         ("push", "refs/heads/main"),
         ("deployment_status", "created"),
     ]
-    push = heard[5][1]
+    push = heard[6][1]
     assert (push["before"], push["after"], push["forced"]) == (old, place.git("rev-parse", "main"), False)
     assert {body["repository"]["full_name"] for _, body in heard} == {place.name}
-    assert sorted(status for _, status in done) == [0, 0, *[202] * 7]
+    assert sorted(status for _, status in done) == [0, 0, *[202] * 8]
 
 
 # Names and pace -----------------------------------------------------------------------------------------------------

@@ -76,14 +76,15 @@ async def test_a_branch_that_may_not_move_be_deleted_or_be_made_does_not(place: 
     head = place.git("rev-parse", "main")
     newer = await place.branch("dev", {"a": "b"})
     await rule(place, {"type": "update", "parameters": {"update_allows_fetch_and_merge": False}}, {"type": "deletion"})
-    await rule(place, {"type": "creation"}, on="refs/heads/release/**")
+    excepted = {"ref_name": {"include": ["refs/heads/release/**"], "exclude": ["refs/heads/release/free/*"]}}
+    await rule(place, {"type": "creation"}, conditions=excepted)
     asks = place.asks()
     assert await moved(asks, newer) == (
         422,
         "Repository rule violations found\n\nCannot update this protected ref.\n\n",
     )
     assert "Cannot delete this branch" in (await asks("DELETE", "git/refs/heads/main")).message
-    for name, status in (("release/1/a", 422), ("other", 201)):
+    for name, status in (("release/1/a", 422), ("release/free/a", 201), ("other", 201)):
         assert (await asks("POST", "git/refs", {"ref": f"refs/heads/{name}", "sha": head})).status == status
     assert place.git("rev-parse", "main") == head
 
