@@ -31,7 +31,7 @@ def test_advice_is_no_row_of_words() -> None:
 
 
 def test_only_what_is_not_met_may_wait_for_people() -> None:
-    findings = (MET, OPEN, unknown("lint", "?"), not_applicable("lint", "no"))
+    findings = (met("lint", "yes"), unmet("lint", "no"), unknown("lint", "?"), not_applicable("lint", "never"))
     assert not any(finding.waits_for_people for finding in findings)
 
 

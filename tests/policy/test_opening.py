@@ -119,6 +119,12 @@ def test_what_is_closed_already_does_not_close_again() -> None:
     assert decision.closes == OFFICE_CLOSES
 
 
+def test_where_it_is_not_known_who_must_agree_no_vote_lapses() -> None:
+    decision = decide(replace(PROMOTION, change="unheard-of"), but(FINE, expires_at=None), ACTIVE, NOW)
+    assert decision.closes == OFFICE_CLOSES
+    assert decision.notes == ("the window closes Tue 24 Nov 2026 17:00 CET",)
+
+
 def test_a_vote_that_is_needed_for_one_rule_alone_closes_that() -> None:
     active = policy({"approvals": [{"role": "release_manager", "count": 2}], "approval_lasts": "PT3H"})
     votes = (vote(OMAR, at=NOW - 2 * HOUR), vote(OLGA, at=NOW - HOUR))

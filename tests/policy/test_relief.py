@@ -12,7 +12,7 @@ from policy.decide import decide
 from policy.document import ActivePolicy
 from policy.facts import Check, CheckState, Facts, Verdict
 from policy.finding import BLOCKING, Remedy, RemedyKind
-from policy.model import AccountKind, Person, Unknown
+from policy.model import AccountKind, Human, Person, Unknown
 from policy.relief import waives_no_more
 from tests.policy.good import HOUR, INES, NOW, OLGA, OMAR, PROMOTION, RAJ, but, person, vote
 from tests.policy.people import EVERYBODY, FINE, MAY_NOT, policy
@@ -127,3 +127,47 @@ def test_a_kind_that_nobody_can_grant_is_named_where_it_would_do_something() -> 
     would_do = "an exception (outage) would do for unit, but nobody is there to ask for it and to grant it"
     assert would_do in decide(PROMOTION, but(facts, checks=RED.checks), UNIT, NOW).notes
     assert not [note for note in decide(PROMOTION, facts, UNIT, NOW + 12 * HOUR).notes if "would do" in note]
+
+
+def test_whoever_asked_grants_it_under_no_other_name() -> None:
+    asker = person("quinn", "qa")
+    other = replace(asker, human=Human("quentin"), roles=frozenset({"tech_lead"}))
+    people = {each.human: each for each in (asker, other, person("lea", "engineer")) if each.human}
+    assert advised(but(RED, asked_by=asker, people=people)) == {}
+    more = {**people, Human("olga"): OLGA}
+    assert list(advised(but(RED, asked_by=asker, people=more))) == [
+        "an exception (temporary) for unit and lint: lea asks for it, olga or quentin can grant it"
+    ]
+
+
+APART = policy(
+    {"requires": ["unit", "cause", "lint"], "gates": {}},
+    gates={
+        "unit": {"kind": "checks", "names": ["build"]},
+        "cause": {"kind": "record", "fields": ["cause"], "waivable": "exception"},
+        "lint": {"kind": "checks", "names": ["sast"]},
+    },
+    exceptions={
+        "temporary": {"waives": ["unit", "cause"], "approvals": [{"role": "tech_lead"}]},
+        "lasting": {"waives": ["lint"], "approvals": [{"role": "tech_lead"}], "longest": None},
+    },
+    emergency=None,
+    may=MAY_NOT,
+)
+
+
+def test_one_exception_may_do_where_the_rules_propose_a_thing_for_each() -> None:
+    facts = but(RED, checks={**RED.checks, "sast": Check("sast", CheckState.PASSED)})  # type: ignore[dict-item] # known
+    decision = decide(PROMOTION, facts, APART, NOW)
+    assert [[remedy.says for remedy in way] for way in decision.ways] == [
+        ["an exception (temporary) for unit and cause: raj can grant it"]
+    ]
+
+
+def test_two_exceptions_stand_beside_each_other() -> None:
+    decision = decide(PROMOTION, RED, APART, NOW)
+    exceptions = [
+        "an exception (temporary) for unit and cause: raj can grant it",
+        "an exception (lasting) for lint: raj can grant it",
+    ]
+    assert exceptions in [[remedy.says for remedy in way] for way in decision.ways]

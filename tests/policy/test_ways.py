@@ -125,7 +125,7 @@ def worlds(draw: st.DrawFn) -> World:
     hard = [f"hard {number}" for number in range(draw(st.integers(1, 4)))]
     soft = [f"soft {number}" for number in range(draw(st.integers(0, 2)))]
     letters = st.text(LETTERS, min_size=1, max_size=2)
-    world = {name: Wants(draw(letters), draw(PROPOSALS), **draw(st.sampled_from(TIMES))) for name in hard}
+    world = {name: Wants(draw(letters), draw(PROPOSALS))._replace(**draw(st.sampled_from(TIMES))) for name in hard}
     for name in soft:
         rests_on = draw(st.lists(st.sampled_from(hard), min_size=1, max_size=2, unique=True).map(tuple))
         world[name] = Wants(draw(st.text(LETTERS, max_size=1)), draw(PROPOSALS), rests_on)
