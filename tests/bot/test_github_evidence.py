@@ -249,6 +249,7 @@ async def only_pull(github: GitHub, *look: Look) -> PullRequest:
     return found
 
 
+@pytest.mark.requirement("S4-056")
 async def test_a_pull_request_tells_what_stands_in_it(host: Host, github: GitHub) -> None:
     host.answers = ranged(pull())
     assert await only_pull(github) == PullRequest(

@@ -157,6 +157,16 @@ async def test_every_pull_request_in_the_range_is_looked_at_as_far_as_gates_ask(
     await finds(branched, f"? asked: the changes {AWAY}")
 
 
+@pytest.mark.requirement("S4-056")
+async def test_a_change_without_somebody_assigned_blocks_where_the_policy_asks_for_one(branched: Town) -> None:
+    asks(branched, kind="pull_request", fields=["assignees"])
+    pull = PullRequest(15, "Export")
+    branched.github.pull_requests[CANDIDATE] = pull
+    await finds(branched, "✗ asked: #15 does not say assignees")
+    branched.github.pull_requests[CANDIDATE] = replace(pull, fields={"assignees": "omar"})
+    await finds(branched, "✓ asked: 1 pull request looked at, and nothing lacks")
+
+
 async def test_what_came_by_no_pull_request_was_not_reviewed(branched: Town) -> None:
     asks(branched, kind="reviews")
     await finds(branched, "✗ asked: c2c2c2c came by no pull request, so nobody reviewed it")
