@@ -42,7 +42,7 @@ def approved(case: Case) -> Finding:
         return unknown(APPROVALS, "there is no plan yet that anybody could agree to")
     if count.complete:
         return met(APPROVALS, "{} agreed to plan {}", _made(_As, (count,)), short(plan))
-    return unmet(APPROVALS, "{}", _Short(count, plan), remedies=case.once(_agreeing), waits_for_people=True)
+    return unmet(APPROVALS, "{}", _made(_Short, (count, plan)), remedies=case.once(_agreeing), waits_for_people=True)
 
 
 def agreeing(case: Case, count: Count, gate: str = "") -> tuple[Remedy, ...]:
@@ -79,7 +79,7 @@ def needed_to_agree(case: Case) -> tuple[str, tuple[Human, ...]]:
 
 def _agreeing(case: Case) -> tuple[Remedy, ...]:
     says, who = case.once(needed_to_agree)
-    return (Remedy(RemedyKind.APPROVE, says, who, applied=if_agreed(case)),) if says else ()
+    return (_made(Remedy, (RemedyKind.APPROVE, says, who, None, if_agreed(case))),) if says else ()
 
 
 def _what(case: Case) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policy import done, freezes, wording
 from policy.case import Case
@@ -12,6 +12,8 @@ from policy.facts import Deed, Facts, Freeze, Question, Vote
 from policy.finding import Applied, Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
 from policy.model import Unknown
 from policy.votes import Filled, agreed_by, counted, filling, who_could_fill
+
+_made: Final = tuple.__new__
 
 NO_FREEZE = "no-freeze"
 FREEZE_COMPLETE = "freeze-complete"
@@ -113,7 +115,7 @@ def _wait(case: Case, blocking: tuple[Freeze, ...], active: tuple[Freeze, ...]) 
     over = freezes.thaws(case, [freeze for freeze in active if freeze not in blocking])
     if over is None:
         return ()
-    return (Remedy(RemedyKind.WAIT, f"wait until {wording.instant(over, case.zone)}", at=over),)
+    return (_made(Remedy, (RemedyKind.WAIT, "wait", (), over, None)),)
 
 
 def _lift(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
@@ -130,7 +132,7 @@ def _lift(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
     by = f" ({wording.listed(able, 'or')} may)" if able else ""
     what = "the freeze" if len(blocking) == 1 else "the freezes"
     named = wording.listed(freeze.id for freeze in blocking)
-    return (Remedy(RemedyKind.LIFT, f"end {what} {named}{by}", able, applied=applied),)
+    return (_made(Remedy, (RemedyKind.LIFT, f"end {what} {named}{by}", able, None, applied)),)
 
 
 def _let(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
@@ -173,4 +175,4 @@ class _Through(NamedTuple):
 
 
 def _says(freeze: Freeze, case: Case) -> freezes.Says:
-    return freezes.Says(freeze, case.question, case.zone)
+    return _made(freezes.Says, (freeze, case.question, case.zone))

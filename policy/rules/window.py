@@ -39,8 +39,9 @@ def within_window(case: Case) -> Finding:
         return met(WINDOW, "{} is {}, open until {}", name, hours, _made(At, (change, schedule.zone)))
     if change is None:
         return unmet(WINDOW, "{} is {}, closed, and no opening is known", name, hours)
-    wait = Remedy(RemedyKind.WAIT, "wait", at=change)
-    return unmet(WINDOW, "{} is {}, closed, next {}", name, hours, At(change, schedule.zone), remedies=(wait,))
+    wait = _made(Remedy, (RemedyKind.WAIT, "wait", (), change, None))
+    opens = _made(At, (change, schedule.zone))
+    return unmet(WINDOW, "{} is {}, closed, next {}", name, hours, opens, remedies=(wait,))
 
 
 def _found(policy: Policy, question: Question) -> tuple[str, windows.Schedule, _Hours] | Finding:
