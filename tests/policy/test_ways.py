@@ -117,7 +117,8 @@ def smallest(world: World, said: str) -> tuple[int, set[frozenset[str]]]:
 
 
 PROPOSALS = st.lists(st.text(LETTERS, min_size=1, max_size=2), max_size=3, unique=True).map(tuple)
-TIMES: list[dict[str, bool]] = [{}, {}, {}, {"lapses": True}, {"opens": True}]
+TIMES = st.sampled_from([(False, False), (False, False), (False, False), (True, False), (False, True)])
+"""Whether it lapses, and whether it opens."""
 
 
 @st.composite
@@ -125,7 +126,7 @@ def worlds(draw: st.DrawFn) -> World:
     hard = [f"hard {number}" for number in range(draw(st.integers(1, 4)))]
     soft = [f"soft {number}" for number in range(draw(st.integers(0, 2)))]
     letters = st.text(LETTERS, min_size=1, max_size=2)
-    world = {name: Wants(draw(letters), draw(PROPOSALS))._replace(**draw(st.sampled_from(TIMES))) for name in hard}
+    world = {name: Wants(draw(letters), draw(PROPOSALS), (), *draw(TIMES)) for name in hard}
     for name in soft:
         rests_on = draw(st.lists(st.sampled_from(hard), min_size=1, max_size=2, unique=True).map(tuple))
         world[name] = Wants(draw(st.text(LETTERS, max_size=1)), draw(PROPOSALS), rests_on)
