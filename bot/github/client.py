@@ -115,7 +115,9 @@ class Client(GitHubAPI):
             f"GitHub has more than {most * 100} entries where {repository} was asked; a part of them decides nothing."
         )
 
-    async def ask(self, repository: str, query: str, access: Access, **variables: Any) -> Mapping[str, Any]:  # noqa: ANN401 - JSON
+    async def ask(
+        self, repository: str, query: str, variables: Mapping[str, Any], access: Access = Access.CODE
+    ) -> Mapping[str, Any]:
         """What a GraphQL query answered, whole; `Unavailable` or `Rejected` where any part of it is missing."""
         token = await self._tokens.token(repository, access)
         body = {"query": query, "variables": variables}
@@ -147,10 +149,10 @@ class Client(GitHubAPI):
         self,
         repository: str,
         mutation: str,
-        access: Access,
+        variables: Mapping[str, Any],
+        access: Access = Access.CODE,
         *,
         until: float = inf,
-        **variables: Any,  # noqa: ANN401 - JSON
     ) -> Mapping[str, Any]:
         """What a GraphQL mutation answered; sent like any other write.
 

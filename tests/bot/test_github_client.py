@@ -263,10 +263,10 @@ async def test_a_query_goes_by_while_writes_wait_and_a_mutation_waits_with_them(
     client = await github_of(host, session, time=time)._client()
     host.answers = lambda _: Said({"data": {"repository": {"id": "R_1"}}})
     await client.write(REPOSITORY, "/labels", {})
-    moving = asyncio.create_task(client.change(REPOSITORY, MOVE, Access.CODE, id="R_1"))
+    moving = asyncio.create_task(client.change(REPOSITORY, MOVE, {"id": "R_1"}))
     while not time.sleeping:
         await asyncio.sleep(0)
-    asked = await client.ask(REPOSITORY, "query { repository { id } }", Access.CODE)
+    asked = await client.ask(REPOSITORY, "query { repository { id } }", {})
     assert asked == {"repository": {"id": "R_1"}}
     assert [said.path for said in host.heard] == ["/repos/acme/checkout/labels", "/graphql"]
     time.passes(1)
@@ -296,7 +296,7 @@ async def test_half_an_answer_is_none_and_a_mutation_that_may_have_been_done_is_
     for is_change, raised in ((False, of_query), (True, of_mutation)):
         client = await github_of(host, session)._client()
         with pytest.raises(raised):
-            await (client.change if is_change else client.ask)(REPOSITORY, MOVE, Access.CODE)
+            await (client.change if is_change else client.ask)(REPOSITORY, MOVE, {})
     assert len(host.heard) == 2
 
 
@@ -305,10 +305,10 @@ async def test_a_broken_gateway_leaves_a_mutation_unknown_and_a_query_is_asked_a
 ) -> None:
     host.answers = lambda _: Said(b"", 502)
     with pytest.raises(OutcomeUnknown):
-        await client.change(REPOSITORY, MOVE, Access.CODE)
+        await client.change(REPOSITORY, MOVE, {})
     assert len(host.heard) == 1
     with pytest.raises(Unavailable):
-        await client.ask(REPOSITORY, "query { viewer { login } }", Access.CODE)
+        await client.ask(REPOSITORY, "query { viewer { login } }", {})
     assert len(host.heard) == 4
 
 

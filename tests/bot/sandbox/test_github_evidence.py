@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from bot.github import GitHub, Pace, PersonalToken
+from bot.github.refusal import Refusal
+from commands.errors import OutcomeUnknown
 from commands.lineage import merges, reverted, unpromoted
 from commands.ports import Look
 from policy.model import Sha
 from tests.bot.sandbox.github_place import Place
+from tests.bot.sandbox.test_github_graph import ID, UPDATE
 from tests.bot.sandbox.test_github_rules import rule
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -187,3 +192,30 @@ async def test_reviews_and_owners_of_the_local_github_count_as_they_would_there(
     await reviews("lea")
     (pull,) = (await github.changes(place.name, base, at(place, "main"), look, "")).pull_requests
     assert (pull.approved_by, pull.owners_missing) == (frozenset({"raj", "lea"}), ())
+
+
+async def test_a_mutation_of_ours_has_one_winner_and_without_an_answer_is_looked_for(
+    place: Place, github: GitHub
+) -> None:
+    client, old = await github._client(), at(place, "main")
+    owner, name = place.name.split("/")
+    home = (await client.ask(place.name, ID, {"o": owner, "n": name}))["repository"]["id"]
+    rivals = [Sha(await place.branch(f"rival-{n}", {"a": f"{n}"})) for n in range(6)]
+    await place.world.set_ref(place.name, "refs/heads/release", old)
+
+    async def moves(before: Sha, after: Sha) -> Any:
+        update = {"name": "refs/heads/release", "beforeOid": before, "afterOid": after, "force": False}
+        wanted = {"repositoryId": home, "refUpdates": [update]}
+        try:
+            return await client.change(place.name, UPDATE, {"in": wanted})
+        except Refusal:
+            return None
+
+    said = await asyncio.gather(*(moves(old, rival) for rival in rivals))
+    (winner,) = [rival for rival, answer in zip(rivals, said, strict=True) if answer is not None]
+    assert at(place, "release") == winner
+    newer = Sha(await place.branch("newer", {"b": "b"}, off=winner))
+    place.world.inject("bad_gateway_after", method="POST")
+    with pytest.raises(OutcomeUnknown):
+        await moves(winner, newer)
+    assert await github.head(place.name, "release") == newer  # it had been carried out
