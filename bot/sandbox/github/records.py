@@ -125,6 +125,25 @@ class Environment:
 
 
 @dataclass(slots=True)
+class WorkflowRun:
+    """One run of a workflow file."""
+
+    id: int
+    workflow: str
+    """The file's name."""
+    number: int
+    branch: str
+    sha: str
+    event: str
+    by: str
+    created_at: datetime
+    updated_at: datetime
+    status: str = "queued"
+    conclusion: str | None = None
+    attempt: int = 1
+
+
+@dataclass(slots=True)
 class Attestation:
     """What somebody signed about an artifact."""
 
@@ -147,6 +166,7 @@ class Records:
     pulls: list[PullRequest] = field(default_factory=list)
     """The one with number n stands at n - 1."""
     attestations: list[Attestation] = field(default_factory=list)
+    workflow_runs: list[WorkflowRun] = field(default_factory=list)
     environments: dict[str, Environment] = field(default_factory=dict)
     rulesets: list[Ruleset] = field(default_factory=list)
     rule_suites: list[RuleSuite] = field(default_factory=list)

@@ -21,6 +21,7 @@ from bot.sandbox.github import (
     releases,
     reviews,
     rulesets,
+    workflows,
 )
 from bot.sandbox.github.call import Route
 
@@ -41,6 +42,7 @@ ROUTES: tuple[Route, ...] = (
     *reviews.ROUTES,
     *issues.ROUTES,
     *people.ROUTES,
+    *workflows.ROUTES,
     *rulesets.ROUTES,
     *protection.ROUTES,
     *history.ROUTES,

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.sandbox.github import attestations, moves, serving, signing, webhooks
+from bot.sandbox.github import attestations, moves, serving, signing, webhooks, workflows
 from bot.sandbox.github.call import Answer
 from bot.sandbox.github.faults import Faults, fault_kinds
 from bot.sandbox.github.git import NOTHING, Git, Signature
@@ -290,6 +290,22 @@ class GitHubWorld:
         made = Ruleset(id, name, "branch", "active", [], conditions, list(rules), now, now, "Organization")
         self.repository(repository).records.rulesets.append(made)
         return id
+
+    async def run_workflow(
+        self, repository: str, workflow: str, branch: str, conclusion: str = "", by: str = ""
+    ) -> int:
+        """A run of that workflow file, begun by a push to the branch; it goes on where no conclusion is given. Its id."""
+        found, books = self.repository(repository), self._books
+        sha = await found.git.commit_of(branch) or NOTHING
+        made = workflows.begin(books, found, workflow, branch, sha, "push", by or books.owner)
+        if conclusion:
+            self.end_workflow(repository, made.id, conclusion)
+        return made.id
+
+    def end_workflow(self, repository: str, run: int, conclusion: str) -> None:
+        """That run has ended so."""
+        made = next(one for one in self.repository(repository).records.workflow_runs if one.id == run)
+        made.status, made.conclusion, made.updated_at = "completed", conclusion, self._books.now()
 
     def attest(self, repository: str, bundle: Mapping[str, Any], digest: str = "") -> int:
         """That bundle is handed out for its subjects, or for that digest instead; its id."""

@@ -21,10 +21,7 @@ from tests.bot.sandbox.github_place import Place
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NOT_PLAYED = {
-    "actions/create-workflow-dispatch",
     "actions/list-artifacts-for-repo",
-    "actions/list-workflow-runs",
-    "actions/re-run-workflow-failed-jobs",
     "dependency-graph/export-sbom",
     "packages/get-all-package-versions-for-package-owned-by-org",
     "repos/merge-upstream",

@@ -173,6 +173,26 @@ async def test_check_suites_tell_the_runs_of_one_app_together(place: Place) -> N
     assert told == [("CI", "completed", "failure", 2), ("Scan", "in_progress", None, 1)]
 
 
+async def test_workflows_are_started_listed_and_tried_again(place: Place) -> None:
+    asks, runs = place.asks(), "actions/workflows/tag.yml"
+    head = await place.write("main", {".github/workflows/tag.yml": "on: workflow_dispatch\n"})
+    assert (await asks("POST", f"{runs}/dispatches", {"ref": "main"})).status == 204
+    told = (await asks("POST", f"{runs}/dispatches", {"ref": "main", "return_run_details": True})).body
+    assert (await asks("POST", f"{runs}/dispatches", {"ref": "nowhere"})).status == 422
+    assert (await asks("POST", "actions/workflows/no.yml/dispatches", {"ref": "main"})).status == 404
+    pushed = await place.world.run_workflow(place.name, "tag.yml", "main", "failure")
+    listed = (await asks("GET", f"{runs}/runs?head_sha={head}")).body["workflow_runs"]
+    assert [(one["event"], one["status"], one["run_number"]) for one in listed] == [
+        ("push", "completed", 3),
+        ("workflow_dispatch", "queued", 2),
+        ("workflow_dispatch", "queued", 1),
+    ]
+    assert (await asks("POST", f"actions/runs/{pushed}/rerun-failed-jobs")).status == 201
+    assert (await asks("POST", f"actions/runs/{pushed}/rerun-failed-jobs")).status == 403
+    place.world.end_workflow(place.name, told["workflow_run_id"], "success")
+    assert len((await asks("GET", f"{runs}/runs?status=success")).body["workflow_runs"]) == 1
+
+
 # Whom it tells ------------------------------------------------------------------------------------------------------
 
 
