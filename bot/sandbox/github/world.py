@@ -294,7 +294,7 @@ class GitHubWorld:
     async def run_workflow(
         self, repository: str, workflow: str, branch: str, conclusion: str = "", by: str = ""
     ) -> int:
-        """A run of that workflow file, begun by a push to the branch; it goes on where no conclusion is given. Its id."""
+        """A run of that workflow file, begun by a push; it goes on where no conclusion is given. Its id."""
         found, books = self.repository(repository), self._books
         sha = await found.git.commit_of(branch) or NOTHING
         made = workflows.begin(books, found, workflow, branch, sha, "push", by or books.owner)
