@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from commands import deployment, ending, health, heed, remind, switched, tell
 from commands.consider import consider
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
-from commands.hand import AT_ONCE, IMPATIENT, PAUSED, POLL, SHIFT_WITHIN, TRIES, WROTE, Hand, same, traffic
+from commands.hand import AT_ONCE, IMPATIENT, LOOK, PAUSED, POLL, SHIFT_WITHIN, TRIES, WROTE, Hand, same, traffic
 from commands.operation import Effect, Operation, Phase, Step, Wish
 from commands.ports import Entry, Lease, Revision, Running, Share, World, Writes
 from commands.reply import Mark
@@ -189,7 +189,9 @@ async def _read_back(hand: Hand, effect: Effect, within: timedelta, *, creates: 
         return _turn_back_or_ask(hand, effect, f"The platform refused: {ended.trouble or 'no reason given'}")
     overtaken = hand.urgent and not same(running.wanted, shares)  # on the way back ours stands, whatever came after it
     waited = hand.now - (effect.sent_at or hand.now)
-    if effect.attempts < TRIES and (overtaken or (ours and waited >= IMPATIENT)):
+    said_done = hand.urgent and ended is not None and ended.ok  # and moved nothing: each look has a newer fence to try
+    patience = LOOK * 2**effect.attempts if said_done else IMPATIENT
+    if effect.attempts < TRIES and (overtaken or (ours and waited >= patience)):
         again = replace(effect, handle="", attempts=effect.attempts + 1)
         return await _send(hand, again, running, shares, creates=creates)
     return _still(hand, effect, within, "traffic is not yet where it should be")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from commands import explain, next_step, tell, triggers
+from commands import explain, next_step, own, tell, triggers
 from commands.errors import Unavailable
 from commands.hand import ANSWERS_WITHIN, POLL, Hand, same
 from commands.next_step import NextStep
@@ -53,6 +53,10 @@ async def smoke(hand: Hand) -> Writes:
             why = f"Smoke test failed: {probe.method} {probe.path} gave {saw}, expected {expected}"
             return hand.turn_back(why, bad=True, entries=(hand.observed("smoke", {"says": why}),))
         told.append(f"{probe.method} {probe.path} {saw} ×{len(found.saw)}")
+    took = hand.world.clock.now() - (hand.operation.began_at or hand.now)
+    if hand.plan.style == BLUE_GREEN and told and took > within:  # the deadline goes by when it answered
+        why = f"It answered as it should only after {tell.span(took)}, and had {tell.span(within)}"
+        return hand.turn_back(why, bad=True, entries=(hand.observed("smoke", {"says": why}),))
     says = f"smoke test passed: {'; '.join(told)}" if told else "no smoke test is asked for"
     return hand.next({"mark": Mark.YES.value, "says": says}, (hand.observed("smoke", {"says": says}),))
 
@@ -166,6 +170,8 @@ async def _failing(hand: Hand, step: PlannedStep) -> str:
     if not address:
         return "its tagged address is gone"
     asked = [(probe.path, await hand.world.probes.probe(address, probe)) for probe in step.probes]
+    seen = own.noted(hand.operation.seen, hand.now, [found for _, found in asked])
+    hand.operation = replace(hand.operation, seen=seen)
     return triggers.failures(asked)
 
 
@@ -276,7 +282,7 @@ def _enough(hand: Hand) -> int:
 
 
 async def numbers(hand: Hand) -> Requests | str:
-    """What the candidate answered since traffic reached it, as far as that can be known; or why it cannot."""
+    """What the candidate answered to others since traffic reached it, as far as that is known; or why it is not."""
     bounds, since = hand.plan.health, hand.operation.since or hand.now
     if bounds is None:
         return "there are no bounds to judge by"
@@ -285,7 +291,8 @@ async def numbers(hand: Hand) -> Requests | str:
     if until - since < resolution:
         return "its numbers are not in yet"
     try:
-        return await hand.world.metrics.requests(hand.site, hand.plan.revision, since, until, resolution)
+        found = await hand.world.metrics.requests(hand.site, hand.plan.revision, since, until, resolution)
+        return own.without(found, hand.operation.seen, since, until)
     except Unavailable as error:
         return f"its numbers cannot be had: {str(error).rstrip('.')}"
 

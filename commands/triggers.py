@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from commands import tell
+from commands import own, tell
 from commands.errors import Unavailable
 from commands.plan import Plan, PlannedTrigger
 from commands.ports import Point, Probed, Running, Signal, Site, World
@@ -73,7 +73,7 @@ async def look(
         if trigger.signal == PROBES:
             found = await _probed(world, plan, running, trigger, remembered, now)
         else:
-            found = await _measured(world, plan, trigger, since, now)
+            found = await _measured(world, plan, trigger, remembered, since, now)
         if found is not None:
             fired.append(Fired(trigger, f"{trigger.name}: {found}"))
     return Looked(tuple(sorted(fired, key=lambda one: one.asks)), remembered)
@@ -94,6 +94,7 @@ async def _probed(
     asked = [(probe.path, await world.probes.probe(address, probe)) for probe in trigger.probes]
     if address == running.address and (await world.runs.running(running.site)).whole != plan.revision:
         return None  # a later release got traffic meanwhile, and may be what answered there
+    seen |= own.noted(seen, now, [found for _, found in asked])
     failed = before["failed"] + 1 if any(not found.ok for _, found in asked) else 0
     seen[key] = {"failed": failed, "at": now.isoformat()}
     return f"its probes failed {failed} times in a row ({failures(asked)})" if failed >= trigger.in_a_row else None
@@ -108,7 +109,9 @@ def _saw(found: Probed) -> str:
     return ", ".join(str(status) if status else "no answer" for status in dict.fromkeys(found.saw))
 
 
-async def _measured(world: World, plan: Plan, trigger: PlannedTrigger, since: datetime, now: datetime) -> str | None:
+async def _measured(
+    world: World, plan: Plan, trigger: PlannedTrigger, seen: Mapping[str, Any], since: datetime, now: datetime
+) -> str | None:
     """What it saw where it fired; None: it did not, or there are no numbers, which clears nothing either."""
     bounds, signal = plan.health, Signal(trigger.signal)
     if bounds is None or trigger.above is None:
@@ -125,7 +128,9 @@ async def _measured(world: World, plan: Plan, trigger: PlannedTrigger, since: da
             return None
         if signal in {Signal.ERROR_PERCENT, Signal.P99_MS}:
             answered = await world.metrics.requests(site, plan.revision, run.since, run.until, resolution)
-            if answered.total < trigger.min_requests:
+            others = own.without(answered, seen, run.since, run.until)
+            too_few = others.total < trigger.min_requests
+            if too_few or (signal is Signal.ERROR_PERCENT and others.error_percent <= trigger.above):
                 return None
     except Unavailable:
         return None

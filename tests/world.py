@@ -118,6 +118,8 @@ class Fault(Enum):
     """Somebody else was faster, but changed nothing that matters."""
     FAILS = auto()
     """It is accepted, and ends badly without changing anything."""
+    EMPTY = auto()
+    """It is accepted, is said to have ended well, and moved nothing."""
     LATE = auto()
     """Nobody hears of it for `late_by`; then it is carried out, over whatever was written meanwhile."""
 
@@ -357,7 +359,8 @@ class Runs:
         trouble = "" if starts else f"Revision {made.name if made else ''} is not ready and cannot serve traffic."
         if fault is Fault.FAILS:
             starts, trouble = False, "internal error"
-        place.pending = _Pending(handle, self._clock.now() + self.settles_after, starts, trouble, shares)
+        serving = place.serving if fault is Fault.EMPTY else shares
+        place.pending = _Pending(handle, self._clock.now() + self.settles_after, starts, trouble, serving)
         place.wanted, place.fence, place.operation = shares, lease.fence, lease.operation
         place.version += 1
         if fault is Fault.LOST_REPLY:
@@ -432,6 +435,8 @@ class Metrics:
         self.silent = False
         """It answers, and knows of no requests."""
         self._turns: list[tuple[datetime, str, Signal, float]] = []
+        self.probed: list[tuple[datetime, str, int, int]] = []
+        """When, revision, answers, of which 500 and above: to whoever counts, a probe is a request like any other."""
 
     def becomes(self, revision: str, signal: Signal, value: float, ago: timedelta = timedelta(0)) -> None:
         """From so long ago on; until then, and where nothing is said, as its digest behaves."""
@@ -450,7 +455,9 @@ class Metrics:
             total += answered
             failed += answered * self._value(site, revision, Signal.ERROR_PERCENT, begin) / 100
         p99_ms = self._value(site, revision, Signal.P99_MS, until) if int(total) else None
-        return Requests(int(total), round(failed), p99_ms)
+        probed = [counts for at, name, *counts in self.probed if name == revision and since <= at < until]
+        asked, refused = sum(counts[0] for counts in probed), sum(counts[1] for counts in probed)
+        return Requests(int(total) + asked, round(failed) + refused, p99_ms)
 
     async def series(
         self, site: Site, revision: str, signal: Signal, since: datetime, until: datetime, resolution: timedelta
@@ -458,11 +465,17 @@ class Metrics:
         if self.away:
             raise Unavailable("Monitoring does not answer.")
         ends = [until - back * resolution for back in range((until - since) // resolution)]
-        return tuple(
-            Point(end, self._value(site, revision, signal, end - resolution))
+        points = [
+            Point(end, await self._over(site, revision, signal, end - resolution, end))
             for end in reversed(ends)
             if not self.silent and [*self._pieces(site, revision, end - resolution, end)]
-        )
+        ]
+        return tuple(points)
+
+    async def _over(self, site: Site, revision: str, signal: Signal, since: datetime, until: datetime) -> float:
+        if signal is Signal.ERROR_PERCENT and any(name == revision for _, name, *_ in self.probed):
+            return (await self.requests(site, revision, since, until, until - since)).error_percent
+        return self._value(site, revision, signal, since)
 
     def _pieces(
         self, site: Site, revision: str, since: datetime, until: datetime
@@ -487,8 +500,9 @@ class Metrics:
 class Probes:
     """Asks the revision behind a tagged address."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs, metrics: Metrics) -> None:
         self._runs = runs
+        self._metrics = metrics
 
     async def probe(self, address: str, probe: PlannedProbe) -> Probed:
         name = address.partition("---")[2]
@@ -497,6 +511,8 @@ class Probes:
             return Probed(ok=False, saw=(0,), slowest_ms=0.0, why="nothing answers there")
         behaviour = self._runs.behaviours.get(found.digest, Behaviour())
         saw = behaviour.healthz if probe.path == "/healthz" else behaviour.root
+        counted = (self._runs._clock.now(), name, probe.repeat, probe.repeat if saw >= 500 else 0)
+        self._metrics.probed.append(counted)
         return Probed(ok=saw in probe.expect, saw=(saw,) * probe.repeat, slowest_ms=12.0)
 
 
@@ -866,7 +882,7 @@ class Town:
         self.runs = Runs(self.clock)
         self.settings = Settings(self.runs)
         self.metrics = Metrics(self.runs)
-        self.probes = Probes(self.runs)
+        self.probes = Probes(self.runs, self.metrics)
         self.github = GitHub(self.clock)
         self.people = People()
         self.policies = Policies()

@@ -457,6 +457,20 @@ async def test_it_is_for_one_of_the_policys_reasons_and_asks_for_what_is_missing
     )
 
 
+async def test_a_write_that_ends_well_and_moves_nothing_is_sent_again_at_once(town: Town) -> None:
+    await plays(SHIPPED, town)
+    town.runs.faults.extend([Fault.EMPTY, Fault.EMPTY])
+    asked_at = town.clock.now()
+    await plays(
+        "    ines: /release rollback checkout reason:errors after the release\n" + BACK.replace("1.2 s", "…"),
+        town,
+    )
+    sent = [write.fence for write in town.runs.writes[-3:]]
+    assert sent == sorted(set(sent)), "each under a newer fence"
+    served_at = town.runs.places[site_of("checkout")].since[-1][0]
+    assert served_at - asked_at < timedelta(seconds=10)
+
+
 async def test_what_was_verified_and_is_gone_is_deployed_again_from_the_same_image(town: Town) -> None:
     await plays(SHIPPED, town)
     place = town.runs.places[site_of("checkout")]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from commands.ports import Signal
+from commands.plan import PlannedProbe
+from commands.ports import Probed, Signal
 from tests.commands.test_promote import AT_10, LIVE, PLAN_SETTLED, SERVES_10, TAKEN_BACK
 from tests.conversation import plays
 from tests.world import Behaviour, Town, digest, revision_of, site_of
@@ -510,6 +511,85 @@ async def test_green_that_is_not_well_in_time_never_gets_traffic(town: Town) -> 
         town,
     )
     assert not any(line.revision == NEW and line.percent for _, lines in town.runs.places[SITE].since for line in lines)
+
+
+@pytest.mark.requirement("S3-12")
+async def test_green_that_is_well_just_after_its_time_never_gets_traffic(town: Town) -> None:
+    blue_green(town)
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=503)
+    deadline, asks = town.clock.now() + timedelta(minutes=2), town.probes.probe
+
+    async def answers(address: str, probe: PlannedProbe) -> Probed:
+        """It is well from the very end of its time on; its answer takes a second."""
+        if town.clock.now() >= deadline - timedelta(seconds=1):
+            town.runs.behaviours[digest("checkout", 2)] = Behaviour()
+            town.clock.move(timedelta(seconds=2))
+        return await asks(address, probe)
+
+    town.probes.probe = answers  # type: ignore[method-assign]
+    await plays(
+        GREEN_UP
+        + """
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: It answered as it should only after 2 min …, and had 2 min
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again
+    bot: checkout c2c2c2c2c2c2 → prod failed. It took 2 min … [Lift the hold]
+    bot now: checkout c2c2c2c2c2c2 → prod failed. [Lift the hold]
+    """
+        + PLAN_SETTLED,
+        town,
+    )
+    assert not any(line.revision == NEW and line.percent for _, lines in town.runs.places[SITE].since for line in lines)
+
+
+# What we ask ourselves proves nothing about others ---------------------------------------------------------------------
+
+
+def probed_each_second(town: Town, **trigger: Any) -> None:
+    """Its own probes are many more than the requests of people."""
+    asked = {"path": "/", "expect": [503], "repeat": 10}
+    probes = {"signal": "probes", "probes": "closed", "in_a_row": 3, "every": "PT1S"}
+    steps = [{"percent": 10, "hold": "PT30S"}, {"percent": 100, "hold": "PT6S"}]
+    lenient = {"max_error_percent": 5.0, "min_requests": 20, "give_up_after": "PT1M"}
+    triggers = {"unwell": probes, **({"too-many": trigger} if trigger else {})}
+    rollout = {"steps": steps, "health": lenient, "triggers": triggers}
+    town.policies.adopt(probes={"closed": [asked]}, to_prod={"rollout": rollout})
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(root=503)
+
+
+async def test_what_probes_expect_is_not_held_against_the_release(town: Town) -> None:
+    """A page that is closed on purpose answers 503; of those, three hundred come in half a minute."""
+    probed_each_second(town, signal="error_percent", above=1, lasts="PT5S")
+    town.metrics.per_second[SITE] = 20
+    await plays(
+        ONE_STEP
+        + WELL_AT_10
+        + """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 100 %
+    """
+        + NOW_UNDER_WAY
+        + PLAN_SETTLED
+        + """
+    … once: serves 100 %
+    """,
+        town,
+    )
+
+
+async def test_probes_are_not_among_the_requests_that_prove_it_well(town: Town) -> None:
+    probed_each_second(town)
+    town.metrics.per_second[SITE] = 0.1
+    await plays(
+        ONE_STEP
+        + """
+    bot: • checkout c2c2c2c2c2c2 → prod: Not judged within 1 min 30 s at 10 %: only 0 of 20 requests. Unknown is not healthy. Shall it go on? [Go on] [Abort]
+    """
+        + NOW_ASKING
+        + PLAN_SETTLED
+        + """
+    … once: Shall it go on
+    """,
+        town,
+    )
 
 
 ASKS_OF_MEMORY = """
