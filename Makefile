@@ -1,6 +1,6 @@
 # What can be done here. Needs Python 3.11 or newer and make; the rest is fetched into the virtual environment.
 #   make sandbox   the whole thing on this machine, with a page to play with     (ARGS="--port 3001")
-#   make test      every test, on all processors                                 (ARGS="-k freeze -x" HANDS=1)
+#   make test      every test, by two processes side by side                     (ARGS="-k freeze -x" HANDS=8)
 #   make format    what ruff can put right by itself
 #   make check     format, lint, types, audit, locks, tree: what .ci/run asks before the tests
 #   make bench     throughput, latency, start and memory beside Bolt and aiohttp
@@ -14,7 +14,7 @@
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
-HANDS ?= auto
+HANDS ?= 2
 BIN := $(VENV)/bin
 UV := VIRTUAL_ENV="$(abspath $(VENV))" $(BIN)/uv
 PATHS := bot commands deploy policy tests .ci

@@ -89,7 +89,7 @@ class Sandbox:
     def advance_clock(self, by: str) -> None:
         self.post("/api/clock", {"advance": by})
 
-    def until(self, what: str, look: Callable[[], Found | None], within: float = 30) -> Found:
+    def until(self, what: str, look: Callable[[], Found | None], within: float = 120) -> Found:
         """What `look` finds, as soon as it finds something. Raises NotInTime after `within` seconds."""
         end = time.monotonic() + within
         while True:
