@@ -17,6 +17,7 @@ from bot import migrations
 from bot.facts_json import from_json
 from bot.ledger import Frontier, leaf_hash
 from bot.postgres import WRITERS
+from bot.records import REVISIONS
 from bot.sqlite import path_of
 from bot.store import Store
 from commands import ports
@@ -632,6 +633,13 @@ async def test_known_good_revisions_come_newest_first_and_once_each(tmp_path: Pa
 
 
 # The ledger ---------------------------------------------------------------------------------------------------------
+
+
+async def test_as_many_revisions_are_known_to_be_good_as_cloud_run_keeps(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        every = [KnownGood(f"r-{n}", GOOD, START + n * MINUTE, "") for n in range(REVISIONS + 5)]
+        await store.commit(Writes(good=tuple((CHECKOUT, one) for one in every)))
+        assert await store.known_good(CHECKOUT) == tuple(reversed(every[5:]))
 
 
 @pytest.mark.requirement("D-11")
