@@ -7,7 +7,7 @@ from typing import Any
 from bot.sandbox.github import pull_shapes, shapes
 from bot.sandbox.github.call import Answer, Call, Route, invalid, not_found
 from bot.sandbox.github.pull_request import Comment, PullRequest
-from bot.sandbox.github.pulls import found
+from bot.sandbox.github.pulls import demand_hand, found
 
 
 def _comment(call: Call, pull: PullRequest, made: Comment) -> dict[str, Any]:
@@ -90,6 +90,7 @@ async def update_comment(call: Call) -> Answer:
 
 async def add_labels(call: Call) -> Answer:
     pull = await found(call)
+    demand_hand(call, pull)
     given = call.need("labels")
     names = [one.get("name") if isinstance(one, dict) else one for one in given if isinstance(given, list)]
     for name in names:

@@ -26,6 +26,13 @@ async def found(call: Call) -> PullRequest:
     return pull
 
 
+def demand_hand(call: Call, pull: PullRequest) -> None:
+    """Who opened it and who may write may change it; whoever only reads may not."""
+    person = call.token is not None and call.token.app is None
+    if person and call.login != pull.author and not call.books.can_write(call.repository, call.login):
+        raise Refused(403, "Resource not accessible by personal access token")
+
+
 async def _shown(call: Call, pull: PullRequest, status: int = 200) -> Answer:
     books, repository = call.books, call.repository
     could = await pull_life.seen_mergeable(books, repository, pull)
@@ -120,6 +127,7 @@ async def list_pulls(call: Call) -> Answer:
 
 async def update(call: Call) -> Answer:
     pull, git = await found(call), call.repository.git
+    demand_hand(call, pull)
     state = as_text(call.body, "state", pull.state)
     if state not in {"open", "closed"}:
         raise invalid("PullRequest", "state", "invalid")

@@ -6,7 +6,7 @@ from bot.sandbox.github import pull_shapes, shapes, webhooks
 from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
 from bot.sandbox.github.codeowners import flaws, owners_at
 from bot.sandbox.github.pull_request import PullRequest, Review
-from bot.sandbox.github.pulls import found
+from bot.sandbox.github.pulls import demand_hand, found
 from bot.sandbox.github.records import as_text
 
 _STATES = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMMENT": "COMMENTED", "": "PENDING"}
@@ -51,6 +51,7 @@ def _answered(call: Call, pull: PullRequest) -> None:
 
 async def dismiss(call: Call) -> Answer:
     pull, message = await found(call), call.text("message")
+    demand_hand(call, pull)
     made = next((one for one in pull.reviews if str(one.id) == call.words["review"]), None)
     if made is None:
         raise not_found()
@@ -69,6 +70,7 @@ async def list_asked(call: Call) -> Answer:
 
 async def ask(call: Call) -> Answer:
     pull, repository = await found(call), call.repository
+    demand_hand(call, pull)
     logins, slugs = call.texts("reviewers"), call.texts("team_reviewers")
     if pull.author in logins:
         raise Refused(422, "Review cannot be requested from pull request author.")

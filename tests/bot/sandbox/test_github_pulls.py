@@ -286,4 +286,8 @@ async def test_who_may_only_read_can_speak_but_not_merge(place: Place) -> None:
     gus, stranger = place.asks(place.world.admit("gus", "read")), place.asks(place.world.admit("eve", "none"))
     assert (await gus("POST", "pulls/1/reviews", {"event": "APPROVE"})).status == 200
     assert (await gus("PUT", "pulls/1/merge", {})).status == 403
+    assert (await gus("PATCH", "pulls/1", {"title": "Mine"})).status == 403
+    assert (await gus("POST", "issues/1/labels", {"labels": ["mine"]})).status == 403
+    assert (await gus("POST", "pulls/1/requested_reviewers", {"reviewers": ["gus"]})).status == 403
+    assert (await gus("POST", "issues/1/comments", {"body": "Only saying"})).status == 201
     assert (await stranger("GET", "pulls/1")).status == 404
