@@ -7,6 +7,7 @@ import csv
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -61,6 +62,7 @@ def later() -> dict[str, Later]:
     return {id: Later(needs, said["why"]) for needs, said in reasons.items() for id in said["ids"]}
 
 
+@cache
 def claims(folder: Path = TESTS) -> list[Claim]:
     """Every marker in the tests of a folder."""
     found = []
@@ -70,11 +72,19 @@ def claims(folder: Path = TESTS) -> list[Claim]:
     return found
 
 
+def _marks(called: ast.expr) -> bool:
+    return (
+        isinstance(called, ast.Attribute)
+        and called.attr == "requirement"
+        and ast.unparse(called.value).endswith("mark")
+    )
+
+
 def _claims(node: ast.AST, test: str) -> Iterator[Claim]:
     for child in ast.iter_child_nodes(node):
         named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         where = f"{test}::{child.name}" if named else test  # type: ignore[attr-defined]
-        if isinstance(child, ast.Call) and ast.unparse(child.func).endswith("mark.requirement"):
+        if isinstance(child, ast.Call) and _marks(child.func):
             ids = [one.value if isinstance(one, ast.Constant) else "" for one in child.args] or [""]
             yield from (Claim(str(one), where, child.lineno) for one in ids)
         yield from _claims(child, where)
