@@ -135,6 +135,11 @@ def test_an_incident_is_looked_at_only_where_its_severity_is_asked_for() -> None
     assert finding.reason == "whether it applies is not known: how severe the incident is was not said"
 
 
+def test_where_something_of_it_is_true_it_applies_whatever_else_is_not_known() -> None:
+    incident = replace(changed(labels=("auth",)), fields={"incident": "INC-1"})
+    assert stands(signoff(when={**SEVERE, "labels": ["auth"]}), incident) is None
+
+
 def test_it_says_what_it_looked_for() -> None:
     finding = whether(signoff(when=SECURITY), changed("README.md"))
     assert finding is not None

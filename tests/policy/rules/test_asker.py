@@ -34,3 +34,12 @@ POLICY = Policy.model_validate({**DOCUMENT, "paths": [DOCUMENT["paths"][0], TO_P
 )
 def test_only_a_trigger_that_takes_back_asks_by_itself(question: Question, trigger: str, standing: Standing) -> None:
     assert may_ask(case(question, but(trigger=trigger), POLICY, NOW)).standing is standing
+
+
+def test_a_trigger_asks_for_nothing_of_services_whose_path_has_no_such_trigger() -> None:
+    hot = {**TO_PROD, "services": ["checkout"]}
+    calm = {**DOCUMENT["paths"][1], "services": ["search"]}
+    both = Policy.model_validate({**DOCUMENT, "paths": [DOCUMENT["paths"][0], hot, calm]})
+    for service, standing in (("checkout", Standing.MET), ("search", Standing.UNMET)):
+        question = replace(ROLLBACK, service=service)
+        assert may_ask(case(question, but(trigger="hot"), both, NOW)).standing is standing

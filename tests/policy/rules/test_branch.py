@@ -266,3 +266,16 @@ def test_names_without_naming_and_naming_without_names_are_mistakes(asked: dict[
 def test_where_no_branch_is_named_the_candidates_or_the_environment_stands_for_it(changes: Any, reason: str) -> None:
     seen = seeing(branches=Branches(behind=(sha("c0"),)), changes=changes)
     assert judged(gate("branch", require=["up_to_date"]), seen).reason == reason
+
+
+def test_what_is_in_order_is_not_blamed_and_keeps_nothing_else_from_being_mended() -> None:
+    asked = gate("branch", require=["pull_requests_only", "up_to_date", "protected"])
+    open_main = Branches(unprotected={"main": ("direct push allowed",)})
+    finding = judged(asked, seeing(branches=open_main, changes=Changes(branch="main")), policy=STAGE_TO_MAIN)
+    assert (finding.standing, finding.reason) == (UNMET, "main is not protected: direct push allowed")
+    assert [remedy.says for remedy in finding.remedies] == ["the branches are protected as the policy wants"]
+
+
+def test_what_is_in_order_does_not_make_known_what_is_not() -> None:
+    cut_short = Changes(branch="main", complete=False)
+    assert found(require=["protected", "pull_requests_only"], changes=cut_short)[0] is UNKNOWN

@@ -201,3 +201,9 @@ def test_what_is_lacking_of_several_is_mended_by_one_remedy() -> None:
         "build and scan pass on 9f1c2ab; a ticket says what makes lint run again"
     ]
     assert finding.standing is UNMET
+
+
+def test_only_what_really_is_lacking_is_said_to_be() -> None:
+    wanted = gate("checks", names=["ruff"], optional=["lint", "docs"])
+    finding = judged(wanted, but(checks=ran(ruff=PASSED, lint=PASSED)))
+    assert (finding.standing, finding.reason) == (MET, "ruff passed and docs is not configured on 9f1c2ab")

@@ -36,6 +36,12 @@ FRAGMENT = {"touched": ["changelog.d/*"]}
             "the change touches cognition/router.py",
         ),
         (NO_COGNITION, {"changes": Changes(files=("migrations/1.sql",))}, UNMET, "the change touches migrations/1.sql"),
+        (
+            NO_COGNITION,
+            {"changes": Changes(files=("cognition/a", "cognition/b"))},
+            UNMET,
+            "the change touches cognition/a",
+        ),
         (NO_COGNITION, {"changes": Changes(files=("api/app.py",), complete=False)}, UNKNOWN, None),
         (NO_COGNITION, {"changes": Changes(files=("cognition/x",), complete=False)}, UNMET, None),
         (NO_COGNITION, {"changes": GONE}, UNKNOWN, "it does not answer"),
