@@ -107,7 +107,7 @@ async def rolled_back(kept: Callable[[Path], Any], data: Path) -> dict[str, floa
             settings = {**environment(there.there, data, 0, data / "policy.yaml"), "DATABASE_URL": books.url}
             settings[NOTES] = str(folder)
             arguments = ["-m", "tests.bench.clocked"]
-            async with fleet(REPLICAS[books.name], arguments, settings, data, chance) as bots:
+            async with fleet(arguments, [settings] * REPLICAS[books.name], data, chance) as bots:
                 await asyncio.sleep(SETTLES)
                 with bare(books) as commit:
                     for service in there.services:

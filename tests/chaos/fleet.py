@@ -123,10 +123,10 @@ class Fleet:
 
 @asynccontextmanager
 async def fleet(
-    count: int, arguments: Sequence[str], settings: Mapping[str, str], data: Path, chance: random.Random
+    arguments: Sequence[str], settings: Sequence[Mapping[str, str]], data: Path, chance: random.Random
 ) -> AsyncIterator[Fleet]:
-    """So many, all ready; gone afterwards."""
-    replicas = [Replica(f"replica-{number}", arguments, settings, data) for number in range(1, count + 1)]
+    """One for each of the settings, all ready; gone afterwards."""
+    replicas = [Replica(f"replica-{number}", arguments, each, data) for number, each in enumerate(settings, 1)]
     tasks = [asyncio.create_task(replica.run(), name=replica.name) for replica in replicas]
     found = Fleet(replicas, chance)
     try:

@@ -7,7 +7,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +33,10 @@ NEVER_SETTLES = 5.0
 TELLS_EVERY = 30.0
 PER_OPERATION = 30.0
 """Seconds from one operation of a service to the next, about, with everything else going on."""
+
+
+Road = Callable[[Mapping[str, str]], Awaitable[Mapping[str, str]]]
+"""The settings of one replica, made of those that lead straight to the worlds."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(asked: Asked, data: Path, *, latency: float = LATENCY) -> AsyncIterator[Stage]:
-    """It all runs while this is entered, and the desk looks into the books."""
+async def stage(
+    asked: Asked, data: Path, *, latency: float = LATENCY, roads: Sequence[Road] = ()
+) -> AsyncIterator[Stage]:
+    """It all runs while this is entered, and the desk looks into the books. `roads`: by which each replica gets there,
+    where not all of them go straight."""
     chance = random.Random(asked.seed)
     with DATABASES[asked.database](data) as books:
         async with town(data, asked.services, chance, latency=latency) as there:
@@ -103,7 +110,8 @@ async def stage(asked: Asked, data: Path, *, latency: float = LATENCY) -> AsyncI
             arguments = ["-m", "tests.chaos.bot", "--lease", str(asked.lease)]
             arguments += ["--shared"] if asked.database == "sqlite" and asked.replicas > 1 else []
             arguments += [*asked.arguments] if asked.fenced else [*asked.arguments, "--unfenced"]
-            async with fleet(asked.replicas, arguments, settings, data, chance) as bots:
+            each = [await road(settings) for road in roads] or [settings] * asked.replicas
+            async with fleet(arguments, each, data, chance) as bots:
                 desk = Desk(books)
                 watching = asyncio.create_task(desk.watch())
                 try:
