@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
@@ -54,7 +55,9 @@ async def node(call: Call, info: Any, *, id: str) -> Json | None:
     if kind == "Repository":
         return _repository(call, repository_of(call, id))
     if kind == "PullRequest":
-        return pull_request(call, *pull_of(call, id))
+        within, pull = pull_of(call, id)
+        await pull_life.refresh(call.books, within, pull)
+        return pull_request(call, within, pull)
     for found in call.books.repositories.values():
         for made in found.records.protections.values():
             if seen(call, found) and shapes.node_id("BranchProtectionRule", made.id) == id:
@@ -340,8 +343,13 @@ def _state(pull: PullRequest) -> str:
 
 
 def pull_request(call: Call, found: Repository, pull: PullRequest) -> Json:
+    thought: list[asyncio.Task[bool | None]] = []
+
     async def could() -> bool | None:
-        return await pull_life.seen_mergeable(call.books, found, pull)
+        """The same for every field of one answer, which counts as one read."""
+        if not thought:
+            thought.append(asyncio.create_task(pull_life.seen_mergeable(call.books, found, pull)))
+        return await thought[0]
 
     async def mergeable(info: Any) -> str:
         return {None: "UNKNOWN", True: "MERGEABLE", False: "CONFLICTING"}[await could()]
