@@ -148,7 +148,9 @@ async def test_everything_that_gates_a_pull_request_is_told_at_once(place: Place
     async def gate(**also: Any) -> Any:
         return (await place.graph(GATE, named(place) | also | {"pr": 1}))["repository"]["pullRequest"]
 
+    place.world.think_for(2)
     unknown = await gate()
+    place.world.think_for(1)
     assert (unknown["mergeable"], unknown["mergeStateStatus"]) == ("UNKNOWN", "UNKNOWN")
     first = await gate()
     assert (first["mergeable"], first["mergeStateStatus"], first["reviewDecision"]) == (
