@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,7 @@ from tests.chaos.people import Fate
 from tests.chaos.run import Asked, Stage, gathered, said, stage
 from tests.chaos.test_in_time import ENDS_WITHIN, LEASE, LOOK, NOTHING, in_hand
 from tests.chaos.town import Nature
-from tests.waiting import longest, waited
+from tests.pace import stopwatch
 
 SERVICE = "s01"
 SOCKET = ".s.PGSQL.5432"
@@ -151,9 +150,9 @@ async def test_who_is_parted_from_the_database_is_replaced_within_the_lease_and_
         networks[its].database.clear()
         if also_google:
             networks[its].google.clear()
-        parted, before = time.monotonic(), waited()
-        await taken_over(on, held)
-        assert time.monotonic() - parted - longest(before, waited()) < LEASE + 2
+        async with stopwatch() as since:
+            await taken_over(on, held)
+            assert since() < LEASE + 2
         networks[its].up()  # and what it had sent by then arrives, too late
         await ends_well(on, releasing)
 
@@ -179,10 +178,10 @@ async def test_who_is_told_to_stop_hands_its_rollout_over_at_once_and_ends_well(
         held, its, _ = await carrying(on)
         process, its._stopping = its._process, True
         assert process is not None
-        told, before = time.monotonic(), waited()
-        its.send(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), ENDS_WITHIN) == 0
-        assert time.monotonic() - told - longest(before, waited()) < GRACE
-        await taken_over(on, held)
-        assert time.monotonic() - told - longest(before, waited()) < LONG_LEASE / 2
+        async with stopwatch() as since:
+            its.send(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), ENDS_WITHIN) == 0
+            assert since() < GRACE
+            await taken_over(on, held)
+            assert since() < LONG_LEASE / 2
         await ends_well(on, releasing)
