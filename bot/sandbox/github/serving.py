@@ -49,6 +49,9 @@ async def answer(books: Books, request: web.Request, raw: bytes, fault: Fault | 
         if refused.status == 502:
             return _bad_gateway()
         said = Answer(refused.status, refused.body, dict(refused.headers))
+        if request.path == "/graphql" and refused.message.startswith("API rate limit exceeded"):
+            spent = {"type": "RATE_LIMITED", "message": refused.message}
+            said = Answer(200, {"errors": [spent]}, {"X-RateLimit-Resource": "graphql"})  # GraphQL says it so
         token = books.tokens.get(request.headers.get("Authorization", "").partition(" ")[2])
     limits = apps.limit_headers(books, token) if token is not None else {}
     said.headers = {**headers, **limits, **said.headers}

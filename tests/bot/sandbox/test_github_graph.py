@@ -276,6 +276,19 @@ async def test_what_makes_no_sense_is_told_in_errors_with_status_200(place: Plac
     place.world.exchanges.clear()  # the contract would not have them
 
 
+async def test_a_spent_hour_is_told_in_errors_too_and_changes_nothing(place: Place) -> None:
+    old, new = place.git("rev-parse", "main"), await place.branch("dev", {"a": "a"})
+    wanted = {"repositoryId": await id_of(place), "refUpdates": [{"name": "refs/heads/main", "afterOid": new}]}
+    asks = place.asks(place.world.admit("hasty"))
+    place.world.inject("rate_limit_spent", seconds=0)
+    (refused,) = await place.graph(UPDATE, {"in": wanted}, asks)
+    assert refused["type"] == "RATE_LIMITED"
+    assert place.git("rev-parse", "main") == old
+    place.world.inject("bad_gateway_after", path="/graphql")
+    said = await place.asks()("POST", "/graphql", {"query": UPDATE, "variables": {"in": wanted}})
+    assert (said.status, place.git("rev-parse", "main")) == (502, new)
+
+
 async def test_every_name_of_our_schema_is_one_of_githubs() -> None:
     official = CONTRACT / "schema.graphql"
     if not official.exists():
