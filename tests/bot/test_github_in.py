@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -155,9 +155,11 @@ async def test_without_a_secret_there_is_no_such_door() -> None:
         github_endpoint([" "], print)
 
 
-async def test_the_local_github_is_understood(tmp_path: Path, door: Door, heard: list[str]) -> None:
-    async with github_world(tmp_path, HandClock(), checked=False) as world:
-        world.tell(str(door.make_url("/github/events")), SECRET)
+async def test_the_local_github_is_understood(tmp_path: Path, heard: list[str]) -> None:
+    async with github_world(tmp_path, HandClock(), checked=False) as world, AsyncExitStack() as stack:
+        app = web_app(nobody, ready, str, github_endpoint([world.webhook_secret], heard.append))
+        door = await stack.enter_async_context(TestClient(TestServer(app, **QUIETLY)))
+        world.tell(str(door.make_url("/github/events")))
         head = await world.commit(REPOSITORY, "main", "Begin", {"README.md": "hello\n"}, "maya", NINE)
         world.set_check(REPOSITORY, head, "unit-tests", "success")
         told = await world.all_told()

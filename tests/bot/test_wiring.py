@@ -60,6 +60,19 @@ async def test_a_command_over_http_is_answered(tmp_path: Path) -> None:
         assert plan.thread == root.ts
 
 
+async def test_a_webhook_makes_what_waits_be_looked_at_now(tmp_path: Path) -> None:
+    async with alive(tmp_path) as (there, bot, _):
+        there.github.tell(f"http://127.0.0.1:{bot.port}/github/events")
+        assert (await there.slack.say("maya", "releases", "/release promote checkout stage→prod")).ok
+        await heard(there, saying("checkout", "is waiting for approval"))
+        candidate = max(
+            there.github.repository("acme/checkout").records.deployments, key=lambda one: (one.environment, one.id)
+        )
+        there.github.set_check("acme/checkout", candidate.sha, "unit-tests", "failure")
+        await heard(there, saying("checkout", "is blocked"))  # long before the five minutes until the next look
+        assert {status for _, status in await there.github.all_told()} == {202}
+
+
 async def test_a_command_over_socket_mode_is_answered(tmp_path: Path) -> None:
     async with alive(tmp_path, SLACK_APP_TOKEN="xapp-sandbox", SLACK_SIGNING_SECRET="") as (there, _, _):
         there.slack.bind("http://127.0.0.1:9")  # nobody is there: only the socket can bring it
