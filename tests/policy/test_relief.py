@@ -141,14 +141,14 @@ def test_whoever_asked_grants_it_under_no_other_name() -> None:
 
 
 APART = policy(
-    {"requires": ["unit", "cause", "lint"], "gates": {}},
+    {"requires": ["unit", "quiet", "lint"], "gates": {}},
     gates={
         "unit": {"kind": "checks", "names": ["build"]},
-        "cause": {"kind": "record", "fields": ["cause"], "waivable": "exception"},
+        "quiet": {"kind": "issues", "labels": ["blocker"]},
         "lint": {"kind": "checks", "names": ["sast"]},
     },
     exceptions={
-        "temporary": {"waives": ["unit", "cause"], "approvals": [{"role": "tech_lead"}]},
+        "temporary": {"waives": ["unit", "quiet"], "approvals": [{"role": "tech_lead"}]},
         "lasting": {"waives": ["lint"], "approvals": [{"role": "tech_lead"}], "longest": None},
     },
     emergency=None,
@@ -160,14 +160,27 @@ def test_one_exception_may_do_where_the_rules_propose_a_thing_for_each() -> None
     facts = but(RED, checks={**RED.checks, "sast": Check("sast", CheckState.PASSED)})  # type: ignore[dict-item] # known
     decision = decide(PROMOTION, facts, APART, NOW)
     assert [[remedy.says for remedy in way] for way in decision.ways] == [
-        ["an exception (temporary) for unit and cause: raj can grant it"]
+        ["an exception (temporary) for unit and quiet: raj can grant it"]
     ]
 
 
 def test_two_exceptions_stand_beside_each_other() -> None:
     decision = decide(PROMOTION, RED, APART, NOW)
     exceptions = [
-        "an exception (temporary) for unit and cause: raj can grant it",
+        "an exception (temporary) for unit and quiet: raj can grant it",
         "an exception (lasting) for lint: raj can grant it",
     ]
     assert exceptions in [[remedy.says for remedy in way] for way in decision.ways]
+
+
+def test_who_grants_it_takes_back_their_own_no_with_it() -> None:
+    olga = person("olga", "release_manager", "tech_lead")
+    people = {each.human: each for each in (OMAR, olga, person("lea", "engineer")) if each.human}
+    votes = (vote(OMAR), vote(olga), vote(olga, Verdict.REJECT, at=NOW - HOUR / 2))
+    kinds = {"temporary": {"waives": ["unit"], "approvals": [{"role": "tech_lead"}]}}
+    active = policy({"requires": ["unit"], "gates": {}}, exceptions=kinds, emergency=None, may=MAY_NOT)
+    decision = decide(PROMOTION, but(RED, people=people, votes=votes), active, NOW)
+    assert [finding.rule for finding in decision.blockers] == ["unit", "approvals"]
+    assert [[remedy.says for remedy in way] for way in decision.ways] == [
+        ["an exception (temporary) for unit: olga can grant it"]
+    ]
