@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from commands import exception, freeze, grant, owed, promote, remind, rollback, status, steer, switched, vote
+from commands import exception, family, freeze, grant, owed, promote, remind, rollback, status, steer, switched, vote
 from commands.asking import Asking, whisper
 from commands.catalogue import understand
 from commands.errors import Misunderstood, Rejected, ReleaseBotError
@@ -25,6 +25,7 @@ from commands.intent import (
     RequestException,
     RevokeException,
     Rollback,
+    RollbackSeveral,
     Settle,
     StartFreeze,
     Status,
@@ -82,10 +83,8 @@ async def _act(intent: Intent, asking: Asking) -> Writes:
     match intent:
         case Promote():
             return await promote.ask(intent, asking)
-        case Rollback():
-            return await rollback.ask(intent, asking)
-        case Switched():
-            return await switched.record(intent, asking)
+        case Rollback() | RollbackSeveral() | Switched():
+            return await _goes_back(intent, asking)
         case StartFreeze():
             return await freeze.start(intent, asking)
         case EndFreeze():
@@ -102,6 +101,17 @@ async def _act(intent: Intent, asking: Asking) -> Writes:
             return await steer.steer(intent, asking)
         case DryRun() | ListFreezes() | ListExceptions() | Status() | Why() | Log() | Help():
             return asking.privately(await _look(intent, asking))
+
+
+async def _goes_back(intent: Rollback | RollbackSeveral | Switched, asking: Asking) -> Writes:
+    """One service, several, or none, where somebody switched a flag instead."""
+    match intent:
+        case Rollback():
+            return await rollback.ask(intent, asking)
+        case RollbackSeveral():
+            return await family.ask(intent, asking)
+        case Switched():
+            return await switched.record(intent, asking)
 
 
 async def _votes(intent: Approve | Reject | Withdraw, asking: Asking) -> Writes:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commands import deployment, ending, health, heed, remind, switched, tell
+from commands import deployment, ending, family, health, heed, remind, switched, tell
 from commands.consider import consider
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
 from commands.hand import AT_ONCE, IMPATIENT, LOOK, PAUSED, POLL, SHIFT_WITHIN, TRIES, WROTE, Hand, same, traffic
@@ -32,6 +32,8 @@ async def advance(operation: Operation, lease: Lease, world: World) -> Writes:
         return replace(writes, starts=(*writes.starts, *starts)) if starts else writes
     if operation.question.deed is Deed.REMIND:
         return await remind.remind(operation, world)
+    if family.FAMILY in operation.seen:
+        return await family.look(operation, world)
     if switched.SWITCHED in operation.seen:
         return await switched.look(operation, world)
     if operation.plan is None:

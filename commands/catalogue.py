@@ -65,6 +65,7 @@ CATALOGUE = (
         more=(
             "rollback checkout despite:database reason:the old column is still there",
             "rollback checkout flag:new-cart=off link:https://flags.example/new-cart",
+            "rollback checkout,payments prod reason:carts are empty",
         ),
     ),
     Command(

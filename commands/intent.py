@@ -43,6 +43,19 @@ class Rollback:
 
 
 @dataclass(frozen=True, slots=True)
+class RollbackSeveral:
+    """Each to its last verified good one, one after the other."""
+
+    services: tuple[str, ...]
+    """In the order in which they ship; they go back in the reverse."""
+    target: str
+    reason: str = ""
+    incident: str = ""
+    despite: frozenset[str] = frozenset()
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Switched:
     """Somebody switched a flag, or changed the configuration, to bring a place back."""
 
@@ -167,6 +180,7 @@ Intent = (
     Promote
     | DryRun
     | Rollback
+    | RollbackSeveral
     | Switched
     | StartFreeze
     | EndFreeze

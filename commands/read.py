@@ -18,6 +18,7 @@ from commands.intent import (
     RequestException,
     RevokeException,
     Rollback,
+    RollbackSeveral,
     Settle,
     StartFreeze,
     Status,
@@ -69,8 +70,11 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.replace(",", " ").split())
 
 
-def rollback(said: Said, setting: Setting) -> Rollback | Switched:
+def rollback(said: Said, setting: Setting) -> Rollback | RollbackSeveral | Switched:
     said.only(*fields.of_rollback(setting.policy))
+    several = setting.several(said.words)
+    if several is not None:
+        return _several(*several, said, setting)
     words = list(said.words)
     to = ""
     if "to" in words:
@@ -98,6 +102,21 @@ def rollback(said: Said, setting: Setting) -> Rollback | Switched:
         service=setting.service(service),
         target=target,
         to=to,
+        reason=said.keys.get("reason", ""),
+        incident=said.keys.get("incident", ""),
+        despite=_despite(said.keys.get("despite", "")),
+        fields={key: said.keys[key] for key in fields.kept_of_rollback(setting.policy) if key in said.keys},
+    )
+
+
+def _several(services: tuple[str, ...], rest: tuple[str, ...], said: Said, setting: Setting) -> RollbackSeveral:
+    if len(rest) > 1:
+        raise Misunderstood(f"I cannot place `{rest[1]}`; several services each go to their last verified good one.")
+    if {"flag", "config", "by", "link"} & said.keys.keys() - set(fields.kept_of_rollback(setting.policy)):
+        raise Misunderstood("Record what was switched for one service after the other.")
+    return RollbackSeveral(
+        services=services,
+        target=setting.environment(rest[0]) if rest else setting.production(),
         reason=said.keys.get("reason", ""),
         incident=said.keys.get("incident", ""),
         despite=_despite(said.keys.get("despite", "")),

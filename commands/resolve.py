@@ -59,5 +59,27 @@ class Setting:
             raise Misunderstood(f"Which environment? I know {known(self.policy.environments)}.")
         return found[0]
 
+    def several(self, words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """The services that the first words name together, in the order in which they ship, and the other words.
+
+        A group by its name, or some of its services with commas between. None: they name one service, or none.
+        """
+        named = 1
+        while named < len(words) and words[named - 1].endswith(","):
+            named += 1
+        first = [word for word in "".join(words[:named]).split(",") if word]
+        groups = self.policy.groups
+        whole = next((name for name in groups if [name.casefold()] == [word.casefold() for word in first]), None)
+        if whole is not None:
+            return groups[whole], words[named:]
+        if len(first) < 2:
+            return None
+        services = {self.service(word) for word in first}
+        for group in groups.values():
+            if services <= set(group):
+                return tuple(service for service in group if service in services), words[named:]
+        says = "The policy does not say in which order they ship"
+        raise Misunderstood(f"{says}: name them under `groups`, or ask for one after the other.")
+
     def is_service(self, word: str) -> bool:
         return word.casefold() in {name.casefold() for name in self.policy.services}

@@ -9,7 +9,7 @@ from commands import explain, fields, gather, tell
 from commands.asking import Asking
 from commands.consider import entry_of, in_line, may_be_agreed, phase_for, standing, wait
 from commands.gather import Asked
-from commands.intent import Rollback
+from commands.intent import Rollback, RollbackSeveral
 from commands.judged import judge
 from commands.operation import Operation, Phase, Wish
 from commands.places import known
@@ -31,10 +31,10 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
     question = Question(Deed.ROLLBACK, intent.service, intent.target)
     target = {"service": intent.service, "environment": intent.target}
     now = world.clock.now()
-    gaps = _gaps(intent, policy)
-    if gaps:
+    missing = gaps(intent, policy)
+    if missing:
         return asking.privately(
-            fields.ask_for(f"A rollback of {question.place} needs a little more.", gaps, *_said(intent))
+            fields.ask_for(f"A rollback of {question.place} needs a little more.", missing, *_said(intent))
         )
     open_operations = await world.store.open_operations(question.place)
     for other in open_operations:
@@ -113,12 +113,12 @@ def _record(intent: Rollback) -> dict[str, str]:
     return {key: value for key, value in keys.items() if value}
 
 
-def _gaps(intent: Rollback, policy: Policy) -> list[fields.Gap]:
+def gaps(intent: Rollback | RollbackSeveral, policy: Policy) -> list[fields.Gap]:
     """What the policy wants said and was not."""
-    gaps = fields.of_a_rollback(policy, intent.reason, intent.fields)
+    found = fields.of_a_rollback(policy, intent.reason, intent.fields)
     if intent.despite and not intent.reason and not policy.rollback.reasons:
-        gaps.insert(0, fields.Gap("reason", "whoever goes back over a change of the database says why"))
-    return gaps
+        found.insert(0, fields.Gap("reason", "whoever goes back over a change of the database says why"))
+    return found
 
 
 def _said(intent: Rollback) -> tuple[list[str], dict[str, str]]:

@@ -15,7 +15,7 @@ from commands.intent import Log, Status, Why
 from commands.judged import judge
 from commands.notice import KIND as DRIFT
 from commands.notice import standing
-from commands.operation import Operation
+from commands.operation import Operation, Phase
 from commands.places import known, site_of
 from commands.ports import Recorded, World
 from commands.reply import Bold, Code, Line, Mark, Piece, Reply, Text, When
@@ -34,7 +34,8 @@ async def status(intent: Status, asking: Asking) -> Reply:
     places = [(service, environment) for service in services for environment in ranked]
     serving = await asyncio.gather(*(_serving(world, policy, service, environment) for service, environment in places))
     now = world.clock.now()
-    open_operations = [o for o in await world.store.open_operations() if o.question.service in services]
+    asked = await world.store.open_operations()
+    open_operations = [o for o in asked if not {*o.question.service.split(",")}.isdisjoint(services)]
     declared = [f for f in await world.store.freezes(now) if f.service is None or f.service in services]
     freezes = [f for f in declared if f.holds(now)]
     holds = [hold for hold in await world.store.holds() if hold.place.service in services]
@@ -133,7 +134,7 @@ async def why(intent: Why, asking: Asking) -> Reply:
     now = world.clock.now()
     if intent.operation:
         operation = await find(intent.operation, asking)
-        if operation.over or operation.moving:
+        if operation.over or operation.moving or operation.phase is Phase.WATCHING:
             return Reply(
                 tell.state(operation),
                 lines=(*([Line(Mark.NOTE, operation.note)] if operation.note else []), *tell.progress(operation)),

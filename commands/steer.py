@@ -23,7 +23,10 @@ from policy.wording import listed
 async def steer(intent: Steer, asking: Asking) -> Writes:
     """What is wanted stands in our books, and whoever runs the operation is stopped and told."""
     operation = await find(intent.operation, asking)
-    no = _why_not(operation, intent.word, asking) or _why_not_back(operation, intent, asking)
+    several = operation.question.deed is Deed.ROLLBACK and operation.plan is None
+    no = (_why_not_stop if several else _why_not)(operation, intent.word, asking) or _why_not_back(
+        operation, intent, asking
+    )
     if no is not None:
         return asking.refused("operation", target_of(operation), Reply(no), operation=operation.id)
     asked = tell.asked(operation)
@@ -44,7 +47,7 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
         private={"reason": intent.reason} if intent.reason else {},
     )
     says = {
-        "cancel": "cancelled it",
+        "cancel": "stops it before the next one" if several else "cancelled it",
         "abort": "aborted it: traffic goes back",
         "leave": "ended it: traffic stays as it stands",
         "pause": "paused it: traffic stays as it is",
@@ -69,7 +72,7 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
     }[intent.word]
     wished = tell.root(replace(operation, wish=wish))
     root = Message(operation.channel, wished, operation=operation.id, slot="root", phase=operation.phase)
-    return Writes(entries=(entry,), messages=(told, root), wishes=((operation.id, wish),))
+    return Writes(entries=(entry,), messages=(told,) if several else (told, root), wishes=((operation.id, wish),))
 
 
 def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
@@ -98,6 +101,15 @@ def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
     if word == "resume" and operation.moving and operation.wish is not Wish.PAUSE:
         return "It is not paused."
     return _why_not_on(operation, asking) if word == "continue" else None
+
+
+def _why_not_stop(operation: Operation, word: str, asking: Asking) -> str | None:
+    """Of several rollbacks one after the other: they are stopped before the next, and nothing else."""
+    if operation.over:
+        return f"That is over: {tell.state(operation)}"
+    if not _may(operation, asking):
+        return f"You may not {word} this: {operation.asked_by.name} may, who asked, and so may whoever may roll back."
+    return None if word == "cancel" else f"Only `cancel {operation.id}` stops it, before the next one begins."
 
 
 def _why_not_back(operation: Operation, intent: Steer, asking: Asking) -> str | None:

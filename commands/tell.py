@@ -75,6 +75,9 @@ def waits_for_people(operation: Operation) -> bool:
 def title(operation: Operation) -> str:
     """`checkout 3f2a91cc0011 → prod`."""
     plan = operation.plan
+    several = operation.question.service.split(",")
+    if plan is None and len(several) > 1:
+        return f"{listed(several)} ⟲ {operation.question.target}"
     name = short(plan.digest) if plan else "?"
     arrow = "⟲" if operation.question.deed is Deed.ROLLBACK else "→"
     return f"{operation.question.service} {name} {arrow} {operation.question.target}"
@@ -110,7 +113,8 @@ def state(operation: Operation) -> str:
     says = _STATES[operation.phase]
     if operation.question.deed is Deed.ROLLBACK:
         begins = says if waits_for_people(operation) else "is about to begin"
-        says = {Phase.DONE: "serves again", Phase.WAITING: begins}.get(operation.phase, says)
+        in_turn = {Phase.WAITING: begins, Phase.WATCHING: "go back one after the other", Phase.DONE: "serves again"}
+        says = in_turn.get(operation.phase, says)
     if operation.phase is Phase.CANCELLED and operation.left is not None:
         says = "was ended with its traffic as it stands"
     if operation.phase is Phase.RUNNING:

@@ -355,6 +355,10 @@ def _unwaivable(document: Document, where: Where, word: str, *, by_emergency: bo
 
 
 def _rollback(document: Document) -> Iterator[Complaint]:
+    spoken = {word.casefold() for word in (*document.services, *document.environments)}
+    for name in document.groups:
+        if name.casefold() in spoken:
+            yield ("groups", name), "a service or an environment has this name; call the group something else"
     yield from _unsayable(("rollback", "database", "said"), (document.rollback.database.said,), OF_PROMOTIONS)
     if document.rollback.emergency_outside_window and document.emergency is None:
         yield ("rollback", "emergency_outside_window"), "there are no emergencies; say how they go under emergency"

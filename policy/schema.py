@@ -409,6 +409,10 @@ class Document(Part):
     may: Deeds = Field(description="Which roles may ask for what")
     environments: dict[Name, Environment] = Field(min_length=1, description="By name, exactly as written in commands")
     services: dict[Name, Service] = Field(min_length=1, description="By name")
+    groups: dict[Name, Annotated[tuple[ServiceName, ...], Field(min_length=2)]] = Field(
+        default={},
+        description="Services that ship together, in the order in which they do; they go back in the reverse",
+    )
     calendars: dict[Name, Calendar] = Field(default={}, description="Holidays by name; windows point to them")
     windows: dict[Name, Window] = Field(default={}, description="By name; a path points to one")
     gates: dict[Name, AnyGate] = Field(default={}, description="By name; a path requires them")

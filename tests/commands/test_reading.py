@@ -181,6 +181,7 @@ async def test_help_comes_from_the_catalogue(town: Town) -> None:
          • For example /release rollback checkout reason:errors after the release
          • For example /release rollback checkout despite:database reason:the old column is still there
          • For example /release rollback checkout flag:new-cart=off link:https://flags.example/new-cart
+         • For example /release rollback checkout,payments prod reason:carts are empty
     maya: /release help banana
     bot → maya: I do not know `banana`. I know …
     """,

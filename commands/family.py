@@ -1,0 +1,241 @@
+"""Several services that ship together, and go back one after the other: who is next, and what when one fails?
+
+Each is a rollback of its own with its own record and thread. What is here changes nothing itself: it begins the next
+once the one before serves again and was verified, and stops to ask where that does not come to be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from commands import explain, fields, gather, rollback, tell
+from commands.asking import Asking
+from commands.consider import entry_of, in_line, may_be_agreed, phase_for, standing, who_wanted
+from commands.gather import Asked
+from commands.intent import RollbackSeveral
+from commands.judged import Judged, judge
+from commands.operation import Operation, Phase, Wish
+from commands.ports import Entry, EntryPhase, Message, World, Writes
+from commands.record import BOT, operation_id
+from commands.reply import Button, Line, Mark, Reply, Tone, When
+from policy.document import ActivePolicy
+from policy.facts import Deed, Question
+from policy.model import Person, Place, Unknown
+from policy.wording import listed
+
+FAMILY = "family"
+"""Key in what was seen: the services in the order in which they go back."""
+STAND = "stand"
+"""The same: how each of them stood when that was told last."""
+Members = list[tuple[str, Operation | None]]
+"""Each service with its rollback, where that has begun, in the order in which they go back."""
+LOOK = timedelta(milliseconds=500)
+"""Between two looks at whether the one under way is over."""
+LASTS = timedelta(hours=12)
+"""So long all of them together may take, people's agreement included."""
+BETWEEN = ","
+
+
+async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
+    """The first is about to go back, and the others follow; or why none can was said privately, and nothing begins."""
+    world, active, now = asking.world, asking.active, asking.world.clock.now()
+    order = tuple(reversed(intent.services))
+    question = Question(Deed.ROLLBACK, BETWEEN.join(order), intent.target)
+    target = {"service": question.service, "environment": intent.target}
+    gaps = rollback.gaps(intent, active.policy)
+    if gaps:
+        said = {"reason": intent.reason, "incident": intent.incident, "despite": ",".join(intent.despite)}
+        words = ["rollback", BETWEEN.join(intent.services), intent.target]
+        what = f"A rollback of {listed(order)} needs a little more."
+        return asking.privately(fields.ask_for(what, gaps, words, {**said, **intent.fields}))
+    for service in order:
+        place = Place(service, intent.target)
+        found = await _judged(world, active, place, asking.person, now, intent.despite)
+        if isinstance(found, str):
+            reply = Reply(f"{place} cannot be rolled back, so nothing was begun: {found}.")
+            return asking.refused("operation", target, reply)
+        if not (found.decision.allowed or may_be_agreed(found)):
+            says = f"{place} cannot be rolled back, so nothing was begun: {explain.verdict(found.decision)}."
+            return asking.refused("operation", target, explain.refused(says, found.decision), found)
+    operation = Operation(
+        id=operation_id(asking.request.id),
+        question=question,
+        asked_by=asking.person,
+        asked_at=now,
+        expires_at=now + LASTS,
+        channel=asking.channel_of(intent.services[0]),
+        plan=None,
+        phase=Phase.WATCHING,
+        reason=intent.reason,
+        fields={**intent.fields, **({"incident": intent.incident} if intent.incident else {})},
+        confirmed=intent.despite,
+        seen={FAMILY: list(order)},
+    )
+    incident = {"incident": intent.incident} if intent.incident else {}
+    asked = Entry(
+        "operation",
+        EntryPhase.RECORD,
+        "asked",
+        asking.person,
+        operation.id,
+        "",
+        {**target, **incident},
+        private={"reason": intent.reason} if intent.reason else {},
+    )
+    return Writes(
+        operation=operation,
+        creates=True,
+        entries=(asked,),
+        messages=(replace(_root(operation, [(service, None) for service in order]), request=asking.request.id),),
+        due=timedelta(0),
+    )
+
+
+async def look(operation: Operation, world: World) -> Writes:
+    """One look at whose turn it is: the next one begins, or all is over."""
+    now = world.clock.now()
+    members = await _members(operation, world)
+    current = next(
+        ((service, child) for service, child in members if child is None or child.phase is not Phase.DONE), None
+    )
+    if current is None:
+        return await _over(operation, world, Phase.DONE, "Each of them serves again.")
+    service, child = current
+    if child is not None and child.over:
+        why = child.note or tell.state(child)
+        return await _over(operation, world, Phase.FAILED, f"{service} did not go back: {why} The rest was not begun.")
+    if child is not None:
+        return _still(operation, service, members)
+    if operation.wish is not Wish.RUN:
+        return await _over(operation, world, Phase.CANCELLED, f"{await who_wanted(operation, world)} stopped it here.")
+    if now >= operation.expires_at:
+        return await _over(operation, world, Phase.EXPIRED, "It took too long; ask again for the rest.")
+    return await _next(operation, service, members, world)
+
+
+def _still(operation: Operation, service: str, members: Members) -> Writes:
+    """The one under way goes on; people read which one it is, and how each of them stands."""
+    order = operation.seen[FAMILY]
+    stand = {name: "" if child is None else child.phase.value for name, child in members}
+    seen = {**operation.seen, tell.WAITS: f"{order.index(service) + 1} of {len(order)}: {service}", STAND: stand}
+    going = replace(operation, seen=seen)
+    return Writes(operation=going, messages=(_root(going, members),) if going != operation else (), due=LOOK)
+
+
+async def _next(operation: Operation, service: str, members: Members, world: World) -> Writes:
+    """That service begins to go back, or why it cannot ends the whole."""
+    now = world.clock.now()
+    active, place = world.policies.current(), Place(service, operation.question.target)
+    found = await _judged(world, active, place, operation.asked_by, now, operation.confirmed)
+    why = found if isinstance(found, str) else ""
+    if not isinstance(found, str) and not (found.decision.allowed or may_be_agreed(found)):
+        why = explain.missing(found.decision.blockers)
+    if isinstance(found, str) or why or isinstance(found.gathered.plan, Unknown):
+        note = f"{service} cannot go back: {why}. The rest was not begun."
+        return await _over(operation, world, Phase.FAILED, note)
+    cause = _cause(operation, service)
+    said = {"reason": operation.reason, **operation.fields}
+    child = Operation(
+        id=operation_id(cause),
+        question=found.question,
+        asked_by=operation.asked_by,
+        asked_at=now,
+        expires_at=now + rollback.LASTS,
+        channel=operation.channel,
+        plan=found.gathered.plan,
+        phase=Phase.WAITING,
+        reason=operation.reason,
+        fields={key: value for key, value in operation.fields.items() if key != "incident"},
+        confirmed=operation.confirmed,
+        emergency=rollback.emergency(active.policy, place, cause, {k: v for k, v in said.items() if v}, now),
+    )
+    if not found.decision.allowed:
+        child = replace(child, phase=phase_for(found.decision), seen=in_line({}, found.decision))
+    asked = entry_of(child, "asked", found, actor=operation.asked_by)
+    incident = {"incident": operation.fields["incident"]} if "incident" in operation.fields else {}
+    asked = replace(asked, target={**asked.target, **incident}, detail={"family": operation.id})
+    still = _still(operation, service, [(name, child if name == service else other) for name, other in members])
+    return replace(
+        still, entries=(asked,), messages=(*standing(child, found), *still.messages), starts=((child, timedelta(0)),)
+    )
+
+
+async def _judged(
+    world: World, active: ActivePolicy, place: Place, by: Person, now: datetime, despite: frozenset[str]
+) -> Judged | str:
+    """What would be decided on the rollback of one of them now; or what is in its way."""
+    under_way = None
+    for other in await world.store.open_operations(place):
+        if other.question.deed is Deed.ROLLBACK:
+            return f"{other.asked_by.name} is rolling {place} back already, {other.id}"
+        under_way = other if other.moving else under_way
+    question = Question(Deed.ROLLBACK, place.service, place.environment)
+    asks = Asked(question, by, now, now + rollback.LASTS, confirmed=despite)
+    return judge(question, await gather.rollback(world, active, asks, under_way), active, now)
+
+
+def _cause(operation: Operation, service: str) -> str:
+    """The same each time: whoever goes on after a crash begins none of them twice."""
+    return f"{operation.id} {service}"
+
+
+async def _members(operation: Operation, world: World) -> Members:
+    """Each service with its rollback, where that has begun, in the order in which they go back."""
+    return [
+        (service, await world.store.operation(operation_id(_cause(operation, service))))
+        for service in operation.seen[FAMILY]
+    ]
+
+
+# In words -------------------------------------------------------------------------------------------------------------
+
+
+async def _over(operation: Operation, world: World, phase: Phase, note: str) -> Writes:
+    ended = operation.ended(phase, note)
+    target = {"service": operation.question.service, "environment": operation.question.target}
+    entry = Entry("operation", EntryPhase.RECORD, phase.value, BOT, operation.id, "", target, private={"says": note})
+    root = _root(ended, await _members(ended, world))
+    told = Message(ended.channel, replace(root.reply, fields=(), footer=()), operation=ended.id, slot="ended")
+    return Writes(operation=ended, entries=(entry,), messages=(told, root))
+
+
+def _root(operation: Operation, members: Members) -> Message:
+    """Where each of them stands."""
+    lines = [_line(number, service, child) for number, (service, child) in enumerate(members, 1)]
+    lines += [Line(Mark.NOTE, operation.note)] if operation.note else []
+    reply = Reply(
+        title=f"{tell.title(operation)} {_STATES.get(operation.phase, 'stopped')}.",
+        fields=(
+            ("Asked by", (tell.who(operation.asked_by),)),
+            *((("Reason", operation.reason),) if operation.reason else ()),
+        ),
+        lines=tuple(lines),
+        buttons=_buttons(
+            operation, [service for service, child in members if child is None or child.phase is not Phase.DONE]
+        ),
+        footer=(f"{operation.id} · asked ", When(operation.asked_at)),
+    )
+    return Message(operation.channel, reply, operation=operation.id, slot="root")
+
+
+_STATES = {Phase.WATCHING: "go back one after the other", Phase.DONE: "serve again", Phase.CANCELLED: "was stopped"}
+
+
+def _line(number: int, service: str, child: Operation | None) -> Line:
+    if child is None:
+        return Line(Mark.NOTE, f"{number}. {service}: not begun")
+    mark = Mark.YES if child.phase is Phase.DONE else Mark.NO if child.over else Mark.NOTE
+    return Line(mark, f"{number}. {tell.state(child)[:-1]} ({child.id})")
+
+
+def _buttons(operation: Operation, left: list[str]) -> tuple[Button, ...]:
+    """What is left can be gone on with, or stopped before the next."""
+    where = operation.question.target
+    if operation.phase is Phase.WATCHING:
+        return (Button("Stop before the next", f"cancel {operation.id}", meant_for=f"Stop {operation.id}"),)
+    if operation.phase is Phase.DONE or not left:
+        return ()
+    what = BETWEEN.join(reversed(left))
+    on = f"rollback {what} {where}"
+    return (Button("Go on with the rest", on, Tone.DANGER, meant_for=f"Roll {what} back in {where}", asks="reason"),)

@@ -1,0 +1,184 @@
+"""Several services that ship together go back together: the last to ship first, each verified before the next."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conversation import Bot, plays
+from tests.world import Behaviour, Fault, Town, digest, site_of
+
+ASKS = """
+    ines: /release rollback checkout,payments prod reason:carts are empty
+    bot: checkout and payments ⟲ prod serve again.
+         Asked by: @ines
+         Reason: carts are empty
+         ✓ 1. checkout c0c0c0c0c0c0 ⟲ prod serves again (op_…)
+         ✓ 2. payments a0a0a0a0a0a0 ⟲ prod serves again (op_…)
+         • Each of them serves again.
+         …
+    """
+CHECKOUT = """
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for checkout c0c0c0c0c0c0 ⟲ prod: every rule is met
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0) serves 100 % again, 1.2 s after it was asked for
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recovered: …
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recorded as GitHub deployment 16
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. It took … [Lift the hold]
+    """
+PAYMENTS = CHECKOUT.replace("checkout", "payments").replace("c0", "a0").replace("deployment 16", "deployment 17")
+OVER = """
+    bot: checkout and payments ⟲ prod serve again.
+         ✓ 1. checkout c0c0c0c0c0c0 ⟲ prod serves again (op_…)
+         …
+    """
+
+
+BEGUN = """
+    ines: /release rollback shop
+    bot: checkout and payments ⟲ prod go back one after the other. [Stop before the next]
+         Asked by: @ines
+         • 1. checkout c0c0c0c0c0c0 ⟲ prod is under way (op_…)
+         • 2. payments: not begun
+         …
+    bot: checkout c0c0c0c0c0c0 ⟲ prod is under way.
+    bot: Plan for checkout c0c0c0c0c0c0 ⟲ prod: every rule is met
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0) serves 100 % again, 1.2 s after it was asked for
+    … once: serves 100 % again
+    """
+
+
+@pytest.fixture
+def shop(town: Town) -> Town:
+    """payments ships first, checkout after it; recovery is declared once the health page answers."""
+    town.policies.adopt(
+        probes={"recovery": [{"path": "/healthz"}]},
+        rollback={"recovered": "recovery"},
+    )
+    return town
+
+
+@pytest.mark.parametrize("words", ["checkout,payments prod", "payments, checkout prod", "shop"])
+async def test_they_go_back_in_the_reverse_of_the_order_they_ship_in(shop: Town, words: str) -> None:
+    await plays(ASKS.replace("checkout,payments prod", words) + CHECKOUT + PAYMENTS + OVER, shop)
+    assert shop.runs.serving("checkout") == digest("checkout", 0)
+    assert shop.runs.serving("payments") == digest("payments", 0)
+    assert [write.site for write in shop.runs.writes] == [site_of("checkout"), site_of("payments")]
+    async with Bot(shop) as bot:
+        (asked,) = [row for row in await bot.store.history("payments", 50) if row.what == "asked"]
+    assert asked.actor_name == "ines"
+    assert asked.detail["family"].startswith("op_")
+
+
+async def test_status_says_which_one_it_is_at_and_the_next_waits_until_the_one_before_is_well(shop: Town) -> None:
+    shop.runs.behaviours[digest("checkout", 0)] = Behaviour(healthz=503)
+    await plays(
+        BEGUN
+        + """
+    maya: /release status payments
+    bot → maya: Status of payments: 1 under way or waiting.
+         …
+         • op_… checkout and payments ⟲ prod: 1 of 2: checkout, asked by ines
+         …
+    … once: Status of payments
+    """,
+        shop,
+    )
+    assert shop.runs.serving("payments") == digest("payments", 1)
+
+
+async def test_where_one_does_not_recover_it_stops_and_asks(shop: Town) -> None:
+    shop.runs.behaviours[digest("checkout", 0)] = Behaviour(healthz=503)
+    await plays(
+        """
+    ines: /release rollback shop
+    bot: checkout and payments ⟲ prod stopped. [Go on with the rest]
+         …
+         ✗ 1. checkout c0c0c0c0c0c0 ⟲ prod ended in doubt: somebody has to look (op_…)
+         • 2. payments: not begun
+         • checkout did not go back: checkout-r-c0c0c0c0c0c0 serves 100 % again, but does not answer as it should: /healthz 503. Look at acme-prod/europe-west1/checkout. The rest was not begun.
+         …
+    bot: checkout c0c0c0c0c0c0 ⟲ prod ended in doubt: somebody has to look.
+    bot: Plan for checkout c0c0c0c0c0c0 ⟲ prod: every rule is met
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0) serves 100 % again, 1.2 s after it was asked for
+    bot: checkout c0c0c0c0c0c0 ⟲ prod ended in doubt: somebody has to look. It took …
+    bot: checkout and payments ⟲ prod stopped. [Go on with the rest]
+         …
+    """,
+        shop,
+    )
+    assert shop.runs.serving("payments") == digest("payments", 1)
+
+
+async def test_it_is_stopped_before_the_next(shop: Town) -> None:
+    shop.runs.behaviours[digest("checkout", 0)] = Behaviour(healthz=503)
+    await plays(
+        BEGUN
+        + """
+    tom: [Stop before the next]
+    bot → tom: You may not cancel this: ines may, who asked, and so may whoever may roll back.
+    … once: You may not
+    ines: [Stop before the next]
+    bot: @ines stops it before the next one.
+    … once: stops it
+    """,
+        shop,
+    )
+    shop.runs.behaviours.clear()
+    await plays(
+        """
+    … 5 s later
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recovered: …
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recorded as GitHub deployment 16
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. It took … [Lift the hold]
+    bot: checkout and payments ⟲ prod was stopped. [Go on with the rest]
+         …
+         • 2. payments: not begun
+         • ines stopped it here.
+    bot now: checkout and payments ⟲ prod was stopped. [Go on with the rest]
+    bot now: checkout c0c0c0c0c0c0 ⟲ prod serves again. [Lift the hold]
+    ines: [Go on with the rest] it is well now
+    bot: payments a0a0a0a0a0a0 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for payments a0a0a0a0a0a0 ⟲ prod: every rule is met
+    bot: ✓ payments a0a0a0a0a0a0 ⟲ prod: payments-r-a0a0a0a0a0a0 (a0a0a0a0a0a0) serves 100 % again, …
+    bot: ✓ payments a0a0a0a0a0a0 ⟲ prod: recovered: …
+    bot: ✓ payments a0a0a0a0a0a0 ⟲ prod: recorded as GitHub deployment 17
+    bot: payments a0a0a0a0a0a0 ⟲ prod serves again. It took … [Lift the hold]
+    """,
+        shop,
+    )
+    assert shop.runs.serving("payments") == digest("payments", 0)
+
+
+async def test_where_one_of_them_cannot_go_back_none_begins(shop: Town) -> None:
+    for name in list(shop.runs.places[site_of("payments")].revisions):
+        if name != "payments-r-a1a1a1a1a1a1":
+            del shop.runs.places[site_of("payments")].revisions[name]
+    shop.github.records["acme/payments"].clear()
+    await plays(
+        """
+    ines: /release rollback shop
+    bot → ines: payments@prod cannot be rolled back, so nothing was begun: 1 of 2 rules not met (known-good-target).
+         …
+    """,
+        shop,
+    )
+    assert shop.runs.writes == []
+
+
+async def test_the_policy_says_in_which_order_they_ship(town: Town) -> None:
+    town.policies.adopt(groups={})
+    await plays(
+        """
+    ines: /release rollback checkout,payments
+    bot → ines: The policy does not say in which order they ship: name them under `groups`, or ask for one after the other.
+    """,
+        town,
+    )
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_REPLY, Fault.CONFLICT])
+async def test_a_write_that_got_no_answer_is_looked_at_and_the_next_follows_all_the_same(
+    shop: Town, fault: Fault
+) -> None:
+    shop.runs.faults.append(fault)
+    await plays(ASKS + CHECKOUT.replace("1.2 s", "… s") + PAYMENTS + OVER, shop)
