@@ -172,6 +172,13 @@ def _step(policy: Policy) -> timedelta:
     return max(soaks, default=_SOAK) + _MORE
 
 
+def admit(policy: Policy, github: GitHubWorld) -> None:
+    """Whoever the policy knows by a GitHub login may write in every repository there."""
+    for person in policy.people.values():
+        if person.github:
+            github.admit(person.github)
+
+
 async def _tell(policy: Policy, askers: Sequence[str], google: GoogleWorld, github: GitHubWorld) -> None:
     author = next((login for name in askers if (login := policy.people[name].github)), "somebody")
     repositories: dict[str, dict[str, Service]] = {}
@@ -179,6 +186,7 @@ async def _tell(policy: Policy, askers: Sequence[str], google: GoogleWorld, gith
         repositories.setdefault(service.repository, {})[name] = service
     for repository, services in repositories.items():
         await _history(policy, repository, services, author, google, github)
+    admit(policy, github)
     for name, service in policy.services.items():
         for where, site in service.cloud_run.items():
             google.configure(site, configured(policy, name, where))

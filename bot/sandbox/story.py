@@ -11,7 +11,7 @@ from bot.sandbox.api import Cast
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.google.engine import Behaviour
 from bot.sandbox.google.world import GoogleWorld
-from bot.sandbox.scene import BEGINS_AT, REGISTRY, Scene, roles_of
+from bot.sandbox.scene import BEGINS_AT, REGISTRY, Scene, admit, roles_of
 from bot.sandbox.slack.world import SlackWorld, acme
 from commands.catalogue import CATALOGUE
 from commands.ports import Clock
@@ -103,6 +103,10 @@ def scene(policy: Policy) -> Scene:
     def slack(clock: Clock, signing_secret: str, bot_token: str) -> SlackWorld:
         return acme(clock, signing_secret=signing_secret, bot_token=bot_token)
 
+    async def told(google: GoogleWorld, github: GitHubWorld) -> None:
+        await tell(google, github)
+        admit(policy, github)
+
     cast = Cast(
         roles={name: roles_of(policy, name, GROUPS) for name in policy.people},
         places={
@@ -115,7 +119,7 @@ def scene(policy: Policy) -> Scene:
         commands=[(command.example, command.does) for command in CATALOGUE if not command.behind_a_button],
     )
     called = [site_of(tale.service, "prod") for tale in TALES]
-    return Scene(slack, tell, called, cast, "You are Maya. Try: /release promote checkout stage→prod")
+    return Scene(slack, told, called, cast, "You are Maya. Try: /release promote checkout stage→prod")
 
 
 async def tell(google: GoogleWorld, github: GitHubWorld) -> None:

@@ -153,6 +153,14 @@ async def test_everybody_with_an_account_is_there_with_their_groups_and_channels
     assert "U0GUS" in workspace.channel("releases").members
 
 
+async def test_everybody_with_a_github_login_may_review_and_nobody_else(there: Played) -> None:
+    books = there.github._books
+    for service in there.policy.services.values():
+        found = there.github.repository(service.repository)
+        assert all(books.can_write(found, person.github) for person in there.policy.people.values() if person.github)
+        assert not books.can_write(found, "stranger")
+
+
 async def test_a_policy_with_other_names_containers_channels_and_groups_is_played_too(tmp_path: Path) -> None:
     document = DOCUMENT | {
         "workspace": "T0OTHER",
