@@ -86,6 +86,7 @@ PROMOTED = (("maya", "promote {service} stage→prod"), ("omar", "approve {op} p
 GOOD = Tale("checkout", PROMOTED)
 BAD = Tale("payments", PROMOTED)
 BACK = Tale("checkout", (("ines", "rollback checkout reason:errors"),))
+SEVERAL_BACK = Tale("checkout", (("ines", "rollback shop reason:errors"),))
 BACK_IN_BETWEEN = Tale("checkout", (*PROMOTED, ("ines", "rollback checkout")))
 
 
@@ -227,6 +228,12 @@ async def test_taking_a_bad_build_back_survives_every_death(tmp_path: Path) -> N
 @pytest.mark.slow
 async def test_a_rollback_survives_every_death(tmp_path: Path) -> None:
     await every_death(BACK, tmp_path)
+
+
+@pytest.mark.requirement("D-07")
+@pytest.mark.slow
+async def test_several_rollbacks_one_after_the_other_survive_every_death(tmp_path: Path) -> None:
+    await every_death(SEVERAL_BACK, tmp_path)
 
 
 def _at_ten(town: Town) -> bool:
