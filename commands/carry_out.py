@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from commands import deployment, ending, family, health, heed, remind, switched, tell
 from commands.consider import consider
@@ -111,11 +111,10 @@ async def _shift(hand: Hand) -> Writes:
     outcome = hand.outcome(hand.effect(), "confirmed", traffic(made))
     percent = hand.percent()
     if hand.plan.deed == Deed.ROLLBACK:
-        agreed = hand.operation.seen.get(tell.AGREED)
-        since = datetime.fromisoformat(agreed) if agreed else hand.operation.asked_at
+        since, wanted = hand.wanted()
         took, within = hand.now - since, timedelta(seconds=hand.plan.restore_within_seconds)
         name = f"{hand.plan.revision} ({short(hand.plan.digest)})"
-        says = f"{name} serves 100 % again, {tell.span(took)} after it was {'agreed to' if agreed else 'asked for'}"
+        says = f"{name} serves 100 % again, {tell.span(took)} after it was {wanted}"
         late = bool(within) and took > within
         if late:
             says += f"; the policy allows {tell.span(within)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from commands import database, tell
@@ -51,6 +51,11 @@ class Hand:
         self.world = world
         self.site = Site(plan.site)
         self.now = world.clock.now()
+
+    def wanted(self) -> tuple[datetime, str]:
+        """Since when a rollback may be carried out, and what made it so: `agreed to`, `asked for`."""
+        agreed = self.operation.seen.get(tell.AGREED)
+        return (datetime.fromisoformat(agreed), "agreed to") if agreed else (self.operation.asked_at, "asked for")
 
     def percent(self) -> int:
         return self.plan.steps[self.operation.moment.index].percent

@@ -67,8 +67,9 @@ async def recovered(hand: Hand) -> Writes:
     asked = [(probe.path, await hand.world.probes.probe(running.address, probe)) for probe in hand.plan.recovered]
     failed, waited = triggers.failures(asked), hand.now - since
     if not failed:
-        took = hand.now - hand.operation.asked_at
-        says = f"recovered: it answers as it should, {tell.span(took)} after it was asked for"
+        wanted_at, wanted = hand.wanted()
+        took = hand.now - wanted_at
+        says = f"recovered: it answers as it should, {tell.span(took)} after it was {wanted}"
         entry = hand.observed("recovered", {"seconds": round(took.total_seconds()), "verified": hand.now.isoformat()})
         return hand.next({"mark": Mark.YES.value, "says": says}, (entry,))
     if waited < RECOVERS_WITHIN:

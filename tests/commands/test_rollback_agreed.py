@@ -93,6 +93,30 @@ async def test_how_many_must_agree_has_nothing_to_do_with_promotions(agreed: Tow
     )
 
 
+async def test_the_time_that_people_took_is_not_counted_as_recovery(agreed: Town) -> None:
+    agreed.policies.adopt(
+        probes={"recovery": [{"path": "/healthz"}]},
+        rollback={"approvals": [{"role": "incident_commander"}], "recovered": "recovery"},
+    )
+    await plays(
+        SHIPPED
+        + ASKED
+        + """
+    … 7 min later
+    """
+        + AGREED
+        + """
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again, 1.2 s after it was agreed to
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: recovered: it answers as it should, 1.2 s after it was agreed to
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: recorded as GitHub deployment 17
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
+    bot now: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    bot now: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
+    """,
+        agreed,
+    )
+
+
 async def test_a_place_whose_path_asks_for_nobody_waits_for_nobody(agreed: Town) -> None:
     agreed.policies.adopt(to_prod={"rollback": {"approvals": []}})
     await plays(
