@@ -109,7 +109,7 @@ class Client(GitHubAPI):
             yield data
             if url is None:
                 return
-            if not url.startswith(self.base_url):  # our token goes nowhere else
+            if not url.startswith(f"{self.base_url.removesuffix('/')}/"):  # our token goes nowhere else
                 raise Unavailable("GitHub's list goes on at another address; that is not followed.")
         raise Rejected(
             f"GitHub has more than {most * 100} entries where {repository} was asked; a part of them decides nothing."

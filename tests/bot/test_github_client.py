@@ -162,6 +162,34 @@ def test_a_limit_without_a_time_is_waited_for_longer_each_time_but_not_for_ever(
     assert limits.left("graphql") == (0, "")
 
 
+# Lists --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_list_is_followed_only_below_the_address_that_was_asked(host: Host, client: Client) -> None:
+    pages = {f"{host.url}/repositories/17/labels?page=2": None}
+
+    def answer(heard: Heard) -> Said:
+        if heard.path.endswith("page=2"):
+            return Said([{"id": 2}])
+        (more,) = pages
+        return Said([{"id": 1}], headers={"Link": f'<{more}>; rel="next"'})
+
+    host.answers = answer
+    assert [one["id"] for one in await client.pages(REPOSITORY, "/labels")] == [1, 2]
+    for elsewhere in (f"{host.url}.example/next", f"{host.url}@elsewhere.example/next", "https://elsewhere.example/"):
+        pages = {elsewhere: None}
+        with pytest.raises(Unavailable, match="at another address"):
+            await client.pages(REPOSITORY, "/labels")
+
+
+async def test_more_pages_than_are_followed_decide_nothing(host: Host, client: Client) -> None:
+    more = {"Link": f'<{host.url}/repos/acme/checkout/labels>; rel="next"'}
+    host.answers = {"/labels": Said([{"id": 1}], headers=more)}
+    with pytest.raises(Rejected, match="more than 300 entries"):
+        await client.pages(REPOSITORY, "/labels", most=3)
+    assert len(host.heard) == 3
+
+
 # What it answered before --------------------------------------------------------------------------------------------
 
 
