@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 import pytest
-from hypothesis import settings
 
 # Google's libraries otherwise ask the network whether this is one of Google's machines.
 os.environ.setdefault("NO_GCE_CHECK", "true")
-
-# How long an example takes is the machine's business.
-settings.register_profile("any pace", settings(), deadline=None)
-settings.load_profile("any pace")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -28,6 +24,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
         items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """How long an example of Hypothesis takes is the machine's business."""
+    if "hypothesis" in sys.modules:
+        from hypothesis import settings
+
+        settings.register_profile("any pace", settings(), deadline=None)
+        settings.load_profile("any pace")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -795,11 +795,20 @@ def _story() -> Policy:
     return read_policy(STORY).policy
 
 
+@cache
+def _unchanged() -> ActivePolicy:
+    return ActivePolicy(policy=_story(), hash="0" * 64, source="story.yaml")
+
+
+_read: dict[tuple[str, str], ActivePolicy] = {}
+"""Every policy that a town has had, by its hash and what it says: reading one takes longer than most stories do."""
+
+
 class Policies:
     """The policy in force: the story's, until it is changed."""
 
     def __init__(self) -> None:
-        self._active = ActivePolicy(policy=_story(), hash="0" * 64, source="story.yaml")
+        self._active = _unchanged()
 
     def current(self) -> ActivePolicy:
         return self._active
@@ -824,8 +833,11 @@ class Policies:
         self._replace(raw)
 
     def _replace(self, raw: Mapping[str, Any]) -> None:
-        number = int(self._active.hash[0]) + 1
-        self._active = ActivePolicy(policy=Policy.model_validate(raw), hash=f"{number}" * 64, source="story.yaml")
+        number = f"{int(self._active.hash[0]) + 1}" * 64
+        known = (number, repr(raw))
+        if known not in _read:
+            _read[known] = ActivePolicy(policy=Policy.model_validate(raw), hash=number, source="story.yaml")
+        self._active = _read[known]
 
 
 # Where people talk --------------------------------------------------------------------------------------------------
