@@ -93,8 +93,11 @@ class Client(GitHubAPI):
         found: list[Any] = []
         announced = 0
         async for data in self.each_page(repository, path, access, most=most, **query):
-            found += data[key] if key else data
-            announced = data["total_count"] if key else len(found)
+            try:
+                found += data[key] if key else data
+                announced = int(data["total_count"]) if key else len(found)
+            except (KeyError, TypeError, ValueError) as error:
+                raise Unavailable("GitHub's answer could not be understood.") from error
         if len(found) < announced:
             raise Unavailable(f"GitHub told only {len(found)} of {announced} entries about {repository}.")
         return found

@@ -182,6 +182,13 @@ async def test_a_list_is_followed_only_below_the_address_that_was_asked(host: Ho
             await client.pages(REPOSITORY, "/labels")
 
 
+@pytest.mark.parametrize("said", [None, {}, {"total_count": 1}, {"labels": [], "total_count": None}, {"labels": 7}])
+async def test_a_list_that_is_none_decides_nothing(host: Host, client: Client, said: Any) -> None:
+    host.answers = lambda _: Said(said)
+    with pytest.raises(Unavailable, match="could not be understood"):
+        await client.pages(REPOSITORY, "/labels", "labels")
+
+
 async def test_more_pages_than_are_followed_decide_nothing(host: Host, client: Client) -> None:
     more = {"Link": f'<{host.url}/repos/acme/checkout/labels>; rel="next"'}
     host.answers = {"/labels": Said([{"id": 1}], headers=more)}
