@@ -19,6 +19,8 @@ from tests.bot.books import CHECKOUT, MAYA, START, closed, created, entry, fresh
 from tests.postgres import Server
 
 FEW, MANY = 200, 5_000
+AGAIN = 20
+"""So often that PostgreSQL no longer plans for what is asked, but for what is asked on average."""
 GROWN = {"operations", "requests", "outbox", "entries", "holds", "known_good", "exceptions", "obligations"}
 """Tables in which something is left of what is over."""
 
@@ -59,6 +61,8 @@ async def a_day(store: Store) -> None:
         await store.exceptions(START)
         await store.obligations()
         await store.obligations("s1")
+    for _ in range(AGAIN):
+        await store.history("search", 10)
     since = await store.say_once(Writes(entries=(config(),)), -1)
     await store.say_once(Writes(entries=(config(),)), since - 1)
     await store.commit(Writes(messages=(Message("C0GONE", Reply("hello"), request="r1"),)))
