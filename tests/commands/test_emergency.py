@@ -96,6 +96,27 @@ async def test_all_that_must_be_said_is_asked_for_and_another_person_agrees_who_
     assert owed.takers == {"maya", "ines"}
 
 
+async def test_an_emergency_that_ends_meanwhile_holds_it_before_the_next_step(night: Town) -> None:
+    active = night.policies.current().policy
+    assert active.emergency is not None
+    rollout = active.paths[0].rollout.model_dump(mode="python", by_alias=True)
+    steps = [{"percent": 10, "hold": "PT3M"}, {"percent": 100, "hold": "PT6S"}]
+    emergency = {**active.emergency.model_dump(mode="python", by_alias=True), "lasts": "PT2M"}
+    night.policies.adopt(emergency=emergency, to_prod={"rollout": {**rollout, "steps": steps}})
+    await plays(
+        ASKED
+        + AGREED.replace("O-0", "O-…").replace("E-0", "E-…")
+        + SHIPS.partition("    bot: ✓ search e2e2e2e2e2e2 → prod: 10 %: healthy")[0]
+        + """
+    bot: • search e2e2e2e2e2e2 → prod: Held at 10 %: window: … E-82f3e9c695, under which it began, ended. What serves is watched meanwhile.
+    bot now: EMERGENCY: search e2e2e2e2e2e2 → prod is under way. [Pause] [Abort]
+    bot now: Plan for search e2e2e2e2e2e2 → prod: nothing blocks it; waived: soak, window
+    … once: Held at 10 %
+    """,
+        night,
+    )
+
+
 @pytest.mark.requirement("S4-121")
 async def test_whoever_agrees_says_why_also_in_words(night: Town) -> None:
     await plays(ASKED, night)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from commands.plan import PlannedProbe
-from commands.ports import Probed, Signal
+from commands.ports import Probed, Signal, Writes
 from tests.commands.test_promote import AT_10, LIVE, PLAN_SETTLED, SERVES_10, TAKEN_BACK
-from tests.conversation import plays
+from tests.conversation import Bot, plays
 from tests.world import Behaviour, Town, digest, revision_of, site_of
 
 OLD, NEW = revision_of("checkout", 1), revision_of("checkout", 2)
@@ -315,6 +316,42 @@ async def test_an_exception_that_ends_meanwhile_holds_it_before_the_next_step(to
     … once: Held at 10 %
     """,
         town,
+    )
+    assert town.runs.traffic("checkout") == {OLD: 90, NEW: 10}
+
+
+async def test_a_freeze_from_before_holds_it_once_the_exception_from_it_is_revoked(town: Town) -> None:
+    kind = {"waives": ["no-freeze"], "approvals": [{"role": "release_manager"}], "fields": ["reason"]}
+    may = {**town.policies.current().policy.may.model_dump(), "exception": ("engineer",)}
+    agreed = {"approvals": [{"any_of": ["release_manager", "incident_commander"]}]}
+    town.policies.adopt(exceptions={"late": kind}, may=may, to_prod=agreed)
+    await plays(
+        """
+    ines: /release freeze start checkout prod until:16:00 reason:the bank is down
+    bot: …
+    """
+        + AT_NIGHT.format(until="15:00")
+        .replace("waive:window", "waive:no-freeze")
+        .replace("for window", "for no-freeze")
+        .replace("X-82f3e9c695", "X-…")
+        + SERVES_10.partition("deployment 16\n")[2]
+        + """
+    bot now: checkout c2c2c2c2c2c2 → prod is under way. [Pause] [Abort]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: nothing blocks it; waived: no-freeze
+    … once: serves 10 %
+    """,
+        town,
+    )
+    async with Bot(town) as bot:
+        (record,) = await bot.store.exceptions(town.clock.now())
+        await bot.store.commit(Writes(exceptions=(replace(record, revoked_at=town.clock.now()),)))
+        await bot.rests(lambda: any("Held at 10 %" in message.now["text"] for message in town.slack.messages))
+    assert (
+        town.slack.messages[-1]
+        .now["text"]
+        .endswith(
+            f"the bank is down (F-82f3e9c695); {record.id}, under which it began, ended. What serves is watched meanwhile."
+        )
     )
     assert town.runs.traffic("checkout") == {OLD: 90, NEW: 10}
 
