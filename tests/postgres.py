@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -39,6 +40,7 @@ def _programs() -> Path:
     newest = max(Path(where).glob("pginstall[0-9]*"), key=lambda path: int(path.name.removeprefix("pginstall")))
     if os.geteuid() == 0 and not all(path.stat().st_mode & 0o001 for path in (newest, *newest.parents)):
         newest = Path(shutil.copytree(newest, tempfile.mkdtemp(prefix="pg-programs-"), dirs_exist_ok=True))
+        atexit.register(shutil.rmtree, newest, ignore_errors=True)
         newest.chmod(0o755)
     return newest / "bin"
 
