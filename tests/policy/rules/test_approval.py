@@ -189,3 +189,13 @@ def every_vote() -> list[tuple[Vote, ...]]:
 def test_nobody_rejects_it_any_more_once_they_took_it_back() -> None:
     back = vote(OMAR, Verdict.REJECT, withdrawn_at=NOW - HOUR)
     assert judged(but(votes=(back, vote(OLGA))), policy_with())[1].standing is MET
+
+
+def test_two_who_help_only_together_are_both_named() -> None:
+    """Each of the two who agree wrote and reviewed it; one more wrote none of it, and another reviewed none."""
+    anybody = [{"any_of": ["release_manager", "tech_lead", "incident_commander"], "count": 2}]
+    both = frozenset({Human("omar"), Human("olga")})
+    authors, reviewers = Authors(both | {Human("raj")}), both | {Human("ines")}
+    facts = but(votes=(vote(OMAR), vote(OLGA)), authors=authors, reviewers=reviewers)
+    apart = {"authors": "not_alone", "reviewers": "not_alone"}
+    assert advice(facts, approvals=anybody, separation=apart) == [(APPROVE, "ines and raj can agree", ("ines", "raj"))]
