@@ -16,6 +16,9 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+AS_ONE = ["-flto=auto", "-fvisibility=hidden"]
+"""Functions of one file are inlined in another; nothing else calls them. It takes a twentieth of the time away."""
+
 
 class Compiled(BuildHookInterface[Any]):
     """Puts beside the modules that the project names what they compile to."""
@@ -62,6 +65,10 @@ def _compile(root: Path, modules: list[str], made: Path, between: Path) -> None:
             target_dir=str(between),
             group_name="release_bot",
         )
+        for one in extensions:
+            if len(one.sources) > 1 and not quick:  # what all of them share: the others only name a part of it
+                one.extra_compile_args += AS_ONE
+                one.extra_link_args += [*AS_ONE, "-O3"]
 
         class SideBySide(build_ext):  # type: ignore[misc]  # it brings no types
             """Compiles as many files at once as there are cores."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from policy.document import ActivePolicy
 from policy.explain import explain
@@ -12,6 +13,8 @@ from policy.finding import Decision
 from policy.judge import judge
 from policy.opening import opening
 from policy.rulebook import Rule, Rulebook, rules_on
+
+_made: Final = tuple.__new__
 
 
 def decide(
@@ -54,4 +57,4 @@ def decide_again(
     except Exception:  # noqa: BLE001 (whatever it is, the findings stand)
         earliest = None
     judging.done()
-    return Decision(findings, at, active.hash, earliest)
+    return _made(Decision, (findings, at, active.hash, earliest, None, (), ()))

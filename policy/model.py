@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType, final
 
+from policy.wording import short
+
+__all__ = ["short"]
+
 Human = NewType("Human", str)
 """A human being, by the id that stays the same whatever account is used: the name under `people:`."""
 
@@ -34,12 +38,6 @@ def sha(text: str) -> Sha:
         message = f"not a full commit: {text[:80]}"
         raise ValueError(message)
     return Sha(text)
-
-
-def short(identity: str) -> str:
-    """The first twelve hex digits of a digest, the first seven of a commit or hash: for people to read."""
-    first = identity[:7]
-    return identity[7:19] if first == "sha256:" else first
 
 
 class AccountKind(StrEnum):

@@ -41,6 +41,12 @@ def listed(names: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+def short(identity: str) -> str:
+    """The first twelve hex digits of a digest, the first seven of a commit or hash: for people to read."""
+    first = identity[:7]
+    return identity[7:19] if first == "sha256:" else first
+
+
 def role(name: str) -> str:
     """A role's name as people say it: `release manager`."""
     return name.replace("_", " ")
