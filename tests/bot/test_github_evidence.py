@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+import copy
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import pytest
 
 from bot.github import GitHub
-from commands.errors import Rejected, Unavailable
+from commands.errors import Rejected, ReleaseBotError, Unavailable
 from commands.ports import Look
 from policy.evidence import CheckState, Issue, PullRequest, Repository, Tag
 from policy.model import Sha
@@ -615,3 +618,63 @@ async def test_files_and_owners_that_the_default_branch_lacks_are_named(host: Ho
     host.answers = {"/contents/SECURITY.md": REFUSED}
     with pytest.raises(Rejected):
         await github.kept(REPOSITORY, ["SECURITY.md"], [])
+
+
+# Whatever it answers ------------------------------------------------------------------------------------------------
+
+EVERYTHING = {
+    **ranged(pull(), **OWNED, **{"/pulls/41/reviews": [review("raj", "APPROVED")]}, **may("raj")),
+    **results(run("ci", "success"), statuses=(status("ci", "success"),)),
+    **SIGNED,
+    "/orgs/acme/teams/data/memberships/raj": {"state": "active"},
+    RULES: [wanted_by_rules(("ci", None))],
+    CHECKS: {"checks": [{"context": "sast", "app_id": -1}], "contexts": ["old"]},
+    PROTECTION: CLASSIC,
+    "/pulls": [pull()],
+    "/git/ref/heads/main": {"ref": "refs/heads/main", "object": {"sha": HEAD, "type": "commit"}},
+    f"/git/commits/{HEAD}": {"sha": HEAD, "tree": {"sha": "7"}},
+    f"/compare/{HEAD}...{HEAD}": compared(),
+    "/dependabot/alerts": [{"number": 1, "security_advisory": {"ghsa_id": "GHSA-1", "severity": "high"}}],
+    "/code-scanning/alerts": [{"number": 4, "rule": {"id": "sqli", "severity": "error"}}],
+    "/issues": [{"number": 1, "title": "x", "labels": [{"name": "blocker"}]}],
+    "/actions/workflows/t.yml/runs": {"total_count": 1, "workflow_runs": [workflow_run(1, "success")]},
+    "/contents/SECURITY.md": file("x"),
+    "/contents/.github/CODEOWNERS": file("* @raj\n"),
+    "/codeowners/errors": {"errors": []},
+}
+ODD: tuple[Any, ...] = (None, [], {}, 7, -1, "x", "", True, [None], [7], {"a": 1})
+
+
+def spots(said: Any) -> list[tuple[Any, Any]]:
+    """Everywhere in it that something stands."""
+    keys = said if isinstance(said, dict) else range(len(said)) if isinstance(said, list) else ()
+    return [(said, key) for key in keys] + [spot for key in keys for spot in spots(said[key])]
+
+
+async def test_whatever_github_answers_only_our_own_errors_come(host: Host, github: GitHub) -> None:
+    chance = random.Random(20261121)
+    asks: tuple[Callable[[], Awaitable[object]], ...] = (
+        lambda: github.changes(REPOSITORY, OLD, HEAD, frozenset(Look), "main"),
+        lambda: github.lineage(REPOSITORY, OLD, HEAD),
+        lambda: github.unprotected(REPOSITORY, "release/1.8"),
+        lambda: github.not_passed(REPOSITORY, "release/1.8", HEAD),
+        lambda: github.promotion(REPOSITORY, "feature/x", "release/1.8"),
+        lambda: github.tag(REPOSITORY, HEAD, r"v.*", OLD),
+        lambda: github.alerts(REPOSITORY, "dependabot"),
+        lambda: github.alerts(REPOSITORY, "code_scanning"),
+        lambda: github.issues(REPOSITORY, ["blocker"]),
+        lambda: github.kept(REPOSITORY, ["SECURITY.md"], ["src/"]),
+        lambda: github.workflow(REPOSITORY, "t.yml", HEAD),
+        lambda: github.tree(REPOSITORY, HEAD),
+    )
+    host.answers = EVERYTHING
+    for ask in asks:
+        await ask()
+    for _ in range(40):
+        odd = copy.deepcopy(EVERYTHING)
+        inside, key = chance.choice(spots(odd[chance.choice(list(odd))]) or [(odd, "/issues")])
+        inside[key] = chance.choice(ODD)
+        host.answers = odd
+        for ask in asks:
+            with suppress(ReleaseBotError):
+                await ask()
