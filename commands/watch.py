@@ -9,7 +9,7 @@ from commands import explain, gather, rollback, tell, triggers
 from commands.gather import Asked
 from commands.hand import STRANGE
 from commands.judged import judge
-from commands.operation import Operation, Phase
+from commands.operation import Operation, Phase, Wish
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Message, Running, Site, World, Writes
 from commands.record import BOT, operation_id, target_of
@@ -95,7 +95,7 @@ async def _rolled_back(operation: Operation, world: World) -> Writes | Operation
     if other.phase is Phase.DONE:
         return _over(operation, Phase.ROLLED_BACK, other.reason, "rolled back")
     told = operation.seen.get(TOLD, [])
-    if other.phase in {Phase.CANCELLED, Phase.REJECTED}:  # people said no to it, and know
+    if other.phase is Phase.REJECTED or other.wish in {Wish.CANCEL, Wish.ABORT}:  # people said no to it, and know
         back, told = {**back, "tries": BACK_TRIES}, [*told, other.seen.get(gather.TRIGGER)]
     not_before = now + BACK_AGAIN * 2 ** (back["tries"] - 1)
     seen = {**operation.seen, BACK: {**back, "not_before": not_before.isoformat()}, TOLD: told}
