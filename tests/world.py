@@ -830,6 +830,7 @@ class Policies:
         """It is about this service no more."""
         raw = _story().model_dump(mode="python", by_alias=True)
         del raw["services"][service]
+        raw["groups"] = {}
         self._replace(raw)
 
     def _replace(self, raw: Mapping[str, Any]) -> None:

@@ -57,7 +57,6 @@ DOCUMENT["rollback"] = {
     "approvals": [{"role": "qa"}],
     "reason": True,
     "owes": [{"kind": "review", "says": "it", "owner": "qa", "within": "P1D"}],
-    "emergency_outside_window": True,
 }
 PROD = "paths.1"
 
@@ -162,7 +161,6 @@ LOOSER: list[tuple[str, Any, str, str]] = [
     ("paths/1/rollback/approval_lasts", "P3D", f"{PROD}.rollback.approval_lasts", "a vote counts for 72 h now, and 24 h before"),
     ("rollback/database", {"declares": {"contract": "back"}}, "rollback.database.declares", "contract is back now, and was rollout"),
     ("rollback/database", {"declares": {"contract": "forward"}}, "", ""),
-    ("rollback/emergency_outside_window", False, "rollback.emergency_outside_window", "a rollback outside the window opens no emergency record any more"),
     ("rollback/database", {"override": ["qa"]}, "rollback.database.override", "qa may go back over it now"),
     # people and places
     ("may/promote", ["engineer", "release_manager", "release_captain", "qa"], "may.promote", "qa may ask for it now"),
@@ -187,6 +185,16 @@ def test_a_loosening_is_named_with_its_place_and_its_reverse_is_not(
     either_way = ("pattern", "same_artifact", "settings", "requires", "days", "quick", "environments/prod/demands")
     if not place.endswith(either_way) and "qa" not in str(value):
         assert list(loosened(new, OLD, NOW)) == []
+
+
+def test_rollbacks_that_stop_being_emergencies_outside_the_window() -> None:
+    strict = changed(("rollback/emergency_outside_window", True))
+    assert list(loosened(OLD, strict, NOW)) == []
+    (told,) = loosened(strict, OLD, NOW)
+    assert (told.where, told.says) == (
+        ("rollback", "emergency_outside_window"),
+        "a rollback outside the window opens no emergency record any more",
+    )
 
 
 def test_the_same_policy_loosens_nothing() -> None:
