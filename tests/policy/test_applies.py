@@ -135,6 +135,14 @@ def test_an_incident_is_looked_at_only_where_its_severity_is_asked_for() -> None
     assert finding.reason == "whether it applies is not known: how severe the incident is was not said"
 
 
+def test_of_two_doubts_the_one_that_nobody_can_end_by_a_word_is_named() -> None:
+    finding = whether(
+        signoff(when={**SEVERE, "labels": ["auth"]}), seeing(but(fields={"incident": "INC-1"}), changes=GONE)
+    )
+    assert finding is not None
+    assert finding.reason == "whether it applies is not known: it does not answer"
+
+
 def test_where_something_of_it_is_true_it_applies_whatever_else_is_not_known() -> None:
     incident = replace(changed(labels=("auth",)), fields={"incident": "INC-1"})
     assert stands(signoff(when={**SEVERE, "labels": ["auth"]}), incident) is None
