@@ -67,7 +67,7 @@ def _way(rules: Backwards, declared: str) -> str:
 def _overriding(case: Case) -> tuple[Remedy, ...]:
     """Who could go back over it all the same, and what they say; nothing where nobody can."""
     roles, people, facts = case.policy.rollback.database.override, case.facts.people, case.facts
-    if facts.trigger or not roles:
+    if facts.trigger:
         return ()
     stated = facts.confirmed | {DESPITE}
     if not facts.asked_by.roles.isdisjoint(roles):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,9 @@ from policy.decide import decide
 from policy.document import ActivePolicy, Policy
 from policy.facts import Shipped
 from policy.finding import Finding, Standing
-from tests.policy.good import DOCUMENT, GOOD_ROLLBACK, INES, MAYA, NEW, NOW, OMAR, ROLLBACK, but
+from policy.model import AccountKind, Unknown
+from policy.rules.goes_back import forward_only
+from tests.policy.good import DOCUMENT, GOOD_ROLLBACK, INES, MAYA, NEW, NOW, OMAR, ROLLBACK, but, person, vote
 
 RULE = "database-goes-back"
 
@@ -83,3 +86,34 @@ def test_who_could_is_named_and_saying_so_would_do() -> None:
     assert [remedy.says for remedy in mine.remedies] == ["say despite:database and why"]
     theirs = finding(shipped("contract"), asked_by=MAYA, people={"ines": INES, "maya": MAYA})
     assert [remedy.who for remedy in theirs.remedies] == [("ines",)]
+
+
+def test_nobody_is_asked_to_answer_for_it_where_nobody_could() -> None:
+    ann, bot = replace(INES, active=False), replace(INES, kind=AccountKind.BOT)
+    assert finding(shipped("contract"), asked_by=MAYA, people={}).remedies == ()
+    assert finding(shipped("contract"), asked_by=MAYA, people={"ann": ann, "bot": bot}).remedies == ()
+    assert finding(shipped("contract"), asked_by=MAYA, people=Unknown("it does not answer")).remedies == ()
+    assert finding(shipped("contract"), asked_by=INES, trigger="unwell").remedies == ()
+
+
+def test_whoever_asked_is_named_as_far_as_is_known_who_that_is() -> None:
+    assert [remedy.who for remedy in finding(shipped("contract"), asked_by=INES).remedies] == [("ines",)]
+    nobody = replace(INES, human=None)
+    assert [remedy.who for remedy in finding(shipped("contract"), asked_by=nobody).remedies] == [()]
+
+
+@pytest.mark.parametrize(("agreed", "asks"), [([], "ida"), (["ida"], "ines"), (["ida", "ines"], "ida")])
+def test_the_first_who_did_not_agree_already_asks_anew(agreed: list[str], asks: str) -> None:
+    people = {"ida": person("ida", "incident_commander"), "ines": INES}
+    votes = tuple(vote(people[name]) for name in agreed)
+    (remedy,) = finding(shipped("contract"), asked_by=MAYA, people=people, votes=votes).remedies
+    assert remedy.applied is not None
+    assert remedy.applied(but(GOOD_ROLLBACK, people=people, votes=votes)).asked_by.name == asks
+
+
+@pytest.mark.parametrize(
+    ("declared", "forward"),
+    [("", False), ("none", False), ("contract", False), ("irreversible", True), ("a word that nobody knows", True)],
+)
+def test_what_served_before_works_no_more_only_where_it_was_declared_so(declared: str, forward: bool) -> None:
+    assert forward_only(Policy.model_validate(DOCUMENT), declared) is forward
