@@ -187,6 +187,20 @@ def test_a_loosening_is_named_with_its_place_and_its_reverse_is_not(
         assert list(loosened(new, OLD, NOW)) == []
 
 
+def test_a_rollback_of_a_path_that_falls_back_to_what_holds_everywhere_or_gets_terms_of_its_own() -> None:
+    everywhere = ("rollback", {"approvals": [{"role": "release_manager"}]})
+    two = changed(everywhere, ("paths/1/rollback", {"approvals": [{"role": "release_manager", "count": 2}]}))
+    as_everywhere = changed(everywhere, ("paths/1/rollback", None))
+    none = changed(everywhere, ("paths/1/rollback", {"approvals": []}))
+    for old, new, where, says in (
+        (two, as_everywhere, ("rollback", "approvals"), "1 must agree now, and 2 had to"),
+        (as_everywhere, none, ("paths", 1, "rollback", "approvals"), "0 must agree now, and 1 had to"),
+    ):
+        (told,) = loosened(old, new, NOW)
+        assert (told.where, told.says) == (where, says)
+        assert list(loosened(new, old, NOW)) == []
+
+
 def test_rollbacks_that_stop_being_emergencies_outside_the_window() -> None:
     strict = changed(("rollback/emergency_outside_window", True))
     assert list(loosened(OLD, strict, NOW)) == []
