@@ -76,7 +76,7 @@ lock: $(VENV)/.setup
 	@$(COMPILE) pyproject.toml -o requirements.lock
 	@$(COMPILE) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
 	@printf 'hatchling\nuv\n' | $(COMPILE) - -c requirements-dev.lock -o requirements-setup.lock
-	@printf 'hatchling\nuv\nmypy[mypyc]\n' | $(COMPILE) - -c requirements-dev.lock -o requirements-build.lock
+	@printf 'hatchling\nuv\nmypy[mypyc]\n' | $(COMPILE) - -c requirements-dev.lock -c requirements-setup.lock -o requirements-build.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .sandbox build dist *.egg-info
