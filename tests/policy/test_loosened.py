@@ -201,6 +201,13 @@ def test_a_rollback_of_a_path_that_falls_back_to_what_holds_everywhere_or_gets_t
         assert list(loosened(new, old, NOW)) == []
 
 
+def test_a_trigger_that_fired_at_once_and_has_to_last_now() -> None:
+    at_once = changed(("paths/1/rollout/triggers/hot", {"signal": "memory_percent", "above": 90}))
+    (told,) = loosened(at_once, OLD, NOW)
+    assert told.where == ("paths", 1, "rollout", "triggers", "hot")
+    assert list(loosened(OLD, at_once, NOW)) == []
+
+
 def test_rollbacks_that_stop_being_emergencies_outside_the_window() -> None:
     strict = changed(("rollback/emergency_outside_window", True))
     assert list(loosened(OLD, strict, NOW)) == []
