@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from commands.errors import LostLease, Rejected, ReleaseBotError
+from commands.errors import LostLease, OutcomeUnknown, Rejected, ReleaseBotError
 from commands.hand import AT_ONCE, TRIES, Hand
 from commands.operation import Effect
 from commands.ports import Writes
@@ -15,6 +15,8 @@ from policy.model import short
 
 ARRIVES = timedelta(seconds=5)
 """What was sent to GitHub has arrived by then, or been lost with whoever sent it."""
+SOON = timedelta(seconds=0.2)
+"""After that it is tried again, and then after twice as long each time."""
 
 
 async def record(hand: Hand) -> Writes:
@@ -36,8 +38,10 @@ async def record(hand: Hand) -> Writes:
             description=cut(f"{plan.deed} by Release Bot, {hand.operation.id}"),
         )
     except ReleaseBotError as error:
-        if isinstance(error, LostLease) or may_try_again(hand, effect):
+        if isinstance(error, LostLease):
             raise
+        if may_try_again(hand, effect):
+            return tried_again(hand, effect, error)
         settled = (hand.outcome(effect, "unknown", {}),)
         if plan.deed == Deed.ROLLBACK:
             return hand.next({"mark": Mark.NO.value, "says": f"not recorded in GitHub: {error}"}, settled)
@@ -60,6 +64,14 @@ def about_to_tell(hand: Hand, effect: Effect) -> Writes | None:
 
 def may_try_again(hand: Hand, effect: Effect) -> bool:
     return effect.attempts + hand.operation.attempts < TRIES
+
+
+def tried_again(hand: Hand, effect: Effect, error: ReleaseBotError) -> Writes:
+    """It is told again before long; where it may have been told, not before that would have arrived."""
+    tried = effect.attempts + hand.operation.attempts
+    sent = isinstance(error, OutcomeUnknown)
+    again = replace(effect, fence=0, attempts=tried + 1)
+    return Writes(operation=hand.operation.doing(again), due=ARRIVES if sent else SOON * 2**tried)
 
 
 async def _deployment(hand: Hand) -> int:

@@ -36,7 +36,7 @@ async def finish(hand: Hand) -> Writes:
             settled = (hand.outcome(operation.effect, "confirmed", {"deployment": recorded}),)
         except (Unavailable, OutcomeUnknown, Rejected) as error:
             if deployment.may_try_again(hand, operation.effect):
-                raise
+                return deployment.tried_again(hand, operation.effect, error)
             trouble = f" GitHub could not be told how it ended: {error}"
             settled = (hand.outcome(operation.effect, "unknown", {}),)
     if left and not went_back:
