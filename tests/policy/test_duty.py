@@ -12,7 +12,7 @@ from policy import duty
 from policy.document import Duty, Policy
 from policy.facts import Facts, Obligation
 from policy.finding import RemedyKind, Standing
-from policy.model import AccountKind, Human, Person, Unknown
+from policy.model import AccountKind, Human, Person, Place, Unknown
 from tests.policy.good import HOUR, NOW, OMAR, PROMOTION, RAJ, but, person
 from tests.policy.people import (
     ACTIVE,
@@ -203,3 +203,18 @@ def test_where_it_is_not_known_what_is_owed_nothing_goes() -> None:
 def test_where_nothing_can_ever_be_owed_nothing_is_looked_for() -> None:
     never = policy(emergency=None, exceptions={}, may=CALM.policy.may.model_dump(exclude={"emergency", "exception"}))
     assert "nothing-overdue" not in {finding.rule for finding in decided(active=never).findings}
+
+
+def test_a_record_that_was_opened_in_a_hurry_is_to_be_completed_with_the_first_that_an_emergency_owes() -> None:
+    rules, place = ACTIVE.policy, Place("checkout", "prod")
+    (owed,) = duty.to_complete("E-1", ("incident", "scope"), place, NOW, rules)
+    review, validation = duty.of_emergency("E-1", place, NOW, (OMAR,), rules)
+    assert owed.says == "the record of E-1 was completed with incident and scope"
+    assert (owed.kind, owed.about, owed.due_at, owed.owner) == ("record", "E-1", review.due_at, review.owner)
+    assert (owed.takers, review.takers) == (frozenset(), frozenset({OMAR.human}))
+    assert owed.due_at != validation.due_at
+    assert duty.to_complete("E-1", (), place, NOW, rules) == ()
+    assert duty.to_complete("E-1", ("incident",), place, NOW, CALM.policy) == ()
+    assert duty.of_emergency("E-1", place, NOW, (OMAR,), CALM.policy) == ()
+    assert len({owed.id, review.id, validation.id}) == 3
+    assert all(len(each.id) == len("O-") + 10 for each in (owed, review, validation))
