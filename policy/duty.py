@@ -68,9 +68,9 @@ def to_complete(
     if rules is None or not unsaid:
         return ()
     says = f"the record of {id} was completed with {wording.listed(unsaid)}"
-    duty = rules.owes[0].model_copy(update={"kind": "record", "says": says, "by_others": False})
+    duty = rules.owes[0].model_copy(update={"kind": "record", "says": says})
     where = place.service, place.environment
-    (owed,) = _owed((duty,), f"{id} record", where, began_at, (), policy)
+    (owed,) = _owed((duty,), f"{id} record", where, began_at, (), policy)  # whoever took part can do it as well
     return (replace(owed, about=id),)
 
 
