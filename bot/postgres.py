@@ -155,14 +155,13 @@ class Postgres:
         return cursor.fetchone()
 
     def commit(self, connection: Connection, last: Sequence[Statement], words: Sequence[str]) -> None:
-        """One turn for all of it: sent in one piece that ends the transaction, so nobody can freeze in its midst."""
-        raw = _ours(connection).raw
-        with raw.pipeline():
-            for sql, values in last:
-                connection.execute(sql, values)
-            for each in words:
-                connection.execute("SELECT pg_notify(:channel, :words)", {"channel": CHANNEL, "words": each})
-            cursor = raw.execute(b"COMMIT")
+        """One turn for all of it, and one message: whoever freezes has sent nothing of it, or all."""
+        cursor = psycopg.ClientCursor(_ours(connection).raw)  # puts values into the text, for a message has no others
+        said = [cursor.mogrify(translated(sql), values) for sql, values in last]
+        said += [cursor.mogrify(b"SELECT pg_notify(%s, %s)", (CHANNEL, each)) for each in words]
+        cursor.execute("; ".join([*said, "COMMIT"]).encode())
+        while cursor.nextset():
+            pass
         if cursor.statusmessage != "COMMIT":
             raise psycopg.errors.InFailedSqlTransaction("a statement had failed, so COMMIT rolled back")
 

@@ -373,11 +373,16 @@ async def test_words_that_nobody_of_ours_said_disturb_nothing(postgres: Server) 
 
 
 class Wire:
-    """A way to the server that can be cut right before or right after the next COMMIT has gone through."""
+    """A way to the server that can be cut right before or right after the next COMMIT has gone through.
+
+    Or whoever uses it freezes: of what is sent with `freezes` in it one message arrives, and nothing more.
+    """
 
     def __init__(self, directory: Path, server: Path) -> None:
         self.cut = ""
         self.mute = False
+        self.freezes = b""
+        self.frozen, self.thawed = threading.Event(), threading.Event()
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(directory / ".s.PGSQL.5432"))
         self._listening.listen()
@@ -398,6 +403,12 @@ class Wire:
     def _carry(self, one: socket.socket, other: socket.socket) -> None:
         with one, other, suppress(OSError):
             while data := one.recv(65536):
+                if self.freezes and self.freezes in data:
+                    self.freezes = b""
+                    other.sendall(_one_that_does_something(data))
+                    self.frozen.set()
+                    self.thawed.wait()
+                    break
                 cut = self.cut if b"COMMIT\0" in data else ""
                 if cut:
                     self.cut = ""
@@ -413,7 +424,22 @@ class Wire:
                 end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        self.thawed.set()
         self._listening.close()
+
+
+def _one_that_does_something(data: bytes) -> bytes:
+    """Up to the first message that has a statement carried out.
+
+    https://www.postgresql.org/docs/current/protocol-message-formats.html
+    """
+    end = 0
+    while end < len(data):
+        kind, size = data[end : end + 1], int.from_bytes(data[end + 1 : end + 5])
+        end += 1 + size
+        if kind in {b"Q", b"E"}:
+            break
+    return data[:end]
 
 
 @contextmanager
@@ -437,3 +463,23 @@ async def test_a_commit_without_an_answer_is_not_known_and_saying_it_again_tells
                 await store.take(request(), MAYA, answered=False)
             assert await store.take(request(), MAYA, answered=False) is not there
             assert (await store.verify()).size == 1
+
+
+async def test_who_freezes_in_the_midst_of_its_commit_holds_up_nobody_for_long(
+    postgres: Server, tmp_path: Path
+) -> None:
+    with wired(postgres, tmp_path) as (wire, url):
+        direct = url.replace(str(tmp_path), str(postgres.directory))
+        async with closed(url) as frozen, closed(direct, patience=20.0) as store:
+            wire.freezes = b"UPDATE ledger_head"
+            asked = asyncio.create_task(frozen.take(request("r1"), MAYA, answered=False))
+            await asyncio.to_thread(wire.frozen.wait)
+            try:
+                async with stopwatch() as since:
+                    assert await store.take(request("r2"), MAYA, answered=False)
+                    assert since() < FROZEN + 0.5
+            finally:
+                wire.thawed.set()
+            with suppress(OutcomeUnknown):  # its way to the server is cut, perhaps before the answer came through
+                await asked
+            assert (await store.verify()).size == 2
