@@ -1,4 +1,4 @@
-"""What may have become due, by what GitHub told us? Operations of that repository are looked at now and not later."""
+"""What may have become due, by what GitHub told us? Requests for that repository are looked at now and not later."""
 
 from __future__ import annotations
 
@@ -42,14 +42,20 @@ class Hints:
             await asyncio.sleep(self._gap)
 
     async def wake(self, about: AbstractSet[str]) -> None:
-        """Every open operation about one of these repositories, in small letters, is due now."""
+        """Every request that waits and is about one of these repositories, in small letters, is due now.
+
+        Who is changing a place already learns nothing from GitHub, and waits for good reasons.
+        """
         services = self._policies.current().policy.services
         concerned = {name for name, service in services.items() if service.repository.casefold() in about}
         found = tuple(
             operation.id
             for operation in await self._store.open_operations()
-            if operation.question.service in concerned
-            or (operation.plan is not None and operation.plan.repository.casefold() in about)
+            if not operation.moving
+            and (
+                operation.question.service in concerned
+                or (operation.plan is not None and operation.plan.repository.casefold() in about)
+            )
         )
         if found:
             await self._store.commit(Writes(wakes=found))

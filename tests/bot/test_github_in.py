@@ -20,8 +20,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from bot.github_in import BODY_MAX, HINTS, Deliveries, github_endpoint, sign
 from bot.hints import Hints
 from bot.web import QUIETLY, web_app
+from commands.operation import road
+from commands.ports import Writes
 from policy.model import Place
-from tests.bot.books import created, opened
+from tests.bot.books import START, created, opened
 from tests.bot.github_world import NINE, REPOSITORY, HandClock, github_world
 from tests.world import Policies
 
@@ -190,4 +192,19 @@ async def test_a_hint_makes_what_waits_for_that_repository_due_and_nothing_else(
         claimed = await store.claim()
         assert claimed is not None
         assert claimed[0].id == "op_1"
+        assert await store.claim() is None
+
+
+async def test_a_hint_makes_nobody_hurry_who_is_changing_a_place(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        made = created()
+        assert made.operation is not None
+        assert made.operation.plan is not None
+        await store.commit(made)
+        claimed = await store.claim()
+        assert claimed is not None
+        operation, lease = claimed
+        begun = operation.begun(START, road(made.operation.plan)[0])
+        await store.commit(Writes(operation=begun, takes=begun.place, due=timedelta(seconds=5)), lease)
+        await Hints(store, Policies(), gap=0).wake({made.operation.plan.repository})
         assert await store.claim() is None
