@@ -95,7 +95,7 @@ def seed000(play: Seed) -> None:
         said = play.hears("maya", "releases", f"/release promote web {road} release-notes:soon rollback-plan:revert")
         play.see("what CI found is known", {"backend", "frontend", "static", "notes"} <= _met(said), said)
         play.see("and so is how stage and prod are configured", {"separation", "parity"} <= _met(said), said)
-        play.see("what nobody can look up blocks", re.search(r"\? .*\bsame_tree\b", said), said)
+        play.see("what nobody can look up blocks", re.search(r"\? .*\bway_back\b", said), said)
         play.see("and a merge of branches is nothing that is begun", "branch merge is nothing" in said, said)
     with play.checks.point("A freeze"):
         play.hears("omar", "releases", "/release freeze start prod until:6h reason:stocktaking")
@@ -315,7 +315,7 @@ def seed004(play: Seed) -> None:
         play.until_it_says("the blocker is a typo")
         through = play.why("api", road)
         play.see("granted, it lets that rule through", _mark(through, "blockers") == "○", through)
-        play.see("and no other", _mark(through, "reviews") == "?", through)
+        play.see("and no other", _mark(through, "reviews") == "✗", through)
         name = re.search(r"X-[0-9a-f]+", _line(through, "blockers"))
         play.see("what lets it through is named", name, through)
         owed = play.hears("raj", "releases", "/release exception list", about="I know of")
@@ -339,7 +339,7 @@ def seed004(play: Seed) -> None:
         text = play.until_it_says("EMERGENCY.*blocked for now")
         play.see("the window is let through, by name", re.search(r"○ \*window\*.*E-[0-9a-f]+", text), text)
         play.see("until it ends by itself", re.search(r"E-[0-9a-f]+ lets nothing through after", text), text)
-        play.see("what nobody can look up is not", re.search(r"\? .*\bsignatures\b", text), text)
+        play.see("what GitHub lacks is not", re.search(r"✗ .*\bsignatures\b", text), text)
 
 
 STORIES: dict[str, Callable[[Seed], None]] = {
