@@ -45,6 +45,7 @@ async def smoke(hand: Hand) -> Writes:
     patient = hand.plan.style == BLUE_GREEN and hand.now - (hand.operation.began_at or hand.now) < within
     for probe in hand.plan.smoke:
         found = await hand.world.probes.probe(address, probe)
+        hand.operation = replace(hand.operation, seen=own.noted(hand.operation.seen, hand.now, [found]))
         saw = ", ".join(str(status) if status else "no answer" for status in dict.fromkeys(found.saw))
         if not found.ok:
             if patient or (0 in found.saw and waited < ANSWERS_WITHIN):

@@ -14,7 +14,8 @@ from commands.ports import Probed, Requests
 PROBED = "probed"
 """Key in what was seen: `[at, answers, of which 500 and above]`, oldest first."""
 ROWS_MAX = 100
-"""More are put together from the oldest on, so that what is watched for days does not grow."""
+"""Of more, the two that are closest for their age become one: what is watched for days does not grow, and since when
+most of them were is still known, be it a minute ago or a day."""
 
 
 def noted(seen: Mapping[str, Any], at: datetime, asked: Iterable[Probed]) -> dict[str, Any]:
@@ -24,8 +25,10 @@ def noted(seen: Mapping[str, Any], at: datetime, asked: Iterable[Probed]) -> dic
     if answers:
         rows.append([at.isoformat(), len(answers), sum(status >= 500 for status in answers)])
     if len(rows) > ROWS_MAX:
-        (first, *counts), (_, *more), *rest = rows
-        rows = [[first, *(one + other for one, other in zip(counts, more, strict=True))], *rest]
+        ages = [(at - datetime.fromisoformat(row[0])).total_seconds() for row in rows]
+        closest = min(range(ROWS_MAX), key=lambda each: (ages[each] - ages[each + 1]) / max(ages[each], 1))
+        (first, *counts), (_, *more) = rows[closest : closest + 2]
+        rows[closest : closest + 2] = [[first, *(one + other for one, other in zip(counts, more, strict=True))]]
     return {**seen, PROBED: rows} if rows else dict(seen)
 
 

@@ -508,10 +508,10 @@ async def test_after_a_step_its_own_probes_must_pass(town: Town) -> None:
 GREEN_UP = ONE_STEP.partition("    bot: ✓ checkout c2c2c2c2c2c2 → prod: no smoke")[0]
 
 
-def blue_green(town: Town, within: str = "PT2M") -> None:
+def blue_green(town: Town, within: str = "PT2M", **more: Any) -> None:
     lenient = {"max_error_percent": 5.0, "min_requests": 20}
     rollout = {"style": "blue_green", "smoke": [{"path": "/healthz"}], "deploy_within": within, "health": lenient}
-    town.policies.change(rollout=rollout)
+    town.policies.change(rollout={**rollout, **more})
 
 
 @pytest.mark.requirement("S3-11")
@@ -608,6 +608,33 @@ async def test_what_probes_expect_is_not_held_against_the_release(town: Town) ->
         + """
     … once: serves 100 %
     """,
+        town,
+    )
+
+
+async def test_what_green_answered_before_it_was_well_is_not_held_against_it(town: Town) -> None:
+    """The smoke test asked it ten times a second until it was well; the next second it has all the traffic."""
+    smoke = [{"path": "/healthz", "repeat": 10}]
+    blue_green(town, smoke=smoke, triggers={"too-many": {"signal": "error_percent", "above": 1, "lasts": "PT5S"}})
+    town.policies.adopt(measure={"resolution": "PT10S", "delay": "PT0S"})
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=503)
+    well, asks = town.clock.now() + timedelta(minutes=1), town.probes.probe
+
+    async def answers(address: str, probe: PlannedProbe) -> Probed:
+        if town.clock.now() >= well:
+            town.runs.behaviours[digest("checkout", 2)] = Behaviour()
+        return await asks(address, probe)
+
+    town.probes.probe = answers  # type: ignore[method-assign]
+    await plays(
+        GREEN_UP
+        + """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: smoke test passed: GET /healthz 200 ×10
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 100 %
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: 100 %: healthy over … requests, 0.0 % failed, p99 40 ms
+    """
+        + LIVE
+        + PLAN_SETTLED,
         town,
     )
 
