@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from commands.operation import Operation, Phase, Step, Wish
-from commands.ports import World
+from commands.ports import Site, World
 from policy.document import Policy
 from policy.evidence import Database, Evidence
 from policy.facts import Deed, KnownGood, Shipped
@@ -46,11 +46,25 @@ def asks_people(operation: Operation, policy: Policy) -> bool:
 
 async def goes_over(world: World, good: Iterable[KnownGood], target: KnownGood, *others: str) -> tuple[Shipped, ...]:
     """Releases since that one was verified, as far as they declared something; `others`: ids of what is being left."""
-    since = (entry.source.rpartition(" ")[2] for entry in good if entry.verified_at > target.verified_at)
-    ids = dict.fromkeys(id for id in (*others, *since) if id.startswith("op_"))
-    found = await asyncio.gather(*map(world.store.operation, ids))
-    shipped = (_shipped(operation) for operation in found if operation is not None)
+    good = tuple(good)
+    verified = {entry.revision for entry in good}
+    ids = {*others, *(entry.source.rpartition(" ")[2] for entry in good if entry.verified_at > target.verified_at)}
+    found: dict[str, Operation] = {}
+    while ids := {id for id in ids if id.startswith("op_") and id not in found}:
+        new = [each for each in await asyncio.gather(*map(world.store.operation, ids)) if each is not None]
+        found |= {operation.id: operation for operation in new}
+        ids = set(await asyncio.gather(*(_left_before(world, operation, verified) for operation in new)))
+    shipped = (_shipped(operation) for operation in found.values())
     return tuple(sorted((each for each in shipped if each is not None), key=lambda each: each.at, reverse=True))
+
+
+async def _left_before(world: World, operation: Operation, verified: Collection[str]) -> str:
+    """The id of the release that it took the place of, where nobody had verified that one; or empty."""
+    plan = operation.plan
+    if plan is None or plan.deed != Deed.PROMOTE or plan.from_revision in verified:
+        return ""
+    before = await world.runs.revision(Site(plan.site), plan.from_revision)
+    return "" if before is None else before.operation
 
 
 def _shipped(operation: Operation) -> Shipped | None:

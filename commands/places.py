@@ -134,9 +134,13 @@ async def _left_split(world: World, policy: Policy, running: Running) -> tuple[s
         shares[line.revision] = shares.get(line.revision, 0) + line.percent
     shares = {name: percent for name, percent in shares.items() if percent}
     operation = await world.store.operation(running.operation) if running.operation and running.settled else None
-    if operation is None or operation.plan is None or not operation.over or operation.left != shares:
+    if operation is None or operation.plan is None or not operation.over:
         return None
     plan = operation.plan
+    if dict(plan.split) == shares:  # it came after what was left, and its traffic went back to that
+        return plan.from_revision, plan.split
+    if operation.left != shares:
+        return None
     return plan.revision if forward_only(policy, plan.database) else plan.from_revision, tuple(shares.items())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from policy.model import Place
-from tests.commands.test_promote import AT_10, ON_TO_100, SERVES_10, STARTED
+from tests.commands.test_promote import AT_10, LIVE, ON_TO_100, SERVES_10, STARTED
 from tests.commands.test_rollback_database import ASKS, UP_TO_10, asked
 from tests.commands.test_watch import NEW, OLD
 from tests.conversation import Bot, plays
@@ -118,6 +118,14 @@ THE_NEXT = """
     bot: ✓ checkout c3c3c3c3c3c3 → prod: checkout-r-c3c3c3c3c3c3 serves 10 %
     """
 
+FAILED = """
+    bot: ✗ checkout c3c3c3c3c3c3 → prod: Smoke test failed: GET /healthz gave 503, expected 200
+    bot: ✓ checkout c3c3c3c3c3c3 → prod: traffic stands again as it did: 90 % checkout-r-c1c1c1c1c1c1, 10 % checkout-r-c2c2c2c2c2c2
+    bot: checkout c3c3c3c3c3c3 → prod failed. It took … [Lift the hold]
+    bot now: checkout c3c3c3c3c3c3 → prod failed. [Lift the hold]
+    bot now: Plan for checkout c3c3c3c3c3c3 → prod: every rule is met
+    """
+
 
 async def test_the_next_release_begins_from_the_split_and_ends_it(left: Town) -> None:
     await plays(AT_10 + LEAVES, left)
@@ -149,19 +157,27 @@ async def test_where_the_next_one_does_not_come_up_the_split_stands_as_it_did(le
     left.runs.behaviours[digest("checkout", 3)] = Behaviour(healthz=503)
     await plays(AT_10 + LEAVES, left)
     left.deployed("checkout", "stage", 3, ago=26 * HOUR)
+    await plays(ASKS_FOR_THE_NEXT + FAILED + "\n    … it looks around", left)
+    assert left.runs.traffic("checkout") == {OLD: 90, NEW: 10}
+
+
+async def test_after_one_that_did_not_come_up_another_may_come(left: Town) -> None:
+    left.runs.behaviours[digest("checkout", 3)] = Behaviour(healthz=503)
+    left.version("checkout", 4, "Mend it once more", "lea-gh")
+    await plays(AT_10 + LEAVES, left)
+    left.deployed("checkout", "stage", 3, ago=26 * HOUR)
+    await plays(ASKS_FOR_THE_NEXT + FAILED, left)
+    left.deployed("checkout", "stage", 4, ago=26 * HOUR)
     await plays(
-        ASKS_FOR_THE_NEXT
+        (ASKS_FOR_THE_NEXT + THE_NEXT).replace("c3", "c4")
         + """
-    bot: ✗ checkout c3c3c3c3c3c3 → prod: Smoke test failed: GET /healthz gave 503, expected 200
-    bot: ✓ checkout c3c3c3c3c3c3 → prod: traffic stands again as it did: 90 % checkout-r-c1c1c1c1c1c1, 10 % checkout-r-c2c2c2c2c2c2
-    bot: checkout c3c3c3c3c3c3 → prod failed. It took … [Lift the hold]
-    bot now: checkout c3c3c3c3c3c3 → prod failed. [Lift the hold]
-    bot now: Plan for checkout c3c3c3c3c3c3 → prod: every rule is met
-    … it looks around
+    bot now: checkout c4c4c4c4c4c4 → prod is under way. [Pause] [Abort]
+    bot now: Plan for checkout c4c4c4c4c4c4 → prod: every rule is met
+    … once: serves 10 %
     """,
         left,
     )
-    assert left.runs.traffic("checkout") == {OLD: 90, NEW: 10}
+    assert left.runs.traffic("checkout") == {OLD: 90, revision_of("checkout", 4): 10}
 
 
 async def test_the_same_one_may_go_on_later_from_where_it_was_left(town: Town) -> None:
@@ -261,3 +277,15 @@ async def test_what_went_bad_and_cannot_go_back_is_left_held_and_mended_forward(
         left,
     )
     assert left.runs.traffic("checkout") == {NEW: 90, NEXT: 10}, "the rest goes to what works with the database"
+    await plays(
+        "    … 1 s later"
+        + (ON_TO_100 + LIVE).replace("c2", "c3")
+        + """
+    dan: /release rollback checkout reason:it is no better
+    bot → dan: checkout@prod cannot be rolled back: 1 of 3 rules not met (database-goes-back).
+         …
+         ✗ database-goes-back: c2c2c2c2c2c2 (maya, …) declared irreversible, so the database cannot go back; mend it by another release, or switch it off by its flag
+         …
+    """,
+        left,
+    )
