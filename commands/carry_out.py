@@ -26,6 +26,10 @@ from policy.model import short
 
 async def advance(operation: Operation, lease: Lease, world: World) -> Writes:
     """What one step of it writes; the world was changed by at most one call, under a committed intent."""
+    return family.waking(operation, await _advance(operation, lease, world))
+
+
+async def _advance(operation: Operation, lease: Lease, world: World) -> Writes:
     if operation.phase in {Phase.BLOCKED, Phase.WAITING}:
         writes = await consider(operation, world)
         starts = remind.follows(writes, operation.channel, world.clock.now())

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from commands import explain, fields, gather, rollback, tell
 from commands.asking import Asking
-from commands.consider import entry_of, in_line, may_be_agreed, phase_for, standing, who_wanted
+from commands.consider import in_line, may_be_agreed, phase_for, standing, who_wanted
 from commands.gather import Asked
 from commands.intent import RollbackSeveral
 from commands.judged import Judged, judge
@@ -28,10 +28,16 @@ FAMILY = "family"
 """Key in what was seen: the services in the order in which they go back."""
 STAND = "stand"
 """The same: how each of them stood when that was told last."""
+SERVED = "served"
+"""The same: the revision of each that was to be left, when all this was asked for."""
+MOVED = "moved"
+"""The same: the service of which another is to be left by now."""
+PART_OF = "part_of"
+"""Key in what one of them has seen: id of the whole."""
 Members = list[tuple[str, Operation | None]]
 """Each service with its rollback, where that has begun, in the order in which they go back."""
-LOOK = timedelta(milliseconds=500)
-"""Between two looks at whether the one under way is over."""
+LOOK = timedelta(minutes=1)
+"""Between two looks at whether the one under way is over, should its word of that get lost."""
 LASTS = timedelta(hours=12)
 """So long all of them together may take, people's agreement included."""
 BETWEEN = ","
@@ -49,6 +55,13 @@ async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
         words = ["rollback", BETWEEN.join(intent.services), intent.target]
         what = f"A rollback of {listed(order)} needs a little more."
         return asking.privately(fields.ask_for(what, gaps, words, {**said, **intent.fields}))
+    for other in await world.store.open_operations():
+        shared = set(order) & set(other.seen.get(FAMILY, ())) if other.question.target == intent.target else ()
+        if shared:
+            by, what = other.asked_by.name, f"{listed(sorted(shared))} back in {intent.target}"
+            reply = Reply(f"{by} is rolling {what} already: {other.id}.")
+            return asking.refused("operation", target, reply, operation=other.id)
+    served = {}
     for service in order:
         place = Place(service, intent.target)
         found = await _judged(world, active, place, asking.person, now, intent.despite)
@@ -58,6 +71,7 @@ async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
         if not (found.decision.allowed or may_be_agreed(found)):
             says = f"{place} cannot be rolled back, so nothing was begun: {explain.verdict(found.decision)}."
             return asking.refused("operation", target, explain.refused(says, found.decision), found)
+        served[service] = _leaves(found)
     operation = Operation(
         id=operation_id(asking.request.id),
         question=question,
@@ -70,23 +84,12 @@ async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
         reason=intent.reason,
         fields={**intent.fields, **({"incident": intent.incident} if intent.incident else {})},
         confirmed=intent.despite,
-        seen={FAMILY: list(order)},
-    )
-    incident = {"incident": intent.incident} if intent.incident else {}
-    asked = Entry(
-        "operation",
-        EntryPhase.RECORD,
-        "asked",
-        asking.person,
-        operation.id,
-        "",
-        {**target, **incident},
-        private={"reason": intent.reason} if intent.reason else {},
+        seen={FAMILY: list(order), SERVED: served},
     )
     return Writes(
         operation=operation,
         creates=True,
-        entries=(asked,),
+        entries=(rollback.on_record(operation, None, intent.incident),),
         messages=(replace(_root(operation, [(service, None) for service in order]), request=asking.request.id),),
         due=timedelta(0),
     )
@@ -134,6 +137,10 @@ async def _next(operation: Operation, service: str, members: Members, world: Wor
     if isinstance(found, str) or why or isinstance(found.gathered.plan, Unknown):
         note = f"{service} cannot go back: {why}. The rest was not begun."
         return await _over(operation, world, Phase.FAILED, note)
+    if (leaves := _leaves(found)) != operation.seen[SERVED][service]:  # it would go further back than anybody asked for
+        note = f"{service} leaves {leaves} by now, not {operation.seen[SERVED][service]}. The rest was not begun."
+        moved = replace(operation, seen={**operation.seen, MOVED: service})
+        return await _over(moved, world, Phase.FAILED, note)
     cause = _cause(operation, service)
     said = {"reason": operation.reason, **operation.fields}
     child = Operation(
@@ -149,12 +156,12 @@ async def _next(operation: Operation, service: str, members: Members, world: Wor
         fields={key: value for key, value in operation.fields.items() if key != "incident"},
         confirmed=operation.confirmed,
         emergency=rollback.emergency(active.policy, place, cause, {k: v for k, v in said.items() if v}, now),
+        seen={PART_OF: operation.id},
     )
     if not found.decision.allowed:
-        child = replace(child, phase=phase_for(found.decision), seen=in_line({}, found.decision))
-    asked = entry_of(child, "asked", found, actor=operation.asked_by)
-    incident = {"incident": operation.fields["incident"]} if "incident" in operation.fields else {}
-    asked = replace(asked, target={**asked.target, **incident}, detail={"family": operation.id})
+        child = replace(child, phase=phase_for(found.decision), seen=in_line(child.seen, found.decision))
+    asked = rollback.on_record(child, found, operation.fields.get("incident", ""))
+    asked = replace(asked, detail={**asked.detail, "family": operation.id})
     still = _still(operation, service, [(name, child if name == service else other) for name, other in members])
     return replace(
         still, entries=(asked,), messages=(*standing(child, found), *still.messages), starts=((child, timedelta(0)),)
@@ -173,6 +180,20 @@ async def _judged(
     question = Question(Deed.ROLLBACK, place.service, place.environment)
     asks = Asked(question, by, now, now + rollback.LASTS, confirmed=despite)
     return judge(question, await gather.rollback(world, active, asks, under_way), active, now)
+
+
+def _leaves(found: Judged) -> str:
+    """The revision that would be taken back, by name."""
+    serving = found.facts.target_serving
+    return "" if isinstance(serving, Unknown) else serving.revision
+
+
+def waking(before: Operation, writes: Writes) -> Writes:
+    """With word to the whole that it is part of, where it has come further."""
+    whole, after = before.seen.get(PART_OF), writes.operation
+    if whole is None or after is None or after.phase is before.phase:
+        return writes
+    return replace(writes, wakes=(*writes.wakes, str(whole)))
 
 
 def _cause(operation: Operation, service: str) -> str:
@@ -204,6 +225,8 @@ def _root(operation: Operation, members: Members) -> Message:
     """Where each of them stands."""
     lines = [_line(number, service, child) for number, (service, child) in enumerate(members, 1)]
     lines += [Line(Mark.NOTE, operation.note)] if operation.note else []
+    moved = operation.seen.get(MOVED)
+    left = [service for service, child in members if _not_begun(child) and service != moved]
     reply = Reply(
         title=f"{tell.title(operation)} {_STATES.get(operation.phase, 'stopped')}.",
         fields=(
@@ -211,12 +234,15 @@ def _root(operation: Operation, members: Members) -> Message:
             *((("Reason", operation.reason),) if operation.reason else ()),
         ),
         lines=tuple(lines),
-        buttons=_buttons(
-            operation, [service for service, child in members if child is None or child.phase is not Phase.DONE]
-        ),
+        buttons=_buttons(operation, left),
         footer=(f"{operation.id} · asked ", When(operation.asked_at)),
     )
     return Message(operation.channel, reply, operation=operation.id, slot="root")
+
+
+def _not_begun(child: Operation | None) -> bool:
+    """Whether nothing of it has moved: else it might go further back than anybody asked for."""
+    return child is None or (child.over and child.began_at is None)
 
 
 _STATES = {Phase.WATCHING: "go back one after the other", Phase.DONE: "serve again", Phase.CANCELLED: "was stopped"}

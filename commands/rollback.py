@@ -10,10 +10,10 @@ from commands.asking import Asking
 from commands.consider import entry_of, in_line, may_be_agreed, phase_for, standing, wait
 from commands.gather import Asked
 from commands.intent import Rollback, RollbackSeveral
-from commands.judged import judge
+from commands.judged import Judged, judge
 from commands.operation import Operation, Phase, Wish
 from commands.places import known
-from commands.ports import Writes
+from commands.ports import Entry, Writes
 from commands.record import emergency_id, operation_id
 from commands.reply import Reply
 from policy import windows
@@ -72,26 +72,28 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
     )
     if waits:
         operation = replace(operation, phase=phase_for(decision), seen=in_line({}, decision))
-    asked = entry_of(operation, "asked", judged, actor=asking.person)
-    asked = replace(
-        asked,
-        target={
-            **asked.target,
-            **({"incident": intent.incident} if intent.incident else {}),
-            **({"despite": ",".join(sorted(intent.despite))} if intent.despite else {}),
-        },
-        private={**intent.fields, **({"reason": intent.reason} if intent.reason else {})},
-    )
-    record = operation.emergency
     return Writes(
         operation=operation,
         creates=True,
-        entries=(asked if record is None else replace(asked, detail={"emergency": record.id}),),
+        entries=(on_record(operation, judged, intent.incident),),
         messages=tuple(
             replace(message, request=request.id) for message in standing(operation, judged)
         ),  # should the channel be closed to us, the asker hears of it
         wishes=() if waits else tuple((other.id, Wish.YIELD) for other in open_operations if other.moving),
         due=wait(operation, decision, now) if waits else timedelta(0),
+    )
+
+
+def on_record(operation: Operation, judged: Judged | None, incident: str) -> Entry:
+    """That it was asked for, by whom and with which words."""
+    asked = entry_of(operation, "asked", judged, actor=operation.asked_by)
+    despite, record = ",".join(sorted(operation.confirmed)), operation.emergency
+    told = {"incident": incident, "despite": despite}
+    return replace(
+        asked,
+        target={**asked.target, **{key: value for key, value in told.items() if value}},
+        detail={} if record is None else {"emergency": record.id},
+        private=gather.said(operation.fields, operation.reason),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conversation import Bot, plays
-from tests.world import Behaviour, Fault, Town, digest, site_of
+from tests.world import DAY, Behaviour, Fault, Town, digest, revision_of, site_of
 
 ASKS = """
     ines: /release rollback checkout,payments prod reason:carts are empty
@@ -182,3 +182,123 @@ async def test_a_write_that_got_no_answer_is_looked_at_and_the_next_follows_all_
 ) -> None:
     shop.runs.faults.append(fault)
     await plays(ASKS + CHECKOUT.replace("1.2 s", "… s") + PAYMENTS + OVER, shop)
+
+
+@pytest.fixture
+def older(shop: Town) -> Town:
+    """Behind what would serve again is one more that was verified."""
+    for service in ("checkout", "payments"):
+        shop.version(service, 4, "Try it", "lea-gh")
+        shop.deployed(service, "prod", 4, ago=30 * DAY)
+        shop.runs.somebody_moves(site_of(service), **{revision_of(service, 1).replace("-", "_"): 100})
+    return shop
+
+
+async def test_what_somebody_else_took_back_meanwhile_goes_no_further_back(older: Town) -> None:
+    older.runs.behaviours[digest("checkout", 0)] = Behaviour(healthz=503)
+    await plays(
+        BEGUN
+        + """
+    dan: /release rollback payments prod reason:mine is quicker
+    bot: payments a0a0a0a0a0a0 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for payments a0a0a0a0a0a0 ⟲ prod: every rule is met
+    bot: ✓ payments a0a0a0a0a0a0 ⟲ prod: payments-r-a0a0a0a0a0a0 (a0a0a0a0a0a0) serves 100 % again, …
+    bot: ✓ payments a0a0a0a0a0a0 ⟲ prod: recovered: …
+    bot: ✓ payments a0a0a0a0a0a0 ⟲ prod: recorded as GitHub deployment 18
+    bot: payments a0a0a0a0a0a0 ⟲ prod serves again. It took … [Lift the hold]
+    … once: It took
+    """,
+        older,
+    )
+    older.runs.behaviours.clear()
+    await plays(
+        """
+    … 5 s later
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recovered: …
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recorded as GitHub deployment 19
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. It took … [Lift the hold]
+    bot: checkout and payments ⟲ prod stopped.
+         …
+         • 2. payments: not begun
+         • payments leaves payments-r-a0a0a0a0a0a0 by now, not payments-r-a1a1a1a1a1a1. The rest was not begun.
+    bot now: checkout and payments ⟲ prod stopped.
+    bot now: checkout c0c0c0c0c0c0 ⟲ prod serves again. [Lift the hold]
+    """,
+        older,
+    )
+    assert older.runs.serving("payments") == digest("payments", 0)
+
+
+async def test_nobody_begins_the_same_ones_twice(shop: Town) -> None:
+    shop.runs.behaviours[digest("checkout", 0)] = Behaviour(healthz=503)
+    await plays(
+        BEGUN
+        + """
+    dan: /release rollback payments,checkout prod
+    bot → dan: ines is rolling checkout and payments back in prod already: op_…
+    … once: already
+    """,
+        shop,
+    )
+
+
+async def test_where_people_must_agree_they_agree_to_each_and_the_next_is_asked_for_at_once(shop: Town) -> None:
+    shop.policies.adopt(rollback={"recovered": "recovery", "approvals": [{"role": "incident_commander"}]})
+    one = """
+    bot: checkout c0c0c0c0c0c0 ⟲ prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot: Plan for checkout c0c0c0c0c0c0 ⟲ prod: 2 of 4 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+    """
+    agreed = """
+    ines: [Approve]
+    bot: @ines approved checkout c0c0c0c0c0c0 ⟲ prod. Checking everything again.
+    bot → ines: Your approval of checkout c0c0c0c0c0c0 ⟲ prod is recorded.
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: checkout-r-c0c0c0c0c0c0 (c0c0c0c0c0c0) serves 100 % again, …
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recovered: …
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recorded as GitHub deployment 16
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. It took … [Lift the hold]
+    """
+    settled = """
+    bot now: checkout c0c0c0c0c0c0 ⟲ prod serves again. [Lift the hold]
+    bot now: Plan for checkout c0c0c0c0c0c0 ⟲ prod: every rule is met
+    """
+
+    def other(page: str) -> str:
+        return page.replace("checkout", "payments").replace("c0", "a0").replace("deployment 16", "deployment 17")
+
+    await plays(
+        """
+    dan: /release rollback shop
+    bot: checkout and payments ⟲ prod go back one after the other. [Stop before the next]
+    """
+        + one
+        + """
+    dan: [Approve]
+    bot → dan: You asked for it, so somebody else has to agree.
+    """
+        + agreed
+        + other(one)
+        + settled
+        + other(agreed)
+        + """
+    bot: checkout and payments ⟲ prod serve again.
+    bot now: checkout and payments ⟲ prod serve again.
+    """
+        + other(settled),
+        shop,
+    )
+
+
+async def test_the_ledger_knows_of_each_what_was_said_for_it(shop: Town) -> None:
+    shop.policies.adopt(
+        rollback={"recovered": "recovery", "database": {"override": ["incident_commander"]}, "fields": ["ticket"]}
+    )
+    await plays(
+        ASKS.replace(" reason:", " despite:database incident:INC-7 ticket:SHOP-1 reason:") + CHECKOUT + PAYMENTS + OVER,
+        shop,
+    )
+    async with Bot(shop) as bot:
+        for about in ("checkout,payments", "checkout", "payments"):
+            (asked,) = [row for row in await bot.store.history(about, 50) if row.what == "asked"]
+            assert (asked.target["incident"], asked.target["despite"]) == ("INC-7", "database")
+            assert asked.private["ticket"] == "SHOP-1"
+            assert asked.private["reason"] == "carts are empty"
