@@ -52,6 +52,7 @@ async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
     gaps = rollback.gaps(intent, active.policy)
     if gaps:
         said = {"reason": intent.reason, "incident": intent.incident, "despite": ",".join(intent.despite)}
+        said |= {"leaves": ",".join(sorted(intent.leaves))}
         words = ["rollback", BETWEEN.join(intent.services), intent.target]
         what = f"A rollback of {listed(order)} needs a little more."
         return asking.privately(fields.ask_for(what, gaps, words, {**said, **intent.fields}))
@@ -71,7 +72,10 @@ async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
         if not (found.decision.allowed or may_be_agreed(found)):
             says = f"{place} cannot be rolled back, so nothing was begun: {explain.verdict(found.decision)}."
             return asking.refused("operation", target, explain.refused(says, found.decision), found)
-        served[service] = _leaves(found)
+        served[service] = rollback.leaving(found)
+        if intent.leaves and served[service] not in intent.leaves:
+            reply = Reply(rollback.old_button(place, served[service]))
+            return asking.refused("operation", target, reply, found)
     operation = Operation(
         id=operation_id(asking.request.id),
         question=question,
@@ -137,7 +141,9 @@ async def _next(operation: Operation, service: str, members: Members, world: Wor
     if isinstance(found, str) or why or isinstance(found.gathered.plan, Unknown):
         note = f"{service} cannot go back: {why}. The rest was not begun."
         return await _over(operation, world, Phase.FAILED, note)
-    if (leaves := _leaves(found)) != operation.seen[SERVED][service]:  # it would go further back than anybody asked for
+    if (leaves := rollback.leaving(found)) != operation.seen[SERVED][
+        service
+    ]:  # it would go further back than anybody asked for
         note = f"{service} leaves {leaves} by now, not {operation.seen[SERVED][service]}. The rest was not begun."
         moved = replace(operation, seen={**operation.seen, MOVED: service})
         return await _over(moved, world, Phase.FAILED, note)
@@ -180,12 +186,6 @@ async def _judged(
     question = Question(Deed.ROLLBACK, place.service, place.environment)
     asks = Asked(question, by, now, now + rollback.LASTS, confirmed=despite)
     return judge(question, await gather.rollback(world, active, asks, under_way), active, now)
-
-
-def _leaves(found: Judged) -> str:
-    """The revision that would be taken back, by name."""
-    serving = found.facts.target_serving
-    return "" if isinstance(serving, Unknown) else serving.revision
 
 
 def waking(before: Operation, writes: Writes) -> Writes:
@@ -263,5 +263,6 @@ def _buttons(operation: Operation, left: list[str]) -> tuple[Button, ...]:
     if operation.phase is Phase.DONE or not left:
         return ()
     what = BETWEEN.join(reversed(left))
-    on = f"rollback {what} {where}"
+    leaves = ",".join(sorted(operation.seen[SERVED][service] for service in left))
+    on = f"rollback {what} {where} leaves:{leaves}"
     return (Button("Go on with the rest", on, Tone.DANGER, meant_for=f"Roll {what} back in {where}", asks="reason"),)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # see commands/ports.py
 
 SAYS_MAX = 2000  # UTF-16 units in a button's words: bot/slack_out.py leaves out a button that has more
 PROMOTION = ("reason", "type", "confirms", "incident")
-ROLLBACK = ("reason", "incident", "despite", "flag", "config", "by", "link")
+ROLLBACK = ("reason", "incident", "despite", "leaves", "flag", "config", "by", "link")
 FREEZE = ("from", "until", "reason", "exit")
 EXCEPTION = ("waive", "kind", "from", "until", "digest", "reason")
 SHORT = frozenset({"waive", "kind", "from", "until", "digest", "incident", "ticket", "type", "owner"})

@@ -38,6 +38,8 @@ class Rollback:
     incident: str = ""
     despite: frozenset[str] = frozenset()
     """What it goes back over all the same: `database`."""
+    leaves: frozenset[str] = frozenset()
+    """The revision that is to be taken back; empty: whatever serves. What a button offered is over once it is left."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """What else was said, by key."""
 
@@ -52,6 +54,8 @@ class RollbackSeveral:
     reason: str = ""
     incident: str = ""
     despite: frozenset[str] = frozenset()
+    leaves: frozenset[str] = frozenset()
+    """As with one: that of each."""
     fields: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -105,6 +105,7 @@ def rollback(said: Said, setting: Setting) -> Rollback | RollbackSeveral | Switc
         reason=said.keys.get("reason", ""),
         incident=said.keys.get("incident", ""),
         despite=_despite(said.keys.get("despite", "")),
+        leaves=_names(said.keys.get("leaves", "")),
         fields={key: said.keys[key] for key in fields.kept_of_rollback(setting.policy) if key in said.keys},
     )
 
@@ -120,6 +121,7 @@ def _several(services: tuple[str, ...], rest: tuple[str, ...], said: Said, setti
         reason=said.keys.get("reason", ""),
         incident=said.keys.get("incident", ""),
         despite=_despite(said.keys.get("despite", "")),
+        leaves=_names(said.keys.get("leaves", "")),
         fields={key: said.keys[key] for key in fields.kept_of_rollback(setting.policy) if key in said.keys},
     )
 

@@ -46,6 +46,8 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
     gathered = await gather.rollback(world, asking.active, asks, under_way)
     judged = judge(question, gathered, asking.active, now)
     decision = judged.decision
+    if intent.leaves and (leaves := leaving(judged)) not in intent.leaves:
+        return asking.refused("operation", target, Reply(old_button(question.place, leaves)), judged)
     waits = not decision.allowed and may_be_agreed(judged)
     if not (decision.allowed or waits) or isinstance(gathered.plan, Unknown):
         people = await known("who holds which role", world.people.holders(tuple(asking.active.policy.roles)))
@@ -82,6 +84,17 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         wishes=() if waits else tuple((other.id, Wish.YIELD) for other in open_operations if other.moving),
         due=wait(operation, decision, now) if waits else timedelta(0),
     )
+
+
+def leaving(judged: Judged) -> str:
+    """The revision that would be taken back, by name; empty: that is not known."""
+    serving = judged.facts.target_serving
+    return "" if isinstance(serving, Unknown) else serving.revision
+
+
+def old_button(place: Place, leaves: str) -> str:
+    """What it offered to take back is gone; the next one back is nobody's wish yet."""
+    return f"That button is old: {place} would leave {leaves or 'what is not known'} now. Look at `status` first."
 
 
 def on_record(operation: Operation, judged: Judged | None, incident: str) -> Entry:
@@ -126,5 +139,5 @@ def gaps(intent: Rollback | RollbackSeveral, policy: Policy) -> list[fields.Gap]
 def _said(intent: Rollback) -> tuple[list[str], dict[str, str]]:
     """The same words once more: those that stand alone, and those with a key."""
     words = ["rollback", intent.service, intent.target, *(["to", intent.to] if intent.to else [])]
-    despite = ",".join(sorted(intent.despite))
-    return words, {"reason": intent.reason, "incident": intent.incident, "despite": despite, **intent.fields}
+    keys = {"despite": ",".join(sorted(intent.despite)), "leaves": ",".join(sorted(intent.leaves))}
+    return words, {"reason": intent.reason, "incident": intent.incident, **keys, **intent.fields}

@@ -144,7 +144,7 @@ async def _fired(operation: Operation, plan: Plan, fired: Fired, world: World) -
     why = f" It cannot be rolled back by itself: {back}." if back else ""
     ask = Button(
         "Roll back",
-        f'rollback {plan.service} {place.environment} reason:"{name}"',
+        f'rollback {plan.service} {place.environment} leaves:{plan.revision} reason:"{name}"',
         Tone.DANGER,
         meant_for=f"Roll {place} back",
     )

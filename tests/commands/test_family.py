@@ -147,6 +147,13 @@ async def test_it_is_stopped_before_the_next(shop: Town) -> None:
         shop,
     )
     assert shop.runs.serving("payments") == digest("payments", 0)
+    await plays(
+        """
+    ines: [Go on with the rest] I pressed it twice
+    bot → ines: That button is old: payments@prod would leave payments-r-a0a0a0a0a0a0 now. Look at `status` first.
+    """,
+        shop,
+    )
 
 
 async def test_where_one_of_them_cannot_go_back_none_begins(shop: Town) -> None:
@@ -302,3 +309,14 @@ async def test_the_ledger_knows_of_each_what_was_said_for_it(shop: Town) -> None
             assert (asked.target["incident"], asked.target["despite"]) == ("INC-7", "database")
             assert asked.private["ticket"] == "SHOP-1"
             assert asked.private["reason"] == "carts are empty"
+
+
+async def test_an_old_button_for_several_takes_none_of_them_further_back(shop: Town) -> None:
+    await plays(
+        """
+    ines: /release rollback shop leaves:checkout-r-c2c2c2c2c2c2,payments-r-a1a1a1a1a1a1
+    bot → ines: That button is old: checkout@prod would leave checkout-r-c1c1c1c1c1c1 now. Look at `status` first.
+    """,
+        shop,
+    )
+    assert shop.runs.writes == []

@@ -110,7 +110,11 @@ async def test_what_asks_does_nothing_by_itself_and_asks_once(town: Town) -> Non
     … 7 min later
     ines: [Roll back]
     """
-        + SERVES_AGAIN,
+        + SERVES_AGAIN
+        + """
+    dan: [Roll back]
+    bot → dan: That button is old: checkout@prod would leave checkout-r-c1c1c1c1c1c1 now. Look at `status` first.
+    """,
         town,
     )
     assert town.runs.traffic("checkout") == {OLD: 100}
