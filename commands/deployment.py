@@ -58,8 +58,10 @@ def about_to_tell(hand: Hand, effect: Effect) -> Writes | None:
     if effect.fence == hand.lease.fence:
         return None
     tried = effect.attempts + hand.operation.attempts  # of which a commit forgets the latter
-    mine = replace(effect, fence=0 if effect.fence else hand.lease.fence, attempts=tried)
-    return Writes(operation=hand.operation.doing(mine), due=ARRIVES if effect.fence else AT_ONCE)
+    sent_at = hand.now if effect.fence else effect.sent_at
+    waits = timedelta(0) if sent_at is None else sent_at + ARRIVES - hand.now  # whatever wakes it meanwhile
+    mine = replace(effect, fence=0 if waits > timedelta(0) else hand.lease.fence, attempts=tried, sent_at=sent_at)
+    return Writes(operation=hand.operation.doing(mine), due=max(AT_ONCE, waits))
 
 
 def may_try_again(hand: Hand, effect: Effect) -> bool:
@@ -70,7 +72,8 @@ def tried_again(hand: Hand, effect: Effect, error: ReleaseBotError) -> Writes:
     """It is told again before long; where it may have been told, not before that would have arrived."""
     tried = effect.attempts + hand.operation.attempts
     sent = isinstance(error, OutcomeUnknown)
-    again = replace(effect, fence=0, attempts=tried + 1)
+    sent_at = hand.world.clock.now() if sent else None
+    again = replace(effect, fence=0, attempts=tried + 1, sent_at=sent_at)
     return Writes(operation=hand.operation.doing(again), due=ARRIVES if sent else SOON * 2**tried)
 
 

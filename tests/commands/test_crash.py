@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,8 @@ from typing import Any
 import pytest
 
 from bot.store import Store
-from commands.ports import EntryPhase, Recorded, Request
+from commands.carry_out import advance
+from commands.ports import EntryPhase, Recorded, Request, Writes
 from tests.bot.books import unsettled
 from tests.conversation import Bot
 from tests.world import People, Town, Write, digest, revision_of, site_of, story
@@ -257,6 +259,37 @@ async def test_github_hears_once_of_what_arrives_after_the_death_of_whoever_said
         await play(tale, town, Life(number, leaves=town.github.on_its_way))
         assert town.github.late == []
         assert await became(town) == expected, alive.calls[number]
+
+
+@pytest.mark.requirement("D-07")
+async def test_whoever_wakes_it_meanwhile_does_not_have_github_hear_it_twice(tmp_path: Path) -> None:
+    alive, town = Life(), _town(tmp_path / "alive")
+    await play(GOOD, town, alive)
+    expected = await became(town)
+    town = _town(tmp_path / "woken")
+    await _dies(town, Life(alive.calls.index("record_deployment"), leaves=town.github.on_its_way))
+    assert town.github.late, "somebody died while telling it"
+    async with Bot(town) as bot:
+        for _ in range(5):
+            (operation,) = await bot.store.open_operations()
+            await bot.store.commit(Writes(wakes=(operation.id,)))
+            going = await bot.store.claim()
+            while going is not None:
+                going = await bot.store.carry_on(await advance(*going, bot.world), going[1])
+        await bot.rests()
+    assert await became(town) == expected
+
+
+async def _dies(town: Town, life: Life) -> None:
+    """A promotion until that death; nobody goes on yet."""
+    async with Bot(town, partial(Mortal, life=life)) as bot:
+        with suppress(Died):
+            await bot.answers()
+            for index in range(len(GOOD.said)):
+                await bot.rests()
+                await bot.hears(await _says(GOOD, index, bot.store))
+            await bot.rests()
+    assert life.over
 
 
 async def test_the_tales_end_as_they_should(tmp_path: Path) -> None:
