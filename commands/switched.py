@@ -34,7 +34,8 @@ RECOVERS_WITHIN = timedelta(minutes=5)
 async def record(intent: Switched, asking: Asking) -> Writes:
     """It is on record and in the channel, and whether that was enough is looked at; or why not was said privately."""
     world, policy, now = asking.world, asking.active.policy, asking.world.clock.now()
-    question = Question(Deed.WATCH, intent.service, intent.target, change=f"{intent.what} {intent.name}")
+    named = f"{intent.name}={intent.value}" if intent.value else intent.name
+    question = Question(Deed.WATCH, intent.service, intent.target, change=f"{intent.what} {named}")
     target = {"service": intent.service, "environment": intent.target, intent.what: intent.name}
     may = await asking.may(Deed.ROLLBACK, intent.service, intent.target)
     if not may.decision.allowed:

@@ -106,7 +106,7 @@ async def test_it_keeps_no_rollback_waiting(probed: Town) -> None:
     await plays(
         RECORDED.replace("Tue 24 Nov 2026 09:00 UTC", "…")
         + """
-    dan: /release rollback checkout flag:new-cart=on
+    dan: /release rollback checkout flag:new-cart=off
     bot → dan: That is on record for checkout@prod, and whether it was enough is being looked at.
     ines: /release rollback checkout
     bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
@@ -173,3 +173,19 @@ async def test_words_that_do_not_fit_together_are_told(town: Town, words: str, s
     """,
         town,
     )
+
+
+async def test_what_is_switched_back_meanwhile_is_on_record_too(probed: Town) -> None:
+    await plays(SHIPPED, probed)
+    probed.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=503)
+    await plays(
+        RECORDED.replace("Tue 24 Nov 2026 09:00 UTC", "…")
+        + """
+    ines: /release rollback checkout flag:new-cart=on reason:it was not that
+    bot: checkout@prod: the flag new-cart was switched to on by ines. [Roll back]
+    """,
+        probed,
+    )
+    async with Bot(probed) as bot:
+        again, before = await bot.store.history("checkout", 2)
+    assert [again.detail["value"], before.detail["value"]] == ["on", "off"]
