@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
 
 from bot.store import Store
@@ -14,13 +15,22 @@ log = logging.getLogger(__name__)
 
 GAP = 1.0
 """Seconds: a push comes with dozens of events, and one look sees them all."""
+LONGEST_GAP = 15.0
+"""Seconds between looks where events do not end, as with many builds in one repository: each look asks GitHub anew."""
 
 
 class Hints:
     """What was heard of since somebody last looked."""
 
-    def __init__(self, store: Store, policies: PolicyInForce, *, gap: float = GAP) -> None:
-        self._store, self._policies, self._gap = store, policies, gap
+    def __init__(
+        self,
+        store: Store,
+        policies: PolicyInForce,
+        *,
+        gap: float = GAP,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._store, self._policies, self._gap, self._sleep = store, policies, gap, sleep
         self._heard: set[str] = set()
         self._any = asyncio.Event()
 
@@ -31,6 +41,7 @@ class Hints:
 
     async def run(self) -> None:
         """Never returns. What cannot be written down is left to polling."""
+        gap = self._gap
         while True:
             await self._any.wait()
             self._any.clear()
@@ -39,7 +50,8 @@ class Hints:
                 await self.wake(about)
             except ReleaseBotError as error:
                 log.warning("a hint is lost: %s", error)
-            await asyncio.sleep(self._gap)
+            await self._sleep(gap)
+            gap = min(2 * gap, LONGEST_GAP) if self._any.is_set() else self._gap
 
     async def wake(self, about: AbstractSet[str]) -> None:
         """Every request that waits and is about one of these repositories, in small letters, is due now.

@@ -208,3 +208,28 @@ async def test_a_hint_makes_nobody_hurry_who_is_changing_a_place(tmp_path: Path)
         await store.commit(Writes(operation=begun, takes=begun.place, due=timedelta(seconds=5)), lease)
         await Hints(store, Policies(), gap=0).wake({made.operation.plan.repository})
         assert await store.claim() is None
+
+
+async def test_the_more_github_tells_the_longer_is_waited_between_two_looks(tmp_path: Path) -> None:
+    waited: list[float] = []
+    enough = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) != 6:  # then nothing happens for once
+            hints.heard("acme/checkout")
+        if len(waited) == 8:
+            enough.set()
+            await asyncio.Event().wait()
+
+    async with opened(tmp_path) as store:
+        hints = Hints(store, Policies(), sleep=sleep)
+        running = asyncio.create_task(hints.run())
+        hints.heard("acme/checkout")
+        async with asyncio.timeout(60):
+            while len(waited) < 6:
+                await asyncio.sleep(0)
+            hints.heard("acme/checkout")
+            await enough.wait()
+        running.cancel()
+    assert waited == [1, 2, 4, 8, 15, 15, 1, 2]
