@@ -36,6 +36,7 @@ async def record(hand: Hand) -> Writes:
             id,
             state="in_progress",
             description=cut(f"{plan.deed} by Release Bot, {hand.operation.id}"),
+            doubted=doubted(hand),
         )
     except ReleaseBotError as error:
         if isinstance(error, LostLease):
@@ -58,10 +59,16 @@ def about_to_tell(hand: Hand, effect: Effect) -> Writes | None:
     if effect.fence == hand.lease.fence:
         return None
     tried = effect.attempts + hand.operation.attempts  # of which a commit forgets the latter
+    tried += 1 if effect.fence and not tried else 0  # whoever had it did not live to count
     sent_at = hand.now if effect.fence else effect.sent_at
     waits = timedelta(0) if sent_at is None else sent_at + ARRIVES - hand.now  # whatever wakes it meanwhile
     mine = replace(effect, fence=0 if waits > timedelta(0) else hand.lease.fence, attempts=tried, sent_at=sent_at)
     return Writes(operation=hand.operation.doing(mine), due=max(AT_ONCE, waits))
+
+
+def doubted(hand: Hand) -> bool:
+    """Whether GitHub may have been told already."""
+    return hand.effect().attempts > 0
 
 
 def may_try_again(hand: Hand, effect: Effect) -> bool:
@@ -97,6 +104,7 @@ async def _deployment(hand: Hand) -> int:
             **({"emergency": plan.emergency} if plan.emergency else {}),
         },
         description=cut(f"{plan.deed} {plan.service} {short(plan.digest)} to {plan.target}"),
+        doubted=doubted(hand),
     )
 
 
@@ -106,10 +114,14 @@ async def conclude(hand: Hand, deployment: int, *, failed: bool) -> None:
         for other in await code.deployments(plan.repository, plan.target):
             if other.operation and other.operation != hand.operation.id and other.state in {"in_progress", ""}:
                 await code.record_status(
-                    plan.repository, other.id, state="failure", description="A rollback took over."
+                    plan.repository,
+                    other.id,
+                    state="failure",
+                    description="A rollback took over.",
+                    doubted=doubted(hand),
                 )
     state, says = ("failure", hand.operation.note) if failed else ("success", f"{plan.revision} serves 100 %")
-    await code.record_status(plan.repository, deployment, state=state, description=cut(says))
+    await code.record_status(plan.repository, deployment, state=state, description=cut(says), doubted=doubted(hand))
 
 
 def cut(text: str) -> str:

@@ -366,11 +366,17 @@ class Code(Protocol):
         operation: str,
         payload: Mapping[str, str],
         description: str,
+        doubted: bool = False,
     ) -> int:
-        """The id of the one deployment with this operation id: found, or else created."""
+        """The id of the one deployment with this operation id: found, or else created.
 
-    async def record_status(self, repository: str, deployment: int, *, state: str, description: str) -> None:
-        """That deployment's newest status is `state`; nothing is written where it already is."""
+        `doubted`: it may have been created already, so one answer that knows nothing of it is not believed.
+        """
+
+    async def record_status(
+        self, repository: str, deployment: int, *, state: str, description: str, doubted: bool = False
+    ) -> None:
+        """That deployment's newest status is `state`; nothing is written where it already is. `doubted`: as above."""
 
 
 # People -------------------------------------------------------------------------------------------------------------

@@ -718,6 +718,7 @@ class GitHub:
         operation: str,
         payload: Mapping[str, str],
         description: str,
+        doubted: bool = False,
     ) -> int:
         made = Deployment(
             next(self._numbers),
@@ -732,13 +733,17 @@ class GitHub:
         self.records.setdefault(repository, []).append(_Record(made))
         return made.id
 
-    async def record_status(self, repository: str, deployment: int, *, state: str, description: str) -> None:
+    async def record_status(
+        self, repository: str, deployment: int, *, state: str, description: str, doubted: bool = False
+    ) -> None:
         self._reachable()
         record = next(record for record in self.records[repository] if record.deployment.id == deployment)
         if record.deployment.state != state:
             self._record_status(repository, deployment, state=state, description=description)
 
-    def _record_status(self, repository: str, deployment: int, *, state: str, description: str) -> None:
+    def _record_status(
+        self, repository: str, deployment: int, *, state: str, description: str, doubted: bool = False
+    ) -> None:
         record = next(record for record in self.records[repository] if record.deployment.id == deployment)
         record.states.append(state)
         record.deployment = replace(record.deployment, state=state, updated_at=self._clock.now())

@@ -162,6 +162,7 @@ class GitHub:
         operation: str,
         payload: Mapping[str, str],
         description: str,
+        doubted: bool = False,
     ) -> int:
         """The id of the one deployment of this commit with this operation id: found, or else created."""
         client, at = await self._client(), full(commit)
@@ -182,14 +183,16 @@ class GitHub:
             "description": description[:DESCRIPTION_MAX],
         }
         async with self._recording[repository]:
-            made = await self._once(repository, "/deployments", body, find)
+            made = await self._once(repository, "/deployments", body, find, doubted=doubted)
             if isinstance(made, int):
                 return made
             if not isinstance(made, dict) or not isinstance(made.get("id"), int):
                 return await self._looked(find, OutcomeUnknown("GitHub's answer to a new deployment cannot be read."))
             return int(made["id"])
 
-    async def record_status(self, repository: str, deployment: int, *, state: str, description: str) -> None:
+    async def record_status(
+        self, repository: str, deployment: int, *, state: str, description: str, doubted: bool = False
+    ) -> None:
         """That deployment's newest status is `state`; nothing is written where it already is."""
         client = await self._client()
 
@@ -204,20 +207,29 @@ class GitHub:
                 "description": description[:DESCRIPTION_MAX],
                 "auto_inactive": not made.production_environment,
             }
-            await self._once(repository, f"/deployments/{deployment}/statuses", body, stands)
+            await self._once(repository, f"/deployments/{deployment}/statuses", body, stands, doubted=doubted)
 
     async def _once(
-        self, repository: str, path: str, body: Mapping[str, Any], look: Callable[[], Awaitable[_Found | None]]
+        self,
+        repository: str,
+        path: str,
+        body: Mapping[str, Any],
+        look: Callable[[], Awaitable[_Found | None]],
+        *,
+        doubted: bool,
     ) -> _Found | Any:  # noqa: ANN401 - JSON
         """What `look` finds; where it finds nothing, the answer to a write that was sent right after it had looked.
 
         GitHub takes no condition with these writes. Whoever stood still between the look and the write looks again:
-        somebody else may have taken over and written meanwhile.
+        somebody else may have taken over and written meanwhile. Where it is doubted, two looks must find nothing, as
+        one answer may be old.
         """
         client = await self._client()
         for _ in range(LOOKS):
             looked_at = self._pace.monotonic()
             found = await look()
+            if found is None and doubted:
+                found = await look()
             if found is not None:
                 return found
             try:

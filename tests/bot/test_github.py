@@ -74,7 +74,9 @@ def as_app(world: GitHubWorld, session: aiohttp.ClientSession, clock: HandClock,
     return GitHub(session, AppKey("4711", private, "99"), clock, url=world.url, pace=pace)
 
 
-async def record(github: Code, commit: Sha, operation: str = "op_1", *, production: bool = True) -> int:
+async def record(
+    github: Code, commit: Sha, operation: str = "op_1", *, production: bool = True, doubted: bool = False
+) -> int:
     return await github.record_deployment(
         REPOSITORY,
         commit=commit,
@@ -83,6 +85,7 @@ async def record(github: Code, commit: Sha, operation: str = "op_1", *, producti
         operation=operation,
         payload={"digest": DIGEST, "revision": "checkout-r-1"},
         description="Promotion",
+        doubted=doubted,
     )
 
 
@@ -451,6 +454,19 @@ async def test_a_look_that_lags_behind_does_not_make_a_second_deployment(
     world.clear_faults()
     made = await record(github, head)
     assert [one["id"] for one in await recorded(world)][1:] == [made]
+
+
+async def test_where_it_may_have_been_told_no_single_answer_that_lags_behind_is_believed(
+    world: GitHubWorld, github: GitHub, head: Sha
+) -> None:
+    made = await record(github, head, "op_1")
+    world.inject("stale_read", path="/deployments")
+    assert await record(github, head, "op_1", doubted=True) == made
+    await github.record_status(REPOSITORY, made, state="success", description="")
+    world.inject("stale_read", path="/statuses")
+    await github.record_status(REPOSITORY, made, state="success", description="", doubted=True)
+    ((one),) = await recorded(world)
+    assert [status["state"] for status in one["statuses"]] == ["success"]
 
 
 async def test_a_status_is_written_once(world: GitHubWorld, github: GitHub, head: Sha) -> None:

@@ -17,7 +17,7 @@ from bot.sandbox.supervisor import Worlds, environment
 from tests.chaos.books import Database, entries, operations, postgres, sqlite_file
 from tests.chaos.fleet import Fleet, fleet
 from tests.chaos.judge import TITLES, Evidence, Violations, judge
-from tests.chaos.monkey import Done, Monkey, Wanted
+from tests.chaos.monkey import MOVING, Done, Monkey, Wanted
 from tests.chaos.people import Desk, People
 from tests.chaos.town import LATENCY, Town, town
 
@@ -189,10 +189,11 @@ async def _play(asked: Asked, on: Stage, monkey: Monkey) -> bool:
 
 
 async def said(books: Database) -> None:
-    """Nothing waits to be said or answered any more."""
+    """Nothing waits to be said or answered any more, and no operation changes anything."""
     waiting = (
         "SELECT (SELECT count(*) FROM outbox WHERE state = 'waiting')"
         " + (SELECT count(*) FROM requests WHERE answered_at IS NULL)"
+        f" + (SELECT count(*) FROM operations WHERE over = 0 AND phase IN {MOVING})"
     )
     while True:
         with suppress(OSError):
