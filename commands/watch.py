@@ -90,12 +90,13 @@ async def _rolled_back(operation: Operation, world: World) -> Writes | Operation
     if back is None or back["not_before"]:
         return operation
     other = await world.store.operation(back["id"])
-    if other is None or not other.over:
+    if other is not None and not other.over:
         return Writes(operation=operation, due=SETTLES)
-    if other.phase is Phase.DONE:
+    if other is not None and other.phase is Phase.DONE:
         return _over(operation, Phase.ROLLED_BACK, other.reason, "rolled back")
     told = operation.seen.get(TOLD, [])
-    if other.phase is Phase.REJECTED or other.wish in {Wish.CANCEL, Wish.ABORT}:  # people said no to it, and know
+    said_no = other is not None and (other.phase is Phase.REJECTED or other.wish in {Wish.CANCEL, Wish.ABORT})
+    if other is not None and said_no:  # people know; None: it was never begun, as another like it stood there
         back, told = {**back, "tries": BACK_TRIES}, [*told, other.seen.get(gather.TRIGGER)]
     not_before = now + BACK_AGAIN * 2 ** (back["tries"] - 1)
     seen = {**operation.seen, BACK: {**back, "not_before": not_before.isoformat()}, TOLD: told}

@@ -277,8 +277,10 @@ async def test_where_no_rollback_comes_to_anything_people_are_asked_in_the_chann
     assert town.runs.traffic("checkout") == {OLD: 100}
 
 
-@pytest.mark.parametrize("wish", [Wish.CANCEL, Wish.RUN], ids=["cancelled by somebody", "nothing to take back then"])
-async def test_only_what_somebody_cancelled_is_not_tried_again(town: Town, wish: Wish) -> None:
+@pytest.mark.parametrize(
+    "wish", [Wish.CANCEL, Wish.RUN, None], ids=["cancelled by somebody", "nothing to take back then", "never begun"]
+)
+async def test_only_what_somebody_cancelled_is_not_tried_again(town: Town, wish: Wish | None) -> None:
     watched(town, signal="memory_percent", above=90, lasts="PT5M")
     await plays(RELEASED, town)
     async with Bot(town) as bot:
@@ -292,11 +294,12 @@ async def test_only_what_somebody_cancelled_is_not_tried_again(town: Town, wish:
             channel=one.channel,
             plan=one.plan,
             phase=Phase.CANCELLED,
-            wish=wish,
+            wish=wish or Wish.RUN,
             seen={TRIGGER: "unwell"},
         )
         asked = replace(one, seen={**one.seen, BACK: {"id": "op_back", "tries": 1, "not_before": ""}})
-        await bot.store.commit(Writes(wakes=(one.id,), starts=((back, timedelta(0)),)))
+        began = ((back, timedelta(0)),) if wish is not None else ()  # None: another like it stood there
+        await bot.store.commit(Writes(wakes=(one.id,), starts=began))
         claimed = await bot.store.claim()
         assert claimed is not None
         assert claimed[0].id == one.id
