@@ -16,6 +16,7 @@ from commands.gather import Asked
 from commands.intent import RollbackSeveral
 from commands.judged import Judged, judge
 from commands.operation import Operation, Phase, Wish
+from commands.places import known
 from commands.ports import Entry, EntryPhase, Message, World, Writes
 from commands.record import BOT, operation_id
 from commands.reply import Button, Line, Mark, Reply, Tone, When
@@ -134,7 +135,9 @@ async def _next(operation: Operation, service: str, members: Members, world: Wor
     """That service begins to go back, or why it cannot ends the whole."""
     now = world.clock.now()
     active, place = world.policies.current(), Place(service, operation.question.target)
-    found = await _judged(world, active, place, operation.asked_by, now, operation.confirmed)
+    person = await known("who asked", world.people.person(operation.asked_by.account))
+    by = operation.asked_by if isinstance(person, Unknown) else person  # roles must hold hours later, too
+    found = await _judged(world, active, place, by, now, operation.confirmed)
     why = found if isinstance(found, str) else ""
     if not isinstance(found, str) and not (found.decision.allowed or may_be_agreed(found)):
         why = explain.missing(found.decision.blockers)
@@ -152,7 +155,7 @@ async def _next(operation: Operation, service: str, members: Members, world: Wor
     child = Operation(
         id=operation_id(cause),
         question=found.question,
-        asked_by=operation.asked_by,
+        asked_by=by,
         asked_at=now,
         expires_at=now + rollback.LASTS,
         channel=operation.channel,

@@ -320,3 +320,25 @@ async def test_an_old_button_for_several_takes_none_of_them_further_back(shop: T
         shop,
     )
     assert shop.runs.writes == []
+
+
+async def test_whoever_may_not_any_more_takes_no_other_one_back(shop: Town) -> None:
+    shop.runs.behaviours[digest("checkout", 0)] = Behaviour(healthz=503)
+    await plays(BEGUN, shop)
+    shop.people.roles["ines"] = {"engineer"}
+    shop.runs.behaviours.clear()
+    await plays(
+        """
+    … 5 s later
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recovered: …
+    bot: ✓ checkout c0c0c0c0c0c0 ⟲ prod: recorded as GitHub deployment 16
+    bot: checkout c0c0c0c0c0c0 ⟲ prod serves again. It took … [Lift the hold]
+    bot: checkout and payments ⟲ prod stopped. [Go on with the rest]
+         …
+         • payments cannot go back: may-ask: ines is no incident commander, on call or release manager. The rest was not begun.
+    bot now: checkout and payments ⟲ prod stopped. [Go on with the rest]
+    bot now: checkout c0c0c0c0c0c0 ⟲ prod serves again. [Lift the hold]
+    """,
+        shop,
+    )
+    assert shop.runs.serving("payments") == digest("payments", 1)
