@@ -38,6 +38,7 @@ NETWORK = {
 
 _SCHEME = re.compile(r"postgres(ql)?(\+\w+)?://")
 _NAMES = re.compile(r"'[^']*'|:([a-z_]+)|%")
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # whatever is usual there: who waited for the lock sees what came first
 _UNANSWERED = ("08", "57", "58", "XX")
 """Classes of errors after which it is not known what became of a COMMIT: the way there, the server, its disk broke."""
 
@@ -149,7 +150,7 @@ class Postgres:
         return opened
 
     def begin(self, connection: Connection, reads: str) -> Row | None:
-        cursor = _ours(connection).execute(f"BEGIN; SELECT pg_advisory_xact_lock({WRITERS}); {reads}")
+        cursor = _ours(connection).execute(f"{_BEGIN}; SELECT pg_advisory_xact_lock({WRITERS}); {reads}")
         while cursor.nextset():
             pass
         return cursor.fetchone()

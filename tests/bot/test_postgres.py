@@ -23,7 +23,7 @@ from sqlmodel import SQLModel
 import bot.tables  # noqa: F401  (its tables register themselves)
 from bot import migrations
 from bot.migrations import guards
-from bot.postgres import CHANNEL, FROZEN, Postgres, translated
+from bot.postgres import CHANNEL, FROZEN, WRITERS, Postgres, translated
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from commands.ports import Message, Writes
 from commands.reply import Reply
@@ -265,6 +265,25 @@ async def test_what_fails_beside_the_commit_undoes_all_of_it(postgres: Server) -
         assert len(await store.newest(10)) == 1
         await store.commit(created())
         assert await store.operation("op_1") is not None
+
+
+async def test_who_waited_to_write_sees_what_was_written_meanwhile_whatever_is_usual_there(postgres: Server) -> None:
+    url = postgres.fresh()
+    name = url.partition("@/")[2].partition("?")[0]
+    postgres.do(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+    async with closed(url, patience=20.0) as one, closed(url, patience=20.0) as other:
+        with outside(url) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", (WRITERS,))
+            both = [
+                asyncio.create_task(store.take(request(id), MAYA, answered=False))
+                for store, id in ((one, "r1"), (other, "r2"))
+            ]
+            async with asyncio.timeout(60):
+                while postgres.do("SELECT count(*) FROM pg_locks WHERE NOT granted") != [(2,)]:
+                    await asyncio.sleep(0.01)
+            connection.execute("SELECT pg_advisory_unlock(%s)", (WRITERS,))
+            connection.commit()
+            assert await asyncio.gather(*both) == [True, True]
 
 
 async def test_who_freezes_in_mid_transaction_holds_up_nobody_for_long_and_writes_anew(postgres: Server) -> None:
