@@ -59,6 +59,8 @@ class Worker:
         self._books = books
         self._world = world
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._ended: set[str] = set()
+        """Requests whose work ended since the last look began: that look may still show them as unanswered."""
         self._freed = asyncio.Event()
         self._looked = (time.monotonic(), 0)
         self.failed = 0
@@ -68,6 +70,7 @@ class Worker:
             while True:
                 self._books.arrived.clear()
                 self._freed.clear()
+                self._ended.clear()
                 hands = 1 if await self._flooded() else HANDS
                 try:
                     pending = await self._books.pending_requests(QUEUE if hands == HANDS else HANDS * 4)
@@ -77,7 +80,7 @@ class Worker:
                     continue
                 for request in pending:
                     room = hands + (URGENT_HANDS if _urgent(request) else 0)
-                    if request.id not in self._busy and len(self._busy) < room:
+                    if request.id not in self._busy and request.id not in self._ended and len(self._busy) < room:
                         self._busy[request.id] = asyncio.create_task(self._work(request))
                 await self._wait(full=len(self._busy) >= (hands + URGENT_HANDS if hands == HANDS else hands))
         finally:
@@ -123,6 +126,7 @@ class Worker:
             await asyncio.sleep(AGAIN_SECONDS)
         finally:
             del self._busy[request.id]
+            self._ended.add(request.id)
             self._freed.set()
 
     async def _answered(self, request: Request) -> None:

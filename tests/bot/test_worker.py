@@ -76,6 +76,44 @@ async def test_every_request_is_answered_once(town: Town) -> None:
         assert worker.failed == 0
 
 
+class Lagging:
+    """Books of which the second look shows what was answered before it came back."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._looks = 0
+        self._looked, self._answered = asyncio.Event(), asyncio.Event()
+        self.answers: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def pending_requests(self, limit: int) -> tuple[Request, ...]:
+        found = await self._store.pending_requests(limit)
+        self._looks += 1
+        if self._looks == 2:
+            self._looked.set()
+            await self._answered.wait()
+        return found
+
+    async def commit(self, writes: Writes) -> None:
+        if self._looks < 2:
+            await self._looked.wait()
+        self.answers.append(writes.answers)
+        await self._store.commit(writes)
+        self._answered.set()
+
+
+async def test_what_an_old_look_still_shows_is_not_worked_on_again(town: Town) -> None:
+    async with books(town) as store:
+        await take(store, request(0))
+        lagging = Lagging(store)
+        async with working(lagging, town.ports(store)):
+            await take(store, request(1))
+            await answered(store)
+        assert sorted(lagging.answers) == ["r0", "r1"]
+
+
 async def test_what_was_taken_before_a_restart_is_answered_after_it(town: Town) -> None:
     async with books(town) as store:
         await take(store, request(1))
