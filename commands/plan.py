@@ -68,6 +68,22 @@ class PlannedHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedBranch:
+    """The branch that moves before traffic does, and exactly how it stood when that was planned."""
+
+    source: str
+    target: str
+    head: Sha
+    """Where the source stood: what is merged, or moved to."""
+    base: Sha
+    """Where the target stood."""
+    pull_request: int | None = None
+    """Of a merge; None: a fast-forward has none, or nobody opened it yet."""
+    description: str = ""
+    """SHA-256 of what its description said, hex."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What will be done, in full. Two plans are the same exactly where their hashes are."""
 
@@ -113,6 +129,8 @@ class Plan:
     """Of a rollback: what must pass before recovery is declared."""
     model: str = "artifact"
     """How the candidate goes along the path."""
+    branch: PlannedBranch | None = None
+    """None: no branch moves."""
     change: str = ""
     """The change's type; empty: an ordinary one."""
     emergency: str = ""

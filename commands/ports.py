@@ -379,6 +379,49 @@ class Code(Protocol):
         """That deployment's newest status is `state`; nothing is written where it already is. `doubted`: as above."""
 
 
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a branch got by a merge."""
+
+    commit: Sha
+    parents: tuple[Sha, ...]
+    """Where the branch stood, and what came to it."""
+    tree: str
+
+
+class Branches(Protocol):
+    """What of GitHub moves branches and opens pull requests. Every write has a condition, or is found already made.
+
+    `Conflict`: a branch stands elsewhere than was seen, so nothing was moved; read again and decide anew.
+    """
+
+    async def propose(self, repository: str, *, source: str, target: str, title: str, body: str) -> int:
+        """The number of the one open pull request from the one branch to the other: found as it is, or else opened.
+
+        `Rejected` where there is nothing between them."""
+
+    async def merge(self, repository: str, number: int, *, head: Sha, title: str, message: str) -> Merged:
+        """That pull request is merged with a merge commit, at exactly that head; found merged, what became of it."""
+
+    async def move(self, repository: str, branch: str, *, seen: Sha, to: Sha, back: bool = False) -> None:
+        """The branch stands at `to`: moved forward from where it was seen, or found there.
+
+        `back`: it may lose commits."""
+
+    async def begin(self, repository: str, branch: str, at: Sha) -> None:
+        """That branch is there and stands at that commit: made, or found so."""
+
+    async def reverted(self, repository: str, *, onto: Sha, commit: Sha, mainline: int, message: str) -> Sha | None:
+        """A commit on top of `onto` that takes back what `commit` brought to its parent of that number, counted from
+        1, as git would; it stands on no branch yet. None: there is nothing to take back. `Rejected`: a conflict."""
+
+    async def picked(self, repository: str, *, onto: Sha, commit: Sha, mainline: int, message: str) -> Sha | None:
+        """A commit on top of `onto` that brings what `commit` did, as git would; the rest as above."""
+
+    async def append(self, repository: str, branch: str, path: str, *, text: str, mark: str, title: str) -> Sha:
+        """The commit by which that file of that branch ends with this text; found there where it holds the mark."""
+
+
 # People -------------------------------------------------------------------------------------------------------------
 
 
