@@ -471,21 +471,26 @@ async def test_a_write_that_ends_well_and_moves_nothing_is_sent_again_at_once(to
     assert served_at - asked_at < timedelta(seconds=10)
 
 
+DEPLOYED_AGAIN = (
+    """
+    ines: /release rollback checkout reason:errors after the release
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    """
+    + BACK_PLAN
+    + """
+    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 is deployed at 0 %
+    """
+    + BACK_STEPS.replace("1.2 s", "…")
+)
+
+
 async def test_what_was_verified_and_is_gone_is_deployed_again_from_the_same_image(town: Town) -> None:
     await plays(SHIPPED, town)
     place = town.runs.places[site_of("checkout")]
     for name in [name for name in place.revisions if name != revision_of("checkout", 2)]:
         del place.revisions[name]
     await plays(
-        """
-    ines: /release rollback checkout reason:errors after the release
-    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
-    """
-        + BACK_PLAN
-        + """
-    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 is deployed at 0 %
-    """
-        + BACK_STEPS.replace("1.2 s", "…"),
+        DEPLOYED_AGAIN,
         town,
     )
     assert town.runs.traffic("checkout") == {revision_of("checkout", 1): 100}
@@ -507,15 +512,7 @@ async def test_what_is_deployed_again_comes_from_where_it_came_from_when_it_was_
     for name in [name for name in place.revisions if name != revision_of("checkout", 2)]:
         del place.revisions[name]
     await plays(
-        """
-    ines: /release rollback checkout reason:errors after the release
-    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
-    """
-        + BACK_PLAN
-        + """
-    bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 is deployed at 0 %
-    """
-        + BACK_STEPS.replace("1.2 s", "…"),
+        DEPLOYED_AGAIN,
         town,
     )
     assert place.revisions[old].image == (first if kept else f"registry/acme/app@{digest('checkout', 1)}")

@@ -219,41 +219,6 @@ async def test_a_freeze_that_begins_meanwhile_holds_it_until_it_ends(town: Town)
     assert fifty >= datetime(2026, 11, 24, 10, 0, tzinfo=UTC), "11:00 in Berlin"
 
 
-async def test_what_it_began_through_holds_no_later_step(town: Town) -> None:
-    """An exception let it begin at night; its use by this very release does not use it up for its next step."""
-    kind = {"waives": ["window"], "approvals": [{"role": "release_manager"}], "fields": ["reason"], "uses": 1}
-    may = {**town.policies.current().policy.may.model_dump(), "exception": ("engineer",)}
-    agreed = {"approvals": [{"any_of": ["release_manager", "incident_commander"]}]}
-    town.policies.adopt(exceptions={"late": kind}, may=may, to_prod=agreed)
-    town.clock.move(CLOSES - town.clock.now() + timedelta(hours=1))
-    await plays(
-        """
-    maya: /release exception request checkout prod waive:window until:23:00 reason:the fix cannot wait
-    bot: …
-    omar: [Approve]
-    bot: …
-    bot now: The exception X-82f3e9c695 for window of checkout in prod is in force.
-    maya: /release promote checkout stage→prod
-    bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
-    bot: …
-    ines: [Approve]
-    bot: @ines approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
-    bot → ines: …
-    bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
-    """
-        + SERVES_10.partition("deployment 16\n")[2]
-        + WELL_AT_10
-        + SERVES_50
-        + FROM_50
-        + LIVE.replace(
-            "    bot now",
-            "    bot now: The exception X-82f3e9c695 for window of checkout in prod is used up.\n    bot now",
-        )
-        + PLAN_SETTLED.replace("every rule is met", "nothing blocks it; waived: window"),
-        town,
-    )
-
-
 AT_NIGHT = """
     maya: /release exception request checkout prod waive:window until:{until} reason:the fix cannot wait
     bot: …
@@ -270,13 +235,31 @@ AT_NIGHT = """
     """
 
 
-def let_through_at_night(town: Town) -> None:
+def let_through_at_night(town: Town, uses: int | None = None) -> None:
     """It is evening, the window is closed, and exceptions from it can be had."""
-    kind = {"waives": ["window"], "approvals": [{"role": "release_manager"}], "fields": ["reason"]}
+    kind = {"waives": ["window"], "approvals": [{"role": "release_manager"}], "fields": ["reason"], "uses": uses}
     may = {**town.policies.current().policy.may.model_dump(), "exception": ("engineer",)}
     agreed = {"approvals": [{"any_of": ["release_manager", "incident_commander"]}]}
     town.policies.adopt(exceptions={"late": kind}, may=may, to_prod=agreed)
     town.clock.move(CLOSES - town.clock.now() + timedelta(hours=1))
+
+
+async def test_what_it_began_through_holds_no_later_step(town: Town) -> None:
+    """An exception let it begin at night; its use by this very release does not use it up for its next step."""
+    let_through_at_night(town, uses=1)
+    await plays(
+        AT_NIGHT.format(until="23:00")
+        + SERVES_10.partition("deployment 16\n")[2]
+        + WELL_AT_10
+        + SERVES_50
+        + FROM_50
+        + LIVE.replace(
+            "    bot now",
+            "    bot now: The exception X-82f3e9c695 for window of checkout in prod is used up.\n    bot now",
+        )
+        + PLAN_SETTLED.replace("every rule is met", "nothing blocks it; waived: window"),
+        town,
+    )
 
 
 async def test_an_exception_that_is_revoked_meanwhile_holds_it_before_the_next_step(town: Town) -> None:
