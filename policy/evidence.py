@@ -74,6 +74,8 @@ class PullRequest:
     """Branch it came from."""
     base: str = ""
     """Branch it was merged into."""
+    url: str = ""
+    """Where people read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Commit:
     """The commit of the trunk that it was picked from."""
     verified: bool = False
     """Its signature was verified by the host."""
+    breaks: bool = False
+    """Its message says that it breaks something."""
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

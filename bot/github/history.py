@@ -12,6 +12,7 @@ from bot.github.names import full, ref_path
 from bot.github.pull_requests import PullRequests
 from bot.github.reading import CommitRead, read
 from bot.github.refusal import Refusal
+from bot.github.written import breaks
 from commands.errors import Rejected
 from commands.ports import Look
 from policy.evidence import Changes, Commit
@@ -110,6 +111,7 @@ async def changes(client: Client, repository: str, base: Sha, tip: Sha, look: fr
                 len(link.parents),
                 link.picked_from,
                 one.verified,
+                breaks(one.commit.message),
             )
         )
     files = dict.fromkeys(name for file in found.files for name in (file.filename, file.previous_filename) if name)

@@ -64,6 +64,7 @@ class PullRead(BaseModel):
     base: _End
     state: str = ""
     merged_at: datetime | None = None
+    html_url: str = ""
 
     def fields(self) -> dict[str, str]:
         """The sections of its text, and besides them `milestone` and `assignees` where no section is called so."""
@@ -140,6 +141,7 @@ class PullRequests:
             failed=failed,
             head=pull.head.ref,
             base=pull.base.ref,
+            url=pull.html_url,
         )
 
     async def _authors(self, pull: PullRead) -> frozenset[str]:
