@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
+from string import Formatter
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from policy.part import (
+    ChangeName,
     EnvironmentName,
     GateName,
     Key,
@@ -16,6 +18,7 @@ from policy.part import (
     Name,
     Part,
     PathName,
+    Pattern,
     RoleName,
     RuleName,
     ServiceName,
@@ -144,6 +147,40 @@ class Emergency(Agreement):
     owes: tuple[Duty, ...] = Field(min_length=1, description="What is owed afterwards: a review at least")
     reason: bool = Field(default=True, description="Whoever agrees must say why")
     source: str = Field(default="", description="Where it is written")
+
+
+class Hotfix(Part):
+    """How a fix is made on top of what production serves, and how it comes to the branches that work goes on in."""
+
+    change: ChangeName | None = Field(
+        default=None, description="Change type of its promotion; that waives no review, check or signature"
+    )
+    branch: Text = Field(
+        default="hotfix/{version}-{ticket}",
+        description="What its branch is called: `{version}` is the next patch of what production serves, `{ticket}` said",
+    )
+    tags: Pattern = Field(
+        default=r"^v[0-9]+\.[0-9]+\.[0-9]+$", description="Tags of versions look like that, whole; a regular expression"
+    )
+    tickets: Pattern = Field(default=r"^[A-Z]+-[0-9]+$", description="Tickets look like that, whole; the same")
+    fields: tuple[Key, ...] = Field(default=("reason",), description="What whoever begins one must say")
+    ports_to: tuple[Text, ...] = Field(
+        default=("main",), min_length=1, description="Branches that must get it, too, by name or pattern: `release/*`"
+    )
+    closed: tuple[Text, ...] = Field(default=(), description="Branches like these get nothing any more")
+    owes: Duty = Field(description="What is owed for each of these branches once it serves production")
+    source: str = Field(default="", description="Where it is written")
+
+    @model_validator(mode="after")
+    def _called(self) -> Self:
+        try:
+            parts = [name for _, name, _, _ in Formatter().parse(self.branch) if name is not None]
+        except ValueError:
+            parts = [""]
+        if not parts or not set(parts) <= {"version", "ticket"}:
+            message = "branch: write {version} or {ticket}, or both, and no other braces"
+            raise ValueError(message)
+        return self
 
 
 class CalendarFreeze(Part):

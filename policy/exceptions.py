@@ -14,12 +14,13 @@ from policy.document import ExceptionKind, Policy
 from policy.facts import EMERGENCY, Deed, ExceptionRecord, Verdict
 from policy.gates import Waivable
 from policy.model import Human, Person, Unknown
-from policy.required import REQUIRED_CHECKS, SOAK
+from policy.required import NO_HOTFIX_LOST, REQUIRED_CHECKS, SOAK
 
 BUILT_IN: Mapping[str, Waivable] = MappingProxyType(
     {
         REQUIRED_CHECKS: Waivable.EXCEPTION,
         SOAK: Waivable.EXCEPTION,
+        NO_HOTFIX_LOST: Waivable.EXCEPTION,
         "window": Waivable.EXCEPTION,
         "no-freeze": Waivable.EXCEPTION,
     }

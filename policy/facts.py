@@ -30,6 +30,8 @@ class Deed(StrEnum):
     """Look after what was released. Nobody asks for it, and no rule judges it."""
     REMIND = "remind"
     """Say, when the time has come, that it has. Nobody asks for that either."""
+    HOTFIX = "hotfix"
+    """Begin a fix on top of what production serves, or bring one to the branches that must get it, too."""
 
 
 DESPITE = "database"

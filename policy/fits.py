@@ -23,6 +23,12 @@ WAIVABLE = ("window", "no-freeze")
 """Built-in rules that exceptions and emergencies may waive."""
 IN_SHORT = ("required-checks", "soak")
 """Gates that a path may ask for under its own `gates`, without naming them."""
+BY_HOTFIX = "no-hotfix-lost"
+"""The gate that every path has once `hotfix` says how hotfixes go."""
+CONTROLS = frozenset(
+    {"reviews", "checks", "workflow", "signature", "tag", "attestation", "signoff", "pull_request", "lost_changes"}
+)
+"""Kinds of gates that look whether it was reviewed, passed its checks and is signed: a hotfix waives none of them."""
 NEVER_WAIVED = (
     "allowed-path",
     "approvals",
@@ -45,6 +51,7 @@ NEVER_WAIVED = (
 """Built-in rules that nothing lets through: identity, separation of duties, the same digest. No gate is called so."""
 OF_PROMOTIONS = frozenset({"type", "confirms"})
 OF_EXCEPTIONS = frozenset({"waive", "kind", "from", "until", "digest"})
+OF_HOTFIXES = frozenset({"ticket", "to"})
 """Keys that say what is asked for, so nothing that is said under them becomes part of the record."""
 OTHER_DEMANDS = ("window", "approvals", "freeze_approvals", "type", "runbook", "dashboard")
 """What an environment may demand besides kinds of gates."""
@@ -72,6 +79,7 @@ def _found(document: Document) -> Iterator[Complaint]:
     yield from _exceptions(document)
     yield from _freezes(document)
     yield from _rollback(document)
+    yield from _hotfix(document)
     for index, path in enumerate(document.paths):
         yield from _path(document, index, path)
     yield from _demands(document)
@@ -134,8 +142,9 @@ def _known(document: Document) -> Mapping[str, Collection[str]]:
 
 
 def _in_short(document: Document) -> list[str]:
-    """Names of the gates that paths ask for in short."""
-    return [name for name in IN_SHORT if any(_asks_in_short(path, name) for path in document.paths)]
+    """Names of the gates that paths ask for without naming them."""
+    named = [name for name in IN_SHORT if any(_asks_in_short(path, name) for path in document.paths)]
+    return [*named, BY_HOTFIX] if document.hotfix is not None else named
 
 
 def _asks_in_short(path: Path, name: str) -> bool:
@@ -260,12 +269,14 @@ def _deeds(document: Document) -> Iterator[Complaint]:
         yield ("may", "exception"), "there is no kind of exception to ask for; name one under exceptions"
     if document.may.emergency and document.emergency is None:
         yield ("may", "emergency"), "there are no emergencies; say how they go under emergency"
+    if document.may.hotfix and document.hotfix is None:
+        yield ("may", "hotfix"), "there are no hotfixes; say how they go under hotfix"
 
 
 def _gates(document: Document) -> Iterator[Complaint]:
     for name, gate in document.gates.items():
         here = ("gates", name)
-        if name.casefold() in {*NEVER_WAIVED, *WAIVABLE}:
+        if name.casefold() in {*NEVER_WAIVED, *WAIVABLE, BY_HOTFIX}:
             yield here, "a built-in rule has this name; call the gate something else"
         if isinstance(gate, RecordGate):
             yield from _unsayable((*here, "fields"), gate.fields, OF_PROMOTIONS)
@@ -362,6 +373,20 @@ def _rollback(document: Document) -> Iterator[Complaint]:
     yield from _unsayable(("rollback", "database", "said"), (document.rollback.database.said,), OF_PROMOTIONS)
     if document.rollback.emergency_outside_window and document.emergency is None:
         yield ("rollback", "emergency_outside_window"), "there are no emergencies; say how they go under emergency"
+
+
+def _hotfix(document: Document) -> Iterator[Complaint]:
+    """A hotfix is quicker, not less: what it must pass, it must pass."""
+    hotfix = document.hotfix
+    if hotfix is None:
+        return
+    yield from _unsayable(("hotfix", "fields"), hotfix.fields, OF_HOTFIXES)
+    change = document.change_types.get(hotfix.change or "")
+    for index, word in enumerate(() if change is None else change.waives):
+        gate = document.gates.get(word)
+        if word in {"required-checks", BY_HOTFIX} or (gate is not None and gate.kind in CONTROLS):
+            place = ("change_types", hotfix.change or "", "waives", index)
+            yield place, f"a hotfix waives no control, and {word!r} is one; leave it out"
 
 
 def _freezes(document: Document) -> Iterator[Complaint]:

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from policy.document import ChangeType, Path, Policy
 from policy.facts import Question
-from policy.gates import AnyGate, ChecksGate, SoakGate
+from policy.gates import AnyGate, ChecksGate, LostChangesGate, Mode, SoakGate
 from policy.kept import kept
 
 REQUIRED_CHECKS = "required-checks"
 SOAK = "soak"
+NO_HOTFIX_LOST = "no-hotfix-lost"
 
 
 class Required(NamedTuple):
@@ -35,6 +36,10 @@ def required(policy: Policy, question: Question) -> Required:
                     name = f"{name}-{asking.source}-{asking.target}"  # noqa: PLW2901 (both must be met)
                 gates[name] = gate
         gates.update({name: policy.gates[name] for name in _added(change)})
+        if policy.hotfix is not None and not any(_keeps_hotfixes(gate) for gate in gates.values()):
+            gates[NO_HOTFIX_LOST] = LostChangesGate(
+                kind="lost_changes", look_for=("hotfix",), source=policy.hotfix.source
+            )
     spared = frozenset(gates).intersection(change.waives if change else ())
     return Required(gates, spared)
 
@@ -58,3 +63,9 @@ def _asked(policy: Policy, path: Path) -> Iterator[tuple[str, AnyGate]]:
 
 def _added(change: ChangeType | None) -> tuple[str, ...]:
     return change.adds if change else ()
+
+
+def _keeps_hotfixes(gate: AnyGate) -> bool:
+    """Whether it stops every candidate that lacks one."""
+    keeps = isinstance(gate, LostChangesGate) and "hotfix" in gate.look_for
+    return keeps and gate.mode is Mode.BLOCK and not gate.applies_to and gate.when is None

@@ -249,6 +249,7 @@ OTHERS: Mapping[Deed, tuple[Rule, ...]] = {
         *AGREED,
     ),
     Deed.LIFT: (MAY_ASK,),
+    Deed.HOTFIX: (MAY_ASK,),
 }
 
 

@@ -9,7 +9,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from policy.agreement import Agreement, ChangeType, Duty, Emergency, ExceptionKind, Freezes, Separation, Slot
+from policy.agreement import (
+    Agreement,
+    ChangeType,
+    Duty,
+    Emergency,
+    ExceptionKind,
+    Freezes,
+    Hotfix,
+    Separation,
+    Slot,
+)
 from policy.gates import AnyGate, Item
 from policy.part import (
     Address,
@@ -63,6 +73,9 @@ class Deeds(Part):
     lift: tuple[RoleName, ...] = Field(default=(), description="Who may let a candidate in again that was taken back")
     exception: tuple[RoleName, ...] = Field(default=(), description="Who may ask for an exception, and revoke one")
     emergency: tuple[RoleName, ...] = Field(default=(), description="Who may ask for an emergency change")
+    hotfix: tuple[RoleName, ...] = Field(
+        default=(), description="Who may begin a hotfix, and have a fix brought to other branches"
+    )
 
 
 # What is deployed where ---------------------------------------------------------------------------------------------
@@ -427,6 +440,7 @@ class Document(Part):
     freezes: Freezes = Field(default=Freezes(), description="How freezes come into force")
     exceptions: dict[Name, ExceptionKind] = Field(default={}, description="Kinds of exceptions by name")
     emergency: Emergency | None = Field(default=None, description="How emergencies go; default: there are none")
+    hotfix: Hotfix | None = Field(default=None, description="How hotfixes go; default: there are none")
     paths: tuple[Path, ...] = Field(min_length=1, description="Every promotion there is; no other is allowed")
     rollback: Rollback = Field(default=Rollback(), description="How rollbacks go")
     measure: Measure = Field(default=Measure(), description="How late the monitoring is")

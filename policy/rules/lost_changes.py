@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from policy import done, wording
 from policy.case import Case, Judge
@@ -11,6 +11,8 @@ from policy.gates import LostChangesGate
 from policy.model import Unknown
 
 HOTFIX = "hotfix"
+COMES_BY = "comes_by"
+"""The pull requests that bring hotfixes to where candidates come from: `#12 into main`."""
 CALLED = {
     HOTFIX: "the candidate lacks what was shipped as {}; promote one that has it",
     "reverted_promotion": "{} would be missing, because an earlier promotion of it was reverted",
@@ -40,11 +42,16 @@ def _lost(name: str, gate: LostChangesGate, case: Case, lost: Mapping[str, tuple
     unseen = [what for what in gate.look_for if what not in lost]
     if would_lose:
         says = "; ".join(CALLED[what].format(wording.listed(lost)) for what, lost in would_lose.items())
-        mendable = HOTFIX not in would_lose and not unseen
-        return unmet(name, "{}", says, remedies=_remedies(case) if mendable else ())
+        brings = lost.get(COMES_BY, ())
+        mendable = not unseen and (HOTFIX not in would_lose or bool(brings))
+        return unmet(name, "{}", says, remedies=tuple(_remedies(case, would_lose, brings)) if mendable else ())
     return unknown(name, "nobody looked for a lost {}", unseen[0].replace("_", " "))
 
 
-def _remedies(case: Case) -> tuple[Remedy, ...]:
-    says = f"revert the revert in {case.question.target} first"
-    return (Remedy(RemedyKind.EVIDENCE, says, applied=done.seen_of("lost", "reverted_promotion", ())),)
+def _remedies(case: Case, would_lose: Iterable[str], brings: tuple[str, ...]) -> Iterator[Remedy]:
+    """One for each sort of thing that would be lost."""
+    for what in would_lose:
+        says = f"revert the revert in {case.question.target} first"
+        if what == HOTFIX:
+            says = f"merge {wording.listed(brings)}, and promote what is built from that"
+        yield Remedy(RemedyKind.EVIDENCE, says, applied=done.seen_of("lost", what, ()))

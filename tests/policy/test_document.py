@@ -21,6 +21,7 @@ from policy.facts import EMERGENCY, Deed, Question
 from policy.finding import Standing
 from policy.fits import IN_SHORT, NEVER_WAIVED, WAIVABLE, nearest
 from policy.gates import GATES, Waivable
+from policy.required import required
 from policy.rulebook import KINDS, OTHERS, rules_for
 from policy.timetable import Dates, Unreadable
 from tests.policy.good import ALL_GOOD, DOCUMENT
@@ -1215,3 +1216,52 @@ def test_tools_may_go_by_a_lighter_path_that_has_no_window_and_keeps_its_reviews
     assert found["checkout"]["window"] is Standing.UNMET
     assert found["search"]["window"] is Standing.NOT_APPLICABLE
     assert (found["search"]["reviewed"], found["search"]["signed"]) == (Standing.UNKNOWN, Standing.UNKNOWN)
+
+
+# Hotfixes -----------------------------------------------------------------------------------------------------------
+
+HOTFIX: dict[str, Any] = {
+    "change": "hotfix",
+    "owes": {"kind": "forward-port", "says": "the hotfix is merged", "owner": "engineer", "business_days": 0},
+}
+
+
+@pytest.mark.requirement("S4-168")
+def test_a_hotfix_waives_no_review_check_or_signature() -> None:
+    for gate in ("tests", "signed", "lead", "required-checks"):
+        document = {**deepcopy(RICH), "hotfix": HOTFIX}
+        document["change_types"]["hotfix"]["waives"] = [gate]
+        says = f"change_types.hotfix.waives: a hotfix waives no control, and {gate!r} is one; leave it out"
+        assert says in told(document)
+    document["change_types"]["hotfix"]["waives"] = ["soak"]
+    assert told(document) == []
+
+
+def test_a_hotfixs_branch_is_called_by_its_version_and_ticket_and_nothing_else() -> None:
+    for branch in ("hotfix", "hotfix/{who}", "hotfix/{version", "hotfix/{}"):
+        assert told({**RICH, "hotfix": {**HOTFIX, "branch": branch}})
+    assert told({**RICH, "hotfix": {**HOTFIX, "branch": "hotfix/{ticket}"}}) == []
+
+
+def test_whoever_may_begin_a_hotfix_must_find_how() -> None:
+    may = {**RICH["may"], "hotfix": ["engineer"]}
+    assert told({**RICH, "may": may}) == ["may.hotfix: there are no hotfixes; say how they go under hotfix"]
+
+
+def test_with_hotfixes_every_path_looks_that_none_is_lost() -> None:
+    policy = Policy.model_validate({**RICH, "hotfix": HOTFIX})
+    for path in policy.paths:
+        gate = required(policy, Question(Deed.PROMOTE, "checkout", path.target, path.source)).gates["no-hotfix-lost"]
+        assert gate.kind == "lost_changes"
+    kept = {"kind": "lost_changes", "look_for": ["hotfix"]}
+    for own, asked_twice in (
+        (kept, False),
+        ({**kept, "mode": "warn"}, True),
+        ({**kept, "applies_to": ["hotfix"]}, True),
+    ):
+        document = {**deepcopy(RICH), "hotfix": HOTFIX}
+        document["gates"]["kept"] = own
+        document["paths"][1]["requires"] = [*document["paths"][1].get("requires", []), "kept"]
+        policy = Policy.model_validate(document)
+        names = required(policy, Question(Deed.PROMOTE, "checkout", "prod", "stage")).gates
+        assert ("no-hotfix-lost" in names) == asked_twice

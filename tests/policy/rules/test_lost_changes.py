@@ -30,6 +30,12 @@ NONE: dict[str, tuple[str, ...]] = {"hotfix": (), "reverted_promotion": ()}
             "file b from promotion 2 would be missing, because an earlier promotion of it was reverted",
             ["revert the revert in prod first"],
         ),
+        (
+            {**NONE, "hotfix": ("v1.4.3 (ABC-9)",), "comes_by": ("#12 into main",)},
+            UNMET,
+            "the candidate lacks what was shipped as v1.4.3 (ABC-9); promote one that has it",
+            ["merge #12 into main, and promote what is built from that"],
+        ),
         ({"hotfix": ("v1.4.3",), "reverted_promotion": ("b",)}, UNMET, None, []),
         ({"hotfix": ()}, UNKNOWN, "nobody looked for a lost reverted promotion", []),
         ({"hotfix": ("v1.4.3",)}, UNMET, None, []),
