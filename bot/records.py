@@ -19,7 +19,8 @@ from bot.database import Transaction
 from bot.dialect import Row
 from bot.ledger import micros, moment
 from commands.errors import Conflict
-from commands.ports import Taken, Watched, Writes
+from commands.manifest import ManifestRecord
+from commands.ports import SeenTag, Taken, Watched, Writes
 from commands.record import hash_of
 from policy.facts import ExceptionRecord, Freeze, Hold, KnownGood, Obligation, Verdict, Vote
 from policy.model import Digest, Person, Place, Sha
@@ -56,9 +57,16 @@ def _watched() -> TypeAdapter[Watched]:
     return TypeAdapter(Watched)
 
 
+@cache
+def _manifests() -> TypeAdapter[ManifestRecord]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(ManifestRecord)
+
+
 def warm() -> None:
     """What reads and writes them is made."""
-    for adapter in (_persons, _exceptions, _obligations, _watched):
+    for adapter in (_persons, _exceptions, _obligations, _watched, _manifests):
         adapter()
 
 
@@ -75,6 +83,7 @@ class Ready:
     exceptions: tuple[str, ...]
     obligations: tuple[str, ...]
     watched: tuple[str, ...]
+    manifests: tuple[str, ...]
 
 
 def ready(writes: Writes) -> Ready:
@@ -84,6 +93,7 @@ def ready(writes: Writes) -> Ready:
         exceptions=tuple(_exceptions().dump_json(exception).decode() for exception in writes.exceptions),
         obligations=tuple(_obligations().dump_json(obligation).decode() for obligation in writes.obligations),
         watched=tuple(_watched().dump_json(each).decode() for each in writes.watched),
+        manifests=tuple(_manifests().dump_json(each).decode() for each in writes.manifests),
     )
 
 
@@ -119,6 +129,10 @@ def _keep_places(books: Transaction, step: Ready) -> None:
         _keep_good(books, place, good)
     for each, data in zip(writes.watched, step.watched, strict=True):
         _keep_watched(books, each, data)
+    for manifest, data in zip(writes.manifests, step.manifests, strict=True):
+        _keep_manifest(books, manifest, data)
+    for tag in writes.tags:
+        _keep_tag(books, tag)
 
 
 def _cast(books: Transaction, table: str, about: str, id: str, vote: Vote, voter: str) -> None:
@@ -283,6 +297,40 @@ def _keep_watched(books: Transaction, watched: Watched, data: str) -> None:
         raise Taken(str(watched.place))
 
 
+def _keep_tag(books: Transaction, tag: SeenTag) -> None:
+    """What it named at first sight stands."""
+    books.run(
+        "INSERT INTO seen_tags (repository, name, service, commit_sha, digest, at) VALUES"
+        " (:repository, :name, :service, :commit_sha, :digest, :at)"
+        " ON CONFLICT (repository, name, service) DO NOTHING",
+        {
+            "repository": tag.repository,
+            "name": tag.name,
+            "service": tag.service,
+            "commit_sha": tag.commit,
+            "digest": tag.digest,
+            "at": micros(tag.at),
+        },
+    )
+
+
+def _keep_manifest(books: Transaction, manifest: ManifestRecord, data: str) -> None:
+    books.run(
+        "INSERT INTO manifests (operation, hash, environment, began_at, verified_at, data) VALUES"
+        " (:operation, :hash, :environment, :began_at, :verified_at, :data) ON CONFLICT (operation) DO UPDATE SET"
+        " verified_at = excluded.verified_at, data = excluded.data"
+        " WHERE manifests.verified_at IS NULL AND manifests.hash = excluded.hash",
+        {
+            "operation": manifest.operation,
+            "hash": manifest.manifest.hash,
+            "environment": manifest.environment,
+            "began_at": micros(manifest.began_at),
+            "verified_at": _micros(manifest.verified_at),
+            "data": data,
+        },
+    )
+
+
 # Reading ------------------------------------------------------------------------------------------------------------
 
 _VOTE = "SELECT voter, verdict, at, plan, reason, withdrawn_at, confirms"
@@ -409,6 +457,24 @@ WATCHED = "SELECT data, number FROM watched_places ORDER BY service, environment
 
 def watched(row: Row) -> Watched:
     return replace(_watched().validate_json(row[0]), number=row[1])
+
+
+SEEN_TAGS = (
+    "SELECT repository, name, service, commit_sha, digest, at FROM seen_tags WHERE repository = :repository"
+    " AND (name = :name OR commit_sha = :commit_sha) ORDER BY at, name, service"
+)
+
+
+def seen_tag(row: Row) -> SeenTag:
+    return SeenTag(row[0], row[1], row[2], Sha(row[3]), Digest(row[4]), moment(row[5]))
+
+
+MANIFESTS = "SELECT data FROM manifests WHERE environment = :environment ORDER BY began_at DESC, operation LIMIT 200"
+"""More than anybody goes back over."""
+
+
+def manifest(row: Row) -> ManifestRecord:
+    return _manifests().validate_json(row[0])
 
 
 def _micros(at: datetime | None) -> int | None:

@@ -27,11 +27,12 @@ from bot.ledger import micros as _micros
 from bot.ledger import moment as _moment
 from bot.ledger import verify as _verify
 from commands.errors import LostLease, Rejected, ReleaseBotError, Unavailable
+from commands.manifest import ManifestRecord
 from commands.operation import Operation, Wish
-from commands.ports import Clock, Entry, EntryPhase, Lease, Message, Recorded, Request, Taken, Watched, Writes
+from commands.ports import Clock, Entry, EntryPhase, Lease, Message, Recorded, Request, SeenTag, Taken, Watched, Writes
 from commands.reply import Reply
 from policy.facts import Deed, ExceptionRecord, Freeze, Hold, KnownGood, Obligation, Vote
-from policy.model import Person, Place
+from policy.model import Person, Place, Sha
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -746,9 +747,18 @@ class Store:
         values = {"service": place.service, "environment": place.environment}
         return tuple(map(records.known_good, await self._all(records.KNOWN_GOOD, values)))
 
+    async def manifests(self, environment: str) -> tuple[ManifestRecord, ...]:
+        """Newest first: sets of several services that went there, or began to."""
+        return tuple(map(records.manifest, await self._all(records.MANIFESTS, {"environment": environment})))
+
     async def watched(self) -> tuple[Watched, ...]:
         """Every place that was ever looked at, as it was last written down."""
         return tuple(map(records.watched, await self._all(records.WATCHED)))
+
+    async def seen_tags(self, repository: str, commit: Sha, name: str = "") -> tuple[SeenTag, ...]:
+        """Those that were first seen on that commit, and that of this name, by every service; oldest first."""
+        values = {"repository": repository, "commit_sha": commit, "name": name}
+        return tuple(map(records.seen_tag, await self._all(records.SEEN_TAGS, values)))
 
     async def history(self, service: str, limit: int) -> tuple[Recorded, ...]:
         """Newest first: every entry whose target is that service."""
@@ -1081,7 +1091,7 @@ def _settle(books: _Books, ids: Iterable[int], state: Literal["sent", "replaced"
 
 _COLUMNS = "id, data, wish, fence, wake, attempts"
 _OPERATION = f"SELECT {_COLUMNS} FROM operations"
-_ASKED = f"(kind NOT IN ('{Deed.WATCH}', '{Deed.REMIND}'))"
+_ASKED = f"(kind NOT IN ('{Deed.WATCH}', '{Deed.REMIND}', '{Deed.RELAX}'))"
 
 
 def _operation(row: Row) -> Operation:

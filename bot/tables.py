@@ -336,6 +336,21 @@ class KnownGoodRow(SQLModel, table=True):
     """In full and by digest; empty: from before it was kept."""
 
 
+class ManifestRow(SQLModel, table=True):
+    """One promotion of several services as one candidate: `data` is all of it, the columns are what it is found by."""
+
+    __tablename__ = "manifests"
+    __table_args__ = (sa.Index("ix_manifests_newest", "environment", "began_at"), STRICT)
+
+    operation: str = Field(primary_key=True, sa_type=TEXT)
+    hash: str = Field(sa_type=TEXT)
+    environment: str = Field(sa_type=TEXT)
+    began_at: int = Field(sa_type=WHOLE)
+    verified_at: int | None = Field(default=None, sa_type=WHOLE)
+    """When all of it served and was well."""
+    data: str = Field(sa_type=TEXT)
+
+
 class WatchedRow(SQLModel, table=True):
     """How a place looked when somebody last saw a difference: `data` is all of it."""
 
@@ -347,6 +362,20 @@ class WatchedRow(SQLModel, table=True):
     number: int = Field(sa_type=WHOLE)
     """How often it was written: whoever read an older one is late."""
     data: str = Field(sa_type=TEXT)
+
+
+class SeenTagRow(SQLModel, table=True):
+    """What a release tag named when it was first seen. Rows are only ever added."""
+
+    __tablename__ = "seen_tags"
+    __table_args__ = (sa.Index("ix_seen_tags_repository_commit_sha", "repository", "commit_sha"), STRICT)
+
+    repository: str = Field(primary_key=True, sa_type=TEXT)
+    name: str = Field(primary_key=True, sa_type=TEXT)
+    service: str = Field(primary_key=True, sa_type=TEXT)
+    commit_sha: str = Field(sa_type=TEXT)
+    digest: str = Field(sa_type=TEXT)
+    at: int = Field(sa_type=WHOLE)
 
 
 # What is still to be said -------------------------------------------------------------------------------------------

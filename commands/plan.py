@@ -81,6 +81,10 @@ class PlannedBranch:
     """Of a merge; None: a fast-forward has none, or nobody opened it yet."""
     description: str = ""
     """SHA-256 of what its description said, hex."""
+    url: str = ""
+    """Where people read it."""
+    held: bool = False
+    """The target has all of it already: nothing moves. Of a rollback: nothing of it is taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,10 @@ class Plan:
     """What was said for it, so that nobody agrees to other words than they read."""
     confirmed: tuple[str, ...] = ()
     """What whoever asked stated with it, in order."""
+    manifest: str = ""
+    """Hash of the set that it is part of, or is, hex; empty: it goes alone."""
+    parts: tuple[Plan, ...] = ()
+    """Of several services that go as one candidate: each one's own plan, in the order in which they ship."""
 
     @property
     def place(self) -> Place:

@@ -8,21 +8,23 @@ everything else: a timeout proves nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, Protocol
 
+from commands.manifest import ManifestRecord
 from commands.operation import Operation, Wish
 from commands.plan import PlannedProbe
 from commands.reply import Reply
-from policy.evidence import Changes, Issue, PullRequest, Repository, Tag, WorkflowRun
+from policy.evidence import Attestation, Changes, Issue, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check, ExceptionRecord, Facts, Freeze, Hold, KnownGood, Obligation, Question, Vote
 from policy.finding import Decision
-from policy.model import Digest, Human, Person, Place, Sha
+from policy.model import Digest, Human, Person, Place, Sha, Unknown
 
 if TYPE_CHECKING:  # 150 ms of pydantic that hearing and taking down words can do without
+    from policy.agreement import Relaxes
     from policy.document import ActivePolicy
     from policy.settings import Configured
 
@@ -301,6 +303,34 @@ class Link:
     reverts: tuple[Sha, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One commit, with all that it says."""
+
+    commit: Sha
+    message: str
+    author: str
+    """Login, or the name in the commit."""
+    parents: tuple[Sha, ...]
+    account: bool = True
+    """False: the author is only a name in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A pull request, as it stands."""
+
+    number: int
+    title: str
+    body: str
+    source: str
+    target: str
+    head: Sha
+    open: bool
+    merged: Sha | None
+    """What it was merged as; None: it was not."""
+
+
 class Look(StrEnum):
     """What to look at in the pull requests of a range, besides what each says."""
 
@@ -323,6 +353,17 @@ class Code(Protocol):
     async def head(self, repository: str, branch: str) -> Sha | None:
         """Where that branch stands, called so letter by letter; None: there is none."""
 
+    async def refs(self, repository: str, beginning: str) -> Mapping[str, Sha]:
+        """Every branch (`heads/release/…`) or tag (`tags/v1.4.…`) whose name begins so, by that name. Where a tag is
+        an object of its own, its id and not its commit's."""
+
+    async def written(self, repository: str, commit: Sha) -> Written: ...
+
+    async def came_by(self, repository: str, commit: Sha) -> int | None:
+        """The number of the merged pull request that it first came by; None: it came by none."""
+
+    async def proposed(self, repository: str, number: int) -> Proposed: ...
+
     async def tree(self, repository: str, commit: Sha) -> str:
         """What the commit holds, by the id of its tree."""
 
@@ -338,6 +379,9 @@ class Code(Protocol):
     async def not_passed(self, repository: str, branch: str, commit: Sha) -> tuple[str, ...]:
         """The checks that the branch requires and that commit has not passed; one that never ran is among them."""
 
+    async def unmergeable(self, repository: str, branch: str) -> str:
+        """Why that branch takes no merge commit from us, one sentence; empty: nothing is known that forbids it."""
+
     async def promotion(self, repository: str, source: str, target: str) -> PullRequest | None:
         """The open pull request from the one branch to the other."""
 
@@ -346,6 +390,13 @@ class Code(Protocol):
 
     async def tag(self, repository: str, commit: Sha, pattern: str, serving: Sha | None) -> Tag | None:
         """The highest tag on that commit that is called like the pattern; None: it bears none."""
+
+    async def tagged(self, repository: str, name: str) -> Tag | None:
+        """That tag, wherever it is now; None: there is none of that name, or it names no commit."""
+
+    async def attestations(self, repository: str, digest: Digest, commit: Sha | Unknown) -> tuple[Attestation, ...]:
+        """What is attested of that artifact; those are verified that GitHub's own machines made from that repository's
+        commit, or from one that holds the same. `Rejected` where none is, and of some nobody can tell."""
 
     async def alerts(self, repository: str, source: str) -> Mapping[str, tuple[str, ...]]:
         """Severity → names of what is open: of `dependabot`, `code_scanning` or `secret_scanning`."""
@@ -400,6 +451,9 @@ class Branches(Protocol):
 
         `Rejected` where there is nothing between them."""
 
+    async def label(self, repository: str, number: int, labels: Sequence[str]) -> None:
+        """That pull request has these labels, besides those it had."""
+
     async def merge(self, repository: str, number: int, *, head: Sha, title: str, message: str) -> Merged:
         """That pull request is merged with a merge commit, at exactly that head; found merged, what became of it."""
 
@@ -420,6 +474,54 @@ class Branches(Protocol):
 
     async def append(self, repository: str, branch: str, path: str, *, text: str, mark: str, title: str) -> Sha:
         """The commit by which that file of that branch ends with this text; found there where it holds the mark."""
+
+
+class Guard(NamedTuple):
+    """One of the things that guard a branch: a ruleset, or its classic protection."""
+
+    name: str
+    """Tells it from the others of the branch."""
+    says: str
+    """`ruleset main (for main, release/*)`."""
+    state: Mapping[str, Any] | None
+    """All of it, plain JSON, as it can be put back; None: it is gone."""
+    ours: bool = True
+    """False: it belongs to the organisation, and cannot be changed from here."""
+
+
+class Pull(NamedTuple):
+    """How a pull request stands."""
+
+    base: str
+    open: bool
+    merged: bool
+
+
+class Protections(Protocol):
+    """What of GitHub changes what guards a branch. It takes no condition, so whoever calls `put` has just looked."""
+
+    async def guards(self, repository: str, branch: str) -> tuple[Guard, ...]:
+        """All that guards the branch now; `Rejected` where some of it cannot be seen whole."""
+
+    async def again(self, repository: str, branch: str, guards: Sequence[Guard]) -> tuple[Guard, ...]:
+        """The same ones as they stand now."""
+
+    def relaxed(self, guards: Sequence[Guard], what: Iterable[Relaxes]) -> tuple[Guard, ...]:
+        """Those of them that have to change for that, as they will stand then; `Rejected` says why it cannot be."""
+
+    async def put(self, repository: str, seen: Guard, wanted: Guard, lease: Lease) -> None:
+        """It stands as wanted, where it stood as seen a moment ago; sent only while the lease holds."""
+
+    async def newest(self, repository: str, guard: Guard) -> int:
+        """Number of its newest version; 0 where GitHub keeps none."""
+
+    async def since(self, repository: str, guard: Guard, number: int) -> tuple[Guard, ...]:
+        """How it stood in each version after that one, oldest first."""
+
+    async def pull(self, repository: str, number: int) -> Pull: ...
+
+    async def remark(self, repository: str, number: int, mark: str, text: str, lease: Lease) -> None:
+        """The pull request bears one remark with that mark: found, or else made."""
 
 
 # People -------------------------------------------------------------------------------------------------------------
@@ -529,6 +631,19 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenTag:
+    """What a release tag named when it was first seen: it never names anything else."""
+
+    repository: str
+    name: str
+    service: str
+    commit: Sha
+    digest: Digest
+    """What of that service was built from it."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """Something to be said, sent in order once it is committed."""
 
@@ -600,8 +715,12 @@ class Writes:
     votes_seen: tuple[tuple[str, tuple[Vote, ...]], ...] = ()
     """(freeze or exception, the votes on it that were looked at): `Taken` where there are others by now."""
     good: tuple[tuple[Place, KnownGood], ...] = ()
+    manifests: tuple[ManifestRecord, ...] = ()
+    """The same of sets of services: one that begins, and when all of it was verified."""
     watched: tuple[Watched, ...] = ()
     """How these places look now: `Taken` where somebody else wrote one down since it was read."""
+    tags: tuple[SeenTag, ...] = ()
+    """Release tags that were looked at; of those that were seen before, nothing is written."""
     answers: str = ""
     """Id of the request that this answers: it is done with, and if it was already, nothing at all is written."""
 
@@ -655,8 +774,14 @@ class Store(Protocol):
     async def known_good(self, place: Place) -> tuple[KnownGood, ...]:
         """Newest first, one for each revision."""
 
+    async def manifests(self, environment: str) -> tuple[ManifestRecord, ...]:
+        """Newest first: sets of several services that went there, or began to."""
+
     async def watched(self) -> tuple[Watched, ...]:
         """Every place that was ever looked at, as it was last written down."""
+
+    async def seen_tags(self, repository: str, commit: Sha, name: str = "") -> tuple[SeenTag, ...]:
+        """Those that were first seen on that commit, and that of this name, by every service; oldest first."""
 
     async def history(self, service: str, limit: int) -> tuple[Recorded, ...]:
         """Newest first."""
@@ -680,5 +805,6 @@ class World:
     metrics: Metrics
     probes: Probes
     code: Code
+    branches: Branches
     store: Store
     policies: PolicyInForce

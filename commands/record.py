@@ -46,6 +46,11 @@ def hold_id(operation: str) -> str:
     return f"H-{_short_hash(operation)}"
 
 
+def manifest_id(hash: str) -> str:
+    """The same set has the same name, wherever it goes."""
+    return f"M-{hash[:10]}"
+
+
 def target_of(operation: Operation) -> dict[str, str]:
     """What an entry about this operation is about."""
     target = {"service": operation.question.service, "environment": operation.question.target}
@@ -58,6 +63,8 @@ def target_of(operation: Operation) -> dict[str, str]:
             "plan": operation.plan.hash,
             "policy": operation.plan.policy_hash,
         }
+        if operation.plan.manifest:
+            target["manifest"] = manifest_id(operation.plan.manifest)
     return target
 
 

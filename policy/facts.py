@@ -30,12 +30,16 @@ class Deed(StrEnum):
     """Look after what was released. Nobody asks for it, and no rule judges it."""
     REMIND = "remind"
     """Say, when the time has come, that it has. Nobody asks for that either."""
+    RELAX = "relax"
+    """Relax what guards a branch as an exception says, and put it back. Nobody asks for it but by that exception."""
     HOTFIX = "hotfix"
     """Begin a fix on top of what production serves, or bring one to the branches that must get it, too."""
 
 
 DESPITE = "database"
 """What whoever asks for a rollback states to go back over what the database became: `despite:database`."""
+TOGETHER = "ships-together"
+"""What asks for a rollback by itself where another one of a set went bad (`manifest.if_one_fails`)."""
 EMERGENCY = "emergency"
 """The change type of a promotion outside the normal rules."""
 
@@ -58,6 +62,11 @@ class Question:
     @property
     def place(self) -> Place:
         return Place(self.service, self.target)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Those that it is about: several are named with commas between, in the order in which they are done."""
+        return tuple(self.service.split(","))
 
 
 class Verdict(StrEnum):
