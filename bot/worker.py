@@ -115,8 +115,7 @@ class Worker:
         finally:
             for task in waiting:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*waiting, return_exceptions=True)  # told to end meanwhile, it does
 
     async def _work(self, request: Request) -> None:
         try:

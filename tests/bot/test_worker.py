@@ -293,3 +293,18 @@ async def test_people_who_type_are_never_a_flood(town: Town) -> None:
             await github.is_waited_for_by(HANDS)
             github.answers.set()
             await answered(store)
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_it_ends_when_it_is_told_to_even_where_it_was_just_woken(town: Town, steps: int) -> None:
+    async with books(town) as store:
+        worker = Worker(store, town.ports(store))
+        task = asyncio.create_task(worker.run())
+        await take(store, request(0))
+        await answered(store)
+        store.arrived.set()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        ended, _ = await asyncio.wait([task], timeout=10)
+        assert ended
