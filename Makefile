@@ -7,6 +7,7 @@
 #   make trace     which requirements are covered, and by which tests
 #   make mutants   small changes to the policy's code that no test sees           (ARGS="votes rules.soak")
 #   make chaos     kills, freezes, crashes and faults, until something is lost    (ARGS="--seed 7 --database sqlite")
+#   make clients   GitHub's own client and GraphQL schema, from npm, for the tests that ask them
 #   make run       the bot as it runs in production, from the environment
 #   make lock      resolve pyproject.toml into the lock files                    (UPGRADE=1 for newer versions)
 #   make clean     what was built or cached here
@@ -18,10 +19,11 @@ HANDS ?= 2
 BIN := $(VENV)/bin
 UV := VIRTUAL_ENV="$(abspath $(VENV))" $(BIN)/uv
 PATHS := bot commands deploy policy tests .ci
+OCTOKIT := tests/bot/sandbox/octokit
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-.PHONY: sandbox test format bench trace mutants chaos run lock clean setup
+.PHONY: sandbox test format bench trace mutants chaos clients run lock clean setup
 .PHONY: check check-format check-lint check-types check-tree check-locks check-audit
 .DELETE_ON_ERROR:
 
@@ -70,6 +72,8 @@ mutants: $(VENV)/.dev
 chaos: $(VENV)/.dev
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
+clients: $(VENV)/.clients
+
 setup: $(VENV)/.dev
 
 lock: $(VENV)/.setup
@@ -79,7 +83,7 @@ lock: $(VENV)/.setup
 	@printf 'hatchling\nuv\nmypy[mypyc]\n' | $(COMPILE) - -c requirements-dev.lock -c requirements-setup.lock -o requirements-build.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .sandbox build dist *.egg-info
+	rm -rf $(OCTOKIT)/node_modules .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .sandbox build dist *.egg-info
 	find $(PATHS) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The virtual environment. Each stamp is as old as what it was made from.
@@ -114,3 +118,8 @@ $(VENV)/.dev: $(VENV)/.setup requirements-dev.lock requirements.lock pyproject.t
 	@$(UV) pip sync --quiet --compile-bytecode --require-hashes requirements-dev.lock
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/.runtime $@
+
+$(VENV)/.clients: $(VENV)/.dev $(OCTOKIT)/package.json $(OCTOKIT)/package-lock.json
+	@echo "fetching GitHub's own client and schema"
+	@cd $(OCTOKIT) && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent
+	@touch $@

@@ -5,18 +5,63 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.bot.exchanges import Report
 
 # Google's libraries otherwise ask the network whether this is one of Google's machines.
 os.environ.setdefault("NO_GCE_CHECK", "true")
 
+SAID = pytest.StashKey[Path]()
+JUDGED: pytest.StashKey[Report] = pytest.StashKey()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def browser() -> str | None:
     """Where a Chromium is, or None. `CHROMIUM` names another one."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whatever is said to a local GitHub, by whichever process of this run, is written down in one folder."""
+    if not hasattr(config, "workerinput"):
+        config.stash[SAID] = folder = Path(tempfile.mkdtemp(prefix="said-to-github-"))
+        os.environ["SANDBOX_GITHUB_EXCHANGES"] = str(folder)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """All of it is judged once everybody is done; what GitHub would not have understood fails the run."""
+    folder = session.config.stash.get(SAID, None)
+    if folder is None or not any(folder.iterdir()):
+        return
+    from tests.bot.exchanges import report
+
+    found = report(folder)
+    if found is not None:
+        session.config.stash[JUDGED] = found
+        if found.wrong and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What was said to the local GitHub, by the operations of the real one."""
+    found = config.stash.get(JUDGED, None)
+    if found is not None:
+        terminalreporter.section("said to GitHub", red=bool(found.wrong))
+        for line in found.lines():
+            terminalreporter.write_line(line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    folder = config.stash.get(SAID, None)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import json
+import os
 import secrets
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import aiohttp
 from aiohttp import web
@@ -36,6 +38,8 @@ from bot.sandbox.github.rule_records import Ruleset
 from bot.sandbox.github.rules import Move
 
 EXCHANGES_KEPT = 20_000
+RECORDED = "SANDBOX_GITHUB_EXCHANGES"
+"""Names a folder: whoever wants to judge what is said finds it there, too, a line of JSON for each exchange."""
 GRANTED = {
     "metadata": "read",
     "contents": "write",
@@ -70,6 +74,7 @@ class GitHubWorld:
         self._books.sign = functools.partial(signing.sign, own)
         self.exchanges: deque[dict[str, Any]] = deque(maxlen=EXCHANGES_KEPT)
         """What was said, in order: method, path, request, status, response; the last two absent where no JSON came."""
+        self._record: TextIO | None = None
 
     # Life -----------------------------------------------------------------------------------------------------------
 
@@ -78,6 +83,8 @@ class GitHubWorld:
         app = web.Application(client_max_size=8 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._stopping.clear()
+        if folder := os.environ.get(RECORDED):
+            self._record = (Path(folder) / f"{os.getpid()}-{secrets.token_hex(4)}.jsonl").open("w", buffering=1)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -96,6 +103,9 @@ class GitHubWorld:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        if self._record is not None:
+            self._record.close()
+            self._record = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -112,6 +122,16 @@ class GitHubWorld:
     def url(self) -> str:
         """Where the API answers, without a slash at the end."""
         return self._books.url
+
+    @contextlib.contextmanager
+    def off_the_record(self) -> Iterator[None]:
+        """What is said meanwhile is not kept: nonsense on purpose, which nobody should judge by a description."""
+        kept, record = self.exchanges, self._record
+        self.exchanges, self._record = deque(maxlen=0), None
+        try:
+            yield
+        finally:
+            self.exchanges, self._record = kept, record
 
     # Faults ---------------------------------------------------------------------------------------------------------
 
@@ -348,6 +368,14 @@ class GitHubWorld:
         path = serving.canonical(self._books, request.raw_path)
         exchange: dict[str, Any] = {"method": request.method, "path": path, "request": serving.json_of(raw)}
         self.exchanges.append(exchange)
+        record = self._record
+        try:
+            return await self._answered(request, raw, exchange)
+        finally:
+            if record is not None and not record.closed:
+                record.write(json.dumps(exchange) + "\n")
+
+    async def _answered(self, request: web.Request, raw: bytes, exchange: dict[str, Any]) -> web.StreamResponse:
         fault = self._faults.take(request.method, request.path)
         answer = await serving.answer(self._books, request, raw, fault)
         kind = fault.kind.name if fault else ""

@@ -6,6 +6,7 @@ import json
 import random
 import re
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,8 @@ async def test_nothing_that_is_sent_makes_it_stumble(place: Place) -> None:
     values: list[Any] = [None, 1, -1, True, "", "x", "main", "dev", head, [], {}, [1], [None], {"a": 1}, ["x"], 1.5]
     values += ["refs/heads/q", "\ud800", "a\0b", "a\nb", [{}], [[]], {"context": 1}, "2026-11-24T09:00:00Z", "é" * 50]
     stumbled = []
+    record = ExitStack()
+    record.enter_context(place.world.off_the_record())  # no description has most of what is said now
     for _ in range(600):
         one = chances.choice(operations)
         path = re.sub(r"{\w+}", lambda _: chances.choice(names), one["path"].replace("{owner}/{repo}", place.name))
@@ -175,5 +178,5 @@ async def test_nothing_that_is_sent_makes_it_stumble(place: Place) -> None:
         ) as answer:
             if answer.status >= 500:
                 stumbled.append(f"{one['method']} {path} {body}")
-    place.world.exchanges.clear()  # no description has most of them
+    record.close()
     assert stumbled == []
