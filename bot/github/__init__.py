@@ -1,7 +1,8 @@
 """How do we speak with GitHub? `GitHub` is our side of it; the library behind it loads at the first question."""
 
 from bot.github.adapter import GitHub
+from bot.github.branches import GitHubBranches
 from bot.github.credentials import AppKey, PersonalToken
 from bot.github.pace import Pace
 
-__all__ = ["AppKey", "GitHub", "Pace", "PersonalToken"]
+__all__ = ["AppKey", "GitHub", "GitHubBranches", "Pace", "PersonalToken"]

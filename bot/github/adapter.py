@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 
-from bot.github import history, known, protection
+from bot.github import fixes, history, known, protection
+from bot.github.attested import Attested, verifying
+from bot.github.connection import LOOKS, Connection
 from bot.github.credentials import AppKey, PersonalToken
 from bot.github.names import full
 from bot.github.pace import Pace, StoodStill
@@ -23,11 +25,11 @@ from bot.github.reading import (
     merged,
     read,
 )
-from commands.errors import OutcomeUnknown, Rejected, Unavailable
-from commands.ports import Clock, Comparison, Deployment, Link, Look
-from policy.evidence import Changes, Issue, PullRequest, Repository, Tag, WorkflowRun
+from commands.errors import OutcomeUnknown, Unavailable
+from commands.ports import Clock, Comparison, Deployment, Link, Look, Proposed, Written
+from policy.evidence import Attestation, Changes, Issue, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check
-from policy.model import Sha
+from policy.model import Digest, Sha, Unknown
 
 if TYPE_CHECKING:
     from bot.github.client import Client
@@ -35,16 +37,12 @@ if TYPE_CHECKING:
 DEPLOYMENTS_READ = 20
 """Each costs a request for its statuses, and nobody goes back further."""
 DESCRIPTION_MAX = 140  # https://docs.github.com/rest/deployments/statuses#create-a-deployment-status
-LOOKS = 3
-"""After a write without an answer, how often we look: what was written may show a moment later."""
 
 _Found = TypeVar("_Found")
 
 
 class GitHub:
     """GitHub, over one shared session that somebody else closes."""
-
-    FRESH = 5.0  # seconds, half a lease: nobody else can have taken over since a look that is no older
 
     def __init__(
         self,
@@ -54,20 +52,15 @@ class GitHub:
         *,
         url: str = "https://api.github.com",
         pace: Pace | None = None,
+        attested: Attested | None = None,
     ) -> None:
-        self._session, self._credentials, self._clock = session, credentials, clock
-        self._url, self._pace = url.rstrip("/"), pace or Pace()
-        self._loaded: Client | None = None
-        self._loading = asyncio.Lock()
+        self.connection = Connection(session, credentials, clock, url, pace or Pace())
+        self._pace = self.connection.pace
+        self._attested = attested or verifying()
         self._recording: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def _client(self) -> Client:
-        """The client; its library is imported at the first question, in a thread."""
-        async with self._loading:
-            if self._loaded is None:
-                kind = await asyncio.to_thread(_client_class)
-                self._loaded = kind(self._session, self._url, self._credentials, self._pace, self._clock)
-            return self._loaded
+        return await self.connection.client()
 
     async def checks(self, repository: str, commit: Sha) -> Mapping[str, Check]:
         """Newest result of each check on exactly that commit, by name.
@@ -100,6 +93,22 @@ class GitHub:
         """Where that branch stands; None: there is none that is called so letter by letter."""
         return await history.head(await self._client(), repository, branch)
 
+    async def refs(self, repository: str, beginning: str) -> Mapping[str, Sha]:
+        """Every branch or tag whose name begins so, by that name: `heads/main`, `tags/v1.4.2`."""
+        return await fixes.refs(await self._client(), repository, beginning)
+
+    async def written(self, repository: str, commit: Sha) -> Written:
+        """The commit, with all that it says."""
+        return await fixes.written(await self._client(), repository, commit)
+
+    async def came_by(self, repository: str, commit: Sha) -> int | None:
+        """The number of the merged pull request that it first came by."""
+        return await fixes.came_by(await self._client(), repository, commit)
+
+    async def proposed(self, repository: str, number: int) -> Proposed:
+        """The pull request, as it stands."""
+        return await fixes.proposed(await self._client(), repository, number)
+
     async def tree(self, repository: str, commit: Sha) -> str:
         """What the commit holds, by the id of its tree."""
         return await history.tree(await self._client(), repository, commit)
@@ -126,6 +135,10 @@ class GitHub:
             client, repository, await protection.required(client, repository, branch), commit
         )
 
+    async def unmergeable(self, repository: str, branch: str) -> str:
+        """Why that branch takes no merge commit from us, one sentence; empty: nothing is known that forbids it."""
+        return await protection.unmergeable(await self._client(), repository, branch)
+
     async def promotion(self, repository: str, source: str, target: str) -> PullRequest | None:
         """The open pull request from the one branch to the other, with what it says."""
         pulls = PullRequests(await self._client(), repository)
@@ -139,6 +152,14 @@ class GitHub:
     async def tag(self, repository: str, commit: Sha, pattern: str, serving: Sha | None) -> Tag | None:
         """The highest tag on that commit that is called like the pattern."""
         return await known.tag(await self._client(), repository, commit, pattern, serving)
+
+    async def tagged(self, repository: str, name: str) -> Tag | None:
+        """That tag, wherever it is now."""
+        return await known.tagged(await self._client(), repository, name)
+
+    async def attestations(self, repository: str, digest: Digest, commit: Sha | Unknown) -> tuple[Attestation, ...]:
+        """What is attested of that artifact, each verified as coming from that repository's commit or its equal."""
+        return await self._attested.of(await self._client(), repository, digest, commit)
 
     async def alerts(self, repository: str, source: str) -> Mapping[str, tuple[str, ...]]:
         """Severity → names of what is open."""
@@ -187,7 +208,8 @@ class GitHub:
             if isinstance(made, int):
                 return made
             if not isinstance(made, dict) or not isinstance(made.get("id"), int):
-                return await self._looked(find, OutcomeUnknown("GitHub's answer to a new deployment cannot be read."))
+                lost = OutcomeUnknown("GitHub's answer to a new deployment cannot be read.")
+                return await self.connection.looked(find, lost)
             return int(made["id"])
 
     async def record_status(
@@ -233,9 +255,9 @@ class GitHub:
             if found is not None:
                 return found
             try:
-                return await client.write(repository, path, body, until=looked_at + self.FRESH)
+                return await client.write(repository, path, body, until=looked_at + self.connection.FRESH)
             except OutcomeUnknown as lost:
-                return await self._looked(look, lost)
+                return await self.connection.looked(look, lost)
             except StoodStill:
                 continue
         raise Unavailable("GitHub answers so slowly that nothing can be recorded safely; nothing was sent.")
@@ -244,22 +266,3 @@ class GitHub:
         listed = await client.pages(repository, f"/deployments/{deployment}/statuses")
         statuses = [read(DeploymentStatus, one) for one in listed]
         return max(statuses, key=lambda one: (one.created_at, one.id), default=None)
-
-    async def _looked(self, look: Callable[[], Awaitable[_Found | None]], lost: OutcomeUnknown) -> _Found:
-        """What a write without an answer left behind; `lost` again where that still cannot be told."""
-        for attempt in range(LOOKS):
-            try:
-                found = await look()
-            except (Rejected, Unavailable):
-                found = None
-            if found is not None:
-                return found
-            if attempt + 1 < LOOKS:
-                await self._pace.sleep(self._pace.retry_pause * 2**attempt)
-        raise lost
-
-
-def _client_class() -> type[Client]:
-    from bot.github.client import Client
-
-    return Client

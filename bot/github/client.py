@@ -80,6 +80,7 @@ class Client(GitHubAPI):
         self,
         repository: str,
         path: str,
+        /,
         key: str = "",
         access: Access = Access.CODE,
         *,
@@ -103,7 +104,7 @@ class Client(GitHubAPI):
         return found
 
     async def each_page(
-        self, repository: str, path: str, access: Access = Access.CODE, *, most: int = PAGES_MAX, **query: str
+        self, repository: str, path: str, /, access: Access = Access.CODE, *, most: int = PAGES_MAX, **query: str
     ) -> AsyncIterator[Any]:
         """Page by page as they come; `Rejected` where there are more than we follow."""
         url: str | None = names.url(repository, path, {"per_page": "100", **query})
@@ -129,6 +130,37 @@ class Client(GitHubAPI):
         except gidgethub.HTTPException as error:
             self._refused(error, repository, access, token)
         return self._whole(said, repository)
+
+    async def elsewhere(self, url: str, most: int) -> bytes | None:
+        """What lies at an address outside of the API that GitHub gave us, asked without our pass; None: it is larger.
+
+        `Unavailable` where it cannot be had.
+        """
+        ours = url.startswith(f"{self.base_url.removesuffix('/')}/")  # the local GitHub keeps everything in one place
+        if not ours and not url.startswith("https://"):
+            raise Unavailable("GitHub keeps it where it cannot be fetched safely.")
+        timeout = aiohttp.ClientTimeout(total=self._pace.read_timeout, sock_connect=5)
+        for attempt in range(READ_TRIES):
+            if attempt:
+                await self._pace.sleep(self._pace.retry_pause * 2 ** (attempt - 1))
+            try:
+                async with (
+                    self._slots,
+                    self._session.get(URL(url, encoded=True), timeout=timeout, allow_redirects=False) as response,
+                ):
+                    if response.status >= 500:
+                        continue
+                    if response.status != 200:
+                        break
+                    found = bytearray()
+                    async for piece in response.content.iter_chunked(1 << 16):
+                        found += piece
+                        if len(found) > most:
+                            return None
+                    return bytes(found)
+            except (aiohttp.ClientError, TimeoutError):
+                continue
+        raise Unavailable("What GitHub keeps elsewhere cannot be fetched.")
 
     # Writing --------------------------------------------------------------------------------------------------------
 
@@ -164,7 +196,7 @@ class Client(GitHubAPI):
         body = {"query": mutation, "variables": variables}
         said = await self._sent(repository, "POST", self._graphql_url, body, access, until)
         kinds = {one.get("type") for one in _complaints(said)}
-        if kinds - REFUSALS:
+        if kinds - REFUSALS or (not kinds and not _has_data(said)):
             raise OutcomeUnknown(f"GitHub did not say whether a change to {repository} was carried out.")
         return self._whole(said, repository)
 
@@ -271,6 +303,7 @@ class Client(GitHubAPI):
                 # A POST through a redirect turns into a GET and looks like a success; and what is read of a repository
                 # that moved would let something begin that cannot be recorded there.
                 allow_redirects=False,
+                middlewares=() if read else (_only_once(),),
             ) as response,
         ):
             content = await response.read()
@@ -341,7 +374,7 @@ class Client(GitHubAPI):
         if complaints and kinds <= REFUSALS:
             told = redacted(told)[:200]
             raise Refusal(f"GitHub refuses a request about {repository}: {told}", 422, told)
-        if complaints or not isinstance(said, dict) or not isinstance(said.get("data"), dict):
+        if complaints or not _has_data(said):
             raise Unavailable(f"GitHub's answer about {repository} is not whole.")
         data: Mapping[str, Any] = said["data"]
         return data
@@ -384,6 +417,20 @@ class Client(GitHubAPI):
             self._ids.setdefault(repository.lower(), home["id"])
 
 
+def _only_once() -> aiohttp.ClientMiddlewareType:
+    """The session itself sends a PUT or DELETE again where the connection breaks; with this it does not."""
+    sent = False
+
+    async def send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        nonlocal sent
+        if sent:
+            raise aiohttp.ServerDisconnectedError
+        sent = True
+        return await handler(request)
+
+    return send
+
+
 def _resource(url: str) -> str:
     """What is counted apart: https://docs.github.com/rest/rate-limit."""
     return "graphql" if url.endswith("/graphql") else "core"
@@ -409,6 +456,10 @@ def _wait(seconds: float, why: str) -> str:
 
 def _moved(repository: str) -> str:
     return f"{repository} has moved on GitHub; the policy must name it as it is called now."
+
+
+def _has_data(said: Any) -> bool:  # noqa: ANN401 - JSON
+    return isinstance(said, dict) and isinstance(said.get("data"), dict)
 
 
 def _complaints(said: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 - JSON

@@ -16,23 +16,30 @@ class Access(Enum):
     """
 
     CODE = (("contents", "read"), ("checks", "read"), ("statuses", "read"), ("deployments", "write"))
+    BRANCHES = (("contents", "write"),)
+    """Moves branches, merges, and makes commits; never more than a branch's rules let it."""
+    PROPOSALS = (("contents", "read"), ("pull_requests", "write"))
     PULL_REQUESTS = (("contents", "read"), ("pull_requests", "read"))
     PROTECTION = (("administration", "read"),)
     """Classic protection of branches is shown to nobody else; rulesets are, to anybody who reads."""
     TEAMS = (("members", "read"),)
     ISSUES = (("issues", "read"),)
     ACTIONS = (("actions", "read"),)
+    ATTESTATIONS = (("attestations", "read"),)
     DEPENDABOT = (("vulnerability_alerts", "read"),)
     CODE_SCANNING = (("security_events", "read"),)
     SECRET_SCANNING = (("secret_scanning_alerts", "read"),)
+    REMARKS = (("issues", "write"), ("pull_requests", "write"))
+    RELAX = (("administration", "write"),)
+    """Only of the break-glass App: it changes what guards a branch, for as long as an exception says."""
 
     @property
     def permissions(self) -> dict[str, str]:
         return {"metadata": "read", **dict(self.value)}
 
 
-NEEDED = {name: level for access in Access for name, level in access.permissions.items()}
-"""All that this adapter does, for people who create the App."""
+NEEDED = dict(sorted(pair for access in Access if access is not Access.RELAX for pair in access.permissions.items()))
+"""All that this adapter does, for people who create the App: of each the most, as `write` comes after `read`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -397,7 +397,7 @@ async def test_whoever_stood_still_after_a_look_looks_again_before_it_records(
     stands_still = asyncio.create_task(record(slow, head))
     while world._faults._waiting:  # until its look was answered, and the answer is on its way
         await asyncio.sleep(0.01)
-    now += slow.FRESH + 1
+    now += slow.connection.FRESH + 1
     other = await record(github, head)
     assert await stands_still == other
     assert [made["id"] for made in await recorded(world)] == [other]
@@ -406,7 +406,7 @@ async def test_whoever_stood_still_after_a_look_looks_again_before_it_records(
 async def test_where_every_look_takes_too_long_nothing_is_recorded(
     world: GitHubWorld, github: GitHub, head: Sha
 ) -> None:
-    github.FRESH = 0.0
+    github.connection.FRESH = 0.0
     with pytest.raises(Unavailable, match="nothing was sent"):
         await record(github, head)
     assert not writes(world)
@@ -589,7 +589,7 @@ async def test_credentials_that_github_does_not_take_are_said_without_being_show
     with pytest.raises(Rejected, match="credentials") as caught:
         await github.checks(REPOSITORY, head)
     assert secret not in str(caught.value)
-    assert secret not in repr(github._credentials)
+    assert secret not in repr(github.connection._credentials)
 
 
 async def test_nothing_is_sent_to_a_github_that_cannot_be_reached(

@@ -25,7 +25,7 @@ from typing import Any
 import bot.interior  # noqa: F401  (loads all that is changed below)
 from bot import cloud_run, controller, database, store, wiring
 from bot.cli import run
-from bot.github import GitHub
+from bot.github.connection import Connection
 from commands import ports
 from commands.ports import Site
 
@@ -38,7 +38,7 @@ def shorten(lease: float) -> None:
     """A lease of so many seconds, and writes that end well within it."""
     wiring.LEASE_SECONDS = lease
     sys.modules["bot.interior"].__dict__["WRITE_SECONDS"] = lease / 2
-    GitHub.FRESH = lease / 2
+    Connection.FRESH = lease / 2
     late = timedelta(seconds=4 * lease)
     for name, module in list(sys.modules.items()):
         if name.startswith("commands.") and isinstance(getattr(module, "LATE", None), timedelta):

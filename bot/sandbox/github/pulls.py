@@ -54,10 +54,11 @@ async def create(call: Call) -> Answer:
     head_sha, base_sha = await git.ref(f"refs/heads/{head}"), await git.ref(f"refs/heads/{base}")
     if head_sha is None or base_sha is None:
         raise invalid("PullRequest", "head" if head_sha is None else "base", "invalid")
+    same = await git.contains(base_sha, head_sha)  # from here on nobody else's turn comes before it is open
     if any(one.state == "open" and (one.head, one.base) == (head, base) for one in repository.records.pulls):
         said = f"A pull request already exists for {repository.owner}:{head}."
         raise Refused(422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": said}])
-    if await git.contains(base_sha, head_sha):
+    if same:
         said = f"No commits between {base} and {head}"
         raise Refused(422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": said}])
     wish = Wish(title, call.maybe("body"), head, base, call.flag("draft", default=False))
