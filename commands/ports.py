@@ -301,6 +301,8 @@ class Link:
     parents: tuple[Sha, ...]
     picked_from: Sha | None = None
     reverts: tuple[Sha, ...] = ()
+    origins: tuple[Sha, ...] = ()
+    """All that it says it was picked from, where several were squashed or it was picked on; the last is above."""
 
 
 @dataclass(frozen=True, slots=True)

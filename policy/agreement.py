@@ -115,12 +115,45 @@ class Duty(Part):
         return self
 
 
+class Relaxes(StrEnum):
+    """What of a branch's protection may be relaxed; people say it as `relax:checks`."""
+
+    CHECKS = "checks"
+    UP_TO_DATE = "up_to_date"
+    REVIEWS = "reviews"
+    ADMINISTRATORS = "administrators"
+    """They may merge whatever the rules say."""
+    BREAK_GLASS = "break_glass"
+    """The same of the App that is kept for that."""
+    FORCE_PUSH = "force_push"
+
+    @property
+    def says(self) -> str:
+        """As something that is asked of whoever changes the branch."""
+        return {
+            "checks": "checks",
+            "up_to_date": "an up-to-date branch",
+            "reviews": "reviews",
+            "administrators": "anything of administrators",
+            "break_glass": "anything of the break-glass App",
+            "force_push": "a branch that only goes forward",
+        }[self.value]
+
+
 class ExceptionKind(Agreement):
-    """What an exception of this kind may waive, what must be said for it, and who grants it."""
+    """What an exception of this kind may waive or relax, what must be said for it, and who grants it."""
 
     approvals: tuple[Slot, ...] = Field(min_length=1, description="Who must grant it, none of them the asker")
+    asked_by: tuple[RoleName, ...] = Field(
+        default=(), description="Only these roles may ask for it; default: all that `may.exception` names"
+    )
     waives: tuple[RuleName, ...] = Field(
-        min_length=1, description="Rules that it may waive: gates, `window`, `no-freeze`"
+        default=(), description="Rules that it may waive: gates, `window`, `no-freeze`"
+    )
+    relaxes: tuple[Relaxes, ...] = Field(
+        default=(),
+        description="Or what of the protection of an environment's branch may be relaxed while it lasts; it is put"
+        " back exactly at its end, or when the pull request `pr:` is merged or closed",
     )
     fields: tuple[Key, ...] = Field(default=("reason",), description="What must be said: `reason`, `risk`, `controls`")
     reasons: tuple[Text, ...] = Field(default=(), description="`reason:` is one of these; default: free text")
@@ -131,6 +164,16 @@ class ExceptionKind(Agreement):
     emergency: bool = Field(default=False, description="It may waive what only an emergency may")
     owes: tuple[Duty, ...] = Field(default=(), description="What is owed once it is granted")
     source: str = Field(default="", description="Where it is written")
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        if bool(self.waives) == bool(self.relaxes):
+            message = "a kind of exception either waives rules or relaxes the protection of a branch; name one of both"
+            raise ValueError(message)
+        if self.relaxes and (self.longest is None or self.uses is not None or self.emergency):
+            message = "what relaxes a branch ends by the clock: give `longest`, and neither `uses` nor `emergency`"
+            raise ValueError(message)
+        return self
 
 
 class Emergency(Agreement):

@@ -127,6 +127,24 @@ def waivable(rule: str, policy: Policy) -> Waivable | None:
     return BUILT_IN.get(rule) if gate is None else gate.waivable
 
 
+class Relaxation(NamedTuple):
+    """What of a branch's protection is to be relaxed, and until which pull request is over."""
+
+    branch: str
+    what: tuple[str, ...]
+    """Words of `Relaxes`, each once, sorted."""
+    pull: int | None
+
+
+def relaxation(record: ExceptionRecord) -> Relaxation | None:
+    """What it relaxes; None: it waives rules."""
+    if record.waives or "relax" not in record.fields:
+        return None
+    pull = record.fields.get("pr", "").strip().removeprefix("#")
+    what = tuple(sorted(set(record.fields["relax"].replace(",", " ").split())))
+    return Relaxation(record.fields.get("branch", ""), what, int(pull) if pull.isdecimal() else None)
+
+
 def missing(record: ExceptionRecord, kind: ExceptionKind) -> tuple[str, ...]:
     """What must still be said, in the order of the policy; blank says nothing."""
     return tuple(field for field in kind.fields if not record.fields.get(field, "").strip())
@@ -142,6 +160,9 @@ def objections(record: ExceptionRecord, policy: Policy) -> tuple[str, ...]:
 
 
 def _of_rules(record: ExceptionRecord, kind: ExceptionKind, policy: Policy) -> Iterator[str]:
+    if kind.relaxes:
+        yield from _of_relaxing(record, kind, policy)
+        return
     able = f"{record.kind} may waive {wording.listed(kind.waives)}"
     if not record.waives:
         yield f"it names no rule; {able}"
@@ -158,6 +179,25 @@ def _of_rules(record: ExceptionRecord, kind: ExceptionKind, policy: Policy) -> I
     reason = record.fields.get("reason", "").strip()
     if kind.reasons and reason and reason not in kind.reasons:
         yield f"the reason is {wording.listed(kind.reasons, 'or')}, not {reason}"
+
+
+def _of_relaxing(record: ExceptionRecord, kind: ExceptionKind, policy: Policy) -> Iterator[str]:
+    wanted, able = relaxation(record), wording.listed([one.value for one in kind.relaxes])
+    if wanted is None or not wanted.what:
+        yield f"it says nothing that would be relaxed; {record.kind} may relax {able}"
+        return
+    for word in wanted.what:
+        if word not in {one.value for one in kind.relaxes}:
+            yield f"{record.kind} may not relax {word}, only {able}"
+    environment = policy.environments.get(record.environment)
+    branch = environment.branch if environment is not None else None
+    if branch != wanted.branch:
+        has = f"the branch {branch}" if branch else "no branch"
+        yield f"{record.environment} has {has}, and {wanted.branch or 'none'} was named"
+    if record.service is None:
+        yield "it must say for which service it is, for that says in which repository"
+    if record.fields.get("pr", "").strip() and wanted.pull is None:
+        yield f"{record.fields['pr']} is no number of a pull request"
 
 
 def _of_scope(record: ExceptionRecord, policy: Policy) -> Iterator[str]:
@@ -181,10 +221,19 @@ def _of_time(record: ExceptionRecord, kind: ExceptionKind) -> Iterator[str]:
         yield f"at most {kind.uses} {'promotion' if kind.uses == 1 else 'promotions'} may rest on it"
 
 
+def why_not_ask(kind: ExceptionKind, person: Person) -> str:
+    """Why that person may not ask for one of that kind, a sentence without the full stop; empty: they may."""
+    if not kind.asked_by or not person.roles.isdisjoint(kind.asked_by):
+        return ""
+    return f"only {wording.listed(map(wording.role, kind.asked_by), 'or')} may ask for it, and {person.name} is none"
+
+
 def title(record: ExceptionRecord, policy: Policy) -> str:
     """`Exception: 1.21.3.1 for acme/api`: where the waived rules are written, or else their names; whose they are."""
     said = record.fields.get("policy-reference", "").strip()
-    gates = policy.gates
+    gates, relaxed = policy.gates, relaxation(record)
+    if relaxed is not None:
+        said = said or f"{', '.join(relaxed.what)} of {relaxed.branch} relaxed"
     what = said or ", ".join(gates[rule].source or rule if rule in gates else rule for rule in sorted(record.waives))
     service = policy.services.get(record.service or "")
     return f"Exception: {what} for {service.repository if service else record.service or 'every service'}"

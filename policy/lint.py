@@ -222,7 +222,7 @@ def _nobody_left(policy: Policy) -> Iterator[Lint]:
                 said.add((where, says))
                 yield Lint("quorum", where, says)
     for name, kind in policy.exceptions.items():
-        says = _too_few(policy, seats(kind.approvals), policy.may.exception)
+        says = _too_few(policy, seats(kind.approvals), kind.asked_by or policy.may.exception)
         if says is not None:
             yield Lint("quorum", ("exceptions", name, "approvals"), says)
     for where, goes_back in (

@@ -312,9 +312,16 @@ def _exceptions(old: Policy, new: Policy) -> Iterator[Lint]:
         here: Where = ("exceptions", name)
         before = old.exceptions.get(name)
         if before is None:
-            yield _loose(here, f"a new kind of exception, which may waive {wording.listed(kind.waives)}")
+            what = "waive" if kind.waives else "relax"
+            words = wording.listed(kind.waives or [one.value for one in kind.relaxes])
+            yield _loose(here, f"a new kind of exception, which may {what} {words}")
             continue
         yield from _gained((*here, "waives"), before.waives, kind.waives, "it may waive {} now")
+        yield from _gained((*here, "relaxes"), before.relaxes, kind.relaxes, "it may relax {} now")
+        if before.asked_by and not kind.asked_by:
+            yield _loose((*here, "asked_by"), "whoever may ask for exceptions may ask for it now")
+        elif before.asked_by:
+            yield from _gained((*here, "asked_by"), before.asked_by, kind.asked_by, "{} may ask for it now")
         yield from _granted(here, before, kind)
         yield from _more(here, before, kind, {"longest": "it may last"})
         if kind.emergency and not before.emergency:

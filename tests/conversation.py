@@ -148,7 +148,7 @@ class Bot:
         """Something that was asked for is due shortly; an hour that only comes, comes when the page says so."""
         soon = self.town.clock.now() + timedelta(seconds=REST)
         values = {"soon": round(soon.timestamp() * 1_000_000)}
-        asked = "SELECT 1 FROM operations WHERE over = 0 AND kind NOT IN ('watch', 'remind') AND due_at <= :soon"
+        asked = "SELECT 1 FROM operations WHERE over = 0 AND kind NOT IN ('watch', 'remind', 'relax') AND due_at <= :soon"
         return await self.store._one(asked, values) is not None
 
 

@@ -37,12 +37,19 @@ def exception_allowed(case: Case) -> Finding:
     if isinstance(wanted, Finding):
         return wanted
     objections = exceptions.objections(wanted, case.policy)
+    kind = case.policy.exceptions.get(wanted.kind)
+    may_not = exceptions.why_not_ask(kind, case.facts.asked_by) if kind is not None else ""
+    objections = (*objections, may_not) if may_not else objections
     if objections:
         return unmet(EXCEPTION_ALLOWED, "; ".join(["{}"] * len(objections)), *objections)
     rules = wording.All(tuple(sorted(wanted.waives)))
     if wanted.ends_at is None:
         return met(EXCEPTION_ALLOWED, "{} may waive {} for good", wanted.kind, rules)
     until = wording.At(wanted.ends_at, case.zone)
+    relaxed = exceptions.relaxation(wanted)
+    if relaxed is not None:
+        what = wording.All(relaxed.what)
+        return met(EXCEPTION_ALLOWED, "{} may relax {} of {} until {}", wanted.kind, what, relaxed.branch, until)
     return met(EXCEPTION_ALLOWED, "{} may waive {} until {}", wanted.kind, rules, until)
 
 
