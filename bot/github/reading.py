@@ -170,6 +170,7 @@ class CommitRead(BaseModel):
             tuple(Sha(parent.sha) for parent in self.parents),
             written.picked_from(message),
             tuple(written.reverts(message)),
+            tuple(written.origins(message)),
         )
 
     def change(self) -> Change:

@@ -43,6 +43,11 @@ def picked_from(message: str) -> Sha | None:
     return Sha(found[-1]) if found else None
 
 
+def origins(message: str) -> Iterator[Sha]:
+    """All of those: of a squash that of each, of what was picked on those before, too."""
+    yield from (Sha(found) for found in _PICKED.findall(message))
+
+
 def reverts(message: str) -> Iterator[Sha]:
     """The commits that this one takes back."""
     yield from (Sha(found) for found in _REVERTS.findall(message))
