@@ -365,6 +365,10 @@ class ManifestGate(Gate):
     """Several services go as one pinned set, and it was tested as that set."""
 
     kind: Literal["manifest"]
+    workflow: Text = Field(
+        default="integration-tests.yml",
+        description="What tests the set: its newest run on a pinned commit names the set, as `manifest_sha256=…`",
+    )
 
 
 class OrderGate(DatedGate):

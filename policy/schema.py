@@ -379,6 +379,18 @@ class Change(Part):
     deprecates: tuple[Deprecation, ...] = Field(default=(), description="What goes")
 
 
+class Together(Part):
+    """How several services go as one candidate: a manifest that pins each of them."""
+
+    owner_role: RoleName | None = Field(
+        default=None, description="Only who holds this role promotes a set; default: whoever may promote"
+    )
+    if_one_fails: Literal["back", "stay"] = Field(
+        default="back", description="Those of the set that have shipped go back, too, in reverse; or stay as they are"
+    )
+    source: str = Field(default="", description="Where the policy that people signed asks for it")
+
+
 class Convention(Part):
     """Something that a team settles once, and that no gate can see."""
 
@@ -426,6 +438,7 @@ class Document(Part):
         default={},
         description="Services that ship together, in the order in which they do; they go back in the reverse",
     )
+    manifest: Together = Field(default=Together(), description="How services that ship together are promoted as one")
     calendars: dict[Name, Calendar] = Field(default={}, description="Holidays by name; windows point to them")
     windows: dict[Name, Window] = Field(default={}, description="By name; a path points to one")
     gates: dict[Name, AnyGate] = Field(default={}, description="By name; a path requires them")

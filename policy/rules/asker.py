@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from policy import wording
 from policy.case import Case
 from policy.document import Policy
-from policy.facts import EMERGENCY, Deed, Facts, Question
+from policy.facts import EMERGENCY, TOGETHER, Deed, Facts, Question
 from policy.finding import Finding, Remedy, RemedyKind, met, unmet
 from policy.model import AccountKind, Human, Unknown
 from policy.rules.expiry import asked_anew
@@ -59,6 +59,10 @@ def may_ask(case: Case) -> Finding:
 def _asks_by_itself(case: Case, name: str) -> Finding:
     """A trigger of the policy that takes back what was released there, without anybody being asked."""
     question = case.question
+    ship_together = any(question.service in services for services in case.policy.groups.values())
+    all_go_back = ship_together and case.policy.manifest.if_one_fails == "back"
+    if name == TOGETHER and question.deed is Deed.ROLLBACK and all_go_back:
+        return met(MAY_ASK, "another one of the set went bad, so all of it goes back")
     for path in case.policy.paths:
         trigger = path.rollout.triggers.get(name)
         takes_back = question.deed is Deed.ROLLBACK and trigger is not None and trigger.then == "back"
