@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
+import os
+import random
+import subprocess
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from bot.github import GitHub, GitHubBranches, Pace, PersonalToken
-from commands.errors import Conflict, OutcomeUnknown, Rejected
+from bot.github.three_way import SCRATCH
+from bot.sandbox.github.git import Signature
+from commands.errors import Conflict, OutcomeUnknown, Rejected, Unavailable
 from commands.ports import Branches
 from policy.model import Sha
+from tests.bot.github_world import NINE
 from tests.bot.sandbox.github_place import Place
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -292,3 +305,239 @@ async def test_a_branch_begins_where_it_should_or_is_found_there(place: Place, b
         await branches.begin(place.name, "hotfix/none", NOWHERE)
     with pytest.raises(Rejected, match="not the name of a branch"):
         await branches.begin(place.name, "../../other", first)
+
+
+# What git would make of it ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class History:
+    """Two lines that went apart and were merged, and how the files of each stand."""
+
+    place: Place
+    chance: random.Random
+    number: int
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def lines(self, count: int = 9) -> str:
+        return "".join(f"{self.chance.choice('abcdef')} {self.chance.randrange(4)}\n" for _ in range(count))
+
+    def branch(self, name: str) -> str:
+        return f"{name}-{self.number}"
+
+    async def begin(self) -> None:
+        self.files["main"] = {name: self.lines() for name in ("f", "g", "src/h")}
+        await self.place.world.set_ref(self.place.name, f"refs/heads/{self.branch('main')}", at(self.place, "main"))
+        await self._write("main", self.files["main"])
+        await self.place.world.set_ref(
+            self.place.name, f"refs/heads/{self.branch('dev')}", at(self.place, self.branch("main"))
+        )
+        self.files["dev"] = dict(self.files["main"])
+
+    async def _write(self, name: str, changes: Mapping[str, str | None]) -> Sha:
+        return Sha(await self.place.write(self.branch(name), changes))
+
+    async def work(self, name: str) -> Sha:
+        """One commit more: a line changed, a file renamed with or without a change, removed or added."""
+        files, changes = self.files[name], dict[str, str | None]()
+        path = self.chance.choice(sorted(files))
+        match self.chance.randrange(6):
+            case 0:
+                content = files.pop(path)
+                moved = f"{self.chance.choice(('src', 'lib'))}/{path.rsplit('/')[-1]}{self.chance.randrange(3)}"
+                files[moved] = content + self.chance.choice(("", "tail\n"))
+                changes = {path: None, moved: files[moved]}
+            case 1 if len(files) > 2:
+                del files[path]
+                changes = {path: None}
+            case 2:
+                changes = {f"new{self.chance.randrange(4)}": self.lines(3)}
+            case _:
+                content = files[path].splitlines(keepends=True)
+                content[self.chance.randrange(len(content))] = self.lines(1)
+                changes = {path: "".join(content)}
+        files |= {name: content for name, content in changes.items() if content is not None}
+        return await self._write(name, changes)
+
+
+class Clone:
+    """Git's own revert and cherry-pick, in a work tree."""
+
+    def __init__(self, place: Place, directory: Path) -> None:
+        self._directory = directory
+        subprocess.run(["git", "clone", "-q", "--shared", "--no-checkout", place.directory, directory], check=True)
+
+    def git(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        named = ("git", "-c", "user.name=t", "-c", "user.email=t@x", "-c", "advice.detachedHead=false", *arguments)
+        return subprocess.run(named, cwd=self._directory, capture_output=True, text=True, check=check)
+
+    def does(self, onto: Sha, *words: str) -> str | None:
+        """The tree that comes out; None: a conflict."""
+        self.git("checkout", "-q", "-f", "--detach", onto)
+        done = self.git(*words, check=False)
+        made = self.git("write-tree").stdout.strip() if done.returncode == 0 else None
+        self.git("reset", "-q", "--hard")
+        self.git("clean", "-q", "-f", "-d", "-x")
+        return made
+
+
+HISTORIES = int(os.environ.get("HISTORIES", "6"))
+
+
+async def test_reverts_and_picks_of_random_histories_equal_gits_own(
+    place: Place, branches: Branches, tmp_path: Path
+) -> None:
+    """Tree for tree, conflict for conflict, nothing for nothing; 200 and more with HISTORIES=200."""
+    chance, clone = random.Random(20261121), Clone(place, tmp_path / "work")
+    git, ends = place.world.repository(place.name).git, Counter[str]()
+    stood = refs(place)
+    for number in range(HISTORIES):
+        history = History(place, chance, number)
+        await history.begin()
+        before = at(place, history.branch("main"))
+        worked = [await history.work(name) for name in (*chance.choices(("main", "dev"), k=3), "dev", "main")]
+        main, dev = at(place, history.branch("main")), at(place, history.branch("dev"))
+        made = await git.merge(main, dev, "Merge", Signature("t", "t@x", NINE))
+        merge = Sha(made) if made else None
+        tried: list[tuple[str, Sha, Sha, int]] = [
+            ("cherry-pick", main, dev, 1),
+            ("cherry-pick", before, chance.choice(worked), 1),
+            ("revert", main, chance.choice(worked), 1),
+        ]
+        if merge is not None:
+            await place.world.set_ref(place.name, f"refs/heads/{history.branch('main')}", merge)
+            later = await history.work("main")
+            tried += [
+                ("revert", later, merge, 1),
+                ("revert", merge, merge, chance.choice((1, 2))),
+                ("cherry-pick", merge, dev, 1),
+                ("cherry-pick", before, merge, 1),
+            ]
+        stood |= {history.branch("main"), history.branch("dev")}
+        for verb, onto, commit, mainline in tried:
+            wanted = clone.does(onto, verb, "--no-commit", "-m", str(mainline), commit)
+            call = branches.reverted if verb == "revert" else branches.picked
+            asked = call(place.name, onto=onto, commit=commit, mainline=mainline, message=f"{verb} {commit}")
+            if wanted is None:
+                with pytest.raises(Rejected, match="conflict"):
+                    await asked
+                ends[f"{verb}: conflict"] += 1
+                continue
+            found = await asked
+            assert (tree(place, found) if found else tree(place, onto)) == wanted, (verb, onto, commit)
+            ends[f"{verb}: {'made' if found else 'nothing'}"] += 1
+            if found is not None:
+                assert place.git("rev-list", "--parents", "-n1", found).split() == [found, onto]
+                assert place.git("log", "-1", "--format=%s", found) == f"{verb} {commit}"
+        assert refs(place) == stood
+    print(f"{HISTORIES} histories: {dict(sorted(ends.items()))}")
+    assert len(ends) == 6 or HISTORIES < 25, ends
+
+
+async def test_where_somebody_died_in_between_the_next_one_clears_up(place: Place, branches: Branches) -> None:
+    head, before = Sha(await place.branch("dev", {"a": "1\n"})), at(place, "main")
+    old = f"{SCRATCH}{place.clock.now() - timedelta(minutes=16):%Y%m%dT%H%M%SZ}-00ff"
+    young = f"{SCRATCH}{place.clock.now() - timedelta(minutes=14):%Y%m%dT%H%M%SZ}-00ff"
+    theirs = f"{SCRATCH}of-somebody"
+    for name in (old, young, theirs):
+        await place.world.set_ref(place.name, f"refs/heads/{name}", before)
+    await branches.picked(place.name, onto=before, commit=head, mainline=1, message="Pick")
+    assert refs(place) == {"main", "dev", young, theirs}
+
+
+@pytest.mark.parametrize("fault", [*WITHOUT_AN_ANSWER, "bad_gateway"])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/git/commits"), ("POST", "/git/refs"), ("POST", "/merges"), ("DELETE", "/git/refs/")]
+)
+async def test_an_answer_that_is_lost_on_the_way_leaves_nothing_behind(
+    place: Place, branches: Branches, fault: str, method: str, path: str
+) -> None:
+    head, before = Sha(await place.branch("dev", {"a": "1\n"})), at(place, "main")
+    place.world.inject(fault, method=method, path=path)
+    try:
+        made = await branches.picked(place.name, onto=before, commit=head, mainline=1, message="Pick")
+    except Unavailable:
+        assert (fault, path) in {("bad_gateway", "/git/refs"), ("bad_gateway", "/merges")}
+        made = await branches.picked(place.name, onto=before, commit=head, mainline=1, message="Pick")
+    assert made is not None
+    assert tree(place, made) == tree(place, head)
+    assert refs(place) == {"main", "dev"}
+
+
+async def test_what_changes_a_workflow_is_left_to_people(place: Place, branches: Branches) -> None:
+    await place.write("main", {".github/CODEOWNERS": "* @maya\n", ".github/workflows/ci.yml": "on: push\n"})
+    before = at(place, "main")
+    owners = Sha(await place.branch("owners", {".github/CODEOWNERS": "* @omar\n"}))
+    flow = Sha(await place.branch("flow", {".github/workflows/ci.yml": "on: pull_request\n"}))
+    assert await branches.picked(place.name, onto=before, commit=owners, mainline=1, message="Pick")
+    with pytest.raises(Rejected, match=r"\.github/workflows, which the bot may not"):
+        await branches.picked(place.name, onto=before, commit=flow, mainline=1, message="Pick")
+
+
+async def test_a_parent_that_a_commit_lacks_is_said(place: Place, branches: Branches) -> None:
+    head = at(place, "main")
+    with pytest.raises(Rejected, match="has no parent number 1"):
+        await branches.reverted(place.name, onto=head, commit=head, mainline=1, message="Back")
+
+
+# The log ------------------------------------------------------------------------------------------------------------
+
+LOG = "docs/RELEASE_LOG.md"
+
+
+async def add(branches: Branches, place: Place, number: int) -> Sha:
+    return await branches.append(
+        place.name, "main", LOG, text=f"- op_{number} v1.{number}\n", mark=f"op_{number} ", title=f"Log op_{number}"
+    )
+
+
+def log(place: Place) -> str:
+    return place.git("show", f"main:{LOG}")
+
+
+def deletions(place: Place) -> int:
+    told = place.git("log", "--format=", "--numstat", "main", "--", LOG)
+    return sum(int(line.split("\t")[1]) for line in told.splitlines() if line)
+
+
+async def test_a_line_is_added_once_and_found_by_its_mark(place: Place, branches: Branches) -> None:
+    first = await add(branches, place, 1)
+    assert at(place, "main") == first
+    second = await add(branches, place, 2)
+    await place.write("main", {"other": "1\n"})
+    assert (await add(branches, place, 1), await add(branches, place, 2)) == (first, second)
+    assert log(place) == "- op_1 v1.1\n- op_2 v1.2"
+    assert deletions(place) == 0
+
+
+@pytest.mark.parametrize("fault", [*WITHOUT_AN_ANSWER, "bad_gateway"])
+async def test_a_line_without_an_answer_stands_there_once(place: Place, branches: Branches, fault: str) -> None:
+    await add(branches, place, 1)
+    place.world.inject(fault, method="POST", path="/graphql")
+    assert await add(branches, place, 2) == at(place, "main")
+    assert log(place) == "- op_1 v1.1\n- op_2 v1.2"
+    assert place.git("rev-list", "--count", "main", "--", LOG) == "2"
+
+
+async def test_many_who_add_at_once_lose_nothing(place: Place) -> None:
+    patient = dataclasses.replace(QUICK, retry_pause=0)
+
+    async def insist(number: int) -> None:
+        while True:
+            with contextlib.suppress(Conflict):
+                await add(branches_of(place, patient), place, number)
+                return
+
+    await asyncio.gather(*(insist(number) for number in range(6)))
+    assert sorted(log(place).splitlines()) == [f"- op_{number} v1.{number}" for number in range(6)]
+    assert deletions(place) == 0
+
+
+async def test_a_last_line_that_somebody_left_open_is_not_written_over(place: Place, branches: Branches) -> None:
+    await place.write("main", {LOG: "- by hand"})
+    before = at(place, "main")
+    with pytest.raises(Rejected, match="does not end with a line break"):
+        await add(branches, place, 1)
+    assert at(place, "main") == before
+    with pytest.raises(Rejected, match="no branch nowhere"):
+        await branches.append(place.name, "nowhere", LOG, text="x\n", mark="x", title="x")
