@@ -20,7 +20,7 @@ from bot.dialect import Row
 from bot.ledger import micros, moment
 from commands.errors import Conflict
 from commands.manifest import ManifestRecord
-from commands.ports import SeenTag, Taken, Watched, Writes
+from commands.ports import Audited, SeenTag, Taken, Watched, Writes
 from commands.record import hash_of
 from policy.facts import ExceptionRecord, Freeze, Hold, KnownGood, Obligation, Verdict, Vote
 from policy.model import Digest, Person, Place, Sha
@@ -58,6 +58,13 @@ def _watched() -> TypeAdapter[Watched]:
 
 
 @cache
+def _audited() -> TypeAdapter[Audited]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Audited)
+
+
+@cache
 def _manifests() -> TypeAdapter[ManifestRecord]:
     from pydantic import TypeAdapter
 
@@ -66,7 +73,7 @@ def _manifests() -> TypeAdapter[ManifestRecord]:
 
 def warm() -> None:
     """What reads and writes them is made."""
-    for adapter in (_persons, _exceptions, _obligations, _watched, _manifests):
+    for adapter in (_persons, _exceptions, _obligations, _watched, _audited, _manifests):
         adapter()
 
 
@@ -83,6 +90,7 @@ class Ready:
     exceptions: tuple[str, ...]
     obligations: tuple[str, ...]
     watched: tuple[str, ...]
+    audited: tuple[str, ...]
     manifests: tuple[str, ...]
 
 
@@ -93,6 +101,7 @@ def ready(writes: Writes) -> Ready:
         exceptions=tuple(_exceptions().dump_json(exception).decode() for exception in writes.exceptions),
         obligations=tuple(_obligations().dump_json(obligation).decode() for obligation in writes.obligations),
         watched=tuple(_watched().dump_json(each).decode() for each in writes.watched),
+        audited=tuple(_audited().dump_json(each).decode() for each in writes.audited),
         manifests=tuple(_manifests().dump_json(each).decode() for each in writes.manifests),
     )
 
@@ -129,6 +138,8 @@ def _keep_places(books: Transaction, step: Ready) -> None:
         _keep_good(books, place, good)
     for each, data in zip(writes.watched, step.watched, strict=True):
         _keep_watched(books, each, data)
+    for audited, data in zip(writes.audited, step.audited, strict=True):
+        _keep_audited(books, audited, data)
     for manifest, data in zip(writes.manifests, step.manifests, strict=True):
         _keep_manifest(books, manifest, data)
     for tag in writes.tags:
@@ -297,6 +308,18 @@ def _keep_watched(books: Transaction, watched: Watched, data: str) -> None:
         raise Taken(str(watched.place))
 
 
+def _keep_audited(books: Transaction, audited: Audited, data: str) -> None:
+    """The same of a repository."""
+    written = books.run(
+        "INSERT INTO audited_repositories (repository, number, data) VALUES (:repository, :number + 1, :data)"
+        " ON CONFLICT (repository) DO UPDATE SET number = excluded.number, data = excluded.data"
+        " WHERE audited_repositories.number = :number",
+        {"repository": audited.repository, "number": audited.number, "data": data},
+    )
+    if written.rowcount != 1:
+        raise Taken(audited.repository)
+
+
 def _keep_tag(books: Transaction, tag: SeenTag) -> None:
     """What it named at first sight stands."""
     books.run(
@@ -457,6 +480,13 @@ WATCHED = "SELECT data, number FROM watched_places ORDER BY service, environment
 
 def watched(row: Row) -> Watched:
     return replace(_watched().validate_json(row[0]), number=row[1])
+
+
+AUDITED = "SELECT data, number FROM audited_repositories ORDER BY repository"
+
+
+def audited(row: Row) -> Audited:
+    return replace(_audited().validate_json(row[0]), number=row[1])
 
 
 SEEN_TAGS = (

@@ -29,7 +29,20 @@ from bot.ledger import verify as _verify
 from commands.errors import LostLease, Rejected, ReleaseBotError, Unavailable
 from commands.manifest import ManifestRecord
 from commands.operation import Operation, Wish
-from commands.ports import Clock, Entry, EntryPhase, Lease, Message, Recorded, Request, SeenTag, Taken, Watched, Writes
+from commands.ports import (
+    Audited,
+    Clock,
+    Entry,
+    EntryPhase,
+    Lease,
+    Message,
+    Recorded,
+    Request,
+    SeenTag,
+    Taken,
+    Watched,
+    Writes,
+)
 from commands.reply import Reply
 from policy.facts import Deed, ExceptionRecord, Freeze, Hold, KnownGood, Obligation, Vote
 from policy.model import Person, Place, Sha
@@ -754,6 +767,10 @@ class Store:
     async def watched(self) -> tuple[Watched, ...]:
         """Every place that was ever looked at, as it was last written down."""
         return tuple(map(records.watched, await self._all(records.WATCHED)))
+
+    async def audited(self) -> tuple[Audited, ...]:
+        """Every repository that was ever looked over, as it was last written down."""
+        return tuple(map(records.audited, await self._all(records.AUDITED)))
 
     async def seen_tags(self, repository: str, commit: Sha, name: str = "") -> tuple[SeenTag, ...]:
         """Those that were first seen on that commit, and that of this name, by every service; oldest first."""

@@ -364,6 +364,18 @@ class WatchedRow(SQLModel, table=True):
     data: str = Field(sa_type=TEXT)
 
 
+class AuditedRow(SQLModel, table=True):
+    """What is known of a repository since it was last looked over: `data` is all of it."""
+
+    __tablename__ = "audited_repositories"
+    __table_args__ = (STRICT,)
+
+    repository: str = Field(primary_key=True, sa_type=TEXT)
+    number: int = Field(sa_type=WHOLE)
+    """How often it was written: whoever read an older one is late."""
+    data: str = Field(sa_type=TEXT)
+
+
 class SeenTagRow(SQLModel, table=True):
     """What a release tag named when it was first seen. Rows are only ever added."""
 

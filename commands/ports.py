@@ -646,6 +646,23 @@ class SeenTag:
 
 
 @dataclass(frozen=True, slots=True)
+class Audited:
+    """What is known of a repository since it was last looked over."""
+
+    repository: str
+    at: datetime
+    """When that was."""
+    heads: Mapping[str, Sha] = field(default_factory=dict)
+    """Where the shared branches stood then."""
+    told: tuple[str, ...] = ()
+    """What was found, by its key, and is still so: it is not told again."""
+    listed_at: datetime | None = None
+    """When what is left lying about was last listed."""
+    number: int = 0
+    """How often it was written down."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """Something to be said, sent in order once it is committed."""
 
@@ -723,6 +740,8 @@ class Writes:
     """How these places look now: `Taken` where somebody else wrote one down since it was read."""
     tags: tuple[SeenTag, ...] = ()
     """Release tags that were looked at; of those that were seen before, nothing is written."""
+    audited: tuple[Audited, ...] = ()
+    """What is known of these repositories now: `Taken` where somebody else wrote one down since it was read."""
     answers: str = ""
     """Id of the request that this answers: it is done with, and if it was already, nothing at all is written."""
 
@@ -784,6 +803,9 @@ class Store(Protocol):
 
     async def seen_tags(self, repository: str, commit: Sha, name: str = "") -> tuple[SeenTag, ...]:
         """Those that were first seen on that commit, and that of this name, by every service; oldest first."""
+
+    async def audited(self) -> tuple[Audited, ...]:
+        """Every repository that was ever looked over, as it was last written down."""
 
     async def history(self, service: str, limit: int) -> tuple[Recorded, ...]:
         """Newest first."""

@@ -19,7 +19,7 @@ from commands.errors import Rejected
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest version; a test holds it against `versions/`."""
 PATIENCE = 5.0  # seconds to wait for the database
 
