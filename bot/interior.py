@@ -19,6 +19,7 @@ from bot.cloud_run_settings import CloudRunSettings
 from bot.controller import Advance, Controller
 from bot.drift_watch import DriftWatch
 from bot.github import AppKey, GitHub, Pace, PersonalToken
+from bot.github.attested import verifying
 from bot.hints import Hints
 from bot.monitoring import Monitoring
 from bot.outbox import Outbox
@@ -140,7 +141,9 @@ def _github(settings: Settings, session: aiohttp.ClientSession, clock: SystemClo
     key = AppKey(settings.GITHUB_APP_ID, settings.GITHUB_PRIVATE_KEY, settings.GITHUB_INSTALLATION_ID)
     url = settings.GITHUB_API_URL or "https://api.github.com"
     pace = Pace(write_gap=0.0) if settings.local else Pace()
-    return GitHub(session, PersonalToken(token) if token else key, clock, url=url, pace=pace)
+    trusted = Path(settings.SIGSTORE_TRUSTED_ROOT) if settings.SIGSTORE_TRUSTED_ROOT else None
+    attested = verifying(trusted, settings.ATTESTATION_VERIFIER)
+    return GitHub(session, PersonalToken(token) if token else key, clock, url=url, pace=pace, attested=attested)
 
 
 def _advance(world: World) -> Advance:

@@ -26,6 +26,11 @@ SECRETS = (
 """Settings that may be `sm://projects/P/secrets/S/versions/N`, and that no text of ours ever shows."""
 REQUIRED = ("RELEASE_POLICY", "SLACK_BOT_TOKEN")
 ADDRESSES = ("CLOUD_RUN_ENDPOINT", "MONITORING_ENDPOINT", "SECRET_MANAGER_ENDPOINT")
+SHAPES = {
+    **dict.fromkeys(ADDRESSES, (r"[\w.-]+:\d{1,5}", "host:port")),
+    "ATTESTATION_VERIFIER": (r"[\w.]+:\w+", "package.module:name"),
+}
+FILES = ("RELEASE_POLICY", "SIGSTORE_TRUSTED_ROOT")
 URLS = ("SLACK_API_URL", "GITHUB_API_URL")
 
 
@@ -52,6 +57,11 @@ class Settings:
     GITHUB_TOKEN: str = field(default="", repr=False)
     GITHUB_WEBHOOK_SECRET: str = field(default="", repr=False)
     """Two, separated by a comma, while one is exchanged for the other; empty: nothing is heard from GitHub."""
+    SIGSTORE_TRUSTED_ROOT: str = ""
+    """A file, as `gh attestation trusted-root` writes it: whose word counts for attestations. Empty: the public
+    instance's, as it was when we were built."""
+    ATTESTATION_VERIFIER: str = ""
+    """`package.module:name` of what makes a `Verifier` (bot/github/verifier.py) for attestations in no public log."""
     CLOUD_RUN_ENDPOINT: str = ""
     MONITORING_ENDPOINT: str = ""
     SECRET_MANAGER_ENDPOINT: str = ""
@@ -104,6 +114,10 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
+def _is_absent(file: str) -> bool:
+    return bool(file) and not Path(file).is_file()
+
+
 def _complaint(settings: Settings) -> str:
     """What is wrong with it, the first thing only; empty where nothing is."""
     if not (settings.PORT.isascii() and settings.PORT.isdigit() and int(settings.PORT) <= 65535):
@@ -116,9 +130,9 @@ def _complaint(settings: Settings) -> str:
             "GITHUB_APP_ID, GITHUB_PRIVATE_KEY and GITHUB_INSTALLATION_ID are needed together "
             "(or GITHUB_TOKEN, for local worlds)."
         )
-    for name in ADDRESSES:
-        if not re.fullmatch(r"([\w.-]+:\d{1,5})?", getattr(settings, name)):
-            return f"{name}: write host:port."
+    for name, (shape, says) in SHAPES.items():
+        if not re.fullmatch(f"({shape})?", getattr(settings, name)):
+            return f"{name}: write {says}."
     for name in URLS:
         parts = urlsplit(getattr(settings, name))
         if getattr(settings, name) and (parts.scheme not in {"http", "https"} or not parts.netloc):
@@ -127,8 +141,8 @@ def _complaint(settings: Settings) -> str:
         value = getattr(settings, name)
         if value.startswith("sm:") and not re.fullmatch(r"sm://projects/[^/]+/secrets/[^/]+/versions/[^/]+", value):
             return f"{name}: write sm://projects/P/secrets/S/versions/N."
-    if not Path(settings.RELEASE_POLICY).is_file():
-        return f"RELEASE_POLICY names {settings.RELEASE_POLICY}, and there is no such file."
+    if absent := next((name for name in FILES if _is_absent(getattr(settings, name))), ""):
+        return f"{absent} names {getattr(settings, absent)}, and there is no such file."
     if settings.SANDBOX_CLOCK and not settings.CLOUD_RUN_ENDPOINT:
         return "SANDBOX_CLOCK is set, but Cloud Run is the real one."
     return ""

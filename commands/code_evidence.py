@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from commands import lineage
+from commands import attested, lineage
 from commands.places import Seen, known
 from commands.ports import Link, Look, World
 from policy.agreement import Stance
@@ -15,6 +15,7 @@ from policy.document import Policy
 from policy.evidence import (
     NOT_GATHERED,
     Ahead,
+    Attestation,
     Branches,
     Changes,
     Issue,
@@ -25,7 +26,7 @@ from policy.evidence import (
     WorkflowRun,
 )
 from policy.facts import Candidate, Question
-from policy.model import Sha, Unknown, short
+from policy.model import Digest, Sha, Unknown, short
 
 CUT_OFFS = Unknown("nothing here knows yet when a release branch was cut off")
 OF_CHANGES = frozenset({"pull_requests_only", "naming", "no_forbidden_targets", "merged_green", "signed_commits"})
@@ -39,6 +40,7 @@ class _Range:
     """Where to look: what is not known of it is the reason why nothing is found."""
 
     repository: str
+    digest: Digest | Unknown
     commit: Sha | Unknown
     serving: Sha | Unknown
     source: str | Unknown
@@ -58,6 +60,7 @@ async def code_evidence(
     serving = seen[question.target].commit
     where = _Range(
         policy.services[question.service].repository,
+        candidate if isinstance(candidate, Unknown) else candidate.digest,
         candidate if isinstance(candidate, Unknown) else candidate.commit,
         Unknown("the commit that serves now is not recorded") if serving is None else serving,
         _branch(policy, question.source or ""),
@@ -71,9 +74,28 @@ async def code_evidence(
         if asks := [gate for gate in gates.values() if looks_at_it(gate)]:
             asking[name] = ask(world, where, asks)
     found = dict(zip(asking, await asyncio.gather(*asking.values()), strict=True))
+    found |= _proved(found, gates.values())
     if "alerts" in found:
         found["alerts_at"] = world.clock.now()
     return found
+
+
+def _proved(found: Mapping[str, Any], gates: Iterable[Any]) -> dict[str, Any]:
+    """The documents and signatures that attestations tell, beside what else was found of signatures."""
+    gates = tuple(gates)
+    items = dict.fromkeys(item for gate in gates if gate.kind == "evidence" for item in gate.items)
+    told: dict[str, Any] = {}
+    if items:
+        told["documents"] = attested.documents(found.get("attestations", NOT_GATHERED), tuple(items))
+    signed = [gate for gate in gates if gate.kind == "signature"]
+    if signed:
+        by = attested.signatures(found.get("attestations", NOT_GATHERED), signed)
+        tag: Mapping[str, Signature] | Unknown = found.get("signatures", {})
+        if isinstance(by, Unknown) or isinstance(tag, Unknown):
+            told["signatures"] = by if isinstance(by, Unknown) else tag
+        else:
+            told["signatures"] = {**by, **tag}
+    return told
 
 
 def _looks(gates: Iterable[Any]) -> frozenset[Look | None]:
@@ -234,8 +256,15 @@ async def _tag(world: World, where: _Range, gates: Sequence[Any]) -> Tag | Unkno
     return await known("the tags", world.code.tag(where.repository, where.commit, patterns[0], serving))
 
 
+async def _attestations(world: World, where: _Range, _: Sequence[Any]) -> tuple[Attestation, ...] | Unknown:
+    if isinstance(where.digest, Unknown):
+        return where.digest
+    reading = world.code.attestations(where.repository, where.digest, where.commit)
+    return await known("what is attested of it", reading)
+
+
 async def _signatures(world: World, where: _Range, _: Sequence[Any]) -> Mapping[str, Signature] | Unknown:
-    """That of the tag. Images and provenance are not looked at here."""
+    """That of the tag; what else is signed, attestations tell."""
     if isinstance(where.commit, Unknown):
         return where.commit
     tag = await known("the tags", world.code.tag(where.repository, where.commit, ANY_TAG, None))
@@ -312,6 +341,7 @@ ASKED: Mapping[str, tuple[Callable[[Any], object], Callable[[World, _Range, Sequ
     "alerts": (lambda gate: gate.kind == "alerts", _alerts),
     "tag": (lambda gate: gate.kind == "tag", _tag),
     "signatures": (lambda gate: gate.kind == "signature" and "tag" in gate.subjects, _signatures),
+    "attestations": (attested.looked_at, _attestations),
     "issues": (lambda gate: gate.kind == "issues", _issues),
     "repository": (lambda gate: gate.kind == "repository" and (gate.files or gate.owned), _kept),
     "promotion": (lambda gate: gate.kind == "pull_request" and gate.of == "promotion", _promotion),

@@ -234,8 +234,13 @@ class Attestation:
     predicate: str
     digest: Digest
     builder: str
+    """The workflow that signed it, with its ref."""
     verified: bool
+    """Its signature holds, and it was made for this repository from the candidate's code."""
     why_not: str = ""
+    at: datetime | None = None
+    hash: str = ""
+    """SHA-256 of what was signed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,9 @@ from commands.ports import (
     World,
 )
 from policy.document import ActivePolicy, Policy
-from policy.evidence import Changes, Commit, Issue, PullRequest, Repository, Tag, WorkflowRun
+from policy.evidence import Attestation, Changes, Commit, Issue, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check, CheckState
-from policy.model import AccountKind, Digest, Human, Person, Sha
+from policy.model import AccountKind, Digest, Human, Person, Sha, Unknown
 from policy.settings import Configured
 from tests import empty
 
@@ -553,6 +553,7 @@ class GitHub:
         self.found: dict[str, dict[str, tuple[str, ...]]] = {}
         """Source of alerts → severity → what is open."""
         self.issue_list: list[Issue] = []
+        self.attested: list[Attestation] = []
         self.files: set[str] = set()
         self.owned: set[str] = set()
         self.late: list[tuple[datetime, Callable[[], object]]] = []
@@ -687,6 +688,10 @@ class GitHub:
         self._part("tags")
         found = self.tags.get(commit)
         return found if found and re.fullmatch(pattern, found.name) else None
+
+    async def attestations(self, repository: str, digest: Digest, commit: Sha | Unknown) -> tuple[Attestation, ...]:
+        self._part("attestations")
+        return tuple(self.attested)
 
     async def alerts(self, repository: str, source: str) -> Mapping[str, tuple[str, ...]]:
         self._part(source)
