@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from commands import attested, lineage
+from commands import attested, lineage, tags
 from commands.places import Seen, known
 from commands.ports import Link, Look, World
 from policy.agreement import Stance
@@ -40,6 +40,7 @@ class _Range:
     """Where to look: what is not known of it is the reason why nothing is found."""
 
     repository: str
+    service: str
     digest: Digest | Unknown
     commit: Sha | Unknown
     serving: Sha | Unknown
@@ -60,6 +61,7 @@ async def code_evidence(
     serving = seen[question.target].commit
     where = _Range(
         policy.services[question.service].repository,
+        question.service,
         candidate if isinstance(candidate, Unknown) else candidate.digest,
         candidate if isinstance(candidate, Unknown) else candidate.commit,
         Unknown("the commit that serves now is not recorded") if serving is None else serving,
@@ -253,7 +255,10 @@ async def _tag(world: World, where: _Range, gates: Sequence[Any]) -> Tag | Unkno
     if len(patterns) > 1:
         return Unknown(f"gates look for tags of different names: {', '.join(patterns)}")
     serving = None if isinstance(where.serving, Unknown) else where.serving
-    return await known("the tags", world.code.tag(where.repository, where.commit, patterns[0], serving))
+    found = await known("the tags", world.code.tag(where.repository, where.commit, patterns[0], serving))
+    if isinstance(found, Unknown):
+        return found
+    return await tags.as_first_seen(world, where.repository, where.service, where.commit, patterns[0], found)
 
 
 async def _attestations(world: World, where: _Range, _: Sequence[Any]) -> tuple[Attestation, ...] | Unknown:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from commands import explain, gather, owed, tell, waived
+from commands import explain, gather, owed, tags, tell, waived
 from commands.code_evidence import CUT_OFFS
 from commands.evidence import YET
 from commands.gather import Gathered
@@ -144,11 +144,13 @@ def _waits(
     decision = judged.decision
     considered = replace(considered, phase=phase_for(decision), attempts=0, note="")
     changed = considered != before or before.seen.get("decided") != summary(decision, votes)
-    considered = replace(considered, seen=in_line(considered.seen, decision, votes))
+    sighting = tags.sighted(replace(considered, seen=in_line(considered.seen, decision, votes)), judged)
+    considered = sighting.operation
     return Writes(
         operation=considered,
-        messages=(*told, *standing(considered, judged)) if changed else (),
-        entries=(entry_of(considered, "decided again", judged),) if changed else (),
+        messages=(*sighting.messages, *((*told, *standing(considered, judged)) if changed else ())),
+        entries=(*sighting.entries, *((entry_of(considered, "decided again", judged),) if changed else ())),
+        tags=sighting.tags,
         due=wait(considered, decision, judged.case.at),
     )
 
@@ -316,6 +318,7 @@ async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World)
         ),
         exceptions=rests_on,
         obligations=owes,
+        tags=tags.sighted(begun, judged).tags,
         takes=begun.place,
         good=((begun.place, verified),) if verified is not None else (),
         due=timedelta(0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commands import confirm, explain, fields, gather, tell
+from commands import confirm, explain, fields, gather, tags, tell
 from commands.asking import Asking
 from commands.consider import entry_of, in_line, phase_for, same_human, standing, wait
 from commands.explain import texts
@@ -66,14 +66,18 @@ async def ask(intent: Promote, asking: Asking) -> Writes:
         emergency=asks.emergency,
         seen=in_line({}, decision),
     )
+    sighting = tags.sighted(operation, judged)
+    operation = sighting.operation
     private = gather.said(intent.fields, intent.reason)
     entry = entry_of(operation, "asked", judged, actor=asks.by)
     return Writes(
         operation=operation,
         creates=True,
-        entries=(replace(entry, private=private, detail=_stated(operation)),),
+        entries=(replace(entry, private=private, detail=_stated(operation)), *sighting.entries),
+        tags=sighting.tags,
         messages=tuple(
-            replace(message, request=asking.request.id) for message in standing(operation, judged)
+            replace(message, request=asking.request.id)
+            for message in (*sighting.messages, *standing(operation, judged))
         ),  # should the channel be closed to us, the asker hears of it
         due=timedelta(0) if decision.allowed else wait(operation, decision, asks.at),
     )

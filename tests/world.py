@@ -689,6 +689,10 @@ class GitHub:
         found = self.tags.get(commit)
         return found if found and re.fullmatch(pattern, found.name) else None
 
+    async def tagged(self, repository: str, name: str) -> Tag | None:
+        self._part("tags")
+        return next((found for found in self.tags.values() if found.name == name), None)
+
     async def attestations(self, repository: str, digest: Digest, commit: Sha | Unknown) -> tuple[Attestation, ...]:
         self._part("attestations")
         return tuple(self.attested)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, Field
 from bot.github import codeowners
 from bot.github.credentials import Access
 from bot.github.history import between
-from bot.github.names import file_path, full, part
+from bot.github.names import file_path, full, part, ref_path
 from bot.github.pull_requests import owners_at
 from bot.github.reading import Verification, read, read_all
 from bot.github.refusal import Refusal
@@ -168,18 +169,36 @@ async def tag(client: Client, repository: str, commit: Sha, pattern: str, servin
     if not name:
         return None
     ref, (_, made) = next((one, end) for one, end in zip(refs, ends, strict=True) if _name(one) == name)
+    return replace(
+        _tag(ref, made, commit),
+        previous=on.get(serving or "", ""),
+        breaking=await _breaking(client, repository, serving, commit),
+    )
+
+
+async def tagged(client: Client, repository: str, name: str) -> Tag | None:
+    """The tag that is called so letter by letter; None: there is none, or it names no commit."""
+    try:
+        ref = read(_Ref, await client.read(repository, f"/git/ref/tags/{ref_path(name)}"))
+    except Refusal as refusal:
+        if refusal.status == 404:
+            return None
+        raise
+    end, made = await _end(client, repository, ref)
+    return _tag(ref, made, Sha(end)) if _name(ref) == name and end else None
+
+
+def _tag(ref: _Ref, made: _TagObject | None, commit: Sha) -> Tag:
     checked = made.verification if made is not None else None
     verified = checked is not None and checked.verified and checked.reason == "valid"
     return Tag(
-        name,
+        _name(ref),
         commit,
         annotated=ref.object.type == "tag",
         verified=verified,
         why_not="" if verified else (checked.reason if checked is not None else "it is not annotated"),
         # whoever tags may call themselves what they like, unless they signed
         made_by=_maker(made.tagger.email) if verified and made is not None and made.tagger is not None else "",
-        previous=on.get(serving or "", ""),
-        breaking=await _breaking(client, repository, serving, commit),
     )
 
 
