@@ -18,7 +18,7 @@ from bot.cloud_run import CloudRun
 from bot.cloud_run_settings import CloudRunSettings
 from bot.controller import Advance, Controller
 from bot.drift_watch import DriftWatch
-from bot.github import AppKey, GitHub, Pace, PersonalToken
+from bot.github import AppKey, GitHub, GitHubBranches, Pace, PersonalToken
 from bot.github.attested import verifying
 from bot.hints import Hints
 from bot.monitoring import Monitoring
@@ -98,6 +98,7 @@ async def behind(
         monitoring = Monitoring(settings.MONITORING_ENDPOINT or None)
         stack.push_async_callback(runs.close)
         stack.push_async_callback(monitoring.close)
+        code = _github(settings, others, clock)
         world = World(
             clock=clock,
             people=people,
@@ -105,7 +106,8 @@ async def behind(
             configurations=CloudRunSettings(runs),
             metrics=monitoring,
             probes=HttpProbes(others),
-            code=_github(settings, others, clock),
+            code=code,
+            branches=GitHubBranches(code.connection),
             store=store,
             policies=policies,
         )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from commands import deployment, ending, family, health, heed, remind, switched, tell
+from commands import branch, deployment, ending, family, health, heed, relax, remind, switched, tell
 from commands.consider import consider
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
 from commands.hand import AT_ONCE, IMPATIENT, LOOK, PAUSED, POLL, SHIFT_WITHIN, TRIES, WROTE, Hand, same, traffic
@@ -31,11 +31,15 @@ async def advance(operation: Operation, lease: Lease, world: World) -> Writes:
 
 async def _advance(operation: Operation, lease: Lease, world: World) -> Writes:
     if operation.phase in {Phase.BLOCKED, Phase.WAITING}:
+        if operation.effect is not None and operation.plan is not None and operation.wish is Wish.RUN:
+            return await branch.propose(Hand(operation, operation.plan, lease, world))
         writes = await consider(operation, world)
         starts = remind.follows(writes, operation.channel, world.clock.now())
         return replace(writes, starts=(*writes.starts, *starts)) if starts else writes
     if operation.question.deed is Deed.REMIND:
         return await remind.remind(operation, world)
+    if operation.question.deed is Deed.RELAX:
+        return await relax.look(operation, lease, world)
     if family.FAMILY in operation.seen:
         return await family.look(operation, world)
     if switched.SWITCHED in operation.seen:
@@ -56,6 +60,10 @@ async def step(hand: Hand) -> Writes:
         if heeded is not None:
             return heeded
     match operation.moment.step:
+        case Step.BRANCH if operation.phase is Phase.GOING_BACK or hand.plan.deed == Deed.ROLLBACK:
+            return await branch.go_back(hand)
+        case Step.BRANCH:
+            return await branch.move(hand)
         case Step.RECORD:
             return await deployment.record(hand)
         case Step.DEPLOY:
@@ -213,7 +221,7 @@ async def _send(hand: Hand, effect: Effect, running: Running, shares: Sequence[S
                 revision=plan.revision,
                 container=plan.container,
                 shares=shares,
-                commit=plan.commit,
+                commit=hand.commit,
                 lease=hand.lease,
             )
         else:

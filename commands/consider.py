@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from commands import explain, gather, owed, tags, tell, waived
+from commands import branch, branch_plan, explain, gather, member, owed, tags, tell, waived
 from commands.code_evidence import CUT_OFFS
 from commands.evidence import YET
 from commands.gather import Gathered
@@ -44,7 +44,8 @@ async def gather_for(operation: Operation, world: World, active: ActivePolicy, v
     stated, cast = _by_the_asker(operation, votes)
     gathered = remembering(await gather.promotion(world, active, gather.asked(operation, by, cast)), operation.plan)
     facts = gathered.facts
-    return replace(gathered, facts=replace(facts, confirmed=facts.confirmed.union(stated)))
+    gathered = replace(gathered, facts=replace(facts, confirmed=facts.confirmed.union(stated)))
+    return await member.with_manifest(gathered, operation, world, active) if operation.of_a_set else gathered
 
 
 def _by_the_asker(operation: Operation, votes: tuple[Vote, ...]) -> tuple[frozenset[str], tuple[Vote, ...]]:
@@ -93,9 +94,22 @@ async def consider(operation: Operation, world: World) -> Writes:
     if rejection is not None:
         return end(operation, Phase.REJECTED, rejection, now, judged)
     considered, told = replanned(operation, judged.gathered)
-    if judged.decision.allowed and considered.plan is not None:
+    if told and operation.of_a_set and operation.plan is not None and considered.plan is not None:
+        note = f"It is not what was agreed to any more: {difference(operation.plan, considered.plan)}."
+        return end(operation, Phase.FAILED, note, now, judged)
+    if judged.decision.allowed and considered.plan is not None and not not_yet(judged):
         return await _begin(considered, considered.plan, judged, world)
-    return _waits(operation, considered, judged, votes, told)
+    writes = _waits(operation, considered, judged, votes, told)
+    proposing, entries = branch.about_to_propose(writes.operation or considered, world)
+    if not entries:
+        return writes
+    return replace(writes, operation=proposing, entries=(*writes.entries, *entries), due=timedelta(0))
+
+
+def not_yet(judged: Judged) -> str:
+    """Why it cannot begin however it is decided, a sentence without its end; empty: it can."""
+    gathered = judged.gathered
+    return gathered.plan.why if isinstance(gathered.plan, Unknown) else gathered.not_yet
 
 
 async def _rollback(operation: Operation, world: World, now: datetime) -> Writes:
@@ -133,7 +147,7 @@ def _agreed(operation: Operation, now: datetime) -> Operation:
 
 async def _judged(operation: Operation, world: World, now: datetime) -> tuple[Judged, tuple[Vote, ...]]:
     active = world.policies.current()
-    votes = await world.store.votes(operation.id)
+    votes = await member.votes(operation, world)
     return judge(operation.question, await gather_for(operation, world, active, votes), active, now), votes
 
 
@@ -142,7 +156,7 @@ def _waits(
 ) -> Writes:
     """It is still waiting or blocked; who reads it hears where that has changed."""
     decision = judged.decision
-    considered = replace(considered, phase=phase_for(decision), attempts=0, note="")
+    considered = held_back(replace(considered, phase=phase_for(decision), attempts=0, note=""), judged)
     changed = considered != before or before.seen.get("decided") != summary(decision, votes)
     sighting = tags.sighted(replace(considered, seen=in_line(considered.seen, decision, votes)), judged)
     considered = sighting.operation
@@ -153,6 +167,12 @@ def _waits(
         tags=sighting.tags,
         due=wait(considered, decision, judged.case.at),
     )
+
+
+def held_back(operation: Operation, judged: Judged) -> Operation:
+    """The same; blocked, with the reason, where its branch cannot be moved, whatever the rules say."""
+    why = explain.unsaid(not_yet(judged), judged.decision)
+    return replace(operation, phase=Phase.BLOCKED, note=why) if why else operation
 
 
 def may_be_agreed(judged: Judged) -> bool:
@@ -196,6 +216,8 @@ def replanned(operation: Operation, gathered: Gathered) -> tuple[Operation, tupl
     plan, old = gathered.plan, operation.plan
     if isinstance(plan, Unknown) or old is None or plan.hash == old.hash:
         return operation, ()
+    if branch_plan.to_be_opened(old) and replace(plan, branch=old.branch) == old:  # nobody could agree without it
+        return replace(operation, plan=plan), ()
     told = Message(
         operation.channel,
         Reply(f"What would be done has changed: {difference(old, plan)}. Approvals start again."),
@@ -368,7 +390,7 @@ def end(operation: Operation, phase: Phase, note: str, now: datetime, judged: Ju
     ended = operation.ended(phase, note)
     return Writes(
         operation=ended,
-        entries=(entry_of(ended, phase.value, judged),),
+        entries=(*branch.never_mind(operation), entry_of(ended, phase.value, judged)),
         messages=(
             Message(ended.channel, tell.root(ended), operation=ended.id, slot="root"),
             Message(ended.channel, tell.closed(ended), operation=ended.id, slot="plan"),

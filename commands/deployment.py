@@ -22,11 +22,11 @@ SOON = timedelta(seconds=0.2)
 async def record(hand: Hand) -> Writes:
     """GitHub knows of the deployment."""
     plan = hand.plan
-    if plan.commit is None:
+    if hand.commit is None:
         return hand.next({"mark": Mark.NOTE.value, "says": "not recorded in GitHub: its commit is not known"})
     effect = hand.operation.effect
     if effect is None:
-        return hand.intend("deployment", {"environment": plan.target, "commit": plan.commit})
+        return hand.intend("deployment", {"environment": plan.target, "commit": hand.commit})
     if (before := about_to_tell(hand, effect)) is not None:
         return before
     try:
@@ -86,11 +86,11 @@ def tried_again(hand: Hand, effect: Effect, error: ReleaseBotError) -> Writes:
 
 async def _deployment(hand: Hand) -> int:
     plan = hand.plan
-    if plan.commit is None:
+    if hand.commit is None:
         raise Rejected("its commit is not known")
     return await hand.world.code.record_deployment(
         plan.repository,
-        commit=plan.commit,
+        commit=hand.commit,
         environment=plan.target,
         production=plan.production,
         operation=hand.operation.id,
@@ -102,6 +102,7 @@ async def _deployment(hand: Hand) -> int:
             "to": plan.target,
             "plan": plan.hash,
             **({"emergency": plan.emergency} if plan.emergency else {}),
+            **({"manifest": plan.manifest} if plan.manifest else {}),
         },
         description=cut(f"{plan.deed} {plan.service} {short(plan.digest)} to {plan.target}"),
         doubted=doubted(hand),

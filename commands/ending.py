@@ -46,7 +46,7 @@ async def finish(hand: Hand) -> Writes:
         return hand.over(
             operation.ended(Phase.ROLLED_BACK if moved else Phase.FAILED, operation.note + trouble), settled
         )
-    good = KnownGood(plan.revision, plan.digest, hand.now, f"{plan.deed} {operation.id}", plan.commit, plan.image)
+    good = KnownGood(plan.revision, plan.digest, hand.now, f"{plan.deed} {operation.id}", hand.commit, plan.image)
     if plan.deed == Deed.ROLLBACK:  # what was deployed again serves under a name of its own
         made = ((operation.place, good),) if plan.image else ()
         return hand.over(operation.ended(Phase.DONE, trouble.strip()), settled, good=made)

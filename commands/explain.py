@@ -48,6 +48,13 @@ def texts(*pieces: Text) -> Text:
     return tuple(out)
 
 
+def unsaid(why: str, decision: Decision) -> str:
+    """The reason as a sentence of its own; empty where some finding says it already."""
+    if not why or any(why in finding.reason for finding in decision.blockers):
+        return ""
+    return f"{why[:1].upper()}{why[1:]}."
+
+
 def findings(decision: Decision, *, whole: bool = False) -> tuple[Line, ...]:
     """What each rule found, and under it what would help; then what would do, and when. `whole`: a line for each."""
     folds = () if whole or len(decision.findings) <= WHOLE else tuple(_FOLDED)

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from commands import database, way_back
+from commands import branch_plan, database, way_back
 from commands.evidence import UNSEEN, YET, authors, evidence, places, reviewers
 from commands.operation import Operation
 from commands.places import Seen, known, seen, site_of
-from commands.plan import Plan, PlannedHealth, PlannedProbe, PlannedStep, PlannedTrigger
+from commands.plan import Plan, PlannedBranch, PlannedHealth, PlannedProbe, PlannedStep, PlannedTrigger
 from commands.ports import Comparison, Running, Site, World
 from policy.document import ActivePolicy, Path, Policy, Probe, Rollout, Step
 from policy.facts import Candidate, EmergencyRecord, Facts, KnownGood, Question, Serving, Vote
@@ -45,6 +45,8 @@ class Asked:
     """The policy's trigger that asks by itself; empty: somebody asks."""
     leaves: str = ""
     """The revision that the trigger spoke of; empty: the newcomer."""
+    manifest: str = ""
+    """Hash of the set that it is part of, hex; empty: it goes alone."""
 
 
 def asked(operation: Operation, by: Person, votes: tuple[Vote, ...] = ()) -> Asked:
@@ -61,6 +63,7 @@ def asked(operation: Operation, by: Person, votes: tuple[Vote, ...] = ()) -> Ask
         votes,
         operation.seen.get(TRIGGER, ""),
         operation.seen.get(LEAVES, ""),
+        "" if operation.plan is None else operation.plan.manifest,
     )
 
 
@@ -79,6 +82,8 @@ class Gathered:
     """Between what serves the target and the candidate; for reading."""
     serving_was_verified: KnownGood | None = None
     """What serves the target, where its deployment is recorded as a success: the way back, if GitHub is away."""
+    not_yet: str = ""
+    """What its branch waits for before it may move, a sentence without its end; empty: nothing."""
 
 
 async def _nothing(why: Unknown) -> Unknown:
@@ -127,13 +132,14 @@ async def promotion(world: World, active: ActivePolicy, asks: Asked) -> Gathered
     at = {environment: look.result() for environment, look in looks.items()}
     candidate = _candidate(at[source], asks.version)
     commit = candidate if isinstance(candidate, Unknown) else candidate.commit
-    checks, comparison, found, name = await asyncio.gather(
+    checks, comparison, found, name, way = await asyncio.gather(
         _nothing(commit)
         if isinstance(commit, Unknown)
         else known("the checks", world.code.checks(service.repository, commit)),
         _comparison(world, service.repository, at[target].commit, commit),
         evidence(world, policy, question, gates, candidate, at),
         _free_name(world, policy, question, candidate),
+        branch_plan.way(world, policy, question, path, candidate),
     )
     found = database.as_said(policy, asks.fields, found)
     declared = database.declared(policy, asks.fields, found)
@@ -152,8 +158,8 @@ async def promotion(world: World, active: ActivePolicy, asks: Asked) -> Gathered
         reviewers=reviewers(policy, question, found.changes),
         evidence=found,
     )
-    plan = _promotion_plan(active, asks, path, candidate, at[source], at[target], name, declared)
-    return Gathered(_with_plan(facts, plan), plan, comparison, at[target].verified)
+    plan = _promotion_plan(active, asks, path, candidate, at[source], at[target], name, declared, way.branch)
+    return Gathered(_with_plan(facts, plan), plan, comparison, at[target].verified, way.not_yet)
 
 
 def _candidate(source: Seen, version: str) -> Candidate | Unknown:
@@ -186,6 +192,7 @@ def _promotion_plan(
     target: Seen,
     name: str,
     declared: str,
+    branch: PlannedBranch | Unknown | None,
 ) -> Plan | Unknown:
     question = asks.question
     if path is None:
@@ -196,6 +203,8 @@ def _promotion_plan(
         return candidate
     if isinstance(target.at, Unknown):
         return target.at
+    if isinstance(branch, Unknown):
+        return branch
     service = active.policy.services[question.service]
     return Plan(
         deed="promote",
@@ -223,12 +232,14 @@ def _promotion_plan(
         inconclusive=path.rollout.inconclusive,
         deploy_within_seconds=int(path.rollout.deploy_within.total_seconds()),
         model=path.model.value,
+        branch=branch,
         change=question.change,
         emergency="" if asks.emergency is None else asks.emergency.id,
         split=target.at.split,
         database=declared,
         fields=dict(asks.fields),
         confirmed=tuple(sorted(asks.confirmed)),
+        manifest=asks.manifest,
     )
 
 
@@ -351,6 +362,7 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: O
         return Gathered(facts, target, None)
     if isinstance(leaving, Unknown):
         return Gathered(facts, leaving, None)
+    branch = await known("by what it came", branch_plan.brought(world, brought_by))
     plan = Plan(
         deed="rollback",
         service=question.service,
@@ -365,6 +377,7 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: O
         policy_hash=active.hash,
         site=site,
         production=policy.environments[question.target].production,
+        branch=None if isinstance(branch, Unknown) else branch,
         image=image,
         container=policy.services[question.service].container,
         steps=(PlannedStep(100, 0),),

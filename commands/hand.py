@@ -14,6 +14,7 @@ from commands.ports import Entry, EntryPhase, Lease, Message, Running, Share, Si
 from commands.record import BOT, hold_id, target_of
 from commands.reply import Mark
 from policy.facts import Deed, Hold, KnownGood
+from policy.model import Sha
 
 GREEN = "green"
 """The tag under which a new revision is smoke-tested."""
@@ -35,8 +36,12 @@ WHILE_ASKED = timedelta(seconds=60)
 """Between two looks at what people are asked about."""
 PAUSED = "paused_at"
 """Key in what was seen: since when it has been paused."""
+MOVED = "moved_branch"
+"""Key in what was seen: the branch may have moved, whether or not we know."""
 WROTE = "fence"
 """Key in what was seen: the fence that our newest write carried."""
+TOLD = frozenset({Step.BRANCH, Step.RECORD, Step.FINISH})
+"""Steps that change no traffic: GitHub is told."""
 TRIES = 6
 """Attempts at a record in GitHub, or at a write that others keep overtaking, before a person is told."""
 
@@ -56,6 +61,20 @@ class Hand:
         """Since when a rollback may be carried out, and what made it so: `agreed to`, `asked for`."""
         agreed = self.operation.seen.get(tell.AGREED)
         return (datetime.fromisoformat(agreed), "agreed to") if agreed else (self.operation.asked_at, "asked for")
+
+    @property
+    def commit(self) -> Sha | None:
+        """What is shipped: where its branch moved, the commit that the branch stands at since."""
+        landed = self.operation.seen.get("branch:0", {}).get("commit")
+        return Sha(landed) if landed else self.plan.commit
+
+    @property
+    def takes_branch_back(self) -> bool:
+        """True on the way back, while its branch has moved, or may have, and nothing was done about that."""
+        seen = self.operation.seen
+        here = seen.get("branch:0", {})
+        moved = MOVED in seen or ("commit" in here and not here.get("held"))
+        return moved and "back:branch:0" not in seen
 
     def percent(self) -> int:
         return self.plan.steps[self.operation.moment.index].percent
@@ -142,7 +161,7 @@ class Hand:
         operation, effect = self.operation, self.operation.effect
         sent_well = effect is not None and effect.handle and not effect.attempts
         certain = sent_well and (settled is None or settled.what == "confirmed")
-        if effect is None or certain or operation.moment.step in {Step.RECORD, Step.FINISH}:
+        if effect is None or certain or operation.moment.step in TOLD:
             return operation.seen
         return {**operation.seen, "watch": (self.now + LATE).isoformat()}
 
@@ -175,6 +194,8 @@ class Hand:
         kind = (
             "deployment"
             if effect.key.endswith(("record:0", "finish:0"))
+            else "branch"
+            if "branch:" in effect.key or effect.key.startswith("propose:")
             else "deploy"
             if "deploy" in effect.key
             else "traffic"
@@ -202,7 +223,9 @@ class Hand:
         """On to the next step; this one is told in the thread."""
         operation, key = self.operation, self.key()
         again = operation.seen.get("again") and operation.moment.step is Step.SHIFT
-        if operation.phase is Phase.GOING_BACK or (again and self.plan.deed == Deed.ROLLBACK):
+        if operation.phase is Phase.GOING_BACK and operation.moment.step is Step.SHIFT and self.takes_branch_back:
+            following = Moment(Step.BRANCH)
+        elif operation.phase is Phase.GOING_BACK or (again and self.plan.deed == Deed.ROLLBACK):
             following = Moment(Step.FINISH)
         else:
             steps = road(self.plan)

@@ -139,7 +139,7 @@ async def _has_traffic(hand: Hand) -> bool:
 
 async def _what_became(hand: Hand, effect: Effect) -> Entry | None:
     """The outcome of an effect that is not waited for any longer; None while the platform is still at it."""
-    if effect.key.endswith(("record:0", "finish:0")):  # GitHub was told, or was not
+    if effect.key.endswith(("branch:0", "record:0", "finish:0")):  # GitHub was told, or was not
         return hand.outcome(effect, "unknown", {})
     running = await hand.world.runs.running(hand.site)
     ours = running.operation == hand.operation.id and same(running.wanted, hand.shares())

@@ -69,6 +69,7 @@ class Wish(StrEnum):
 class Step(StrEnum):
     """What one operation does, one after another."""
 
+    BRANCH = "move the branch"
     RECORD = "record the deployment"
     DEPLOY = "deploy at 0 %"
     SMOKE = "smoke-test"
@@ -79,6 +80,8 @@ class Step(StrEnum):
     FINISH = "write it down"
 
 
+PART_OF = "part_of"
+"""Key in what was seen by one of several: id of the whole."""
 LEFT = "left"
 """Key in what was seen: what traffic somebody ended it with, and who did."""
 
@@ -158,6 +161,16 @@ class Operation:
         return self.phase in ENDS
 
     @property
+    def is_a_set(self) -> bool:
+        """Whether it is several promotions as one candidate; each of them is an operation of its own."""
+        return self.plan is not None and bool(self.plan.parts)
+
+    @property
+    def of_a_set(self) -> bool:
+        """Whether it is promoted as part of a set, by what was agreed to for all of it."""
+        return self.question.deed is Deed.PROMOTE and PART_OF in self.seen
+
+    @property
     def moving(self) -> bool:
         """True while it may be changing the world."""
         return self.phase in {Phase.RUNNING, Phase.GOING_BACK}
@@ -182,9 +195,17 @@ class Operation:
             raise OutOfOrder(message)
         return replace(self, moment=moment, since=since, effect=None, attempts=0)
 
+    def asked_again(self, note: str) -> Operation:
+        """What it was decided on has changed, and nothing has moved yet: it is decided again."""
+        if self.phase is not Phase.RUNNING or self.moment.step is not Step.BRANCH:
+            message = f"asked again at {self.moment.key} while {self.phase}"
+            raise OutOfOrder(message)
+        return replace(self, phase=Phase.BLOCKED, began_at=None, since=None, effect=None, attempts=0, note=note)
+
     def doing(self, effect: Effect) -> Operation:
-        """It is about to change the world."""
-        if not self.moving or (self.effect is not None and self.effect.key != effect.key):
+        """It is about to change the world: traffic only while it moves, a pull request also while it waits."""
+        waits = self.phase in {Phase.BLOCKED, Phase.WAITING}
+        if not (self.moving or waits) or (self.effect is not None and self.effect.key != effect.key):
             message = f"doing {effect.key} while {self.phase} with {self.effect}"
             raise OutOfOrder(message)
         return replace(self, effect=effect)
@@ -207,10 +228,11 @@ class Operation:
 
 
 def road(plan: Plan) -> tuple[Moment, ...]:
-    """The steps of this plan, in order."""
+    """The steps of this plan, in order: a branch moves before traffic does, and goes back after it."""
+    branch = () if plan.branch is None else (Moment(Step.BRANCH),)
     if plan.deed == Deed.ROLLBACK:
         verify = (Moment(Step.VERIFY),) if plan.recovered else ()
         again = (Moment(Step.DEPLOY),) if plan.image else ()
-        return (*again, Moment(Step.SHIFT), *verify, Moment(Step.RECORD), Moment(Step.FINISH))
+        return (*again, Moment(Step.SHIFT), *verify, Moment(Step.RECORD), *branch, Moment(Step.FINISH))
     traffic = [Moment(step, index) for index in range(len(plan.steps)) for step in (Step.SHIFT, Step.JUDGE)]
-    return (Moment(Step.RECORD), Moment(Step.DEPLOY), Moment(Step.SMOKE), *traffic, Moment(Step.FINISH))
+    return (*branch, Moment(Step.RECORD), Moment(Step.DEPLOY), Moment(Step.SMOKE), *traffic, Moment(Step.FINISH))

@@ -526,6 +526,46 @@ class Protections(Protocol):
         """The pull request bears one remark with that mark: found, or else made."""
 
 
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A pull request as it lies in a repository, whoever asked for it."""
+
+    pull: PullRequest
+    commit: Sha
+    """Head of it."""
+    merged_at: datetime | None = None
+    """None: it is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmerged:
+    """What a branch has that another lacks."""
+
+    commits: int
+    since: datetime | None = None
+    """When the oldest of it was committed; None: there is nothing."""
+    by: str = ""
+    """Who made the newest of it: GitHub login, or the name in the commit."""
+
+
+class Repositories(Protocol):
+    """What lies in a repository, besides what somebody wants promoted."""
+
+    async def branches(self, repository: str) -> Mapping[str, Sha]:
+        """Every branch, and where it stands."""
+
+    async def environments(self, repository: str) -> tuple[str, ...]:
+        """What the host calls the places that the repository is deployed to."""
+
+    async def proposals(self, repository: str, since: datetime) -> tuple[Proposed, ...]:
+        """The open ones, and those merged since then."""
+
+    async def unmerged(self, repository: str, base: Sha, head: Sha) -> Unmerged: ...
+
+    async def uses(self, repository: str) -> Mapping[str, tuple[str, ...]]:
+        """File of a workflow on the default branch → the actions and workflows that it takes from elsewhere."""
+
+
 # People -------------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from commands import confirm, explain, fields, gather, tags, tell
 from commands.asking import Asking
-from commands.consider import entry_of, in_line, phase_for, same_human, standing, wait
+from commands.branch_plan import to_be_opened
+from commands.consider import entry_of, held_back, in_line, phase_for, same_human, standing, wait
 from commands.explain import texts
 from commands.gather import Asked
 from commands.grammar import ARROW
@@ -19,7 +20,6 @@ from commands.ports import Entry, EntryPhase, Message, Writes
 from commands.record import emergency_id, operation_id, target_of
 from commands.reply import Line, Mark, Reply
 from policy.agreement import Emergency
-from policy.document import Model
 from policy.facts import EMERGENCY, Deed, EmergencyRecord, Question, Verdict, Vote
 from policy.model import Unknown, short
 from policy.wording import listed
@@ -37,11 +37,9 @@ async def ask(intent: Promote, asking: Asking) -> Writes:
     what = _what(intent)
     target = {"service": intent.service, "environment": intent.target, "from": intent.source}
     if any(finding.rule in UNPROMISING for finding in decision.blockers) or isinstance(plan, Unknown):
-        why = f" {plan.why}." if isinstance(plan, Unknown) and not decision.blockers else ""
-        reply = explain.refused(f"{what} cannot be promoted: {explain.verdict(decision)}.{why}", decision)
+        why = explain.unsaid(plan.why, decision) if isinstance(plan, Unknown) else ""
+        reply = explain.refused(f"{what} cannot be promoted: {explain.verdict(decision)}. {why}".strip(), decision)
         return asking.refused("operation", target, reply, judged)
-    if (no := cannot_yet(judged)) is not None:
-        return asking.refused("operation", target, Reply(f"{what}: {no}", lines=explain.findings(decision)), judged)
     if (no := await confirm.nothing_called(intent.confirms, judged.case, asking.world.store)) is not None:
         return asking.privately(Reply(no))
     already = await _already(plan, judged, intent, asking)
@@ -66,7 +64,7 @@ async def ask(intent: Promote, asking: Asking) -> Writes:
         emergency=asks.emergency,
         seen=in_line({}, decision),
     )
-    sighting = tags.sighted(operation, judged)
+    sighting = tags.sighted(held_back(operation, judged), judged)
     operation = sighting.operation
     private = gather.said(intent.fields, intent.reason)
     entry = entry_of(operation, "asked", judged, actor=asks.by)
@@ -79,7 +77,7 @@ async def ask(intent: Promote, asking: Asking) -> Writes:
             replace(message, request=asking.request.id)
             for message in (*sighting.messages, *standing(operation, judged))
         ),  # should the channel be closed to us, the asker hears of it
-        due=timedelta(0) if decision.allowed else wait(operation, decision, asks.at),
+        due=timedelta(0) if decision.allowed or to_be_opened(plan) else wait(operation, decision, asks.at),
     )
 
 
@@ -114,14 +112,6 @@ async def look(asks: Asked, asking: Asking) -> Judged:
     """What would be decided on it now. Nothing is written."""
     gathered = await gather.promotion(asking.world, asking.active, asks)
     return judge(asks.question, gathered, asking.active, asks.at)
-
-
-def cannot_yet(judged: Judged) -> str | None:
-    """Why this bot cannot carry it out, however it is decided; None: it can."""
-    path = judged.case.path
-    if path is None or path.model is Model.ARTIFACT:
-        return None
-    return f"it is decided here, but {path.model.value.replace('_', ' ')} is nothing that I can carry out yet."
 
 
 async def _already(plan: Plan, judged: Judged, intent: Promote, asking: Asking) -> Writes | None:
@@ -182,8 +172,8 @@ async def _states(operation: Operation, intent: Promote, asking: Asking) -> Writ
 async def dry_run(intent: Promote, asking: Asking) -> Reply:
     """Every rule, and everything that would be done, call by call. Nothing is done and nothing is kept."""
     judged = await look(asked(intent, asking), asking)
-    plan, no = judged.gathered.plan, cannot_yet(judged)
-    steps = tell.steps(plan, asking.active.policy) if isinstance(plan, Plan) else ()
+    plan, no = judged.gathered.plan, judged.gathered.not_yet
+    steps = tell.steps(plan) if isinstance(plan, Plan) else ()
     would = [Line(Mark.NOTE, f"{number}. {step}") for number, step in enumerate(steps, 1)]
     cannot = [Line(Mark.NO, f"{plan.why}.")] if isinstance(plan, Unknown) else []
     return Reply(
@@ -194,7 +184,7 @@ async def dry_run(intent: Promote, asking: Asking) -> Reply:
             *cannot,
             *([Line(Mark.NOTE, "This is what would be done, in this order:")] if would else []),
             *would,
-            *([Line(Mark.NO, f"{no[:1].upper()}{no[1:]}")] if no else []),
+            *([Line(Mark.NOTE, f"{no[:1].upper()}{no[1:]}.")] if no else []),
             *tell.changes(judged.gathered.comparison),
         ),
     )

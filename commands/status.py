@@ -148,13 +148,14 @@ async def why(intent: Why, asking: Asking) -> Reply:
     if asked is None:
         return Reply("Say which promotion: `why checkout stage→prod`.")
     judged = await promote.look(promote.asked(asked, asking), asking)
-    no = promote.cannot_yet(judged)
+    plan = judged.gathered.plan
+    no = explain.unsaid(plan.why, judged.decision) if isinstance(plan, Unknown) else ""
     return Reply(
         f"{asked.service} {asked.source}→{asked.target}: {explain.verdict(judged.decision)}.",
         lines=(
             *explain.findings(judged.decision, whole=True),
             *tell.emergency(judged),
-            *([Line(Mark.NOTE, f"{no[:1].upper()}{no[1:]}")] if no else []),
+            *([Line(Mark.NO, no)] if no else []),
             *tell.changes(judged.gathered.comparison),
         ),
     )

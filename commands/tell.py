@@ -14,9 +14,10 @@ from commands.judged import Judged
 from commands.operation import Operation, Phase, Step, Wish
 from commands.plan import Plan, PlannedStep
 from commands.ports import Comparison
-from commands.reply import Button, Code, Confirm, Line, Mark, Mention, Reply, Text, Tone, When
+from commands.record import manifest_id
+from commands.reply import Button, Code, Confirm, Line, Link, Mark, Mention, Reply, Text, Tone, When
 from policy import wording
-from policy.document import Model, Policy
+from policy.document import Model
 from policy.facts import EMERGENCY, Deed, Verdict, Vote
 from policy.finding import Decision, Standing
 from policy.model import Person, Unknown, short
@@ -73,10 +74,12 @@ def waits_for_people(operation: Operation) -> bool:
 
 
 def title(operation: Operation) -> str:
-    """`checkout 3f2a91cc0011 → prod`."""
+    """`checkout 3f2a91cc0011 → prod`; of several, `payments and checkout (M-1a2b3c4d5e) → prod`."""
     plan = operation.plan
-    several = operation.question.service.split(",")
-    if plan is None and len(several) > 1:
+    several = operation.question.services
+    if plan is not None and plan.parts:
+        return f"{listed(several)} ({manifest_id(plan.manifest)}) → {operation.question.target}"
+    if plan is None and operation.question.deed is Deed.ROLLBACK:
         return f"{listed(several)} ⟲ {operation.question.target}"
     name = short(plan.digest) if plan else "?"
     arrow = "⟲" if operation.question.deed is Deed.ROLLBACK else "→"
@@ -115,6 +118,15 @@ def state(operation: Operation) -> str:
         begins = says if waits_for_people(operation) else "is about to begin"
         in_turn = {Phase.WAITING: begins, Phase.WATCHING: "go back one after the other", Phase.DONE: "serves again"}
         says = in_turn.get(operation.phase, says)
+    if operation.plan is not None and operation.plan.parts:
+        many = {
+            Phase.WATCHING: "ship one after the other",
+            Phase.DONE: "are live",
+            Phase.BLOCKED: "are blocked for now",
+        }
+        many |= {Phase.WAITING: "are waiting for approval", Phase.REJECTED: "were rejected"}
+        many |= {Phase.CANCELLED: "were cancelled", Phase.ROLLED_BACK: "were taken back"}
+        says = many.get(operation.phase, says)
     if operation.phase is Phase.CANCELLED and operation.left is not None:
         says = "was ended with its traffic as it stands"
     if operation.phase is Phase.RUNNING:
@@ -188,6 +200,8 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
     """What can be pressed in this state; in an end, nothing."""
     plan, id = operation.plan, operation.id
     name = title(operation)
+    if operation.of_a_set and operation.phase in {Phase.WAITING, Phase.BLOCKED}:  # people agree to the whole
+        return (Button("Check again", f"resume {id}", meant_for=f"Check {name} again"),)
     cancel = Button("Cancel", f"cancel {id}", meant_for=f"Cancel {name}")
     abort = Button(
         "Abort",
@@ -271,6 +285,14 @@ def _described(operation: Operation) -> tuple[tuple[str, Text], ...]:
 
 def described(planned: Plan) -> tuple[tuple[str, Text], ...]:
     """The plan, part by part."""
+    if planned.parts:
+        return (
+            *((part.service, _versions(part)) for part in planned.parts),
+            ("From → to", f"{planned.source} → {planned.target}"),
+            ("Manifest", (Code(f"{manifest_id(planned.manifest)} {planned.manifest}"),)),
+            ("Plan", (Code(planned.hash[:12]),)),
+            ("Policy", (Code(planned.policy_hash[:12]),)),
+        )
     forward: tuple[tuple[str, Text], ...] = (
         ("Steps", _steps(planned)),
         ("If it goes bad", ("back to ", Code(planned.from_revision))),
@@ -282,10 +304,36 @@ def described(planned: Plan) -> tuple[tuple[str, Text], ...]:
         *((("Left split", (Code(standing(planned.split)),)),) if planned.split else ()),
         ("From → to", f"{planned.source} → {planned.target}" if planned.source else f"back in {planned.target}"),
         *((("Database", planned.database),) if planned.database else ()),
-        *(forward if planned.deed == Deed.PROMOTE and planned.model == Model.ARTIFACT else ()),
+        *_branch(planned),
+        *(forward if planned.deed == Deed.PROMOTE else ()),
         ("Plan", (Code(planned.hash[:12]),)),
         ("Policy", (Code(planned.policy_hash[:12]),)),
     )
+
+
+def _branch(planned: Plan) -> tuple[tuple[str, Text], ...]:
+    """Where its branches stand, and by which pull request they come together."""
+    branch = planned.branch
+    if branch is None:
+        return ()
+    if planned.deed == Deed.ROLLBACK:
+        return (("Branch", (Code(short(branch.head)), f" is taken back from {branch.target} by a pull request")),)
+    ends = (Code(short(branch.head)), f" of {branch.source} → {branch.target} at ", Code(short(branch.base)))
+    if branch.held:
+        return (("Branch", (f"{branch.target} holds ", Code(short(branch.head)), f" of {branch.source} already")),)
+    if branch.pull_request is None:
+        return (("Branch", ends),)
+    number = f"#{branch.pull_request}"
+    link = Link(branch.url, number) if branch.url else number
+    return (("Branch", ends), ("Pull request", (link, f", description {branch.description[:12]}")))
+
+
+def _versions(part: Plan) -> Text:
+    """`a2a2a2a2a2a2 of a2a2a2a, now a1a1a1a1a1a1: 10 % → 100 %`."""
+    pinned = (Code(short(part.digest)), " of ", Code(short(part.commit or "?")))
+    if part.digest == part.from_digest:
+        return (*pinned, ", serves there already")
+    return (*pinned, ", now ", Code(short(part.from_digest)), f": {_steps(part)}")
 
 
 def plan(operation: Operation, judged: Judged) -> Reply:
@@ -300,12 +348,12 @@ def plan(operation: Operation, judged: Judged) -> Reply:
     )
 
 
-def steps(planned: Plan, policy: Policy) -> tuple[str, ...]:
+def steps(planned: Plan) -> tuple[str, ...]:
     """What would be done, call by call and in order, each a sentence without the full stop."""
-    if planned.model != Model.ARTIFACT:
-        return (_moved(planned, policy),)
     github, run = f"GitHub {planned.repository}", f"Cloud Run {planned.site}"
     commit, revision = short(planned.commit or "?"), planned.revision
+    if planned.branch is not None and not planned.branch.held and planned.model == Model.BRANCH_MERGE:
+        commit = "that merge"
     health = planned.health
     judged = ""
     if health is not None:
@@ -313,6 +361,7 @@ def steps(planned: Plan, policy: Policy) -> tuple[str, ...]:
         bounds = f"at most {health.max_error_percent:g} % of at least {health.min_requests} requests fail{slow}"
         judged = f", and goes on where {bounds}"
     return (
+        *_moved(planned, github),
         f"{github}: create a deployment of {commit} to {planned.target}, in progress",
         f"{run}: create the revision {revision} from {planned.image} at 0 % of the traffic",
         *(f"{revision}: {p.method} {p.path} ×{p.repeat}, expecting {_any(p.expect)}" for p in planned.smoke),
@@ -331,14 +380,17 @@ def _shift(planned: Plan, step: PlannedStep, run: str, judged: str) -> str:
     return f"{run}: {step.percent} % of the traffic to {planned.revision}{rest}{watched}"
 
 
-def _moved(planned: Plan, policy: Policy) -> str:
-    """How a branch would get there."""
-    into = policy.environments[planned.target].branch or f"the branch of {planned.target}"
-    commit = short(planned.commit or "?")
+def _moved(planned: Plan, github: str) -> tuple[str, ...]:
+    """How its branch gets there, before anything else."""
+    branch = planned.branch
+    if branch is None or branch.held:
+        return ()
+    base, head = short(branch.base), short(branch.head)
     if planned.model == Model.FAST_FORWARD:
-        return f"GitHub {planned.repository}: move {into} to {commit}, without force"
-    out_of = policy.environments[planned.source or ""].branch or f"the branch of {planned.source}"
-    return f"GitHub {planned.repository}: merge {out_of} at {commit} into {into} by a pull request"
+        return (f"{github}: move {branch.target} from {base} to {head}, without force",)
+    number = f"#{branch.pull_request}" if branch.pull_request else "that pull request"
+    opened = () if branch.pull_request else (f"{github}: open a pull request from {branch.source} to {branch.target}",)
+    return (*opened, f"{github}: merge {number} with a merge commit, where {branch.source} stands at {head}")
 
 
 def closed(operation: Operation) -> Reply:
@@ -413,6 +465,13 @@ def only_forward(operation: Operation) -> Reply:
         f"{Mark.NO.value} {title(operation)}: {operation.note}",
         lines=(Line(Mark.NO, f"{says} by itself. It is held where it is; somebody has to say what becomes of it."),),
         buttons=buttons(operation),
+    )
+
+
+def decided_again(operation: Operation, why: str) -> Reply:
+    """That nothing moved, and why everything is looked at once more."""
+    return Reply(
+        f"{Mark.NOTE.value} {title(operation)}: {why.rstrip('.')}. Nothing was moved; everything is decided again."
     )
 
 

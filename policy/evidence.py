@@ -76,6 +76,9 @@ class PullRequest:
     """Branch it was merged into."""
     url: str = ""
     """Where people read it."""
+    description: str = ""
+    """SHA-256 of its description, letter by letter, hex; empty: nobody looked."""
+    draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)

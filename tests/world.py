@@ -45,6 +45,7 @@ from policy.facts import Check, CheckState
 from policy.model import AccountKind, Digest, Human, Person, Sha, Unknown
 from policy.settings import Configured
 from tests import empty
+from tests.branches import Branches
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
 """A Tuesday, 10:00 in Berlin: the window is open until 17:00 there."""
@@ -540,12 +541,16 @@ class GitHub:
         self.branches: dict[str, Sha] = {}
         self.links: dict[Sha, Link] = {}
         """Commits that lie otherwise than one after the other."""
+        self.titles: dict[Sha, Change] = {}
         self.pull_requests: dict[Sha, PullRequest] = {}
         """By the commits that came by them."""
         self.lacking: dict[str, tuple[str, ...]] = {}
         """Branch → what its protection lacks."""
         self.required: dict[str, tuple[str, ...]] = {}
         """Branch → names of checks."""
+        self.moving = Branches(self)
+        self.unmerged: dict[str, str] = {}
+        """Branch → why it takes no merge commit."""
         self.open: dict[tuple[str, str], PullRequest] = {}
         self.runs: dict[tuple[str, Sha], WorkflowRun] = {}
         """File and commit → the newest run."""
@@ -603,18 +608,51 @@ class GitHub:
     async def compare(self, repository: str, base: Sha, head: Sha) -> Comparison:
         self._reachable()
         ahead, behind = self._only(repository, base, head), self._only(repository, head, base)
-        own = {link.commit for link in ahead}
-        changes = tuple(change for change in self.commits[repository] if change.commit in own)
+        every = {change.commit: change for change in self.commits[repository]} | self.titles
+        changes = tuple(every[link.commit] for link in ahead if link.commit in every)
         return Comparison(len(ahead), len(behind), changes)
 
-    def _only(self, repository: str, base: Sha, head: Sha) -> list[Link]:
-        """What `head` has and `base` lacks, oldest first."""
+    def link(self, commit: Sha) -> Link:
+        return next(links[commit] for links in map(self._links, self.commits) if commit in links)
+
+    def add_link(self, link: Link, change: Change) -> None:
+        """A commit that lies otherwise than after the last one, with its checks passed."""
+        self.links[link.commit] = link
+        self.titles[link.commit] = change
+        for repository in self.commits:
+            for name in ("build", "unit-tests"):
+                self.check(repository, link.commit, name, CheckState.PASSED)
+
+    def only(self, base: Sha, head: Sha) -> list[Link]:
+        """What `head` has and `base` lacks, in whichever repository they are."""
+        repository = next(name for name in self.commits if head in self._links(name))
+        return self._only(repository, base, head)
+
+    def behind(self, head: Sha) -> list[Link]:
+        """That commit and all before it, oldest first."""
+        known: dict[Sha, Link] = {}
+
+        def walk(commit: Sha) -> None:
+            if commit not in known:
+                link = self.link(commit)
+                for parent in link.parents:
+                    walk(parent)
+                known[commit] = link
+
+        walk(head)
+        return list(known.values())
+
+    def _links(self, repository: str) -> dict[Sha, Link]:
         one_by_one = self.commits.get(repository, [])
         before = [None, *(change.commit for change in one_by_one)]
-        links = {
+        return {
             change.commit: Link(change.commit, change.title, (parent,) if parent else ())
             for parent, change in zip(before, one_by_one, strict=False)
         } | self.links
+
+    def _only(self, repository: str, base: Sha, head: Sha) -> list[Link]:
+        """What `head` has and `base` lacks, oldest first."""
+        links = self._links(repository)
         known: dict[Sha, None] = {}
 
         def walk(commit: Sha) -> None:
@@ -640,7 +678,7 @@ class GitHub:
 
     async def tree(self, repository: str, commit: Sha) -> str:
         self._part("trees")
-        return f"tree of {commit}"
+        return f"tree of {self.moving.tree(commit)}"
 
     async def lineage(self, repository: str, base: Sha, head: Sha) -> tuple[Link, ...]:
         self._part("lineage")
@@ -678,7 +716,11 @@ class GitHub:
 
     async def promotion(self, repository: str, source: str, target: str) -> PullRequest | None:
         self._part("pull requests")
-        return self.open.get((source, target))
+        return self.open.get((source, target)) or self.moving.seen(source, target)
+
+    async def unmergeable(self, repository: str, branch: str) -> str:
+        self._part("protection")
+        return self.unmerged.get(branch, "")
 
     async def workflow(self, repository: str, file: str, commit: Sha) -> WorkflowRun | None:
         self._part("workflows")
@@ -938,6 +980,7 @@ class Town:
             metrics=self.metrics,
             probes=self.probes,
             code=self.github,
+            branches=self.github.moving,
             store=store,  # type: ignore[arg-type]
             policies=self.policies,
         )

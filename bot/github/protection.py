@@ -43,6 +43,7 @@ class _Check(BaseModel):
 
 class _Parameters(BaseModel):
     required_status_checks: list[_Check] = Field(default_factory=list)
+    allowed_merge_methods: list[str] | None = None
 
 
 class _Rule(BaseModel):
@@ -63,6 +64,10 @@ class _Contexts(BaseModel):
 
 class _Switch(BaseModel):
     enabled: bool = False
+
+
+class _Home(BaseModel):
+    allow_merge_commit: bool | None = None
 
 
 class _Named(BaseModel):
@@ -90,6 +95,7 @@ class _Classic(BaseModel):
     allow_force_pushes: _Switch = _Switch()
     allow_deletions: _Switch = _Switch()
     lock_branch: _Switch = _Switch()
+    required_linear_history: _Switch = _Switch()
 
 
 async def _rules(client: Client, repository: str, branch: str) -> list[_Rule]:
@@ -131,6 +137,25 @@ async def lacks(client: Client, repository: str, branch: str) -> tuple[str, ...]
             )
     named = (("direct push allowed", pushes), ("force push allowed", forces), ("deletion allowed", deletes))
     return (*(says for says, holds in named if holds), *around)
+
+
+async def unmergeable(client: Client, repository: str, branch: str) -> str:
+    """Why the branch takes no merge commit by a pull request from us; empty: nothing is known that forbids it."""
+    home = read(_Home, await client.read(repository, ""))  # the setting is told only to those who may write
+    if home.allow_merge_commit is False:
+        return f"{repository} allows no merge commits; its settings must, under pull requests"
+    for rule in await _rules(client, repository, branch):
+        methods = rule.parameters.allowed_merge_methods if rule.parameters else None
+        if rule.type == "merge_queue":
+            return f"{branch} is merged by a merge queue, which makes commits of its own; a rule must let it go"
+        if rule.type == "required_linear_history":
+            return f"a rule wants a linear history of {branch}, which allows no merge commits"
+        if rule.type == "pull_request" and methods is not None and "merge" not in methods:
+            return f"a rule of {branch} allows no merge commits, only {' or '.join(methods)}"
+    said = await _classic(client, repository, f"/branches/{ref_path(branch)}/protection")
+    if said is not None and read(_Classic, said).required_linear_history.enabled:
+        return f"the protection of {branch} wants a linear history, which allows no merge commits"
+    return ""
 
 
 async def required(client: Client, repository: str, branch: str) -> frozenset[Required]:

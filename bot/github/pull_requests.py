@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -65,6 +66,7 @@ class PullRead(BaseModel):
     state: str = ""
     merged_at: datetime | None = None
     html_url: str = ""
+    draft: bool = False
 
     def fields(self) -> dict[str, str]:
         """The sections of its text, and besides them `milestone` and `assignees` where no section is called so."""
@@ -142,6 +144,8 @@ class PullRequests:
             head=pull.head.ref,
             base=pull.base.ref,
             url=pull.html_url,
+            description=hashlib.sha256((pull.body or "").encode()).hexdigest(),
+            draft=pull.draft,
         )
 
     async def _authors(self, pull: PullRead) -> frozenset[str]:
