@@ -77,8 +77,8 @@ clients: $(VENV)/.clients
 setup: $(VENV)/.dev
 
 lock: $(VENV)/.setup
-	@$(COMPILE) pyproject.toml -o requirements.lock
-	@$(COMPILE) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+	@$(COMPILE) pyproject.toml --extra attestations -o requirements.lock
+	@$(COMPILE) pyproject.toml --extra attestations --extra dev -c requirements.lock -o requirements-dev.lock
 	@printf 'hatchling\nuv\n' | $(COMPILE) - -c requirements-dev.lock -o requirements-setup.lock
 	@printf 'hatchling\nuv\nmypy[mypyc]\n' | $(COMPILE) - -c requirements-dev.lock -c requirements-setup.lock -o requirements-build.lock
 

@@ -20,7 +20,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?P<marker> ;[^\\\n]*)?", re.MULTILINE)
 
-LOCKS = {"requirements.lock": (), "requirements-dev.lock": ("--extra", "dev")}
+SHIPPED = ("--extra", "attestations")
+LOCKS = {"requirements.lock": SHIPPED, "requirements-dev.lock": (*SHIPPED, "--extra", "dev")}
 """Lock file: what else is told to uv, as in the Makefile."""
 
 
@@ -53,7 +54,7 @@ def resolved(lock: Path, extra: tuple[str, ...]) -> dict[str, str] | str:
 def asked_for(extra: tuple[str, ...]) -> list[Requirement]:
     """The requirements of pyproject.toml itself."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    lines = project["dependencies"] + [line for name in extra[1:] for line in project["optional-dependencies"][name]]
+    lines = project["dependencies"] + [line for name in extra[1::2] for line in project["optional-dependencies"][name]]
     return [Requirement(line) for line in lines]
 
 

@@ -127,6 +127,7 @@ def test_the_github_permissions_asked_for_are_those_the_adapter_needs() -> None:
     words = {
         "actions": "Actions",
         "administration": "Administration",
+        "attestations": "Attestations",
         "checks": "Checks",
         "contents": "Contents",
         "deployments": "Deployments",
