@@ -9,7 +9,9 @@ from collections.abc import Set as AbstractSet
 
 from bot.store import Store
 from commands.errors import ReleaseBotError
+from commands.operation import Operation
 from commands.ports import PolicyInForce, Writes
+from policy.facts import Deed
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ class Hints:
         concerned = {name for name, service in services.items() if service.repository.casefold() in about}
         found = tuple(
             operation.id
-            for operation in await self._store.open_operations()
+            for operation in (*await self._store.open_operations(), *await self._fixes())
             if not operation.moving
             and (
                 operation.question.service in concerned
@@ -71,3 +73,7 @@ class Hints:
         )
         if found:
             await self._store.commit(Writes(wakes=found))
+
+    async def _fixes(self) -> list[Operation]:
+        """What brings fixes to branches: its pull requests may have been merged."""
+        return [one for one in await self._store.timers() if one.question.deed is Deed.HOTFIX]

@@ -6,7 +6,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from commands import exception, family, freeze, grant, owed, promote, remind, rollback, status, steer, switched, vote
+from commands import (
+    exception,
+    family,
+    freeze,
+    grant,
+    hotfix,
+    owed,
+    promote,
+    remind,
+    rollback,
+    status,
+    steer,
+    switched,
+    vote,
+)
 from commands.asking import Asking, whisper
 from commands.catalogue import understand
 from commands.errors import Misunderstood, Rejected, ReleaseBotError
@@ -20,6 +34,7 @@ from commands.intent import (
     ListExceptions,
     ListFreezes,
     Log,
+    PortFix,
     Promote,
     Reject,
     RequestException,
@@ -28,6 +43,7 @@ from commands.intent import (
     RollbackSeveral,
     Settle,
     StartFreeze,
+    StartHotfix,
     Status,
     Steer,
     Switched,
@@ -95,6 +111,8 @@ async def _act(intent: Intent, asking: Asking) -> Writes:
             return await exception.revoke(intent, asking)
         case Settle():
             return await owed.settle(intent, asking)
+        case StartHotfix() | PortFix():
+            return await hotfix.ask(intent, asking)
         case Approve() | Reject() | Withdraw():
             return await _votes(intent, asking)
         case Steer():

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from commands import branch, deployment, ending, family, health, heed, relax, remind, switched, tell
+from commands import branch, deployment, ending, family, health, heed, hotfix, relax, remind, switched, tell
 from commands.consider import consider
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
 from commands.hand import AT_ONCE, IMPATIENT, LOOK, PAUSED, POLL, SHIFT_WITHIN, TRIES, WROTE, Hand, same, traffic
@@ -38,6 +38,10 @@ async def _advance(operation: Operation, lease: Lease, world: World) -> Writes:
         return replace(writes, starts=(*writes.starts, *starts)) if starts else writes
     if operation.question.deed is Deed.REMIND:
         return await remind.remind(operation, world)
+    if operation.question.deed is Deed.HOTFIX:
+        writes = await hotfix.look(operation, world)
+        starts = remind.follows(writes, operation.channel, world.clock.now())
+        return replace(writes, starts=(*writes.starts, *starts)) if starts else writes
     if operation.question.deed is Deed.RELAX:
         return await relax.look(operation, lease, world)
     if family.FAMILY in operation.seen:

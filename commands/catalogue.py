@@ -119,6 +119,20 @@ CATALOGUE = (
         behind_a_button=True,
     ),
     Command(
+        ("hotfix", "start"),
+        "hotfix start [service] ticket:… [reason:…]",
+        "Make the branch for a fix on top of exactly what production serves.",
+        "hotfix start checkout ticket:ABC-9 reason:totals are wrong",
+        read.start_hotfix,
+    ),
+    Command(
+        ("hotfix", "port"),
+        "hotfix port [service] <#pull request or commit> [to:<branch,branch>] ticket:… reason:… [mainline:…]",
+        "Bring a fix to other branches: picked as it is, proposed, and looked after until it is merged.",
+        "hotfix port checkout #120 to:release/1.8 ticket:ABC-9 reason:1.8 has the same fault",
+        read.port_fix,
+    ),
+    Command(
         ("status",),
         "status [service]",
         "What serves where, what is under way and what is frozen.",

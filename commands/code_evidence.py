@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from commands import attested, lineage, tags
+from commands.lacks import brings, lacks
 from commands.places import Seen, known
 from commands.ports import Link, Look, World
 from policy.agreement import Stance
@@ -27,6 +28,7 @@ from policy.evidence import (
 )
 from policy.facts import Candidate, Question
 from policy.model import Digest, Sha, Unknown, short
+from policy.rules.lost_changes import COMES_BY, HOTFIX
 
 CUT_OFFS = Unknown("nothing here knows yet when a release branch was cut off")
 OF_CHANGES = frozenset({"pull_requests_only", "naming", "no_forbidden_targets", "merged_green", "signed_commits"})
@@ -40,8 +42,8 @@ class _Range:
     """Where to look: what is not known of it is the reason why nothing is found."""
 
     repository: str
-    service: str
     digest: Digest | Unknown
+    service: str
     commit: Sha | Unknown
     serving: Sha | Unknown
     source: str | Unknown
@@ -61,8 +63,8 @@ async def code_evidence(
     serving = seen[question.target].commit
     where = _Range(
         policy.services[question.service].repository,
-        question.service,
         candidate if isinstance(candidate, Unknown) else candidate.digest,
+        question.service,
         candidate if isinstance(candidate, Unknown) else candidate.commit,
         Unknown("the commit that serves now is not recorded") if serving is None else serving,
         _branch(policy, question.source or ""),
@@ -308,7 +310,10 @@ async def _lost(world: World, where: _Range, gates: Sequence[Any]) -> Mapping[st
         hotfixes = await _hotfixes(world, where)
         if isinstance(hotfixes, Unknown):
             return hotfixes
-        found["hotfix"] = hotfixes
+        found[HOTFIX] = tuple(f"{short(link.commit)} ({link.title})" for link in hotfixes)
+        lost = frozenset(link.commit for link in hotfixes)
+        if lost and (by := await known("what is on its way", brings(world, where.service, lost))):
+            found |= {} if isinstance(by, Unknown) else {COMES_BY: by}
     if "reverted_promotion" in look_for:
         target = where.serving if isinstance(where.target, Unknown) else await _head(world, where, where.target)
         own = await _lineage(world, where, "what only the target has", where.commit, target)
@@ -318,24 +323,11 @@ async def _lost(world: World, where: _Range, gates: Sequence[Any]) -> Mapping[st
     return found
 
 
-async def _hotfixes(world: World, where: _Range) -> tuple[str, ...] | Unknown:
+async def _hotfixes(world: World, where: _Range) -> tuple[Link, ...] | Unknown:
     """What serves and the candidate has in no form: not the commit, none picked from it, not the one it came from."""
-    shipped, brought = await asyncio.gather(
-        _lineage(world, where, "what shipped", where.commit, where.serving),
-        _lineage(world, where, "what the candidate brings", where.serving, where.commit),
-    )
-    if isinstance(shipped, Unknown) or isinstance(brought, Unknown) or isinstance(where.commit, Unknown):
-        return next(one for one in (shipped, brought, where.commit) if isinstance(one, Unknown))
-    lost = []
-    for link in lineage.shipped_alone(shipped, brought):
-        if link.picked_from is not None:
-            beyond = await _lineage(world, where, "where it was picked from", where.commit, link.picked_from)
-            if isinstance(beyond, Unknown):
-                return beyond
-            if link.picked_from not in {one.commit for one in beyond}:
-                continue
-        lost.append(f"{short(link.commit)} ({link.title})")
-    return tuple(lost)
+    if isinstance(where.serving, Unknown) or isinstance(where.commit, Unknown):
+        return where.serving if isinstance(where.serving, Unknown) else where.commit
+    return await known("what shipped", lacks(world, where.repository, where.commit, where.serving))
 
 
 ASKED: Mapping[str, tuple[Callable[[Any], object], Callable[[World, _Range, Sequence[Any]], Awaitable[Any]]]] = {

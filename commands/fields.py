@@ -22,7 +22,8 @@ PROMOTION = ("reason", "type", "confirms", "incident")
 ROLLBACK = ("reason", "incident", "despite", "leaves", "flag", "config", "by", "link")
 FREEZE = ("from", "until", "reason", "exit")
 EXCEPTION = ("waive", "kind", "from", "until", "digest", "reason")
-SHORT = frozenset({"waive", "kind", "from", "until", "digest", "incident", "ticket", "type", "owner"})
+RELAXATION = ("relax", "branch", "pr")
+SHORT = frozenset({"relax", "branch", "pr", "waive", "kind", "from", "until", "digest", "incident", "ticket", "type", "owner"})
 """Keys that one line is enough for."""
 
 
@@ -54,7 +55,13 @@ def of_freeze(policy: Policy) -> tuple[str, ...]:
 
 
 def of_exception(policy: Policy) -> tuple[str, ...]:
-    return _each((*EXCEPTION, *(key for kind in policy.exceptions.values() for key in kind.fields)))
+    kinds = policy.exceptions.values()
+    relaxes = RELAXATION if any(kind.relaxes for kind in kinds) else ()
+    return _each((*EXCEPTION, *relaxes, *(key for kind in kinds for key in kind.fields)))
+
+
+def of_hotfix(policy: Policy) -> tuple[str, ...]:
+    return _each(("ticket", "reason", *(() if policy.hotfix is None else policy.hotfix.fields)))
 
 
 def _recorded(policy: Policy, service: str, source: str, target: str, change: str) -> list[str]:

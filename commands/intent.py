@@ -22,10 +22,26 @@ class Promote:
 
 
 @dataclass(frozen=True, slots=True)
+class PromoteSeveral:
+    """All of them, as one candidate."""
+
+    services: tuple[str, ...]
+    """In the order in which they ship."""
+    source: str
+    target: str
+    manifest: str = ""
+    """Which set it must be, `M-…`; empty: whatever the source environment serves of them."""
+    reason: str = ""
+    change: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    confirms: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class DryRun:
     """What would be done, were this asked for?"""
 
-    promote: Promote
+    promote: Promote | PromoteSeveral
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,8 @@ class RollbackSeveral:
     services: tuple[str, ...]
     """In the order in which they ship; they go back in the reverse."""
     target: str
+    to: str = ""
+    """A set that was verified there, `M-…`; empty: the one before what serves, or else each one's last good one."""
     reason: str = ""
     incident: str = ""
     despite: frozenset[str] = frozenset()
@@ -126,6 +144,33 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class StartHotfix:
+    """A branch on top of what production serves."""
+
+    service: str
+    target: str
+    """Environment: production."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """By key, as it was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortFix:
+    """A fix comes to other branches, too."""
+
+    service: str
+    target: str
+    """Environment: production."""
+    what: str
+    """`#120`, or a whole commit."""
+    to: tuple[str, ...] = ()
+    """Branches; none: all that must have fixes."""
+    mainline: int = 0
+    """Of a merge, the parent from which its change is counted; 0: not said."""
+    said: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Approve:
     operation: str
     """Or a freeze or an exception."""
@@ -166,7 +211,7 @@ class Status:
 @dataclass(frozen=True, slots=True)
 class Why:
     operation: str = ""
-    promote: Promote | None = None
+    promote: Promote | PromoteSeveral | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +227,7 @@ class Help:
 
 Intent = (
     Promote
+    | PromoteSeveral
     | DryRun
     | Rollback
     | RollbackSeveral
@@ -193,6 +239,8 @@ Intent = (
     | ListExceptions
     | RevokeException
     | Settle
+    | StartHotfix
+    | PortFix
     | Approve
     | Reject
     | Withdraw

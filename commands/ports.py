@@ -266,6 +266,8 @@ class Deployment:
     """Newest status, `success`, `failure`, `in_progress` …; empty: none yet."""
     updated_at: datetime
     revision: str = ""
+    service: str = ""
+    """From its payload; empty: of whichever the repository holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,8 +321,8 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed:
-    """A pull request, as it stands."""
+class Opened:
+    """A pull request that somebody opened, as it stands now."""
 
     number: int
     title: str
@@ -364,7 +366,7 @@ class Code(Protocol):
     async def came_by(self, repository: str, commit: Sha) -> int | None:
         """The number of the merged pull request that it first came by; None: it came by none."""
 
-    async def proposed(self, repository: str, number: int) -> Proposed: ...
+    async def opened(self, repository: str, number: int) -> Opened: ...
 
     async def tree(self, repository: str, commit: Sha) -> str:
         """What the commit holds, by the id of its tree."""
@@ -427,9 +429,19 @@ class Code(Protocol):
         """
 
     async def record_status(
-        self, repository: str, deployment: int, *, state: str, description: str, doubted: bool = False
+        self,
+        repository: str,
+        deployment: int,
+        *,
+        state: str,
+        description: str,
+        log: str = "",
+        address: str = "",
+        doubted: bool = False,
     ) -> None:
-        """That deployment's newest status is `state`; nothing is written where it already is. `doubted`: as above."""
+        """That deployment's newest status is `state`; nothing is written where it already is. `doubted`: as above.
+
+        `log`: where it is told how it goes; `address`: where people reach what was deployed. No other is touched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -870,5 +882,6 @@ class World:
     probes: Probes
     code: Code
     branches: Branches
+    protections: Protections
     store: Store
     policies: PolicyInForce

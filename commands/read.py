@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from commands import fields
 from commands.errors import Misunderstood
 from commands.grammar import ARROW, ONLY_PLAN, Said
@@ -13,7 +15,9 @@ from commands.intent import (
     ListExceptions,
     ListFreezes,
     Log,
+    PortFix,
     Promote,
+    PromoteSeveral,
     Reject,
     RequestException,
     RevokeException,
@@ -21,6 +25,7 @@ from commands.intent import (
     RollbackSeveral,
     Settle,
     StartFreeze,
+    StartHotfix,
     Status,
     Steer,
     Switched,
@@ -31,6 +36,8 @@ from commands.resolve import Setting
 from policy.facts import DESPITE
 
 LOG_MAX = 100
+PORTING = ("to", "ticket", "reason", "mainline")
+_FIX = re.compile(r"#[1-9][0-9]{0,9}|[0-9a-f]{40}")
 _OF_ITS_OWN = frozenset({"reason", "type", "confirms"})
 """Keys of a promotion that are not for its record."""
 _SHOWN_LENGTH = 8
@@ -41,13 +48,16 @@ def promote(said: Said, setting: Setting) -> Promote | DryRun:
     return DryRun(asked) if ONLY_PLAN in said.words else asked
 
 
-def _promotion(said: Said, setting: Setting) -> Promote:
+def _promotion(said: Said, setting: Setting) -> Promote | PromoteSeveral:
     arrow = next((n for n, word in enumerate(said.words) if word == ARROW), None)
     if arrow is None:
         arrow = next((n for n, word in enumerate(said.words) if n > 0 and word.lower() == "to"), None)
     if arrow is None or arrow == 0 or arrow + 1 >= len(said.words):
         raise Misunderstood("Say from where to where: `promote checkout stage→prod`.")
     before, after = said.words[: arrow - 1], said.words[arrow + 2 :]
+    several = setting.several(before) if before else None
+    if several is not None:
+        return _set(several[0], (*several[1], *after), said, setting, arrow)
     if len(before) > 1 or len(after) > 1:
         raise Misunderstood(f"I cannot place `{(before[1:] or after[1:])[0]}`; say `promote checkout stage→prod`.")
     service = setting.service(before[0] if before else None)
@@ -58,6 +68,24 @@ def _promotion(said: Said, setting: Setting) -> Promote:
         source=source,
         target=target,
         version=after[0] if after else "",
+        reason=said.keys.get("reason", ""),
+        change=setting.change(said.keys.get("type", "")),
+        fields={key: value for key, value in said.keys.items() if key not in _OF_ITS_OWN and value},
+        confirms=_names(said.keys.get("confirms", "")),
+    )
+
+
+def _set(services: tuple[str, ...], rest: tuple[str, ...], said: Said, setting: Setting, arrow: int) -> PromoteSeveral:
+    if len(rest) > 1 or (rest and not rest[0].upper().startswith("M-")):
+        why = "A set goes as it is, so no version of one of its services can be named"
+        raise Misunderstood(f"{why}: say only which set it must be, like `M-1a2b3c4d5e`, or nothing.")
+    source, target = setting.environment(said.words[arrow - 1]), setting.environment(said.words[arrow + 1])
+    said.only(*(key for each in services for key in fields.of_promotion(setting.policy, each, source, target)))
+    return PromoteSeveral(
+        services=services,
+        source=source,
+        target=target,
+        manifest="".join(rest),
         reason=said.keys.get("reason", ""),
         change=setting.change(said.keys.get("type", "")),
         fields={key: value for key, value in said.keys.items() if key not in _OF_ITS_OWN and value},
@@ -210,6 +238,31 @@ def settle(said: Said, _setting: Setting) -> Settle:
     if not said.keys.get("note"):
         raise Misunderstood("Say what was done: `exception settle O-1a2b3c note:…`.")
     return Settle(said.words[0], said.keys["note"])
+
+
+def start_hotfix(said: Said, setting: Setting) -> StartHotfix:
+    said.only(*fields.of_hotfix(setting.policy))
+    if len(said.words) > 1:
+        raise Misunderstood("Name one service: `hotfix start checkout ticket:ABC-9 reason:…`.")
+    service = setting.service(said.words[0] if said.words else None)
+    return StartHotfix(service, setting.production(), said.keys)
+
+
+def port_fix(said: Said, setting: Setting) -> PortFix:
+    said.only(*PORTING)
+    if not said.words or len(said.words) > 2:
+        raise Misunderstood(
+            "Say what to bring elsewhere: `hotfix port checkout #120 to:release/1.8 ticket:… reason:…`."
+        )
+    what = said.words[-1].lower()
+    if not _FIX.fullmatch(what):
+        raise Misunderstood(f"`{what[:48]}` is neither a pull request like `#120` nor a whole commit of 40 letters.")
+    service = setting.service(said.words[0] if len(said.words) > 1 else None)
+    mainline = said.keys.get("mainline", "")
+    if mainline not in {"", "1", "2"}:
+        raise Misunderstood("`mainline:` is 1 or 2: the parent of the merge from which its change is counted.")
+    to = tuple(dict.fromkeys(said.keys.get("to", "").replace(",", " ").split()))
+    return PortFix(service, setting.production(), what, to, int(mainline or 0), said.keys)
 
 
 def _operation(said: Said, word: str) -> str:

@@ -81,6 +81,19 @@ def of_rollback(
     return _owed(policy.rollback.owes, id, (place.service, place.environment), began_at, takers, policy)
 
 
+def of_hotfix(about: str, place: Place, what: str, began_at: datetime, policy: Policy) -> Obligation | None:
+    """What becomes owed for one branch that must get what production serves; None: hotfixes owe nothing any more.
+
+    `what`: which commits go where, `5c1d23456789 into main`.
+    """
+    if policy.hotfix is None:
+        return None
+    duty = policy.hotfix.owes
+    duties = (duty.model_copy(update={"says": f"{duty.says}: {what}"}),)
+    (owed,) = _owed(duties, f"{about} {what}", (place.service, place.environment), began_at, (), policy)
+    return replace(owed, about=about)
+
+
 def _owed(
     duties: Iterable[Duty],
     about: str,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -25,11 +26,14 @@ from commands.ports import (
     Comparison,
     Configuration,
     Deployment,
+    Guard,
     Lease,
     Link,
     Look,
+    Opened,
     Point,
     Probed,
+    Pull,
     Requests,
     Revision,
     Running,
@@ -38,7 +42,9 @@ from commands.ports import (
     Signal,
     Site,
     World,
+    Written,
 )
+from policy.agreement import Relaxes
 from policy.document import ActivePolicy, Policy
 from policy.evidence import Attestation, Changes, Commit, Issue, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check, CheckState
@@ -676,6 +682,39 @@ class GitHub:
         self._part("branches")
         return self.branches.get(branch)
 
+    async def refs(self, repository: str, beginning: str) -> Mapping[str, Sha]:
+        self._part("branches")
+        there = {f"heads/{name}": at for name, at in self.branches.items()}
+        there |= {f"tags/{tag.name}": at for at, tag in self.tags.items()}
+        return {name: at for name, at in there.items() if name.startswith(beginning)}
+
+    async def written(self, repository: str, commit: Sha) -> Written:
+        self._part("commits")
+        made = next(change for changes in self.commits.values() for change in changes if change.commit == commit)
+        link = self.link(commit)
+        picked = f"\n\n(cherry picked from commit {link.picked_from})" if link.picked_from else ""
+        return Written(commit, f"{made.title}{picked}", made.author, link.parents)
+
+    async def came_by(self, repository: str, commit: Sha) -> int | None:
+        self._part("pull requests")
+        for pull in self.moving.pulls:
+            if pull.merged and commit in {
+                link.commit for link in self.only(pull.merged.parents[0], pull.merged.commit)
+            }:
+                return pull.number
+        found = self.pull_requests.get(commit)
+        return found.number if found else None
+
+    async def opened(self, repository: str, number: int) -> Opened:
+        self._part("pull requests")
+        pull = next((pull for pull in self.moving.pulls if pull.number == number), None)
+        if pull is None:
+            raise Rejected(f"There is no pull request #{number}.")
+        head = pull.merged.parents[1] if pull.merged else self.branches[pull.source]
+        merged = pull.merged.commit if pull.merged else None
+        is_open = merged is None and not pull.closed
+        return Opened(number, pull.title, pull.body, pull.source, pull.target, head, open=is_open, merged=merged)
+
     async def tree(self, repository: str, commit: Sha) -> str:
         self._part("trees")
         return f"tree of {self.moving.tree(commit)}"
@@ -943,6 +982,74 @@ class Slack:
 # All of it ----------------------------------------------------------------------------------------------------------
 
 
+class Protections:
+    """What guards branches: for each, words of `Relaxes` that it asks for, by the name of a ruleset."""
+
+    def __init__(self) -> None:
+        self.guarding: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+        self.pulls: dict[int, Pull] = {}
+        self.remarks: dict[int, list[str]] = {}
+        self.faults: deque[Fault] = deque()
+        """What goes wrong with the next writes, one each."""
+        self.away = False
+        self.ever: list[dict[str, dict[str, Any]]] = []
+        """How they stood after each write, ours or not."""
+
+    def somebody_sets(self, repository: str, branch: str, ruleset: str, **asks: Any) -> None:
+        """Not us."""
+        self.guarding.setdefault((repository, branch), {})[ruleset] = asks
+        self.ever.append(deepcopy(self.guarding[repository, branch]))
+
+    def _of(self, repository: str, branch: str) -> dict[str, dict[str, Any]]:
+        if self.away:
+            raise Unavailable("GitHub does not answer.")
+        return self.guarding.get((repository, branch), {})
+
+    async def guards(self, repository: str, branch: str) -> tuple[Guard, ...]:
+        there = self._of(repository, branch).items()
+        return tuple(Guard(f"{branch} {name}", f"ruleset {name}", deepcopy(asks)) for name, asks in there)
+
+    async def again(self, repository: str, branch: str, guards: Sequence[Guard]) -> tuple[Guard, ...]:
+        there = {guard.name: guard for guard in await self.guards(repository, branch)}
+        return tuple(there.get(guard.name, guard._replace(state=None)) for guard in guards)
+
+    def relaxed(self, guards: Sequence[Guard], what: Iterable[Relaxes]) -> tuple[Guard, ...]:
+        words = {one.value for one in what}
+        found = [guard for guard in guards if words & (guard.state or {}).keys()]
+        if not found:
+            raise Rejected(f"Nothing that guards the branch asks for {', '.join(words)}; there is nothing to relax.")
+        return tuple(
+            guard._replace(state={name: asks for name, asks in (guard.state or {}).items() if name not in words})
+            for guard in found
+        )
+
+    async def put(self, repository: str, seen: Guard, wanted: Guard, lease: Lease) -> None:
+        fault = self.faults.popleft() if self.faults else Fault.NONE
+        if fault is Fault.REFUSED:
+            raise Rejected("GitHub refuses to change the rules.")
+        branch, _, name = wanted.name.partition(" ")
+        if fault is not Fault.LOST_REQUEST:
+            self.somebody_sets(repository, branch, name, **dict(wanted.state or {}))
+        if fault in {Fault.LOST_REPLY, Fault.LOST_REQUEST}:
+            raise OutcomeUnknown("The change got no answer.")
+
+    async def newest(self, repository: str, guard: Guard) -> int:
+        return 0
+
+    async def since(self, repository: str, guard: Guard, number: int) -> tuple[Guard, ...]:
+        return ()
+
+    async def pull(self, repository: str, number: int) -> Pull:
+        if number not in self.pulls:
+            raise Rejected(f"There is no pull request {number}.")
+        return self.pulls[number]
+
+    async def remark(self, repository: str, number: int, mark: str, text: str, lease: Lease) -> None:
+        said = self.remarks.setdefault(number, [])
+        if not any(mark in one for one in said):
+            said.append(f"{text} {mark}")
+
+
 class Town:
     """The whole world, and where our own books lie."""
 
@@ -955,6 +1062,7 @@ class Town:
         self.github = GitHub(self.clock)
         self.people = People()
         self.policies = Policies()
+        self.protections = Protections()
         self.slack = Slack()
         path = directory / "books.db"
         path.write_bytes(empty.books())
@@ -981,6 +1089,7 @@ class Town:
             probes=self.probes,
             code=self.github,
             branches=self.github.moving,
+            protections=self.protections,
             store=store,  # type: ignore[arg-type]
             policies=self.policies,
         )

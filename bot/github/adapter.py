@@ -25,8 +25,8 @@ from bot.github.reading import (
     merged,
     read,
 )
-from commands.errors import OutcomeUnknown, Unavailable
-from commands.ports import Clock, Comparison, Deployment, Link, Look, Proposed, Written
+from commands.errors import OutcomeUnknown, Rejected, Unavailable
+from commands.ports import Clock, Comparison, Deployment, Link, Look, Opened, Written
 from policy.evidence import Attestation, Changes, Issue, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check
 from policy.model import Digest, Sha, Unknown
@@ -105,9 +105,9 @@ class GitHub:
         """The number of the merged pull request that it first came by."""
         return await fixes.came_by(await self._client(), repository, commit)
 
-    async def proposed(self, repository: str, number: int) -> Proposed:
+    async def opened(self, repository: str, number: int) -> Opened:
         """The pull request, as it stands."""
-        return await fixes.proposed(await self._client(), repository, number)
+        return await fixes.opened(await self._client(), repository, number)
 
     async def tree(self, repository: str, commit: Sha) -> str:
         """What the commit holds, by the id of its tree."""
@@ -207,13 +207,24 @@ class GitHub:
             made = await self._once(repository, "/deployments", body, find, doubted=doubted)
             if isinstance(made, int):
                 return made
+            if isinstance(made, dict) and "id" not in made and isinstance(made.get("message"), str):
+                # 202: it merged, and deployed nothing. https://docs.github.com/rest/deployments/deployments
+                raise Rejected(f"GitHub recorded no deployment: {made['message']}")
             if not isinstance(made, dict) or not isinstance(made.get("id"), int):
                 lost = OutcomeUnknown("GitHub's answer to a new deployment cannot be read.")
                 return await self.connection.looked(find, lost)
             return int(made["id"])
 
     async def record_status(
-        self, repository: str, deployment: int, *, state: str, description: str, doubted: bool = False
+        self,
+        repository: str,
+        deployment: int,
+        *,
+        state: str,
+        description: str,
+        log: str = "",
+        address: str = "",
+        doubted: bool = False,
     ) -> None:
         """That deployment's newest status is `state`; nothing is written where it already is."""
         client = await self._client()
@@ -223,11 +234,13 @@ class GitHub:
             return True if newest is not None and newest.state == state else None
 
         async with self._recording[repository]:
-            made = read(DeploymentRead, await client.read(repository, f"/deployments/{deployment}"))
+            # GitHub itself would retire nothing of production, and elsewhere what other services serve
             body = {
                 "state": state,
                 "description": description[:DESCRIPTION_MAX],
-                "auto_inactive": not made.production_environment,
+                "auto_inactive": False,
+                **({"log_url": log} if log else {}),
+                **({"environment_url": address} if address else {}),
             }
             await self._once(repository, f"/deployments/{deployment}/statuses", body, stands, doubted=doubted)
 

@@ -1,4 +1,4 @@
-"""What is there to know of a fix that goes from branch to branch: its words, its pull requests, the branches there are?"""
+"""What is there to know of a fix that goes from branch to branch: its words, its pull requests, the branches?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.github.credentials import Access
 from bot.github.names import full, ref_path
 from bot.github.pull_requests import PullRead
 from bot.github.reading import CommitRead, read, read_all
-from commands.ports import Proposed, Written
+from commands.ports import Opened, Written
 from policy.model import Sha
 
 if TYPE_CHECKING:
@@ -55,10 +55,10 @@ async def came_by(client: Client, repository: str, commit: Sha) -> int | None:
     return min(merged)[1] if merged else None
 
 
-async def proposed(client: Client, repository: str, number: int) -> Proposed:
+async def opened(client: Client, repository: str, number: int) -> Opened:
     pull = read(_Pull, await client.read(repository, f"/pulls/{number}", Access.PULL_REQUESTS))
     merged = pull.merged_at is not None
-    return Proposed(
+    return Opened(
         pull.number,
         pull.title,
         pull.body or "",
