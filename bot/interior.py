@@ -20,6 +20,8 @@ from bot.controller import Advance, Controller
 from bot.drift_watch import DriftWatch
 from bot.github import AppKey, GitHub, GitHubBranches, Pace, PersonalToken
 from bot.github.attested import verifying
+from bot.github.connection import Connection
+from bot.github.relaxation import GitHubProtections
 from bot.hints import Hints
 from bot.monitoring import Monitoring
 from bot.outbox import Outbox
@@ -108,6 +110,7 @@ async def behind(
             probes=HttpProbes(others),
             code=code,
             branches=GitHubBranches(code.connection),
+            protections=_protections(settings, others, clock, code.connection),
             store=store,
             policies=policies,
         )
@@ -146,6 +149,19 @@ def _github(settings: Settings, session: aiohttp.ClientSession, clock: SystemClo
     trusted = Path(settings.SIGSTORE_TRUSTED_ROOT) if settings.SIGSTORE_TRUSTED_ROOT else None
     attested = verifying(trusted, settings.ATTESTATION_VERIFIER)
     return GitHub(session, PersonalToken(token) if token else key, clock, url=url, pace=pace, attested=attested)
+
+
+def _protections(
+    settings: Settings, session: aiohttp.ClientSession, clock: SystemClock | MovableClock, spoken: Connection
+) -> GitHubProtections:
+    """Rules are changed as the App that is kept for it, never as the one that promotes; a local world has one token."""
+    app = settings.GITHUB_BREAK_GLASS_APP_ID
+    if not app:
+        return GitHubProtections(spoken if settings.GITHUB_TOKEN else None, spoken=spoken)
+    key = AppKey(app, settings.GITHUB_BREAK_GLASS_PRIVATE_KEY, settings.GITHUB_BREAK_GLASS_INSTALLATION_ID)
+    url = settings.GITHUB_API_URL or "https://api.github.com"
+    connection = Connection(session, key, clock, url, spoken.pace)
+    return GitHubProtections(connection, spoken=spoken, break_glass=int(app))
 
 
 def _advance(world: World) -> Advance:

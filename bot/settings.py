@@ -20,6 +20,7 @@ SECRETS = (
     "SLACK_APP_TOKEN",
     "GITHUB_PRIVATE_KEY",
     "GITHUB_TOKEN",
+    "GITHUB_BREAK_GLASS_PRIVATE_KEY",
     "GITHUB_WEBHOOK_SECRET",
     "LEDGER_SIGNING_KEY",
 )
@@ -55,6 +56,10 @@ class Settings:
     GITHUB_INSTALLATION_ID: str = ""
     GITHUB_API_URL: str = ""
     GITHUB_TOKEN: str = field(default="", repr=False)
+    GITHUB_BREAK_GLASS_APP_ID: str = ""
+    """Of the App that relaxes what guards a branch for a time; without it, nothing is ever relaxed."""
+    GITHUB_BREAK_GLASS_PRIVATE_KEY: str = field(default="", repr=False)
+    GITHUB_BREAK_GLASS_INSTALLATION_ID: str = ""
     GITHUB_WEBHOOK_SECRET: str = field(default="", repr=False)
     """Two, separated by a comma, while one is exchanged for the other; empty: nothing is heard from GitHub."""
     SIGSTORE_TRUSTED_ROOT: str = ""
@@ -130,6 +135,8 @@ def _complaint(settings: Settings) -> str:
             "GITHUB_APP_ID, GITHUB_PRIVATE_KEY and GITHUB_INSTALLATION_ID are needed together "
             "(or GITHUB_TOKEN, for local worlds)."
         )
+    if complaint := _of_break_glass(settings):
+        return complaint
     for name, (shape, says) in SHAPES.items():
         if not re.fullmatch(f"({shape})?", getattr(settings, name)):
             return f"{name}: write {says}."
@@ -145,4 +152,18 @@ def _complaint(settings: Settings) -> str:
         return f"{absent} names {getattr(settings, absent)}, and there is no such file."
     if settings.SANDBOX_CLOCK and not settings.CLOUD_RUN_ENDPOINT:
         return "SANDBOX_CLOCK is set, but Cloud Run is the real one."
+    return ""
+
+
+def _of_break_glass(settings: Settings) -> str:
+    """What is wrong with the second App; it is there whole, or not at all."""
+    app = settings.GITHUB_BREAK_GLASS_APP_ID
+    given = (app, settings.GITHUB_BREAK_GLASS_PRIVATE_KEY, settings.GITHUB_BREAK_GLASS_INSTALLATION_ID)
+    if any(given) and not (all(given) and app.isascii() and app.isdecimal()):
+        return (
+            "GITHUB_BREAK_GLASS_APP_ID (a number), GITHUB_BREAK_GLASS_PRIVATE_KEY and "
+            "GITHUB_BREAK_GLASS_INSTALLATION_ID are needed together, or none of them."
+        )
+    if app and app == settings.GITHUB_APP_ID:
+        return "GITHUB_BREAK_GLASS_APP_ID names the same App as GITHUB_APP_ID; it must be one of its own."
     return ""

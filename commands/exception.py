@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from commands import explain, fields, grant, tell, waived
+from commands import explain, fields, grant, relax, tell, waived
 from commands.asking import Asking
 from commands.errors import Misunderstood, Rejected
 from commands.explain import texts
@@ -37,7 +37,13 @@ async def request(intent: RequestException, asking: Asking) -> Writes:
         reply = explain.refused(f"You may not ask for exceptions in {intent.environment}.", allowed.decision)
         return asking.refused("exception", target, reply, allowed)
     form = _Form(intent, asking)
+    kind = form.kind_meant()
+    if kind is not None and (no := exceptions.why_not_ask(kind, asking.person)):
+        reply = Reply(f"You may not ask for that: {no}.")
+        return asking.refused("exception", {**target, "needs": ", ".join(kind.asked_by)}, reply)
     record, gaps = form.filled()
+    if record is not None and (other := await _relaxed_already(record, asking)) is not None:
+        record, gaps = None, [Gap("branch", f"{other} relaxes it already, until it is over")]
     if record is None:
         words = ("exception", "request", intent.service or "", intent.environment)
         says = f"An exception in {intent.environment} needs a little more."
@@ -67,6 +73,24 @@ async def request(intent: RequestException, asking: Asking) -> Writes:
     return Writes(entries=(asked,), exceptions=(record,), messages=(message,))
 
 
+async def _relaxed_already(record: ExceptionRecord, asking: Asking) -> str | None:
+    """The exception that relaxes the same branch, or asks to; one at a time does."""
+    wanted, policy = exceptions.relaxation(record), asking.active.policy
+    if wanted is None:
+        return None
+    there = {name for name, service in policy.services.items() if service.repository == _repository(record, policy)}
+    for other in await asking.world.store.exceptions(asking.world.clock.now()):
+        relaxed = exceptions.relaxation(other)
+        if relaxed is not None and relaxed.branch == wanted.branch and other.service in there and other.id != record.id:
+            return other.id
+    return None
+
+
+def _repository(record: ExceptionRecord, policy: Policy) -> str | None:
+    service = policy.services.get(record.service or "")
+    return None if service is None else service.repository
+
+
 def _told(record: ExceptionRecord) -> Mapping[str, object]:
     ends = {"until": record.ends_at.isoformat()} if record.ends_at else {}
     return {"kind": record.kind, "waives": sorted(record.waives), "from": record.starts_at.isoformat(), **ends}
@@ -84,8 +108,13 @@ class _Form:
 
     def filled(self) -> tuple[ExceptionRecord | None, list[Gap]]:
         """The record that they mean, or what is missing before they mean one."""
-        waives = self._waives()
+        meant = self.kind_meant()
+        relaxes = meant is not None and bool(meant.relaxes)
+        waives = frozenset[str]() if relaxes else self._waives()
         name, kind = self._kind(waives)
+        said = dict(self.said)
+        if relaxes and kind is not None:
+            said |= self._relaxing(kind)
         starts_at = self._time("from") or self.now
         ends_at, image = self._end(starts_at, kind), self._digest()
         if kind is not None:
@@ -103,13 +132,40 @@ class _Form:
             asked_at=self.now,
             starts_at=starts_at,
             ends_at=ends_at,
-            fields={key: value for key, value in self.said.items() if key not in OWN and value.strip()},
+            fields={key: value for key, value in said.items() if key not in OWN and value.strip()},
             uses=kind.uses,
         )
         return replace(record, plan=hash_of(record)), []
 
     def _gap(self, key: str, why: str, choices: tuple[str, ...] = ()) -> None:
         self.gaps.setdefault(key, Gap(key, why, choices))
+
+    def kind_meant(self) -> ExceptionKind | None:
+        """The kind that was named, or else the only one that may relax what shall be; None: it is not clear yet."""
+        kinds, said = self.policy.exceptions, self.said.get("kind", "").casefold()
+        named = [kind for name, kind in kinds.items() if name.casefold() == said]
+        relaxing = [kind for kind in kinds.values() if kind.relaxes] if "relax" in self.said and not said else []
+        found = named or relaxing
+        return found[0] if len(found) == 1 else None
+
+    def _relaxing(self, kind: ExceptionKind) -> dict[str, str]:
+        """What is relaxed of which branch, in the words that are kept."""
+        able = tuple(one.value for one in kind.relaxes)
+        words = self.said.get("relax", "").replace(",", " ").split() or (able if len(able) == 1 else ())
+        if not words:
+            self._gap("relax", f"say what: any of {', '.join(able)}")
+        for word in sorted(set(words).difference(able)):
+            self._gap("relax", f"{word} is not relaxed by that. {nearest(word, able)}")
+        environment = self.policy.environments.get(self.intent.environment)
+        branch = environment.branch if environment is not None else None
+        said = self.said.get("branch", "").strip() or branch
+        if branch is None or said != branch:
+            has = f"it has the branch {branch}" if branch else "the policy gives it no branch"
+            self._gap("branch", f"{self.intent.environment} is what is relaxed, and {has}")
+        pull = self.said.get("pr", "").strip().removeprefix("#")
+        if pull and not (pull.isascii() and pull.isdecimal()):
+            self._gap("pr", "say the number of the pull request")
+        return {"relax": " ".join(sorted(set(words))), "branch": branch or "", "pr": pull}
 
     def _waives(self) -> frozenset[str]:
         named = frozenset(self.said.get("waive", "").replace(",", " ").split())
@@ -131,6 +187,9 @@ class _Form:
                 self._gap("kind", f"I know no kind {said}", tuple(kinds))
                 return "", None
             return found, kinds[found]
+        meant = self.kind_meant()
+        if meant is not None and meant.relaxes:
+            return next((name, kind) for name, kind in kinds.items() if kind is meant)
         fitting = [name for name, kind in kinds.items() if waives and waives <= set(kind.waives)]
         chosen = fitting if len(fitting) == 1 else list(kinds) if len(kinds) == 1 else []
         if not chosen:
@@ -214,7 +273,7 @@ async def revoke(intent: RevokeException, asking: Asking) -> Writes:
         entries=(entry,),
         exceptions=(revoked,),
         messages=await grant.said(revoked, said, asking),
-        wakes=await asking.touched(record.environment, record.service),
+        wakes=(*await asking.touched(record.environment, record.service), relax.runs_as(record.id)),
     )
 
 

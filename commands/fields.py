@@ -23,7 +23,7 @@ ROLLBACK = ("reason", "incident", "despite", "leaves", "flag", "config", "by", "
 FREEZE = ("from", "until", "reason", "exit")
 EXCEPTION = ("waive", "kind", "from", "until", "digest", "reason")
 RELAXATION = ("relax", "branch", "pr")
-SHORT = frozenset({"relax", "branch", "pr", "waive", "kind", "from", "until", "digest", "incident", "ticket", "type", "owner"})
+SHORT = frozenset({*RELAXATION, "waive", "kind", "from", "until", "digest", "incident", "ticket", "type", "owner"})
 """Keys that one line is enough for."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from commands import confirm, explain, frozen, owed, tell, waived
+from commands import confirm, explain, frozen, owed, relax, tell, waived
 from commands.asking import Asking
 from commands.errors import Rejected
 from commands.explain import texts
@@ -17,6 +17,7 @@ from commands.reply import Button, Confirm, Reply, Text, When
 from commands.vote import ask_why, cannot_vote, same_voter, standing
 from policy import duty, wording
 from policy.document import Policy
+from policy.exceptions import relaxation
 from policy.facts import Deed, ExceptionRecord, Facts, Freeze, Obligation, Question, Verdict, Vote
 from policy.model import Unknown, short
 from policy.terms import agreement
@@ -209,8 +210,14 @@ async def _in_force(record: Record, after: Decided, told: Text, writes: Writes, 
     if record.starts_at > now:
         since = (" It will be in force from ", When(record.starts_at), " on.")
     messages = await said(record, texts(told, since), asking)
+    relaxes = (
+        relax.begins(record, asking.active.policy, messages[0].channel, now)
+        if isinstance(record, ExceptionRecord)
+        else None
+    )
     return replace(
         writes,
+        starts=(*writes.starts, *((relaxes,) if relaxes is not None else ())),
         entries=(*writes.entries, entry, *(owed.entry(each) for each in owes)),
         obligations=owes,
         messages=(*messages, *owed.told(messages[0].channel, record.id, owes)),
@@ -284,6 +291,10 @@ def _buttons(record: Record, decided: Decided, policy: Policy) -> tuple[Button, 
         ask, what = "Freeze it?", f"{frozen.scope(record)} is frozen{until}: {record.reason}"
     else:
         ask, what = "Waive this?", f"{listed(sorted(record.waives))} {waived.where(record)} would be waived{until}."
+        relaxed = relaxation(record)
+        if relaxed is not None:
+            ask = "Relax this?"
+            what = f"{listed(relaxed.what)} of {relaxed.branch} {waived.where(record)} would be relaxed{until}."
     votes = confirm.votes(record.id, hash_of(record), record.id, ask, what, decided)
     says = "Whoever asked for it asks no more; anybody else takes their vote back."
     back = Confirm("Withdraw it?", says, "Withdraw")

@@ -16,6 +16,7 @@ from commands.operation import Operation, Phase
 from commands.ports import Entry, EntryPhase, Message, World, Writes
 from commands.record import BOT, operation_id, operation_under
 from commands.reply import Mark, Reply
+from policy.exceptions import relaxation
 from policy.facts import Deed, ExceptionRecord, Freeze, Obligation, Question
 
 EARLY = timedelta(seconds=1)
@@ -54,6 +55,8 @@ def _ends(writes: Writes) -> Iterator[tuple[str, datetime, str | None, str]]:
     for freeze in writes.freezes:
         yield freeze.id, freeze.over_at, freeze.service, freeze.environment
     for record in writes.exceptions:
+        if relaxation(record) is not None:  # what relaxes tells its end itself
+            continue
         if record.granted_at is not None and record.ends_at is not None and record.revoked_at is None:
             yield record.id, record.ends_at, record.service, record.environment
     for one in writes.obligations:

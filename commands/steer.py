@@ -78,6 +78,8 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
 def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
     if operation.over:
         return f"That is over: {tell.state(operation)}"
+    if operation.question.deed is Deed.RELAX:
+        return f"Only its exception ends it: `exception revoke {operation.question.change}`."
     if not _may(operation, asking):
         asker = operation.asked_by.name
         return f"You may not {word} this: {asker} may, who asked, and so may approvers and whoever may roll back."

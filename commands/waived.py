@@ -9,6 +9,7 @@ from commands.explain import texts
 from commands.reply import Code, Line, Mark, Reply, Text, When
 from policy import exceptions
 from policy.document import Policy
+from policy.exceptions import relaxation
 from policy.facts import ExceptionRecord
 from policy.wording import listed
 
@@ -21,6 +22,9 @@ def target_of(record: ExceptionRecord) -> dict[str, str]:
 
 def title(record: ExceptionRecord) -> str:
     """`the exception X-4 for soak of checkout in prod`."""
+    relaxed = relaxation(record)
+    if relaxed is not None:
+        return f"the exception {record.id} that relaxes {listed(relaxed.what)} of {relaxed.branch} {where(record)}"
     return f"the exception {record.id} for {listed(sorted(record.waives))} {where(record)}"
 
 
@@ -38,7 +42,8 @@ def state(record: ExceptionRecord, now: datetime) -> str:
     """A sentence that makes sense alone, without the full stop."""
     name = title(record)
     if record.revoked_at is not None and record.revoked_at <= now:
-        return f"{name} was revoked" if record.granted_at else f"{name} was not granted"
+        was = "is over" if relaxation(record) is not None else "was revoked"
+        return f"{name} {was}" if record.granted_at else f"{name} was not granted"
     if record.ends_at is not None and record.ends_at <= now:
         return f"{name} has expired"
     if record.granted_at is None:
@@ -58,7 +63,11 @@ def card(record: ExceptionRecord, policy: Policy, now: datetime) -> Reply:
             ("Title", exceptions.title(record, policy)),
             ("Asked by", (tell.who(record.asked_by),)),
             ("Kind", record.kind),
-            ("Would waive" if record.granted_at is None else "Waives", ", ".join(sorted(record.waives))),
+            *(
+                [("Would waive" if record.granted_at is None else "Waives", ", ".join(sorted(record.waives)))]
+                if record.waives
+                else []
+            ),
             ("Where", f"{record.service} in {record.environment}" if record.service else record.environment),
             *([("Candidate", (Code(record.digest),))] if record.digest else []),
             ("From", (When(record.starts_at),)),

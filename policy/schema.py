@@ -411,6 +411,64 @@ class Train(Part):
     window: WindowName = Field(description="The window in which it leaves")
 
 
+class Audit(Part):
+    """What is looked for in each repository again and again, whatever anybody promotes."""
+
+    look_for: tuple[
+        Literal[
+            "branches",
+            "protection",
+            "pushes",
+            "rewrites",
+            "merges",
+            "proposals",
+            "environments",
+            "workflows",
+            "short_lived",
+            "merged",
+            "released",
+        ],
+        ...,
+    ] = Field(
+        default=(
+            "branches",
+            "protection",
+            "pushes",
+            "rewrites",
+            "merges",
+            "proposals",
+            "environments",
+            "workflows",
+            "short_lived",
+            "merged",
+            "released",
+        ),
+        min_length=1,
+        description="Branches that are called otherwise, or not protected; what was pushed, rewritten or merged against "
+        "the branch gates; pull requests that go where they must not, or are nobody's; environments that are called "
+        "otherwise; workflows that take moving parts; and what is listed: branches that live too long, were merged, or "
+        "were released",
+    )
+    every: Span = Field(default=timedelta(days=1), description="Looked at so often; what is found is told once")
+    list_every: Span = Field(default=timedelta(days=7), description="What lies about is listed so often")
+    channel: Channel | None = Field(
+        default=None, description="Slack channel id that hears of it; default: the services' own"
+    )
+    protected: tuple[Text, ...] = Field(
+        default=(), description="Branches that are protected, besides those of environments: `release/*`"
+    )
+    linear: tuple[Text, ...] = Field(default=(), description="Branches that take no merge commits: `main`")
+    short_lived: tuple[Text, ...] = Field(
+        default=("feature/*",), description="Branches that are integrated within `short_lived_days`"
+    )
+    short_lived_days: int = Field(default=14, ge=1, description="Older than so many days: listed")
+    left_days: int = Field(default=7, ge=1, description="Merged, and not deleted for so many days: listed")
+    released: tuple[Text, ...] = Field(
+        default=("release/*",), description="Branches that are closed once they are in production"
+    )
+    released_days: int = Field(default=30, ge=1, description="There so many days after that: listed")
+
+
 class Unenforced(Part):
     """A rule that no machine can hold people to, and what is done instead."""
 
@@ -461,6 +519,9 @@ class Document(Part):
         default={}, description="What the team settled: how versions are numbered, commits written, releases timed"
     )
     trains: dict[Name, Train] = Field(default={}, description="Release trains by name")
+    audit: Audit | None = Field(
+        default=None, description="What is looked for in the repositories each day; default: nothing"
+    )
     document: str = Field(default="", description="The policy that people signed; `source` gives places in it")
     changes: tuple[Change, ...] = Field(default=(), description="Versions of this file, newest last")
     assumed: dict[Text, Text] = Field(

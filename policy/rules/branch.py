@@ -198,6 +198,7 @@ def _pull_requests_only(_: BranchGate) -> Troubles:
 
 def _naming(gate: BranchGate) -> Troubles:
     called = lru_cache(maxsize=MOST)(partial(_called, gate.names))
+    misnamed = _misnamed(called)
 
     def troubles(changes: Changes) -> list[str]:
         found = []
@@ -205,13 +206,17 @@ def _naming(gate: BranchGate) -> Troubles:
             found.append("it is not known which branch it was built from")
         elif not called(changes.branch):
             found.append(f"{changes.branch} is no name for a branch to promote from")
-        for each in changes.pull_requests:
-            if not called(each.head, each.base):
-                road = f"{each.head}→{each.base}"
-                found.append(f"#{each.number} came by a branch that is not called as it must be: {road}")
-        return found
+        return found + misnamed(changes)
 
     return troubles
+
+
+def _misnamed(called: Callable[..., bool]) -> Troubles:
+    return lambda changes: [
+        f"#{each.number} came by a branch that is not called as it must be: {each.head}→{each.base}"
+        for each in changes.pull_requests
+        if not called(each.head, each.base)
+    ]
 
 
 def _called(patterns: tuple[str, ...], head: str, base: str = "") -> bool:
@@ -243,6 +248,18 @@ def _signed_commits(_: BranchGate) -> Troubles:
         return [f"no verified signature on {_commits(unsigned)}"] if unsigned else []
 
     return troubles
+
+
+def of_the_range(gate: BranchGate, changes: Changes) -> tuple[str, ...]:
+    """What is wrong with what came, whatever branch it is promoted from."""
+    words = (word for word in gate.require if word in OF_CHANGES and word != "naming")
+    return tuple(says for word in words for says in OF_CHANGES[word](gate)(changes))
+
+
+def of_proposals(gate: BranchGate, changes: Changes) -> tuple[str, ...]:
+    """What is wrong with how their branches are called and where they go."""
+    found = _no_forbidden_targets(gate)(changes) if gate.forbid else []
+    return (*found, *(_misnamed(partial(_called, gate.names))(changes) if gate.names else ()))
 
 
 OF_BRANCHES: Mapping[str, tuple[str, Callable[[Any, Case], Iterator[str]]]] = {
