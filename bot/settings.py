@@ -113,7 +113,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         if name not in given:
             raise Misconfigured(f"{name} is missing or empty.")
     settings = Settings(**given)
-    complaint = _complaint(settings)
+    complaint = _complaint(settings) or _of_break_glass(settings)
     if complaint:
         raise Misconfigured(complaint)
     return settings
@@ -135,8 +135,6 @@ def _complaint(settings: Settings) -> str:
             "GITHUB_APP_ID, GITHUB_PRIVATE_KEY and GITHUB_INSTALLATION_ID are needed together "
             "(or GITHUB_TOKEN, for local worlds)."
         )
-    if complaint := _of_break_glass(settings):
-        return complaint
     for name, (shape, says) in SHAPES.items():
         if not re.fullmatch(f"({shape})?", getattr(settings, name)):
             return f"{name}: write {says}."

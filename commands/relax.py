@@ -151,7 +151,8 @@ class _Relaxing:
             if self.pull is not None:
                 pull = await protections.pull(self.repository, self.pull)
                 if pull.base != self.branch:
-                    raise Rejected(f"Pull request {self.pull} goes to {pull.base}, not to {self.branch}.")
+                    why = f"Nothing was relaxed: pull request {self.pull} goes to {pull.base}, not to {self.branch}."
+                    return self._ended(Phase.FAILED, why, loud=True)
             versions = {guard.name: await protections.newest(self.repository, guard) for guard in wanted}
         except Rejected as error:
             return self._ended(Phase.FAILED, f"Nothing was relaxed: {error}", loud=True)
@@ -513,13 +514,13 @@ class _Relaxing:
 
     def _for_pull(self) -> str:
         """For whoever reads the pull request: nobody's own words, and no name of an account."""
-        seen, record = self.operation.seen, self.record
+        seen, record, ends_at = self.operation.seen, self.record, self.operation.expires_at.isoformat()
         what = ", ".join(one.value for one in self.what)
         lines = [
             f"**{self.branch} is relaxed for a time** ({record.id})",
             f"- relaxed: {what}",
             f"- asked by {record.asked_by.name}, granted by {', '.join(one.name for one in record.granted_by) or '-'}",
-            f"- from {seen[RELAXED]}, until this is merged or closed, at most until {self.operation.expires_at.isoformat()}",
+            f"- from {seen[RELAXED]}, until this is merged or closed, at most until {ends_at}",
         ]
         if RESTORED in seen:
             lines[0] = f"**{self.branch} is guarded again exactly as it was** ({record.id})"
