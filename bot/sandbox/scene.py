@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 
 from bot.sandbox.api import Cast
 from bot.sandbox.configured import configured, image
+from bot.sandbox.github.sigstore import PROVENANCE, SBOM
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.google.world import GoogleWorld
 from bot.sandbox.slack.model import Channel, Group, Person, Team
 from bot.sandbox.slack.world import SlackWorld
+from commands import attested
 from commands.catalogue import CATALOGUE
 from commands.ports import Clock
 from policy.document import Policy, Service
@@ -29,6 +31,8 @@ RELEASES = "C0RELEASES"
 _GROUP = "slack:group/"
 _MORE = timedelta(hours=2)
 _SOAK = timedelta(hours=24)
+_KINDS = {"provenance": PROVENANCE, "sbom": SBOM, "scan": "https://in-toto.io/attestation/vulns/v0.1"}
+"""What is attested as which item of evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,7 @@ async def _history(
     branches = {where: policy.environments[where].branch or "" for where in upwards}
     trunk = next(filter(None, branches.values()), "main")
     await github.create_repository(repository, trunk)
-    step, builds = _step(policy), len(upwards) + 1
+    step, builds, attesting = _step(policy), len(upwards) + 1, _attesting(policy, repository)
     for build in range(builds):
         begins = BEGINS_AT - step * (builds - build)
         files: dict[str, str | None] = {f"{name}/version.txt": f"v{build + 1}.0.0\n" for name in services}
@@ -214,6 +218,9 @@ async def _history(
         )
         for check in _checks(policy):
             github.set_check(repository, commit, check, "success", at=begins - timedelta(minutes=40))
+        for name in services:
+            digest = _digest(name, build)
+            github.vouch(repository, digest, commit, attesting.builder, attesting.kinds, begins - timedelta(minutes=20))
         # the newest has come to the lowest environment only, the one before it to the next one too, and so on
         for level, where in enumerate(upwards[: builds - build]):
             at = begins + step * level
@@ -222,6 +229,36 @@ async def _history(
                     _deploy(policy, name, where, build, at, repository, commit, google, github)
             if branches[where] and branches[where] != trunk:
                 await github.set_ref(repository, f"refs/heads/{branches[where]}", commit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attesting:
+    """What gates want to be attested of each build, and the workflow whose word they take."""
+
+    kinds: Sequence[str]
+    builder: str
+
+
+def _attesting(policy: Policy, repository: str) -> _Attesting:
+    kinds: dict[str, None] = {}
+    builders: list[str] = []
+    for gate in policy.gates.values():
+        if not attested.looked_at(gate):
+            continue
+        if gate.kind == "attestation":
+            kinds |= dict.fromkeys(gate.predicates)
+            builders += gate.builders
+        elif gate.kind == "evidence":
+            kinds |= dict.fromkeys(_KINDS[item] for item in gate.items if item in _KINDS)
+        elif gate.kind == "signature":
+            kinds[PROVENANCE] = None
+            builders += [one for one in gate.signed_by if one.startswith("https://")]
+    own = f"https://github.com/{repository}/.github/workflows/release.yml@refs/heads/main"
+    return _Attesting(tuple(kinds), builders[0] if builders else own)
+
+
+def _digest(name: str, build: int) -> str:
+    return "sha256:" + hashlib.sha256(f"{name} {build}".encode()).hexdigest()
 
 
 def _deploy(
@@ -237,7 +274,7 @@ def _deploy(
 ) -> None:
     service = policy.services[name]
     site = service.cloud_run[where]
-    digest = "sha256:" + hashlib.sha256(f"{name} {build}".encode()).hexdigest()
+    digest = _digest(name, build)
     revision = f"{site.rpartition('/')[2]}-r-{digest[7:19]}"
     google.add_revision(
         site,

@@ -37,6 +37,10 @@ STARTS_WITHIN = 30.0  # seconds
 BOT_TOKEN = "xoxb-sandbox"
 
 
+TRUSTED = "trusted-root.json"
+"""Whose word counts for attestations here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Worlds:
     """Everything but the bot."""
@@ -69,6 +73,7 @@ async def worlds(data: Path, policy: Path = story.POLICY, *, rate: float = RATE)
         for world in (slack, google, github):
             await world.start()
             stack.push_async_callback(world.stop)
+        (data / TRUSTED).write_text(github.sigstore.trusted_root())
         await there.tell(google, github)
         if rate and there.called:
             source = TrafficSource(google, there.called, min(rate, RATE_IN_ALL / len(there.called)))
@@ -89,6 +94,7 @@ def environment(there: Worlds, data: Path, port: int, policy: Path) -> dict[str,
         "GITHUB_TOKEN": there.github.token,
         "GITHUB_API_URL": there.github.url,
         "GITHUB_WEBHOOK_SECRET": there.github.webhook_secret,
+        "SIGSTORE_TRUSTED_ROOT": str(data / TRUSTED),
         "CLOUD_RUN_ENDPOINT": there.google.grpc_address,
         "MONITORING_ENDPOINT": there.google.grpc_address,
         "SECRET_MANAGER_ENDPOINT": there.google.grpc_address,
@@ -159,6 +165,7 @@ _FOREIGN = frozenset(
         "GITHUB_PRIVATE_KEY",
         "GITHUB_INSTALLATION_ID",
         "LEDGER_SIGNING_KEY",
+        "ATTESTATION_VERIFIER",
     }
 )
 """Settings of a real bot that must not reach the sandbox's."""

@@ -279,7 +279,11 @@ def seed004(play: Seed) -> None:
         },
     )
     with play.checks.point("What runs, and how"):
-        play.see("the image comes from where it may", _mark(play.why("api", "dev→staging"), "image") == "✓")
+        below = play.why("api", "dev→staging")
+        play.see("the image comes from where it may", _mark(below, "image") == "✓", below)
+        play.see("provenance, SBOM and scan of it are attested", _mark(below, "evidence") == "✓", below)
+        play.see("and its signature is verified", _mark(below, "image_signature") == "✓", below)
+        play.see("by the workflow that may", _mark(play.why("api", road), "attestation") == "✓", below)
         play.see("prod is like staging", _mark(play.why("api", road), "parity") == "✓")
     with play.checks.point("A freeze by two"):
         more = "scope:all exit:books_closed re-enable-plan:omar_ends_it"

@@ -36,6 +36,7 @@ from bot.sandbox.github.records import (
 )
 from bot.sandbox.github.rule_records import Ruleset
 from bot.sandbox.github.rules import Move
+from bot.sandbox.github.sigstore import Sigstore, Workflow, statement
 
 EXCHANGES_KEPT = 20_000
 RECORDED = "SANDBOX_GITHUB_EXCHANGES"
@@ -67,6 +68,8 @@ class GitHubWorld:
         self.token = f"ghp_{secrets.token_hex(18)}"
         """A person's token that may do anything here."""
         self._books.tokens[self.token] = Token(self.token, self._books.owner)
+        self.sigstore = Sigstore()
+        """Whoever trusts its root believes what is attested here."""
         self.webhook_secret = secrets.token_hex(16)
         """What deliveries are signed with."""
         own = Ed25519PrivateKey.generate()
@@ -331,6 +334,14 @@ class GitHubWorld:
         """That bundle is handed out for its subjects, or for that digest instead; its id."""
         found = self.repository(repository)
         return attestations.keep(self._books, found, dict(bundle), (digest,) if digest else ()).id
+
+    def vouch(
+        self, repository: str, digest: str, commit: str, builder: str, kinds: Sequence[str], at: datetime
+    ) -> None:
+        """That workflow built that artifact from that commit, and stated something of each of these kinds about it."""
+        by = Workflow(builder, f"https://github.com/{repository}", commit)
+        for kind in kinds:
+            self.attest(repository, self.sigstore.attest(statement(digest, kind), by, at))
 
     def tell(self, url: str, *events: str) -> None:
         """Events (all, where none are named) are delivered there, signed with `webhook_secret`."""

@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
 from bot.cloud_run import CloudRun
 from bot.cloud_run_settings import CloudRunSettings
+from bot.github import GitHub, Pace, PersonalToken
+from bot.github.attested import verifying
 from bot.policy_file import read_policy
 from bot.sandbox import story
 from bot.sandbox.configured import configured
@@ -21,11 +24,13 @@ from bot.sandbox.google.world import GoogleWorld
 from bot.sandbox.scene import BEGINS_AT
 from bot.sandbox.slack.world import SlackWorld
 from bot.sandbox.supervisor import scene_of
+from commands.attested import DOCUMENTS, documents, looked_at, signatures
 from commands.ports import Configuration, Site
 from commands.separated import problems
 from policy.document import Path as PolicyPath
 from policy.document import Policy, Settings
 from policy.glob import like
+from policy.model import Unknown, digest, sha
 from policy.settings import Configured
 from tests.bot.books import Hands
 from tests.policy.good import DOCUMENT
@@ -121,6 +126,41 @@ async def test_the_commit_that_waits_passed_every_check_that_a_gate_names(there:
         }
         runs = there.github.repository(there.policy.services[service].repository).records.check_runs
         assert named <= {run.name for run in runs if run.sha == commit and run.conclusion == "success"}
+
+
+async def test_what_gates_want_to_be_attested_of_what_waits_is_and_holds(there: Played, tmp_path: Path) -> None:
+    gates = [gate for gate in there.policy.gates.values() if looked_at(gate)]
+    root = tmp_path / "root.json"
+    root.write_text(there.github.sigstore.trusted_root())
+    async with aiohttp.ClientSession() as session:
+        github = GitHub(
+            session,
+            PersonalToken(there.github.token),
+            Hands(BEGINS_AT),
+            url=there.github.url,
+            pace=Pace(write_gap=0),
+            attested=verifying(root),
+        )
+        for path, service in there.walks():
+            repository, waiting = there.policy.services[service].repository, there.serving(service, path.source)
+            commit = next(
+                each["sha"] for each in there.deployments(service, path.source) if each["payload"]["digest"] == waiting
+            )
+            found = await github.attestations(repository, digest(waiting), sha(commit))
+            assert all(one.verified for one in found), found
+            for gate in gates:
+                if gate.kind == "attestation":
+                    assert {(kind, gate.builders[0]) for kind in gate.predicates} <= {
+                        (one.predicate, one.builder) for one in found
+                    }
+                if gate.kind == "evidence":
+                    told = documents(found, [item for item in gate.items if item in DOCUMENTS])
+                    assert not isinstance(told, Unknown)
+                    assert set(told) == DOCUMENTS.keys() & set(gate.items)
+                if gate.kind == "signature":
+                    signed = signatures(found, [gate])
+                    assert not isinstance(signed, Unknown)
+                    assert all(one.verified for one in signed.values())
 
 
 async def test_branches_of_environments_stand_at_what_serves_there(there: Played) -> None:
