@@ -44,7 +44,7 @@ def asked(words: str, person: Person, policy: Policy, at: datetime) -> Asked:
     setting = Setting(policy, "", at)
     intent = understand(words.removeprefix("/release").strip(), setting)
     match intent:
-        case DryRun(promote=promote) | Why(promote=Promote() as promote):
+        case DryRun(promote=Promote() as promote) | Why(promote=Promote() as promote):
             return _promotion(promote)
         case Promote():
             return _promotion(intent)

@@ -67,7 +67,7 @@ class Hints:
             for operation in (*await self._store.open_operations(), *await self._fixes())
             if not operation.moving
             and (
-                operation.question.service in concerned
+                not concerned.isdisjoint(operation.question.services)
                 or (operation.plan is not None and operation.plan.repository.casefold() in about)
             )
         )

@@ -19,6 +19,7 @@ from commands import (
     status,
     steer,
     switched,
+    together,
     vote,
 )
 from commands.asking import Asking, whisper
@@ -36,6 +37,7 @@ from commands.intent import (
     Log,
     PortFix,
     Promote,
+    PromoteSeveral,
     Reject,
     RequestException,
     RevokeException,
@@ -99,6 +101,8 @@ async def _act(intent: Intent, asking: Asking) -> Writes:
     match intent:
         case Promote():
             return await promote.ask(intent, asking)
+        case PromoteSeveral():
+            return await together.ask(intent, asking)
         case Rollback() | RollbackSeveral() | Switched():
             return await _goes_back(intent, asking)
         case StartFreeze():
@@ -146,8 +150,10 @@ async def _votes(intent: Approve | Reject | Withdraw, asking: Asking) -> Writes:
 
 async def _look(intent: DryRun | ListFreezes | ListExceptions | Status | Why | Log | Help, asking: Asking) -> Reply:
     match intent:
-        case DryRun():
-            return await promote.dry_run(intent.promote, asking)
+        case DryRun(promote=Promote() as one):
+            return await promote.dry_run(one, asking)
+        case DryRun(promote=PromoteSeveral() as several):
+            return await together.dry_run(several, asking)
         case ListFreezes():
             return await status.freezes(asking)
         case ListExceptions():

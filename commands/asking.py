@@ -65,5 +65,5 @@ class Asking:
             for operation in await self.world.store.open_operations()
             if not operation.moving
             and operation.question.target == environment
-            and service in {None, operation.question.service}
+            and (service is None or service in operation.question.services)
         )

@@ -11,7 +11,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from commands import branch, deployment, ending, family, health, heed, hotfix, relax, remind, switched, tell
+from commands import (
+    branch,
+    deployment,
+    ending,
+    family,
+    health,
+    heed,
+    hotfix,
+    relax,
+    remind,
+    rewind,
+    switched,
+    tell,
+    together,
+)
 from commands.consider import consider
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
 from commands.hand import AT_ONCE, IMPATIENT, LOOK, PAUSED, POLL, SHIFT_WITHIN, TRIES, WROTE, Hand, same, traffic
@@ -30,6 +44,8 @@ async def advance(operation: Operation, lease: Lease, world: World) -> Writes:
 
 
 async def _advance(operation: Operation, lease: Lease, world: World) -> Writes:
+    if operation.is_a_set:
+        return await together.advance(operation, world)
     if operation.phase in {Phase.BLOCKED, Phase.WAITING}:
         if operation.effect is not None and operation.plan is not None and operation.wish is Wish.RUN:
             return await branch.propose(Hand(operation, operation.plan, lease, world))
@@ -50,6 +66,8 @@ async def _advance(operation: Operation, lease: Lease, world: World) -> Writes:
         return await switched.look(operation, world)
     if operation.plan is None:
         return Writes(operation=operation.ended(Phase.FAILED, "It was begun without a plan."), leaves=operation.place)
+    if operation.question.deed is Deed.REWIND:
+        return await rewind.move(Hand(operation, operation.plan, lease, world))
     if operation.phase is Phase.WATCHING:
         return await watch(operation, operation.plan, world)
     return await step(Hand(operation, operation.plan, lease, world))

@@ -34,16 +34,19 @@ class Statement:
     """A sentence without the full stop."""
 
 
-def votes(id: str, plan: str, about: str, ask: str, what: str, judged: Decided | None = None) -> tuple[Button, Button]:
-    """Approve and Reject, for exactly this plan, with all that whoever approves states."""
-    stated = () if judged is None else to_agree(judged)
+def votes(
+    id: str, plan: str, about: str, ask: str, what: str, judged: Decided | None = None, *others: Decided
+) -> tuple[Button, Button]:
+    """Approve and Reject, for exactly this plan, with all that whoever approves states: of `others` in it, too."""
+    asked = () if judged is None else (judged, *others)
+    stated = tuple({one.name: one for one_of in asked for one in to_agree(one_of)}.values())
     sentences = [what, *(["You state:"] if stated else []), *(f"• {each.says}." for each in stated)]
     approve = Button(
         "Approve",
         approving(id, plan[:SHOWN], [each.name for each in stated]),
         Tone.PRIMARY,
         Confirm(ask, "\n".join(sentences), "Approve"),
-        asks=WHY if judged is not None and says_why(judged) else None,
+        asks=WHY if any(map(says_why, asked)) else None,
         meant_for=f"Approve {about}",
     )
     says = spoken("reject", id, plan=plan[:SHOWN])

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from commands import branch, branch_plan, explain, gather, member, owed, tags, tell, waived
+from commands import branch, branch_plan, explain, gather, member, owed, rewind, tags, tell, waived
 from commands.code_evidence import CUT_OFFS
 from commands.evidence import YET
 from commands.gather import Gathered
@@ -33,6 +33,8 @@ A_ROLLBACK_WAITS = timedelta(milliseconds=200)
 
 async def gather_for(operation: Operation, world: World, active: ActivePolicy, votes: tuple[Vote, ...]) -> Gathered:
     """The facts that this operation turns on, as they are now."""
+    if operation.question.deed is Deed.REWIND:
+        return await rewind.gathered(operation, world, active, votes)
     if operation.question.deed is Deed.ROLLBACK:
         plan = operation.plan
         to = "" if plan is None else plan.digest if plan.image else plan.revision  # what is gone has another name now
@@ -89,6 +91,8 @@ async def consider(operation: Operation, world: World) -> Writes:
         return end(operation, Phase.EXPIRED, "It could not begin in time; ask again.", now)
     if operation.question.deed is Deed.ROLLBACK:
         return await _rollback(operation, world, now)
+    if operation.question.deed is Deed.REWIND and (moot := await rewind.moot(operation, world)):
+        return end(operation, Phase.CANCELLED, moot, now)
     judged, votes = await _judged(operation, world, now)
     rejection = rejected(judged)
     if rejection is not None:

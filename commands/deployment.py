@@ -8,13 +8,16 @@ from datetime import timedelta
 from commands.errors import LostLease, OutcomeUnknown, Rejected, ReleaseBotError
 from commands.hand import AT_ONCE, TRIES, Hand
 from commands.operation import Effect
+from commands.places import known
 from commands.ports import Writes
 from commands.reply import Mark
 from policy.facts import Deed
-from policy.model import short
+from policy.model import Unknown, short
 
 ARRIVES = timedelta(seconds=5)
 """What was sent to GitHub has arrived by then, or been lost with whoever sent it."""
+RETIRED_AT_ONCE = 3
+"""Each is a write, and whoever begins with us may have many that nobody retired."""
 SOON = timedelta(seconds=0.2)
 """After that it is tried again, and then after twice as long each time."""
 
@@ -36,6 +39,7 @@ async def record(hand: Hand) -> Writes:
             id,
             state="in_progress",
             description=cut(f"{plan.deed} by Release Bot, {hand.operation.id}"),
+            log=await _log(hand),
             doubted=doubted(hand),
         )
     except ReleaseBotError as error:
@@ -96,6 +100,7 @@ async def _deployment(hand: Hand) -> int:
         operation=hand.operation.id,
         payload={
             "operation": hand.operation.id,
+            "service": plan.service,
             "digest": plan.digest,
             "revision": plan.revision,
             "from": plan.source or "",
@@ -122,7 +127,47 @@ async def conclude(hand: Hand, deployment: int, *, failed: bool) -> None:
                     doubted=doubted(hand),
                 )
     state, says = ("failure", hand.operation.note) if failed else ("success", f"{plan.revision} serves 100 %")
-    await code.record_status(plan.repository, deployment, state=state, description=cut(says), doubted=doubted(hand))
+    await code.record_status(
+        plan.repository,
+        deployment,
+        state=state,
+        description=cut(says),
+        log=await _log(hand),
+        address="" if failed else await _address(hand),
+        doubted=doubted(hand),
+    )
+    if not failed:
+        await _retire(hand, deployment)
+
+
+async def _retire(hand: Hand, deployment: int) -> None:
+    """What was a success there before is inactive now: in production GitHub leaves that to us."""
+    code, plan = hand.world.code, hand.plan
+    services = hand.world.policies.current().policy.services.values()
+    alone = sum(service.repository == plan.repository for service in services) == 1
+    mine = {plan.service, ""} if alone else {plan.service}
+    before = [
+        other
+        for other in await code.deployments(plan.repository, plan.target)
+        if other.id < deployment and other.state == "success" and other.service in mine
+    ]
+    for other in before[:RETIRED_AT_ONCE]:
+        says = f"{plan.revision} serves now"
+        await code.record_status(
+            plan.repository, other.id, state="inactive", description=cut(says), doubted=doubted(hand)
+        )
+
+
+async def _log(hand: Hand) -> str:
+    """Where it is told how it goes; empty while nothing is told yet."""
+    workspace = hand.world.policies.current().policy.workspace
+    channel, ts = await hand.world.store.permalink(hand.operation.id)
+    return f"https://app.slack.com/client/{workspace}/{channel}/thread/{channel}-{ts}" if ts else ""
+
+
+async def _address(hand: Hand) -> str:
+    running = await known("where it serves", hand.world.runs.running(hand.site))
+    return "" if isinstance(running, Unknown) else running.address
 
 
 def cut(text: str) -> str:

@@ -49,6 +49,8 @@ async def evidence(
         found = replace(found, reached=await _reached(world, question.service, seen, asked))
     if kinds & {"settings", "parity"}:
         found = await _configured(world, policy, question.place, gates, found)
+    if "manifest" in kinds:
+        found = replace(found, manifest=None)  # of a set, whoever looks at the whole of it knows more
     if "image" in kinds:
         found = replace(found, image=_image(candidate, seen[question.source or ""]))
     if "rollback_ready" in kinds:

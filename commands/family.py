@@ -6,22 +6,24 @@ once the one before serves again and was verified, and stops to ask where that d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from commands import explain, fields, gather, rollback, tell
 from commands.asking import Asking
 from commands.consider import in_line, may_be_agreed, phase_for, standing, who_wanted
-from commands.gather import Asked
+from commands.gather import LEAVES, TRIGGER, Asked
 from commands.intent import RollbackSeveral
 from commands.judged import Judged, judge
-from commands.operation import Operation, Phase, Wish
+from commands.operation import PART_OF, Operation, Phase, Wish
 from commands.places import known
+from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Message, World, Writes
 from commands.record import BOT, operation_id
 from commands.reply import Button, Line, Mark, Reply, Tone, When
 from policy.document import ActivePolicy
-from policy.facts import Deed, Question
+from policy.facts import TOGETHER, Deed, Question
 from policy.model import Person, Place, Unknown
 from policy.wording import listed
 
@@ -31,10 +33,10 @@ STAND = "stand"
 """The same: how each of them stood when that was told last."""
 SERVED = "served"
 """The same: the revision of each that was to be left, when all this was asked for."""
+TO = "to"
+"""The same: what each goes back to, by digest or revision, where that was named."""
 MOVED = "moved"
 """The same: the service of which another is to be left by now."""
-PART_OF = "part_of"
-"""Key in what one of them has seen: id of the whole."""
 Members = list[tuple[str, Operation | None]]
 """Each service with its rollback, where that has begun, in the order in which they go back."""
 LOOK = timedelta(minutes=1)
@@ -100,6 +102,34 @@ async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
     )
 
 
+def of_a_set(whole: Operation, parts: Sequence[Plan], why: str, world: World) -> Operation:
+    """What takes these back by itself, in this order, because another one of their set went bad."""
+    now, order = world.clock.now(), [part.service for part in parts]
+    return Operation(
+        id=operation_id(f"{whole.id} back"),
+        question=Question(Deed.ROLLBACK, BETWEEN.join(order), whole.question.target),
+        asked_by=BOT,
+        asked_at=now,
+        expires_at=now + LASTS,
+        channel=whole.channel,
+        plan=None,
+        phase=Phase.WATCHING,
+        reason=why,
+        seen={
+            FAMILY: order,
+            SERVED: {part.service: part.revision for part in parts},
+            TO: {part.service: part.from_revision for part in parts},
+            TRIGGER: TOGETHER,
+            PART_OF: whole.id,
+        },
+    )
+
+
+def announced(operation: Operation) -> Message:
+    """That it begins, for all to read."""
+    return _root(operation, [(service, None) for service in operation.seen[FAMILY]])
+
+
 async def look(operation: Operation, world: World) -> Writes:
     """One look at whose turn it is: the next one begins, or all is over."""
     now = world.clock.now()
@@ -136,8 +166,10 @@ async def _next(operation: Operation, service: str, members: Members, world: Wor
     now = world.clock.now()
     active, place = world.policies.current(), Place(service, operation.question.target)
     person = await known("who asked", world.people.person(operation.asked_by.account))
-    by = operation.asked_by if isinstance(person, Unknown) else person  # roles must hold hours later, too
-    found = await _judged(world, active, place, by, now, operation.confirmed)
+    by = (
+        operation.asked_by if isinstance(person, Unknown) or _by_itself(operation, service) else person
+    )  # roles must hold hours later, too
+    found = await _turn(operation, world, active, place, by, now)
     why = found if isinstance(found, str) else ""
     if not isinstance(found, str) and not (found.decision.allowed or may_be_agreed(found)):
         why = explain.missing(found.decision.blockers)
@@ -165,7 +197,7 @@ async def _next(operation: Operation, service: str, members: Members, world: Wor
         fields={key: value for key, value in operation.fields.items() if key != "incident"},
         confirmed=operation.confirmed,
         emergency=rollback.emergency(active.policy, place, cause, {k: v for k, v in said.items() if v}, now),
-        seen={PART_OF: operation.id},
+        seen={PART_OF: operation.id, **_by_itself(operation, service)},
     )
     if not found.decision.allowed:
         child = replace(child, phase=phase_for(found.decision), seen=in_line(child.seen, found.decision))
@@ -177,8 +209,35 @@ async def _next(operation: Operation, service: str, members: Members, world: Wor
     )
 
 
+async def _turn(
+    operation: Operation, world: World, active: ActivePolicy, place: Place, by: Person, now: datetime
+) -> Judged | str:
+    """The same, by what is on record of the whole. What goes back by itself goes to any other that was verified, where
+    nothing better is left."""
+    seen, to = _by_itself(operation, place.service), operation.seen.get(TO, {}).get(place.service, "")
+    trigger, leaves = seen.get(TRIGGER, ""), seen.get(LEAVES, "")
+    found = await _judged(world, active, place, by, now, operation.confirmed, to, trigger, leaves)
+    if trigger and to and not (isinstance(found, Judged) and found.decision.allowed):
+        return await _judged(world, active, place, by, now, operation.confirmed, "", trigger, leaves)
+    return found
+
+
+def _by_itself(operation: Operation, service: str) -> dict[str, str]:
+    """What each of them has seen where nobody asked for it; empty: somebody did."""
+    trigger = operation.seen.get(TRIGGER)
+    return {} if trigger is None else {TRIGGER: trigger, LEAVES: operation.seen[SERVED][service]}
+
+
 async def _judged(
-    world: World, active: ActivePolicy, place: Place, by: Person, now: datetime, despite: frozenset[str]
+    world: World,
+    active: ActivePolicy,
+    place: Place,
+    by: Person,
+    now: datetime,
+    despite: frozenset[str],
+    to: str = "",
+    trigger: str = "",
+    leaves: str = "",
 ) -> Judged | str:
     """What would be decided on the rollback of one of them now; or what is in its way."""
     under_way = None
@@ -187,7 +246,8 @@ async def _judged(
             return f"{other.asked_by.name} is rolling {place} back already, {other.id}"
         under_way = other if other.moving else under_way
     question = Question(Deed.ROLLBACK, place.service, place.environment)
-    asks = Asked(question, by, now, now + rollback.LASTS, confirmed=despite)
+    lasts = now + rollback.LASTS
+    asks = Asked(question, by, now, lasts, to, confirmed=despite, trigger=trigger, leaves=leaves)
     return judge(question, await gather.rollback(world, active, asks, under_way), active, now)
 
 

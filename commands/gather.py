@@ -13,7 +13,7 @@ from commands.operation import Operation
 from commands.places import Seen, known, seen, site_of
 from commands.plan import Plan, PlannedBranch, PlannedHealth, PlannedProbe, PlannedStep, PlannedTrigger
 from commands.ports import Comparison, Running, Site, World
-from policy.document import ActivePolicy, Path, Policy, Probe, Rollout, Step
+from policy.document import ActivePolicy, Model, Path, Policy, Probe, Rollout, Step
 from policy.facts import Candidate, EmergencyRecord, Facts, KnownGood, Question, Serving, Vote
 from policy.model import Digest, Person, Sha, Unknown, short
 from policy.required import required
@@ -362,7 +362,8 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: O
         return Gathered(facts, target, None)
     if isinstance(leaving, Unknown):
         return Gathered(facts, leaving, None)
-    branch = await known("by what it came", branch_plan.brought(world, brought_by))
+    forward = branch_plan.behind(policy, question.place, leaving.commit, target.commit)
+    branch = forward or await known("by what it came", branch_plan.brought(world, brought_by))
     plan = Plan(
         deed="rollback",
         service=question.service,
@@ -377,6 +378,7 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: O
         policy_hash=active.hash,
         site=site,
         production=policy.environments[question.target].production,
+        model=(Model.BRANCH_MERGE if forward is None else Model.FAST_FORWARD).value if branch else Model.ARTIFACT.value,
         branch=None if isinstance(branch, Unknown) else branch,
         image=image,
         container=policy.services[question.service].container,

@@ -230,6 +230,8 @@ class Operation:
 def road(plan: Plan) -> tuple[Moment, ...]:
     """The steps of this plan, in order: a branch moves before traffic does, and goes back after it."""
     branch = () if plan.branch is None else (Moment(Step.BRANCH),)
+    if plan.deed == Deed.REWIND:
+        return branch
     if plan.deed == Deed.ROLLBACK:
         verify = (Moment(Step.VERIFY),) if plan.recovered else ()
         again = (Moment(Step.DEPLOY),) if plan.image else ()

@@ -135,7 +135,7 @@ async def _told(operation: Operation, reply: Reply, entry: Entry, world: World, 
     touched = tuple(
         other.id
         for other in await world.store.open_operations()
-        if other.question.target == place.environment and place.service in {"", other.question.service}
+        if other.question.target == place.environment and (not place.service or place.service in other.question.services)
     )
     return Writes(
         operation=operation.ended(Phase.DONE, ""),

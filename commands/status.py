@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from commands import bring, explain, owed, promote, switched, tell, waived, watch
+from commands import bring, explain, member, owed, promote, switched, tell, together, waived, watch
 from commands.asking import Asking
 from commands.consider import OPENS, gather_for
 from commands.explain import texts
 from commands.frozen import by_calendar, described, held, scope
-from commands.intent import Log, Status, Why
+from commands.intent import Log, PromoteSeveral, Status, Why
 from commands.judged import judge
 from commands.notice import KIND as DRIFT
 from commands.notice import standing
@@ -35,7 +35,7 @@ async def status(intent: Status, asking: Asking) -> Reply:
     serving = await asyncio.gather(*(_serving(world, policy, service, environment) for service, environment in places))
     now = world.clock.now()
     asked = await world.store.open_operations()
-    open_operations = [o for o in asked if not {*o.question.service.split(",")}.isdisjoint(services)]
+    open_operations = [o for o in asked if not {*o.question.services}.isdisjoint(services)]
     declared = [f for f in await world.store.freezes(now) if f.service is None or f.service in services]
     freezes = [f for f in declared if f.holds(now)]
     holds = [hold for hold in await world.store.holds() if hold.place.service in services]
@@ -140,7 +140,9 @@ async def why(intent: Why, asking: Asking) -> Reply:
                 tell.state(operation),
                 lines=(*([Line(Mark.NOTE, operation.note)] if operation.note else []), *tell.progress(operation)),
             )
-        votes = await world.store.votes(operation.id)
+        if operation.is_a_set:
+            return await together.why_waits(operation, asking)
+        votes = await member.votes(operation, world)
         gathered = await gather_for(operation, world, asking.active, votes)
         judged = judge(operation.question, gathered, asking.active, now)
         title = f"{tell.title(operation)}: {explain.verdict(judged.decision)}."
@@ -148,6 +150,8 @@ async def why(intent: Why, asking: Asking) -> Reply:
     asked = intent.promote
     if asked is None:
         return Reply("Say which promotion: `why checkout stage→prod`.")
+    if isinstance(asked, PromoteSeveral):
+        return await together.why(asked, asking)
     judged = await promote.look(promote.asked(asked, asking), asking)
     plan = judged.gathered.plan
     no = explain.unsaid(plan.why, judged.decision) if isinstance(plan, Unknown) else ""

@@ -13,7 +13,7 @@ from commands.operation import Operation, Phase, Wish
 from commands.ports import Entry, EntryPhase, Message, Writes
 from commands.record import target_of
 from commands.reply import Reply
-from commands.vote import an, case_of, find
+from commands.vote import an, cases_of, find
 from policy.facts import Deed
 from policy.model import Unknown
 from policy.terms import agreement
@@ -23,10 +23,10 @@ from policy.wording import listed
 async def steer(intent: Steer, asking: Asking) -> Writes:
     """What is wanted stands in our books, and whoever runs the operation is stopped and told."""
     operation = await find(intent.operation, asking)
-    several = operation.question.deed is Deed.ROLLBACK and operation.plan is None
-    no = (_why_not_stop if several else _why_not)(operation, intent.word, asking) or _why_not_back(
-        operation, intent, asking
-    )
+    several = operation.plan is None and operation.question.deed is Deed.ROLLBACK
+    ships = operation.is_a_set and operation.phase is Phase.WATCHING
+    stops = _why_not_abort if ships else _why_not_stop if several else _why_not
+    no = stops(operation, intent.word, asking) or _why_not_back(operation, intent, asking)
     if no is not None:
         return asking.refused("operation", target_of(operation), Reply(no), operation=operation.id)
     asked = tell.asked(operation)
@@ -46,9 +46,14 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
         detail={"question": asked.id} if intent.word == "continue" and asked is not None else {},
         private={"reason": intent.reason} if intent.reason else {},
     )
+    several = several or operation.is_a_set
     says = {
-        "cancel": "stops it before the next one" if several else "cancelled it",
-        "abort": "aborted it: traffic goes back",
+        "cancel": "cancelled it"
+        if operation.is_a_set
+        else "stops it before the next one"
+        if several
+        else "cancelled it",
+        "abort": "aborted all of it: what shipped goes back" if operation.is_a_set else "aborted it: traffic goes back",
         "leave": "ended it: traffic stays as it stands",
         "pause": "paused it: traffic stays as it is",
         "resume": "resumed it" if operation.moving else "had it looked at again",
@@ -86,7 +91,7 @@ def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
     if operation.phase is Phase.WATCHING:
         return "That only watches or waits; there is nothing to stop."
     waiting = operation.phase in {Phase.WAITING, Phase.BLOCKED}
-    if operation.question.deed is Deed.ROLLBACK and not waiting:
+    if operation.question.deed in {Deed.ROLLBACK, Deed.REWIND} and not waiting:
         return "A rollback is not stopped half-way; roll back to another target instead."
     if word == "cancel" and not waiting:
         return f"It has begun: `abort {operation.id}` takes its traffic back."
@@ -103,6 +108,16 @@ def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
     if word == "resume" and operation.moving and operation.wish is not Wish.PAUSE:
         return "It is not paused."
     return _why_not_on(operation, asking) if word == "continue" else None
+
+
+def _why_not_abort(operation: Operation, word: str, asking: Asking) -> str | None:
+    """Of several that ship as one: the whole is aborted, and nothing else."""
+    if not _may(operation, asking):
+        return _why_not(operation, word, asking)
+    if operation.wish in {Wish.ABORT, Wish.CANCEL}:
+        return "It was aborted already: what shipped goes back."
+    only = f"Only `abort {operation.id}` stops all of it; pause or resume the one that is under way in its own thread."
+    return None if word == "abort" else only
 
 
 def _why_not_stop(operation: Operation, word: str, asking: Asking) -> str | None:
@@ -146,6 +161,6 @@ def _may(operation: Operation, asking: Asking) -> bool:
     person, policy = asking.person, asking.active.policy
     if person.human is not None and person.human == operation.asked_by.human:
         return True
-    terms = agreement(case_of(operation, asking))
-    agree = [] if isinstance(terms, Unknown) else [role for seat in terms.seats for role in seat.roles]
+    found = [agreement(case) for case in cases_of(operation, asking)]
+    agree = [role for terms in found if not isinstance(terms, Unknown) for seat in terms.seats for role in seat.roles]
     return not person.roles.isdisjoint((*agree, *policy.may.rollback))

@@ -81,6 +81,8 @@ def title(operation: Operation) -> str:
         return f"{listed(several)} ({manifest_id(plan.manifest)}) → {operation.question.target}"
     if plan is None and operation.question.deed is Deed.ROLLBACK:
         return f"{listed(several)} ⟲ {operation.question.target}"
+    if plan is not None and plan.deed == Deed.REWIND and plan.branch is not None:
+        return f"{operation.place} {plan.branch.target} ⟲ {short(plan.branch.head)}"
     name = short(plan.digest) if plan else "?"
     arrow = "⟲" if operation.question.deed is Deed.ROLLBACK else "→"
     return f"{operation.question.service} {name} {arrow} {operation.question.target}"
@@ -118,6 +120,8 @@ def state(operation: Operation) -> str:
         begins = says if waits_for_people(operation) else "is about to begin"
         in_turn = {Phase.WAITING: begins, Phase.WATCHING: "go back one after the other", Phase.DONE: "serves again"}
         says = in_turn.get(operation.phase, says)
+    if operation.question.deed is Deed.REWIND:
+        says = {Phase.DONE: "is where it was good again"}.get(operation.phase, says)
     if operation.plan is not None and operation.plan.parts:
         many = {
             Phase.WATCHING: "ship one after the other",
@@ -192,7 +196,9 @@ def emergency(judged: Judged) -> tuple[Line, ...]:
 
 
 def _from_to(operation: Operation) -> Text:
-    question = operation.question
+    question, plan = operation.question, operation.plan
+    if plan is not None and plan.deed == Deed.REWIND and plan.branch is not None:
+        return f"{short(plan.branch.base)} → {short(plan.branch.head)}"
     return f"{question.source} → {question.target}" if question.source else f"back in {question.target}"
 
 
@@ -219,6 +225,9 @@ def buttons(operation: Operation, judged: Judged | None = None) -> tuple[Button,
         case Phase.WAITING if plan is not None and waits_for_people(operation):
             back = f"{plan.revision} ({short(plan.digest)}) serves {operation.place} again, not {plan.from_revision}."
             return (*confirm.votes(id, plan.hash, name, "Go back to this?", back, judged), cancel)
+        case Phase.WAITING if plan is not None and plan.deed == Deed.REWIND and (branch := plan.branch) is not None:
+            back = f"{branch.target} of {plan.repository} goes back from {short(branch.base)} to {short(branch.head)}."
+            return (*confirm.votes(id, plan.hash, name, "Take the branch back?", back, judged), cancel)
         case Phase.BLOCKED:
             again = Button("Check again", f"resume {id}", meant_for=f"Check {name} again")
             votes = _ahead_of_time(operation, judged)
@@ -293,6 +302,15 @@ def described(planned: Plan) -> tuple[tuple[str, Text], ...]:
             ("Plan", (Code(planned.hash[:12]),)),
             ("Policy", (Code(planned.policy_hash[:12]),)),
         )
+    if planned.deed == Deed.REWIND and planned.branch is not None:
+        return (
+            ("Branch", planned.branch.target),
+            ("Goes back from", (Code(planned.branch.base),)),
+            ("To", (Code(planned.branch.head),)),
+            ("Serves again", (Code(f"{short(planned.digest)} ({planned.revision})"),)),
+            ("Plan", (Code(planned.hash[:12]),)),
+            ("Policy", (Code(planned.policy_hash[:12]),)),
+        )
     forward: tuple[tuple[str, Text], ...] = (
         ("Steps", _steps(planned)),
         ("If it goes bad", ("back to ", Code(planned.from_revision))),
@@ -316,6 +334,9 @@ def _branch(planned: Plan) -> tuple[tuple[str, Text], ...]:
     branch = planned.branch
     if branch is None:
         return ()
+    if planned.deed == Deed.ROLLBACK and planned.model == Model.FAST_FORWARD:
+        goes = f" goes back from {branch.target} after traffic, once that is agreed to"
+        return (("Branch", (Code(short(branch.head)), goes)),)
     if planned.deed == Deed.ROLLBACK:
         return (("Branch", (Code(short(branch.head)), f" is taken back from {branch.target} by a pull request")),)
     ends = (Code(short(branch.head)), f" of {branch.source} → {branch.target} at ", Code(short(branch.base)))

@@ -11,8 +11,9 @@ from commands.errors import Misunderstood
 from commands.explain import texts
 from commands.gather import TRIGGER
 from commands.intent import Approve, Reject, Withdraw
-from commands.operation import Operation, Phase
+from commands.operation import PART_OF, Operation, Phase
 from commands.places import known
+from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Message, Writes
 from commands.record import target_of
 from commands.reply import Button, Reply, Tone
@@ -20,7 +21,7 @@ from policy.agreement import Stance
 from policy.case import Case
 from policy.facts import Deed, Facts, Verdict, Vote
 from policy.model import AccountKind, Person, Unknown, short
-from policy.terms import agreement
+from policy.terms import Terms, agreement
 from policy.wording import listed, role
 
 
@@ -28,15 +29,15 @@ async def approve(intent: Approve, asking: Asking) -> Writes:
     """The vote is recorded and everything is decided again; or why it cannot be was said privately."""
     operation = await find(intent.operation, asking)
     no = await _why_not(operation, intent.plan, asking) or await _wrote_it(operation, asking)
-    no = no or await confirm.nothing_called(intent.confirms, case_of(operation, asking), asking.world.store)
+    no = no or await _unmeant(intent.confirms, operation, asking)
     if no is not None:
         return _refused(operation, no, asking)
     mine = next((vote for vote in await _standing(operation, asking) if same_voter(vote, asking.person)), None)
     before = mine.confirms if mine is not None and mine.verdict is Verdict.APPROVE else None
     if before is not None and intent.confirms <= before:
         return asking.privately(Reply(f"You have approved {tell.title(operation)} already."))
-    terms = agreement(case_of(operation, asking))
-    if not isinstance(terms, Unknown) and terms.reason and not intent.reason:
+    says_why = [terms.reason for terms in _terms(operation, asking) if not isinstance(terms, Unknown)]
+    if any(says_why) and not intent.reason:
         return asking.privately(ask_why(intent))
     vote = _vote(operation, Verdict.APPROVE, intent.reason, asking, intent.confirms | (before or frozenset()))
     checking = tell.checking(operation, asking.person)
@@ -101,7 +102,9 @@ async def find(id: str, asking: Asking) -> Operation:
 async def _why_not(operation: Operation, plan: str, asking: Asking) -> str | None:
     """Why this person's word cannot count on this request right now; None where it can."""
     person = asking.person
-    if operation.over or operation.moving:
+    if operation.of_a_set and not operation.over:
+        return f"It ships as part of {operation.seen[PART_OF]}: people agree to the whole, and vote there."
+    if operation.over or operation.moving or (operation.is_a_set and operation.phase is Phase.WATCHING):
         votes = [
             vote.voter.name for vote in await asking.world.store.votes(operation.id) if vote.verdict is Verdict.APPROVE
         ]
@@ -114,15 +117,17 @@ async def _why_not(operation: Operation, plan: str, asking: Asking) -> str | Non
             f"That button is old: the plan has changed since ({plan} is now {operation.plan.hash[:8]}). "
             "Look at the newest message in its thread."
         )
-    return await cannot_vote(case_of(operation, asking), person, asking)
+    noes = [await cannot_vote(case, person, asking) for case in cases_of(operation, asking)]
+    return None if None in noes else noes[0]  # of several, whoever counts for one of them is heard
 
 
 def _asks_people(operation: Operation, asking: Asking) -> bool:
     """Whether anybody could ever have to agree to such a request."""
     if operation.question.deed is Deed.PROMOTE:
         return True
-    terms = agreement(case_of(operation, asking))
-    return operation.question.deed is Deed.ROLLBACK and not isinstance(terms, Unknown) and bool(terms.seats)
+    terms = _terms(operation, asking)[0]
+    goes_back = operation.question.deed in {Deed.ROLLBACK, Deed.REWIND}
+    return goes_back and not isinstance(terms, Unknown) and bool(terms.seats)
 
 
 async def cannot_vote(case: Case, person: Person, asking: Asking) -> str | None:
@@ -149,8 +154,18 @@ async def cannot_vote(case: Case, person: Person, asking: Asking) -> str | None:
 
 
 async def _wrote_it(operation: Operation, asking: Asking) -> str | None:
-    """That this person wrote part of it and so cannot agree, as far as that can be told now; else None."""
-    case, plan = case_of(operation, asking), operation.plan
+    """That this person wrote part of it and so cannot agree, as far as that can be told now; else None.
+
+    Of several, whoever wrote none of one of them may agree to that one.
+    """
+    cases, plan = cases_of(operation, asking), operation.plan
+    if operation.is_a_set and plan is not None:
+        noes = [await _wrote(case, part, asking) for case, part in zip(cases, plan.parts, strict=True)]
+        return None if None in noes else noes[0]
+    return await _wrote(cases[0], plan, asking)
+
+
+async def _wrote(case: Case, plan: Plan | None, asking: Asking) -> str | None:
     if case.path is None or plan is None or plan.commit is None or plan.from_commit is None:
         return None
     if (case.path.separation or case.policy.separation).authors is not Stance.OUT:
@@ -162,10 +177,28 @@ async def _wrote_it(operation: Operation, asking: Asking) -> str | None:
     return "You wrote part of it, so somebody who did not has to agree."
 
 
-def case_of(operation: Operation, asking: Asking) -> Case:
-    """As far as it is known without a look at the world: who may agree does not turn on more."""
+def cases_of(operation: Operation, asking: Asking) -> tuple[Case, ...]:
+    """As far as it is known without a look at the world: who may agree does not turn on more. One for each service."""
     facts = Facts(operation.asked_by, operation.asked_at, trigger=operation.seen.get(TRIGGER, ""))
-    return Case(operation.question, facts, asking.active.policy, asking.world.clock.now())
+    policy, now = asking.active.policy, asking.world.clock.now()
+    return tuple(
+        Case(replace(operation.question, service=service), facts, policy, now)
+        for service in operation.question.services
+    )
+
+
+def _terms(operation: Operation, asking: Asking) -> tuple[Terms | Unknown, ...]:
+    return tuple(map(agreement, cases_of(operation, asking)))
+
+
+async def _unmeant(confirms: frozenset[str], operation: Operation, asking: Asking) -> str | None:
+    """Which of these names nothing that could be stated of any of them bears; None: each is meant."""
+    cases = cases_of(operation, asking)
+    for name in sorted(confirms):
+        noes = [await confirm.nothing_called(frozenset({name}), case, asking.world.store) for case in cases]
+        if None not in noes:
+            return noes[0]
+    return None
 
 
 def an(name: str) -> str:
