@@ -43,7 +43,8 @@ async def request(intent: RequestException, asking: Asking) -> Writes:
         return asking.refused("exception", {**target, "needs": ", ".join(kind.asked_by)}, reply)
     record, gaps = form.filled()
     if record is not None and (other := await _relaxed_already(record, asking)) is not None:
-        record, gaps = None, [Gap("branch", f"{other} relaxes it already, until it is over")]
+        says = f"{other} relaxes {record.fields['branch']} already, or asks to; one does at a time, until it is over."
+        return asking.refused("exception", {**target, "other": other}, Reply(says))
     if record is None:
         words = ("exception", "request", intent.service or "", intent.environment)
         says = f"An exception in {intent.environment} needs a little more."

@@ -530,6 +530,8 @@ class Probes:
 class _Record:
     deployment: Deployment
     states: list[str] = field(default_factory=list)
+    log: str = ""
+    address: str = ""
 
 
 class GitHub:
@@ -690,8 +692,9 @@ class GitHub:
 
     async def written(self, repository: str, commit: Sha) -> Written:
         self._part("commits")
-        made = next(change for changes in self.commits.values() for change in changes if change.commit == commit)
         link = self.link(commit)
+        told = (change for changes in self.commits.values() for change in changes if change.commit == commit)
+        made = self.titles.get(commit) or next(told)
         picked = f"\n\n(cherry picked from commit {link.picked_from})" if link.picked_from else ""
         return Written(commit, f"{made.title}{picked}", made.author, link.parents)
 
@@ -717,7 +720,7 @@ class GitHub:
 
     async def tree(self, repository: str, commit: Sha) -> str:
         self._part("trees")
-        return f"tree of {self.moving.tree(commit)}"
+        return self.moving.tree(commit)
 
     async def lineage(self, repository: str, base: Sha, head: Sha) -> tuple[Link, ...]:
         self._part("lineage")
@@ -819,23 +822,41 @@ class GitHub:
             "",
             self._clock.now(),
             payload.get("revision", ""),
+            payload.get("service", ""),
         )
         self.records.setdefault(repository, []).append(_Record(made))
         return made.id
 
     async def record_status(
-        self, repository: str, deployment: int, *, state: str, description: str, doubted: bool = False
+        self,
+        repository: str,
+        deployment: int,
+        *,
+        state: str,
+        description: str,
+        log: str = "",
+        address: str = "",
+        doubted: bool = False,
     ) -> None:
         self._reachable()
         record = next(record for record in self.records[repository] if record.deployment.id == deployment)
         if record.deployment.state != state:
-            self._record_status(repository, deployment, state=state, description=description)
+            self._record_status(repository, deployment, state=state, description=description, log=log, address=address)
 
     def _record_status(
-        self, repository: str, deployment: int, *, state: str, description: str, doubted: bool = False
+        self,
+        repository: str,
+        deployment: int,
+        *,
+        state: str,
+        description: str,
+        log: str = "",
+        address: str = "",
+        doubted: bool = False,
     ) -> None:
         record = next(record for record in self.records[repository] if record.deployment.id == deployment)
         record.states.append(state)
+        record.log, record.address = log or record.log, address or record.address
         record.deployment = replace(record.deployment, state=state, updated_at=self._clock.now())
 
     def on_its_way(self, name: str, *said: Any, **named: Any) -> None:

@@ -1,0 +1,331 @@
+"""What guards a branch is relaxed for a time and put back exactly, as it reads in the channel."""
+
+from __future__ import annotations
+
+import pytest
+
+from commands.ports import EntryPhase, Pull
+from tests.bot.books import unsettled
+from tests.conversation import Bot, plays
+from tests.world import Fault, Town
+
+REPOSITORY = "acme/checkout"
+GUARDED = {"checks": ["unit"], "reviews": 2}
+
+
+@pytest.fixture
+def relaxing(town: Town) -> Town:
+    """Only a release manager may ask that `main` be relaxed, and another one agrees."""
+    town.people.roles["rita"] = {"release_manager"}
+    raw = town.policies.current().policy.model_dump(mode="python", by_alias=True)
+    raw["environments"]["prod"]["branch"] = "main"
+    raw["exceptions"]["relaxation"] = {
+        "relaxes": ["checks", "reviews", "force_push"],
+        "asked_by": ["release_manager"],
+        "approvals": [{"role": "release_manager"}],
+        "fields": ["reason"],
+        "longest": "PT4H",
+    }
+    town.policies.adopt(environments=raw["environments"], exceptions=raw["exceptions"])
+    town.protections.somebody_sets(REPOSITORY, "main", "gate", **GUARDED)
+    town.protections.pulls[60] = Pull("main", open=True, merged=False)
+    return town
+
+
+ASKED = """
+    omar: /release exception request checkout prod kind:relaxation relax:checks until:1h pr:60 reason:the build farm is down
+    bot: The exception X-82f3e9c695 that relaxes checks of main of checkout in prod waits for approval. [Approve] [Reject] [Withdraw]
+    """
+RELAXED = (
+    ASKED
+    + """
+    rita: [Approve]
+    bot: @rita approved the exception X-82f3e9c695 that relaxes checks of main of checkout in prod. It is in force from now on.
+    bot: ! main of acme/checkout is relaxed (checks) until pull request 60 is merged or closed, at most until Tue 24 Nov 2026 10:00 UTC. Changed: ruleset gate.
+    bot now: The exception X-82f3e9c695 that relaxes checks of main of checkout in prod is in force.
+    """
+)
+OVER = """
+    bot now: The exception X-82f3e9c695 that relaxes checks of main of checkout in prod is over.
+    """
+
+
+def rules(town: Town) -> dict[str, object]:
+    return dict(town.protections.guarding[REPOSITORY, "main"]["gate"])
+
+
+async def ended(town: Town) -> None:
+    """Everything that was begun has its outcome, and nothing waits any more."""
+    await plays("… 31 s later", town)
+    async with Bot(town) as bot:
+        assert await unsettled(bot.store) == ()
+        assert [one for one in await bot.store.timers() if one.question.deed == "relax"] == []
+
+
+@pytest.mark.requirement("S0-38")
+async def test_it_is_relaxed_until_the_pull_request_is_merged_and_then_stands_as_it_did(relaxing: Town) -> None:
+    await plays(RELAXED, relaxing)
+    assert rules(relaxing) == {"reviews": 2}
+    relaxing.protections.pulls[60] = Pull("main", open=False, merged=True)
+    await plays(
+        """
+    … 31 s later
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: pull request 60 was merged.
+    """
+        + OVER,
+        relaxing,
+    )
+    assert rules(relaxing) == GUARDED
+    await ended(relaxing)
+    first, second = relaxing.protections.remarks[60]
+    assert "main is relaxed for a time" in first
+    assert "- relaxed: checks" in first
+    assert "the build farm is down" in first
+    assert "guarded again exactly as it was" in second
+
+
+@pytest.mark.requirement("S0-36")
+async def test_it_ends_with_its_time_where_nobody_merges(relaxing: Town) -> None:
+    await plays(
+        RELAXED
+        + """
+    … 1 h later
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: the time of X-82f3e9c695 is over.
+    """
+        + OVER,
+        relaxing,
+    )
+    assert rules(relaxing) == GUARDED
+    await ended(relaxing)
+
+
+async def test_it_ends_when_it_is_revoked(relaxing: Town) -> None:
+    await plays(
+        RELAXED
+        + """
+    omar: /release exception revoke X-82f3e9c695 reason:not needed
+    bot: @omar revoked the exception X-82f3e9c695 that relaxes checks of main of checkout in prod: not needed
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: X-82f3e9c695 was revoked.
+    """
+        + OVER,
+        relaxing,
+    )
+    assert rules(relaxing) == GUARDED
+    await ended(relaxing)
+
+
+@pytest.mark.requirement("S0-35")
+async def test_only_whom_the_policy_names_may_ask_and_the_no_is_on_record(relaxing: Town) -> None:
+    await plays(
+        """
+    maya: /release exception request checkout prod kind:relaxation
+    bot → maya: You may not ask for that: only release manager may ask for it, and maya is none.
+    """,
+        relaxing,
+    )
+    async with Bot(relaxing) as bot:
+        (said,) = [entry for entry in await bot.store.newest(10) if entry.what == "refused"]
+    assert said.phase is EntryPhase.RECORD
+    assert said.target["needs"] == "release_manager"
+
+
+@pytest.mark.requirement("S0-36")
+async def test_without_an_end_it_is_not_even_asked(relaxing: Town) -> None:
+    await plays(
+        """
+    omar: /release exception request checkout prod kind:relaxation relax:checks reason:x
+    bot → omar: An exception in prod needs a little more. [Fill in]
+         ✗ until: say when it ends, 4 h at most: `18:00`, `2d` or `2026-12-01`
+         …
+    """,
+        relaxing,
+    )
+
+
+async def test_what_cannot_be_meant_is_said_at_once(relaxing: Town) -> None:
+    await plays(
+        """
+    omar: /release exception request checkout prod kind:relaxation relax:check branch:Main pr:x until:9h reason:x
+    bot → omar: An exception in prod needs a little more. [Fill in]
+         ✗ relax: check is not relaxed by that. Did you mean `checks`?
+         ✗ branch: prod is what is relaxed, and it has the branch main
+         ✗ pr: say the number of the pull request
+         ✗ until: it may last 4 h at most
+         …
+    """,
+        relaxing,
+    )
+
+
+async def test_of_one_branch_one_is_relaxed_at_a_time(relaxing: Town) -> None:
+    await plays(
+        RELAXED
+        + """
+    omar: /release exception request checkout prod kind:relaxation relax:reviews until:1h reason:more
+    bot → omar: X-82f3e9c695 relaxes main already, or asks to; one does at a time, until it is over.
+    """,
+        relaxing,
+    )
+
+
+async def test_what_nobody_asks_for_cannot_be_relaxed(relaxing: Town) -> None:
+    await plays(
+        ASKED.replace("relax:checks", "relax:force_push").replace("relaxes checks", "relaxes force_push")
+        + """
+    rita: [Approve]
+    bot: @rita approved …
+    bot: • Nothing was relaxed: Nothing that guards the branch asks for force_push; there is nothing to relax.
+    bot: • Nothing was relaxed: Nothing that guards the branch asks for force_push; there is nothing to relax.
+    bot now: The exception X-82f3e9c695 that relaxes force_push of main of checkout in prod is over.
+    """,
+        relaxing,
+    )
+    assert rules(relaxing) == GUARDED
+
+
+async def test_what_somebody_else_changed_is_not_overwritten_and_people_are_asked_until_it_is_right(
+    relaxing: Town,
+) -> None:
+    await plays(RELAXED, relaxing)
+    relaxing.protections.somebody_sets(REPOSITORY, "main", "gate", reviews=1)
+    alarm = (
+        "✗ main of acme/checkout is not guarded as it was before X-82f3e9c695: somebody else changed ruleset gate, and I"
+        " overwrite nobody's change. Put it right on GitHub, and I see it; or settle what is owed, and it stays as it"
+        " stands. [Done]"
+    )
+    await plays(
+        f"""
+    … 31 s later
+    bot: {alarm}
+    bot: {alarm}
+    … 4 min later
+    … 2 min later
+    bot: {alarm}
+    bot: {alarm}
+    """,
+        relaxing,
+    )
+    assert rules(relaxing) == {"reviews": 1}
+    async with Bot(relaxing) as bot:
+        (owed,) = await bot.store.obligations()
+    assert (owed.kind, owed.owner) == ("restore", "release_manager")
+    relaxing.protections.somebody_sets(REPOSITORY, "main", "gate", **GUARDED)
+    await plays(
+        """
+    … 31 s later
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: somebody else changed ruleset gate.
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: somebody else changed ruleset gate.
+    """
+        + OVER,
+        relaxing,
+    )
+    async with Bot(relaxing) as bot:
+        assert await bot.store.obligations() == ()
+    await ended(relaxing)
+
+
+async def test_somebody_may_answer_for_how_it_stands(relaxing: Town) -> None:
+    await plays(RELAXED, relaxing)
+    relaxing.protections.somebody_sets(REPOSITORY, "main", "gate", reviews=1)
+    await plays(
+        """
+    … 31 s later
+    bot: ✗ main of acme/checkout is not guarded …
+    bot: ✗ main of acme/checkout is not guarded …
+    rita: [Done] one review is the rule from now on
+    bot: @rita settled O-… (what guards main of acme/checkout is as it was before; from X-82f3e9c695): one review is the rule from now on
+    bot → rita: O-… is settled.
+    … 31 s later
+    bot: • What guards main of acme/checkout stays as it stands, as somebody answered for it.
+    bot: • What guards main of acme/checkout stays as it stands, as somebody answered for it.
+    """
+        + OVER,
+        relaxing,
+    )
+    assert rules(relaxing) == {"reviews": 1}
+    await ended(relaxing)
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_REPLY, Fault.LOST_REQUEST])
+async def test_a_write_without_an_answer_is_looked_for_and_not_repeated_blindly(relaxing: Town, fault: Fault) -> None:
+    relaxing.protections.faults.append(fault)
+    await plays(
+        ASKED
+        + """
+    rita: [Approve]
+    bot: @rita approved …
+    bot now: The exception X-82f3e9c695 …
+    … 6 s later
+    bot: ! main of acme/checkout is relaxed …
+    """,
+        relaxing,
+    )
+    assert [stood["gate"] for stood in relaxing.protections.ever] == [GUARDED, {"reviews": 2}]
+
+
+async def test_what_is_refused_is_said_and_nothing_was_relaxed(relaxing: Town) -> None:
+    relaxing.protections.faults.append(Fault.REFUSED)
+    await plays(
+        ASKED
+        + """
+    rita: [Approve]
+    bot: @rita approved …
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: it could not be relaxed: GitHub refuses to change the rules.
+    """
+        + OVER,
+        relaxing,
+    )
+    assert rules(relaxing) == GUARDED
+    await ended(relaxing)
+
+
+async def test_it_is_put_back_although_nothing_ran_when_its_time_was_over(relaxing: Town) -> None:
+    await plays(RELAXED, relaxing)
+    await plays(
+        """
+    … 30 h later
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: the time of X-82f3e9c695 is over.
+    """
+        + OVER,
+        relaxing,
+    )
+    assert rules(relaxing) == GUARDED
+
+
+async def test_people_hear_of_it_where_github_is_away_when_it_should_be_put_back(relaxing: Town) -> None:
+    await plays(RELAXED, relaxing)
+    relaxing.protections.away = True
+    await plays(
+        """
+    … 1 h later
+    … 61 s later
+    bot: ✗ main of acme/checkout is not guarded as it was before X-82f3e9c695: GitHub does not answer. …
+    bot: ✗ main of acme/checkout is not guarded as it was before X-82f3e9c695: GitHub does not answer. …
+    """,
+        relaxing,
+    )
+    relaxing.protections.away = False
+    await plays(
+        """
+    … 31 s later
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: the time of X-82f3e9c695 is over.
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: the time of X-82f3e9c695 is over.
+    """
+        + OVER,
+        relaxing,
+    )
+    assert rules(relaxing) == GUARDED
+    await ended(relaxing)
+
+
+async def test_the_operation_itself_cannot_be_aborted(relaxing: Town) -> None:
+    await plays(RELAXED, relaxing)
+    async with Bot(relaxing) as bot:
+        (one,) = [one for one in await bot.store.timers() if one.question.deed == "relax"]
+    await plays(
+        f"""
+    omar: /release abort {one.id} reason:x
+    bot → omar: Only its exception ends it: `exception revoke X-82f3e9c695`.
+    """,
+        relaxing,
+    )
