@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from commands import notes, proposal, tell
+from commands import notes, proposal, rewind, tell
 from commands.branch_plan import to_be_opened
 from commands.deployment import about_to_tell, doubted, may_try_again, tried_again
 from commands.errors import Conflict, LostLease, Rejected, ReleaseBotError, Unavailable
@@ -50,7 +50,7 @@ def about_to_propose(operation: Operation, world: World) -> tuple[Operation, tup
         return operation, ()
     if before["not_before"] and now.isoformat() < before["not_before"]:
         return operation, ()
-    effect = Effect(f"propose:{before['times']}", sent_at=now)
+    effect = Effect(f"propose:{before['times']}")
     detail = {"from": plan.branch.source, "to": plan.branch.target, "head": plan.branch.head}
     entry = Entry(
         "branch",
@@ -233,6 +233,8 @@ def _surely_not(operation: Operation) -> Operation:
 
 async def go_back(hand: Hand) -> Writes:
     """A pull request takes the merge back, or people know what they have to do; traffic is back already."""
+    if hand.plan.model == Model.FAST_FORWARD:
+        return await rewind.ask(hand)
     branch, effect = _branch(hand.plan), hand.operation.effect
     try:
         merge = await _merged_as(hand, branch)

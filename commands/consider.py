@@ -47,7 +47,7 @@ async def gather_for(operation: Operation, world: World, active: ActivePolicy, v
     gathered = remembering(await gather.promotion(world, active, gather.asked(operation, by, cast)), operation.plan)
     facts = gathered.facts
     gathered = replace(gathered, facts=replace(facts, confirmed=facts.confirmed.union(stated)))
-    return await member.with_manifest(gathered, operation, world, active) if operation.of_a_set else gathered
+    return await member.as_part(gathered, operation, world, active) if operation.of_a_set else gathered
 
 
 def _by_the_asker(operation: Operation, votes: tuple[Vote, ...]) -> tuple[frozenset[str], tuple[Vote, ...]]:
@@ -234,7 +234,23 @@ def replanned(operation: Operation, gathered: Gathered) -> tuple[Operation, tupl
 def difference(old: Plan, new: Plan) -> str:
     """Which parts of the plan differ, by name."""
     before, after = old.to_dict(), new.to_dict()
-    return ", ".join(name.replace("_", " ") for name in before if before[name] != after[name])
+    names = [name.replace("_", " ") for name in before if name != "branch" and before[name] != after[name]]
+    return ", ".join([*names, *_branch_differs(old, new)])
+
+
+def _branch_differs(old: Plan, new: Plan) -> list[str]:
+    """The same of its branches."""
+    one, other = old.branch, new.branch
+    if one is None or other is None:
+        return [] if one == other else ["branch"]
+    differs = {
+        f"where {other.source} stands": one.head != other.head,
+        f"where {other.target} stands": one.base != other.base,
+        "its pull request": one.pull_request != other.pull_request,
+        f"what #{other.pull_request} says": one.pull_request == other.pull_request
+        and one.description != other.description,
+    }
+    return [says for says, holds in differs.items() if holds]
 
 
 def standing(operation: Operation, judged: Judged) -> tuple[Message, ...]:

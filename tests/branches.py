@@ -78,7 +78,7 @@ class Branches:
         return parent | {link.picked_from or commit}
 
     def tree(self, commit: Sha) -> str:
-        return hashlib.sha1("\n".join(sorted(self.holds(commit))).encode(), usedforsecurity=False).hexdigest()
+        return f"tree of {_hash(' '.join(sorted(self.holds(commit))))}"
 
     def base(self, one: Sha, other: Sha) -> Sha | None:
         """The newest that both have."""
@@ -229,9 +229,7 @@ class Branches:
     def _made(
         self, title: str, parents: tuple[Sha, ...], *, reverts: tuple[Sha, ...] = (), picked_from: Sha | None = None
     ) -> Sha:
-        made = Sha(
-            hashlib.sha1(f"{title} {parents} {len(self._github.links)}".encode(), usedforsecurity=False).hexdigest()
-        )
+        made = Sha(_hash(f"{title} {parents} {len(self._github.links)}"))
         link = replace(Link(made, title, parents), reverts=reverts, picked_from=picked_from)
         self._github.add_link(link, Change(made, title, "lea-gh"))
         return made
@@ -248,3 +246,7 @@ class Branches:
 
 def _sides(base: frozenset[str], ours: frozenset[str], theirs: frozenset[str]) -> frozenset[str]:
     return (ours | (theirs - base)) - (base - theirs)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

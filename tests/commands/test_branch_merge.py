@@ -1,0 +1,325 @@
+"""A promotion that moves a branch by a pull request, as it reads in the channel; and its way back."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from commands.ports import EntryPhase
+from policy.model import Sha
+from tests.branches import Lost
+from tests.conversation import Bot, plays
+from tests.world import HOUR, Behaviour, Town, commit, digest, revision_of, site_of
+
+SERVING, CANDIDATE = commit("checkout", 1), commit("checkout", 2)
+BRANCHES = {
+    "stage": {"rank": 1, "aliases": ["staging"], "branch": "stage"},
+    "prod": {"rank": 2, "production": True, "aliases": ["production"], "branch": "main"},
+}
+ROLLOUT = {"steps": [{"percent": 100, "hold": "PT1S"}], "smoke": [{"path": "/healthz"}]}
+ROLLOUT["health"] = {"max_error_percent": 1, "min_requests": 1}  # type: ignore[assignment]
+ASKED = """
+    maya: /release promote checkout stage→prod
+    bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: … [Approve] [Reject] [Cancel]
+    """
+APPROVED = """
+    omar: [Approve]
+    bot: @omar approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
+    bot → omar: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
+    """
+
+
+def merging(town: Town) -> Town:
+    """Stage's branch holds what stage serves, main what prod serves."""
+    town.github.branches |= {"stage": CANDIDATE, "main": SERVING}
+    town.policies.adopt(environments=BRANCHES, to_prod={"model": "branch_merge", "rollout": ROLLOUT})
+    return town
+
+
+@pytest.fixture
+def town(town: Town) -> Town:
+    return merging(town)
+
+
+def page(*parts: str) -> str:
+    return "".join(map(dedent, parts))
+
+
+def main(town: Town) -> Sha:
+    return town.github.branches["main"]
+
+
+def holds(town: Town, branch: str) -> str:
+    return town.github.moving.tree(town.github.branches[branch])
+
+
+MERGED = """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: main moved from c1c1c1c to … by #51
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 is deployed at 0 %
+    """
+LIVE = """
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: smoke test passed: GET /healthz 200 ×1
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 100 %
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: 100 %: healthy over …
+    bot: checkout c2c2c2c2c2c2 → prod is live. It took …
+    bot now: checkout c2c2c2c2c2c2 → prod is live.
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: every rule is met
+    """
+
+
+@pytest.mark.requirement("S0-07")
+async def test_the_one_pull_request_is_merged_at_the_head_and_what_main_stands_at_is_shipped(town: Town) -> None:
+    await plays(page(ASKED, APPROVED, MERGED, LIVE), town)
+    merge = town.github.link(main(town))
+    assert merge.parents == (SERVING, CANDIDATE)
+    assert holds(town, "main") == holds(town, "stage")
+    recorded = town.github.records["acme/checkout"][-1].deployment
+    assert (recorded.commit, recorded.state, recorded.digest) == (main(town), "success", digest("checkout", 2))
+    revisions = town.runs.places[site_of("checkout")].revisions
+    assert revisions[revision_of("checkout", 2)].commit == main(town)
+
+
+BAD = """
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: Smoke test failed: GET /healthz gave 500, expected 200
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again
+    bot: • checkout c2c2c2c2c2c2 → prod: pull request #52 takes … back from main; somebody has to review and merge it
+    bot: checkout c2c2c2c2c2c2 → prod failed. It took … [Lift the hold]
+    bot now: checkout c2c2c2c2c2c2 → prod failed. [Lift the hold]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: every rule is met
+    """
+
+
+async def test_a_bad_one_has_its_traffic_back_first_and_then_a_revert_that_people_merge(town: Town) -> None:
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=500)
+    await plays(page(ASKED, APPROVED, MERGED, BAD), town)
+    merge = main(town)
+    (revert,) = town.github.moving.opened()
+    assert (revert.target, revert.source.startswith("revert/op_")) == ("main", True)
+    assert town.github.link(town.github.branches[revert.source]).reverts == (merge,)
+    assert holds(town, revert.source) == town.github.moving.tree(SERVING)
+    assert town.github.link(merge).parents == (SERVING, CANDIDATE), "nobody but people merges the revert"
+
+
+async def test_what_was_reverted_is_not_silently_lost_by_the_next_promotion(town: Town) -> None:
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=500)
+    await plays(page(ASKED, APPROVED, MERGED, BAD), town)
+    branches = town.github.moving
+    (revert,) = branches.opened()
+    taken_back = branches.somebody_merges(revert.number)
+    town.version("checkout", 3, "Mend it", "lea-gh")
+    town.deployed("checkout", "stage", 3, ago=30 * HOUR)
+    town.github.branches["stage"] = commit("checkout", 3)
+    by = town.github.branches[revert.source]
+    says = f"main took back … by {by[:7]}, and stage still holds it: merged now, it would silently be missing"
+    await plays(
+        f"""
+        maya: /release promote checkout stage→prod
+        bot → maya: checkout stage→prod cannot be promoted: … M{says[1:]}; first revert the revert by a pull request to main (git revert {by}).
+        """,
+        town,
+    )
+    town.github.branches["again"] = await branches.reverted(  # type: ignore[assignment]
+        "acme/checkout", onto=taken_back, commit=taken_back, mainline=1, message="Reapply it"
+    )
+    again = await branches.propose("acme/checkout", source="again", target="main", title="Reapply it", body="")
+    branches.somebody_merges(again)
+    await plays(
+        """
+        maya: /release promote checkout stage→prod
+        bot: checkout c3c3c3c3c3c3 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+        bot: Plan for checkout c3c3c3c3c3c3 → prod: … [Approve] [Reject] [Cancel]
+        """,
+        town,
+    )
+
+
+async def test_nothing_is_merged_that_stage_does_not_serve(town: Town) -> None:
+    branches = town.github.moving
+    branches.somebody_commits("stage", "Not built yet")
+    await plays(
+        """
+        maya: /release promote checkout stage→prod
+        bot → maya: checkout stage→prod cannot be promoted: … The branch stage holds a commit that stage does not serve yet: stage serves c2c2c2c.
+        """,
+        town,
+    )
+    assert branches.pulls == []
+
+
+async def test_where_merge_commits_are_forbidden_that_is_said_before_anything_is_opened(town: Town) -> None:
+    town.github.unmerged["main"] = "a rule wants a linear history of main, which allows no merge commits"
+    await plays(
+        """
+        maya: /release promote checkout stage→prod
+        bot → maya: checkout stage→prod cannot be promoted: … A rule wants a linear history of main, which allows no merge commits.
+        """,
+        town,
+    )
+    assert town.github.moving.pulls == []
+
+
+async def test_a_head_that_moves_after_the_approval_needs_another_one(town: Town) -> None:
+    branches = town.github.moving
+
+    def pushes() -> None:
+        branches.somebody_commits("stage", "Just one thing")
+
+    branches.somebody = pushes
+    await plays(
+        page(
+            ASKED,
+            APPROVED,
+            """
+            bot: • checkout c2c2c2c2c2c2 → prod: stage moved from c2c2c2c to … since #51 was looked at. Nothing was moved; everything is decided again.
+            bot now: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+            bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Check again] [Cancel]
+            """,
+        ),
+        town,
+    )
+    assert main(town) == SERVING
+    assert town.runs.serving("checkout") == digest("checkout", 1)
+
+
+async def test_a_base_that_moves_has_everything_decided_again_and_nobody_agrees_to_what_they_did_not_see(
+    town: Town,
+) -> None:
+    branches = town.github.moving
+    branches.faults += [Lost.NOTHING, Lost.BASE]
+    await plays(page(ASKED, APPROVED, AGAIN, MERGED, LIVE), town)
+
+
+AGAIN = """
+    bot: • checkout c2c2c2c2c2c2 → prod: main moved just when #51 was to be merged; nothing was. Nothing was moved; everything is decided again.
+    """
+
+
+async def test_after_five_times_somebody_has_to_look(town: Town) -> None:
+    town.github.moving.faults += [Lost.NOTHING, *[Lost.BASE] * 6]
+    await plays(
+        page(
+            ASKED,
+            APPROVED,
+            AGAIN * 5,
+            """
+            bot: ✗ checkout c2c2c2c2c2c2 → prod: It was decided again 5 times, and each time: main moved just when #51 was to be merged; nothing was.
+            bot: ✓ checkout c2c2c2c2c2c2 → prod: no traffic had moved from checkout-r-c1c1c1c1c1c1
+            bot: checkout c2c2c2c2c2c2 → prod failed. It took 0.0 s.
+            bot now: checkout c2c2c2c2c2c2 → prod failed.
+            bot now: Plan for checkout c2c2c2c2c2c2 → prod: every rule is met
+            """,
+        ),
+        town,
+    )
+    assert main(town) == SERVING
+
+
+@pytest.mark.parametrize("lost", [Lost.REPLY, Lost.REQUEST])
+async def test_what_got_no_answer_is_looked_for_and_done_once(town: Town, lost: Lost) -> None:
+    town.github.moving.faults += [lost, Lost.NOTHING, lost]
+    await plays(
+        page(
+            """
+            maya: /release promote checkout stage→prod
+            bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+            bot: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Check again] [Cancel]
+            … 6 s later
+            bot now: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
+            bot now: Plan for checkout c2c2c2c2c2c2 → prod: 2 of 14 rules not met (second-person, approvals) [Approve] [Reject] [Cancel]
+            """,
+            APPROVED,
+            MERGED,
+            LIVE,
+        ),
+        town,
+    )
+    assert len(town.github.moving.pulls) == 1
+    assert town.github.link(main(town)).parents == (SERVING, CANDIDATE)
+
+
+async def test_a_rollback_of_what_was_merged_takes_the_merge_back_after_traffic(town: Town) -> None:
+    await plays(page(ASKED, APPROVED, MERGED, LIVE), town)
+    merge = main(town)
+    await plays(
+        """
+        ines: /release rollback checkout reason:errors
+        bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+        bot: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
+        bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again, …
+        bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: recorded as GitHub deployment 17
+        bot: • checkout c1c1c1c1c1c1 ⟲ prod: pull request #52 takes … back from main; somebody has to review and merge it
+        bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. It took … [Lift the hold]
+        """,
+        town,
+    )
+    (revert,) = town.github.moving.opened()
+    assert town.github.link(town.github.branches[revert.source]).reverts == (merge,)
+
+
+async def test_a_conflict_leaves_traffic_back_and_says_what_to_type(town: Town) -> None:
+    await plays(page(ASKED, APPROVED, MERGED, LIVE), town)
+    merge = main(town)
+    later = town.github.moving.somebody_commits("main", "On top of it")
+    town.github.moving.clashing.append(frozenset({later, CANDIDATE}))
+    await plays(
+        f"""
+        ines: /release rollback checkout reason:errors
+        bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+        bot: Plan for checkout c1c1c1c1c1c1 ⟲ prod: every rule is met
+        bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again, …
+        bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: recorded as GitHub deployment 17
+        bot: ✗ checkout c1c1c1c1c1c1 ⟲ prod: {merge[:7]} was not taken back from main: it conflicts. By hand, then a pull request: git fetch origin && git switch -c revert/op_… origin/main && git revert -m 1 {merge} && git push -u origin revert/op_…
+        bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. It took … [Lift the hold]
+        """,
+        town,
+    )
+    assert town.runs.serving("checkout") == digest("checkout", 1)
+
+
+async def test_what_another_service_brought_is_shipped_without_another_merge(town: Town) -> None:
+    branches = town.github.moving
+    number = await branches.propose("acme/checkout", source="stage", target="main", title="By hand", body="")
+    by_hand = branches.somebody_merges(number)
+    await plays(
+        page(
+            ASKED,
+            APPROVED,
+            f"""
+            bot: ✓ checkout c2c2c2c2c2c2 → prod: main holds it already, at {by_hand[:7]}
+            bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 16
+            bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 is deployed at 0 %
+            """,
+            LIVE,
+        ),
+        town,
+    )
+    assert main(town) == by_hand
+
+
+async def test_the_words_of_the_pull_request_are_part_of_what_people_agree_to(town: Town) -> None:
+    await plays(ASKED, town)
+    (pull,) = town.github.moving.opened()
+    assert "## Release notes" in pull.body
+    assert "Do it better" in pull.body
+    assert "## Rollback plan" in pull.body
+    assert revision_of("checkout", 1) in pull.body
+    pull.body += "\nAnd one thing more."
+    await plays(
+        """
+        omar: [Approve]
+        bot: @omar approved checkout c2c2c2c2c2c2 → prod. Checking everything again.
+        bot → omar: Your approval of checkout c2c2c2c2c2c2 → prod is recorded.
+        bot: What would be done has changed: what #51 says. Approvals start again.
+        """,
+        town,
+    )
+    assert main(town) == SERVING
+    async with Bot(town) as bot:
+        intents = [one for one in await bot.store.newest(100) if one.kind == "branch"]
+    assert [(one.phase, one.what) for one in reversed(intents)] == [
+        (EntryPhase.INTENT, "about to"),
+        (EntryPhase.OUTCOME, "confirmed"),
+    ]
