@@ -32,6 +32,8 @@ DOES = {
     "link": "somebody links",
     "keep": "somebody keeps",
     "mend": "somebody mends",
+    "merge": "somebody merges",
+    "revert": "somebody reverts",
     "write": "somebody writes",
     "close": "somebody closes",
 }
@@ -55,9 +57,9 @@ def unsaid(why: str, decision: Decision) -> str:
     return f"{why[:1].upper()}{why[1:]}."
 
 
-def findings(decision: Decision, *, whole: bool = False) -> tuple[Line, ...]:
+def findings(decision: Decision, *, whole: bool = False, shown: int = WHOLE) -> tuple[Line, ...]:
     """What each rule found, and under it what would help; then what would do, and when. `whole`: a line for each."""
-    folds = () if whole or len(decision.findings) <= WHOLE else tuple(_FOLDED)
+    folds = () if whole or len(decision.findings) <= shown else tuple(_FOLDED)
     lines: list[Line] = []
     for standing in folds:
         lines += _folded(standing, [finding for finding in decision.findings if finding.standing is standing])

@@ -42,4 +42,4 @@ async def brings(world: World, service: str, lost: frozenset[Sha]) -> tuple[str,
             continue
         if lost & {one["commit"] for one in its["commits"]}:
             found.append(f"#{its['number']} into {its['to']}")
-    return tuple(found)
+    return tuple(sorted(found))

@@ -53,5 +53,5 @@ def _remedies(case: Case, would_lose: Iterable[str], brings: tuple[str, ...]) ->
     for what in would_lose:
         says = f"revert the revert in {case.question.target} first"
         if what == HOTFIX:
-            says = f"merge {wording.listed(brings)}, and promote what is built from that"
+            says = f"merge {wording.listed(brings)} for the next candidate"
         yield Remedy(RemedyKind.EVIDENCE, says, applied=done.seen_of("lost", what, ()))

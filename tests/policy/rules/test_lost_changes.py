@@ -34,7 +34,7 @@ NONE: dict[str, tuple[str, ...]] = {"hotfix": (), "reverted_promotion": ()}
             {**NONE, "hotfix": ("v1.4.3 (ABC-9)",), "comes_by": ("#12 into main",)},
             UNMET,
             "the candidate lacks what was shipped as v1.4.3 (ABC-9); promote one that has it",
-            ["merge #12 into main, and promote what is built from that"],
+            ["merge #12 into main for the next candidate"],
         ),
         ({"hotfix": ("v1.4.3",), "reverted_promotion": ("b",)}, UNMET, None, []),
         ({"hotfix": ()}, UNKNOWN, "nobody looked for a lost reverted promotion", []),

@@ -1,0 +1,408 @@
+"""A fix begins at what production serves, and comes to every branch that must have it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.github.written import sections
+from commands.ports import Request
+from policy.evidence import Tag
+from policy.model import Sha
+from tests.branches import Pull
+from tests.conversation import Bot, plays
+from tests.world import HOUR, Posted, Town, commit, digest, revision_of, site_of, story
+
+HOTFIX: dict[str, Any] = {
+    "ports_to": ["main", "release/*"],
+    "closed": ["release/1.2"],
+    "owes": {
+        "kind": "forward-port",
+        "says": "the hotfix is merged",
+        "owner": "release_manager",
+        "business_days": 0,
+        "by": "24:00",
+    },
+}
+SERVES = commit("checkout", 1)
+BEGUN = "maya: /release hotfix start checkout ticket:ABC-9 reason:totals are wrong"
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    """checkout serves v1.4.1; main and release/1.5 have gone on since, release/1.2 is closed."""
+    made = story(tmp_path)
+    may = made.policies.current().policy.may.model_dump()
+    made.policies.adopt(hotfix=HOTFIX, may={**may, "hotfix": ["engineer"]})
+    github = made.github
+    github.branches |= {"main": commit("checkout", 2), "release/1.2": commit("checkout", 0), "release/1.5": SERVES}
+    github.moving.somebody_commits("release/1.5", "Prepare 1.5")
+    github.tags[SERVES] = Tag("v1.4.1", SERVES, annotated=True, verified=True)
+    return made
+
+
+def fixed(town: Town, branch: str = "hotfix/1.4.2-ABC-9") -> Sha:
+    """Somebody put a fix on that branch; it was built, tagged, and has been in stage for a day."""
+    fix = town.github.moving.somebody_commits(branch, "Put the totals right")
+    at, image, name = town.clock.now() - 26 * HOUR, digest("checkout", 3), revision_of("checkout", 3)
+    town.runs.add(site_of("checkout", "stage"), name, image, fix, at)
+    town.github.add_deployment("acme/checkout", fix, "stage", image, name, at)
+    town.github.tags[fix] = Tag("v1.4.2", fix, annotated=True, verified=True)
+    return fix
+
+
+async def released(town: Town) -> Sha:
+    """The fix serves production, and is on its way to main and release/1.5."""
+    town.github.branches["hotfix/1.4.2-ABC-9"] = SERVES
+    fix = fixed(town)
+    async with Bot(town) as bot:
+        for who, words in (("maya", "promote checkout stage→prod reason:ABC-9, totals are wrong"), ("omar", "approve")):
+            asked = next(iter(await bot.store.open_operations()), None)
+            said = words if asked is None or asked.plan is None else f"approve {asked.id} plan:{asked.plan.hash[:8]}"
+            await bot.hears(Request(f"release {who}", said, town.people.account(who), "C0RELEASES"))
+            await bot.rests()
+        assert not bot.surprises
+    assert town.runs.serving("checkout") == digest("checkout", 3)
+    return fix
+
+
+async def owed(town: Town) -> list[str]:
+    """What is owed now."""
+    async with Bot(town) as bot:
+        return sorted(one.says for one in await bot.store.obligations("checkout"))
+
+
+def posted(town: Town, words: str) -> Posted:
+    """The newest message that begins so."""
+    return [one for one in town.slack.messages if str(one.now["text"]).startswith(words)][-1]
+
+
+def into(town: Town, target: str) -> Pull:
+    """The pull request of ours to that branch."""
+    (found,) = [pull for pull in town.github.moving.pulls if pull.target == target]
+    return found
+
+
+# Beginning one --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("S4-166", "S4-067")
+async def test_a_hotfix_begins_at_what_production_serves_one_patch_further(town: Town) -> None:
+    await plays(
+        """
+        maya: /release hotfix start checkout ticket:ABC-9 reason:totals are wrong
+        bot: Hotfix of checkout: hotfix/1.4.2-ABC-9 is there.
+             Asked by: @maya
+             From: v1.4.1, c1c1c1c, what prod serves
+             Next version: 1.4.2
+             Ticket: ABC-9
+             Reason: totals are wrong
+             • git fetch origin && git switch hotfix/1.4.2-ABC-9
+             • Put the fix there by a pull request: it waives no review and no check
+             …
+        """,
+        town,
+    )
+    assert town.github.branches["hotfix/1.4.2-ABC-9"] == SERVES
+
+
+async def test_a_version_that_somebody_tagged_is_taken(town: Town) -> None:
+    town.github.tags[commit("checkout", 0)] = Tag("v1.4.2", commit("checkout", 0), annotated=True, verified=True)
+    await plays(f"{BEGUN}\nbot: Hotfix of checkout: hotfix/1.4.3-ABC-9 is there.", town)
+
+
+@pytest.mark.parametrize(
+    ("branches", "says"),
+    [
+        (
+            {"hotfix/1.4.2-ABC-9": commit("checkout", 2)},
+            "hotfix/1.4.2-ABC-9 is there already and stands at c2c2c2c, not at c1c1c1c. Go on with it.",
+        ),
+        (
+            {"hotfix/1.4.2-ABC-7": SERVES},
+            "hotfix/1.4.2-ABC-7 is there already for 1.4.2. Go on there, or remove it if nobody needs it.",
+        ),
+    ],
+)
+async def test_two_hotfixes_of_one_version_are_not_begun(town: Town, branches: dict[str, Sha], says: str) -> None:
+    town.github.branches |= branches
+    before = dict(town.github.branches)
+    await plays(f"{BEGUN}\nbot → maya: No hotfix was begun: {says}", town)
+    assert town.github.branches == before
+
+
+async def test_without_a_version_there_is_no_next_one(town: Town) -> None:
+    town.github.tags.clear()
+    await plays(
+        f"{BEGUN}\nbot → maya: No hotfix was begun: prod serves c1c1c1c, which bears no tag like …, "
+        "so the next version is not known. Tag it first.",
+        town,
+    )
+
+
+async def test_what_is_missing_is_asked_for(town: Town) -> None:
+    await plays(
+        """
+        maya: /release hotfix start checkout ticket:INC12345
+        bot → maya: A hotfix of checkout needs a little more. [Fill in]
+             ✗ ticket: `INC12345` does not look like a ticket here (^[A-Z]+-[0-9]+$)
+             ✗ reason: a hotfix needs it
+             …
+        maya: [Fill in] ticket:ABC-9 reason:"totals are wrong"
+        bot: Hotfix of checkout: hotfix/1.4.2-ABC-9 is there.
+        """,
+        town,
+    )
+
+
+async def test_only_those_begin_one_who_may(town: Town) -> None:
+    await plays(
+        """
+        ines: /release hotfix start checkout ticket:ABC-9 reason:totals are wrong
+        bot → ines: You may not begin a hotfix.
+             …
+        """,
+        town,
+    )
+    assert not [name for name in town.github.branches if name.startswith("hotfix/")]
+
+
+async def test_where_the_policy_knows_none_there_is_none(tmp_path: Path) -> None:
+    await plays(
+        """
+        maya: /release hotfix start checkout ticket:ABC-9 reason:totals are wrong
+        bot → maya: This policy knows no hotfixes: it says nothing under `hotfix`.
+        """,
+        story(tmp_path),
+    )
+
+
+# After production -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("S4-179", "S4-198")
+async def test_what_serves_production_is_brought_to_every_branch_that_lacks_it(town: Town) -> None:
+    fix = await released(town)
+    opened = {pull.target: pull for pull in town.github.moving.opened()}
+    assert opened.keys() == {"main", "release/1.5"}  # release/1.2 is closed
+    for target, pull in opened.items():
+        (made,) = town.github.only(town.github.branches[target], town.github.branches[pull.source])
+        assert (made.picked_from, pull.labels) == (fix, {"forward-port"})
+        assert sections(pull.body)["ticket"] == "ABC-9"
+        assert sections(pull.body)["release"] == "v1.4.2"
+        assert fix in sections(pull.body)["original"]
+    short = fix[:7]
+    assert await owed(town) == [
+        f"the hotfix is merged: {short} into main",
+        f"the hotfix is merged: {short} into release/1.5",
+    ]
+    told = posted(town, "Owed from now on")
+    assert "until Tue 24 Nov 2026 23:00 UTC" in str(told.now["text"])  # the end of the day in Berlin
+    assert posted(town, f"✓ #{into(town, 'main').number} brings").thread == told.thread != ""
+
+
+async def test_it_is_owed_until_it_is_merged(town: Town) -> None:
+    fix = await released(town)
+    town.github.moving.somebody_merges(into(town, "main").number)
+    await plays(f"… 5 min later\nbot: ✓ {fix[:7]} came to main by #{into(town, 'main').number}.", town)
+    assert await owed(town) == [f"the hotfix is merged: {fix[:7]} into release/1.5"]
+    town.github.moving.somebody_merges(into(town, "release/1.5").number)
+    await plays(f"… 5 min later\nbot: ✓ {fix[:7]} came to release/1.5 by #{into(town, 'release/1.5').number}.", town)
+    assert await owed(town) == []
+    await plays("… 2 d later", town)
+
+
+async def test_an_ordinary_release_is_no_hotfix(town: Town) -> None:
+    async with Bot(town) as bot:
+        await bot.hears(Request("one", "promote checkout stage→prod", town.people.account("maya"), "C0RELEASES"))
+        await bot.rests()
+        (asked,) = await bot.store.open_operations()
+        assert asked.plan
+        words = f"approve {asked.id} plan:{asked.plan.hash[:8]}"
+        await bot.hears(Request("two", words, town.people.account("omar"), "C0RELEASES"))
+        await bot.rests()
+        assert await bot.store.timers() == ()
+    assert town.runs.serving("checkout") == digest("checkout", 2)
+    assert town.github.moving.pulls == []
+
+
+@pytest.mark.requirement("S4-182")
+async def test_what_would_lose_it_is_stopped_and_told_what_to_merge(town: Town) -> None:
+    fix = await released(town)
+    newer = town.github.moving.somebody_commits("main", "Go on with 1.6")
+    at, image, name = town.clock.now() - 26 * HOUR, digest("checkout", 4), revision_of("checkout", 4)
+    town.runs.add(site_of("checkout", "stage"), name, image, newer, at)
+    town.github.add_deployment("acme/checkout", newer, "stage", image, name, at)
+    ways = " and ".join(sorted(f"#{pull.number} into {pull.target}" for pull in town.github.moving.opened()))
+    await plays(
+        f"""
+        maya: /release promote checkout stage→prod
+        bot: checkout c4c4c4c4c4c4 → prod is blocked for now. [Check again] [Cancel]
+             …
+             ✗ no-hotfix-lost: the candidate lacks what was shipped as {fix[:7]} (Put the totals right); promote one that has it
+             …
+             • It could go ahead if somebody merges {ways} for the next candidate and omar agrees.
+             …
+        bot: …
+        """,
+        town,
+    )
+
+
+@pytest.mark.requirement("S4-181")
+async def test_a_pull_request_that_does_not_say_what_it_is_for_settles_nothing(town: Town) -> None:
+    fix = await released(town)
+    pull = into(town, "main")
+    pull.body = pull.title = "Fix"
+    town.github.moving.somebody_merges(into(town, "main").number)
+    says = f"#{pull.number} is merged, but does not name ABC-9 and v1.4.2 in its description"
+    await plays(f"… 5 min later\nbot: ✗ {fix[:7]} is not settled for main: {says}.", town)
+    assert len(await owed(town)) == 2
+    pull.body = "For ABC-9, in v1.4.2"
+    await plays(f"… 5 min later\nbot: ✓ {fix[:7]} came to main by #{into(town, 'main').number}.", town)
+
+
+@pytest.mark.requirement("S4-180")
+async def test_what_was_written_anew_without_a_link_settles_nothing(town: Town) -> None:
+    fix = await released(town)
+    town.github.moving.somebody_commits("main", "Put the totals right")
+    await plays("… 5 min later", town)
+    assert f"the hotfix is merged: {fix[:7]} into main" in await owed(town)
+
+
+async def test_it_is_told_each_day_and_overdue_at_the_end_of_the_first(town: Town) -> None:
+    fix = await released(town)
+    town.github.moving.somebody_merges(into(town, "release/1.5").number)
+    await plays(f"… 5 min later\nbot: ✓ {fix[:7]} came to release/1.5 by #{into(town, 'release/1.5').number}.", town)
+    await plays("… 14 h later\nbot: ✗ Overdue: the hotfix is merged: … [Done]", town)
+    await plays(f"… 10 h later\nbot: • main still lacks {fix[:7]}: #{into(town, 'main').number} is open.", town)
+    await plays(f"… 24 h later\nbot: • main still lacks {fix[:7]}: #{into(town, 'main').number} is open.", town)
+
+
+async def test_overdue_it_stops_ordinary_changes_of_production(town: Town) -> None:
+    await released(town)
+    town.clock.move(timedelta(days=1))
+    async with Bot(town) as bot:
+        await bot.rests()
+        await bot.hears(Request("late", "why checkout stage→prod", town.people.account("maya"), "C0RELEASES"))
+    body = posted(town, "checkout stage→prod").now["body"]
+    assert any(line.startswith("✗ nothing-overdue: the hotfix is merged") for line in body)
+
+
+async def test_a_person_settles_it_by_word(town: Town) -> None:
+    fix = await released(town)
+    await plays("omar: [Done] 1.5 is retired\nbot → omar: …\nbot now: …", town)
+    assert await owed(town) == [f"the hotfix is merged: {fix[:7]} into main"]
+
+
+async def test_one_that_was_closed_is_told(town: Town) -> None:
+    fix = await released(town)
+    into(town, "main").closed = True
+    says = f"#{into(town, 'main').number} was closed and not merged; open it again, or bring it otherwise"
+    await plays(f"… 5 min later\nbot: ✗ {fix[:7]} is not settled for main: {says}.", town)
+
+
+async def test_a_conflict_leaves_nothing_and_says_exactly_what_to_do(town: Town) -> None:
+    town.github.branches["hotfix/1.4.2-ABC-9"] = SERVES
+    town.github.moving.clashing.append(frozenset({commit("checkout", 2), Sha("0" * 40)}))
+    clash = town.github.moving.clashing
+    original = town.github.moving.somebody_commits
+
+    def committed(branch: str, title: str) -> Sha:
+        made = original(branch, title)
+        clash[0] = frozenset({commit("checkout", 2), made})
+        return made
+
+    town.github.moving.somebody_commits = committed  # type: ignore[method-assign]
+    fix = await released(town)
+    told = posted(town, f"✗ {fix[:7]} cannot be brought to main by itself: it conflicts.")
+    branch = next(line.split()[4] for line in told.now["body"] if "git switch" in line)
+    assert list(told.now["body"]) == [
+        "• git fetch origin",
+        f"• git switch -c {branch} origin/main",
+        f"• git cherry-pick -x {fix}",
+        "• git add -A && git cherry-pick --continue  # after each conflict that you have put right",
+        f"• git push origin {branch}",
+        f"• gh pr create --base main --head {branch}",
+    ]
+    assert "Nothing was left there. That is for release manager. Name ABC-9 and v1.4.2" in str(told.now["text"])
+    assert branch not in town.github.branches
+    assert len(await owed(town)) == 2
+
+
+# Elsewhere, too -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("S4-199")
+async def test_a_fix_is_brought_to_an_older_line_with_a_ticket_and_a_reason(town: Town) -> None:
+    fix = town.github.moving.somebody_commits("main", "Put the totals right")
+    await plays(
+        f"""
+        maya: /release hotfix port checkout {fix} to:release/1.5
+        bot → maya: To bring {fix[:12]} to other branches a little more is needed. [Fill in]
+             ✗ ticket: it is followed up by one, and one looks like ^[A-Z]+-[0-9]+$
+             ✗ reason: whoever reviews it must know why
+             …
+        maya: [Fill in] ticket:ABC-9 reason:"1.5 has the same fault"
+        bot: checkout: {fix[:12]} to release/1.5.
+        bot: • release/1.5 lacks what this brought; it is brought there.
+        bot: Owed from now on: … [Done]
+        bot: ✓ #51 brings {fix[:7]} to release/1.5, from backport/ABC-9-to-1.5.
+             • It is owed until that is merged.
+        """,
+        town,
+    )
+    (pull,) = town.github.moving.opened()
+    assert pull.labels == {"backport", "backport:1.5"}
+    assert "has the same fault" in sections(pull.body)["why"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("hotfix port checkout #7 ticket:ABC-9 reason:x", "Nothing was begun: There is no pull request #7."),
+        (
+            "hotfix port checkout {v2} to:release/1.2 ticket:ABC-9 reason:x",
+            "Nothing was begun: release/1.2 is no branch there that gets fixes; those are like main or release/*.",
+        ),
+        (
+            "hotfix port checkout c2c2c2c ticket:ABC-9 reason:x",
+            "`c2c2c2c` is neither a pull request like `#120` nor a whole commit of 40 letters.",
+        ),
+    ],
+)
+async def test_what_cannot_be_brought_is_said(town: Town, words: str, says: str) -> None:
+    await plays(f"maya: /release {words.format(v2=commit('checkout', 2))}\nbot → maya: {says}", town)
+
+
+async def test_a_merge_is_brought_by_the_parent_that_it_is_counted_from(town: Town) -> None:
+    github = town.github
+    github.branches["fix"] = github.branches["main"]
+    fix = github.moving.somebody_commits("fix", "Put the totals right")
+    number = await github.moving.propose("acme/checkout", source="fix", target="main", title="Fix", body="")
+    merge = github.moving.somebody_merges(number)
+    words = f"maya: /release hotfix port checkout {merge} to:release/1.5 ticket:ABC-9 reason:x"
+    says = f"Nothing was begun: {merge[:7]} is a merge: say `mainline:1` for what it brought to its first parent."
+    await plays(f"{words}\nbot → maya: {says}", town)
+    async with Bot(town) as bot:
+        said = f"hotfix port checkout #{number} to:release/1.5 ticket:ABC-9 reason:x"
+        await bot.hears(Request("port", said, town.people.account("maya"), "C0RELEASES"))
+        await bot.rests()
+        assert not bot.surprises
+    (pull,) = github.moving.opened()
+    assert fix != merge
+    assert f"(cherry picked from commit {merge})" in pull.body
+
+
+async def test_what_no_branch_lacks_is_said(town: Town) -> None:
+    await plays(
+        f"""
+        maya: /release hotfix port checkout {SERVES} to:main ticket:ABC-9 reason:to be sure
+        bot: checkout: {SERVES[:12]} to main.
+        bot: ✓ No branch lacks it: nothing is to be done.
+        """,
+        town,
+    )
