@@ -444,10 +444,10 @@ class Audit(Part):
             "released",
         ),
         min_length=1,
-        description="Branches that are called otherwise, or not protected; what was pushed, rewritten or merged against "
-        "the branch gates; pull requests that go where they must not, or are nobody's; environments that are called "
-        "otherwise; workflows that take moving parts; and what is listed: branches that live too long, were merged, or "
-        "were released",
+        description="Branches that are called otherwise, or not protected; what was pushed, rewritten or merged "
+        "against the branch gates; pull requests that go where they must not, or are nobody's; environments that are "
+        "called otherwise; workflows that take moving parts; and what is listed: branches that live too long, were "
+        "merged, or were released",
     )
     every: Span = Field(default=timedelta(days=1), description="Looked at so often; what is found is told once")
     list_every: Span = Field(default=timedelta(days=7), description="What lies about is listed so often")
