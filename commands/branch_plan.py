@@ -11,7 +11,7 @@ from commands.plan import Plan, PlannedBranch
 from commands.ports import World
 from policy.document import Model, Path, Policy
 from policy.facts import Candidate, Question
-from policy.model import Sha, Unknown, short
+from policy.model import Place, Sha, Unknown, short
 from policy.wording import listed
 
 NOT_OPEN = "its pull request is not open yet"
@@ -55,7 +55,7 @@ async def way(
     if isinstance(ends, Unknown):
         return Way(ends)
     if path.model is Model.FAST_FORWARD:
-        return Way(PlannedBranch(ends.source, ends.target, candidate.commit, ends.base))
+        return await _forward(world, ends, question, candidate.commit)
     return await _merge(world, ends, question, candidate.commit)
 
 
@@ -73,6 +73,38 @@ async def _ends(world: World, policy: Policy, question: Question) -> _Ends | Unk
         stand.append((name, at))
     (source, head), (target, base) = stand
     return _Ends(repository, source, target, head, base)
+
+
+async def _forward(world: World, ends: _Ends, question: Question, commit: Sha) -> Way:
+    """To exactly the commit that the source environment serves: the source branch holds it, the target is behind it."""
+    code, repository = world.code, ends.repository
+    lies, holds = await asyncio.gather(
+        known(f"how {short(commit)} lies to {ends.target}", code.compare(repository, ends.base, commit)),
+        known(f"whether {ends.source} holds {short(commit)}", code.compare(repository, commit, ends.head)),
+    )
+    if isinstance(lies, Unknown) or isinstance(holds, Unknown):
+        return Way(lies if isinstance(lies, Unknown) else holds if isinstance(holds, Unknown) else None)
+    if holds.behind:
+        return Way(Unknown(f"{question.source} serves {short(commit)}, which is not on {ends.source}"))
+    if lies.behind:
+        lacks = "a commit" if lies.behind == 1 else f"{lies.behind} commits"
+        return Way(Unknown(f"not a fast-forward: {ends.target} has {lacks} that {short(commit)} lacks"))
+    return Way(PlannedBranch(ends.source, ends.target, commit, ends.base, held=not lies.ahead))
+
+
+def path_forward(policy: Policy, place: Place) -> Path | None:
+    """The path by which a branch moves forward to that place."""
+    paths = (path for path in policy.paths if path.target == place.environment and path.serves(place.service))
+    return next((path for path in paths if path.model is Model.FAST_FORWARD), None)
+
+
+def behind(policy: Policy, place: Place, leaving: Sha | None, to: Sha | None) -> PlannedBranch | None:
+    """Of a rollback: the branch that only moves forward, which is left where it was; None: there is none such."""
+    path, target = path_forward(policy, place), policy.environments[place.environment].branch
+    source = None if path is None else policy.environments[path.source].branch
+    if source is None or target is None or leaving is None or to is None:
+        return None
+    return PlannedBranch(source, target, leaving, to)
 
 
 async def _merge(world: World, ends: _Ends, question: Question, commit: Sha) -> Way:

@@ -32,6 +32,8 @@ class Deed(StrEnum):
     """Say, when the time has come, that it has. Nobody asks for that either."""
     RELAX = "relax"
     """Relax what guards a branch as an exception says, and put it back. Nobody asks for it but by that exception."""
+    REWIND = "rewind"
+    """Take a branch back to what was good, after traffic went back. Nobody asks for it but what went back."""
     HOTFIX = "hotfix"
     """Begin a fix on top of what production serves, or bring one to the branches that must get it, too."""
 

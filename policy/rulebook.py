@@ -237,6 +237,10 @@ OTHERS: Mapping[Deed, tuple[Rule, ...]] = {
         Rule(window.WINDOW, window.rollback_waits_for_no_window, looks_at=_at()),
         Rule(freeze.NO_FREEZE, freeze.rollback_waits_for_no_freeze, looks_at=_at()),
     ),
+    Deed.REWIND: (
+        Rule(known_good.KNOWN_GOOD_TARGET, known_good.known_good_commit, looks_at=_at("rollback_to")),
+        AGREED[1],  # nobody asked for it: whoever asked for what went bad does not count in any case
+    ),
     Deed.FREEZE: (
         MAY_ASK,
         Rule(freeze.FREEZE_COMPLETE, freeze.freeze_complete, looks_at=_at("asked_by", "wanted")),

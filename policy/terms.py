@@ -87,6 +87,11 @@ def _asked(policy: Policy, question: Question) -> _Asked | Unknown:
     match question.deed:
         case Deed.PROMOTE:
             return _to_promote(policy, question)
+        case Deed.REWIND:
+            path = policy.path(question.service, question.source or "", question.target)
+            if path is None:
+                return Unknown("without a path it is not known who must agree")
+            return _Asked(Terms(seats(path.approvals), path.approval_lasts, path.reason))
         case Deed.EXCEPTION if question.kind:
             kind = policy.exceptions.get(question.kind)
             return Unknown(f"there is no kind of exception {question.kind}") if kind is None else _Asked(_terms(kind))

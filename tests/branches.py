@@ -60,6 +60,8 @@ class Branches:
         self.clashing: list[frozenset[Sha]] = []
         """Commits of which no two can be merged or taken back over each other."""
         self.away = False
+        self.forbids = ""
+        """Why its rules let no branch go back; empty: they do."""
         self.somebody: Callable[[], None] | None = None
         """What somebody else does right before the next merge."""
 
@@ -166,6 +168,8 @@ class Branches:
             raise Conflict(f"{branch} moved from {seen[:7]} to {stands[:7]} meanwhile.")
         if self._github.only(to, stands) and not back:
             raise Rejected(f"{to[:7]} does not come after {seen[:7]}, where {branch} stands.")
+        if back and self.forbids:
+            raise Rejected(self.forbids)
         if fault is not Lost.REQUEST:
             self._github.branches[branch] = to
         if fault in {Lost.REPLY, Lost.REQUEST}:

@@ -11,6 +11,15 @@ from policy.wording import At
 KNOWN_GOOD_TARGET = "known-good-target"
 
 
+def known_good_commit(case: Case) -> Finding:
+    """What the branch would go back to was verified here."""
+    target = case.facts.rollback_to
+    if type(target) is Unknown:
+        return unknown(KNOWN_GOOD_TARGET, "{}", target.why)
+    says = "{} was verified on {} ({})"
+    return met(KNOWN_GOOD_TARGET, says, short(target.commit or ""), At(target.verified_at, case.zone), target.source)
+
+
 def known_good_target(case: Case) -> Finding:
     """It was verified while it had all the traffic here, was not taken back since, and is not what serves now.
 
