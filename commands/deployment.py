@@ -8,7 +8,7 @@ from datetime import timedelta
 from commands.errors import LostLease, OutcomeUnknown, Rejected, ReleaseBotError
 from commands.hand import AT_ONCE, TRIES, Hand
 from commands.operation import Effect
-from commands.places import known
+from commands.places import WORKED, known
 from commands.ports import Writes
 from commands.reply import Mark
 from policy.facts import Deed
@@ -16,8 +16,6 @@ from policy.model import Unknown, short
 
 ARRIVES = timedelta(seconds=5)
 """What was sent to GitHub has arrived by then, or been lost with whoever sent it."""
-RETIRED_AT_ONCE = 3
-"""Each is a write, and whoever begins with us may have many that nobody retired."""
 SOON = timedelta(seconds=0.2)
 """After that it is tried again, and then after twice as long each time."""
 
@@ -141,20 +139,18 @@ async def conclude(hand: Hand, deployment: int, *, failed: bool) -> None:
 
 
 async def _retire(hand: Hand, deployment: int) -> None:
-    """What was a success there before is inactive now: in production GitHub leaves that to us."""
+    """The one before it is inactive: GitHub leaves that to us in production, and retires too much elsewhere."""
     code, plan = hand.world.code, hand.plan
     services = hand.world.policies.current().policy.services.values()
     alone = sum(service.repository == plan.repository for service in services) == 1
     mine = {plan.service, ""} if alone else {plan.service}
-    before = [
-        other
-        for other in await code.deployments(plan.repository, plan.target)
-        if other.id < deployment and other.state == "success" and other.service in mine
-    ]
-    for other in before[:RETIRED_AT_ONCE]:
+    listed = await code.deployments(plan.repository, plan.target)
+    worked = (one for one in listed if one.id < deployment and one.state in WORKED and one.service in mine)
+    before = next(worked, None)
+    if before is not None and before.state == "success":
         says = f"{plan.revision} serves now"
         await code.record_status(
-            plan.repository, other.id, state="inactive", description=cut(says), doubted=doubted(hand)
+            plan.repository, before.id, state="inactive", description=cut(says), doubted=doubted(hand)
         )
 
 

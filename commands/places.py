@@ -46,6 +46,8 @@ class Seen:
     at: At | Unknown
     deployments: Sequence[Deployment] | Unknown
     """To its environment, newest first."""
+    named: frozenset[str] = frozenset()
+    """How deployments of this service may call it: by its name, or not at all where its repository holds no other."""
 
     @property
     def commit(self) -> Sha | None:
@@ -87,6 +89,10 @@ class Seen:
         revision, where = self.at.revision, self.environment
         if not self._records:
             return Unknown(f"GitHub has no deployment of {short(revision.digest)} to {where}")
+        shown = next((one for one in self.deployments if one.state == "success" and self._of_it(one)), None)
+        if shown is not None and shown.digest is not None and shown.digest != revision.digest:
+            serves = f"{short(revision.digest)} serves there"
+            return Unknown(f"what GitHub shows as deployed to {where} is {short(shown.digest)}, and {serves}")
         newest = self._records[0]
         if newest.state != "success":
             state = newest.state or "unfinished"
@@ -94,6 +100,10 @@ class Seen:
         if revision.commit is not None and revision.commit != newest.commit:
             return Unknown(f"two records disagree on its commit: {short(revision.commit)} and {short(newest.commit)}")
         return newest.commit
+
+    def _of_it(self, record: Deployment) -> bool:
+        """Whether it is for sure a deployment of this service, and says of what."""
+        return record.digest is not None and record.service in self.named
 
     @property
     def _records(self) -> Sequence[Deployment]:
@@ -116,7 +126,8 @@ async def seen(world: World, policy: Policy, service: str, environment: str) -> 
         _serving(world, policy, service, environment),
         known("GitHub's deployments", world.code.deployments(repository, environment)),
     )
-    return Seen(environment, at, deployments)
+    alone = sum(other.repository == repository for other in policy.services.values()) == 1
+    return Seen(environment, at, deployments, frozenset({service, ""} if alone else {service}))
 
 
 async def _serving(world: World, policy: Policy, service: str, environment: str) -> At | Unknown:

@@ -126,6 +126,7 @@ class DeploymentRead(BaseModel):
             newest.state if newest else "",
             newest.created_at if newest else self.updated_at,
             self.word("revision"),
+            self.word("service"),
         )
 
 

@@ -364,7 +364,7 @@ async def test_a_deployment_asks_github_for_the_record_and_nothing_else(
     }
     assert (second["environment"], second["production_environment"]) == ("stage", False)
     assert status == {"state": "success", "description": "It serves", "auto_inactive": False}
-    assert staged_status["auto_inactive"] is True
+    assert staged_status["auto_inactive"] is False
 
 
 async def test_twenty_at_once_record_one_deployment(world: GitHubWorld, github: GitHub, head: Sha) -> None:
@@ -500,16 +500,26 @@ async def test_a_status_that_was_not_written_is_unknown_and_written_the_next_tim
     assert [status["state"] for status in (await recorded(world))[0]["statuses"]] == ["failure"]
 
 
-async def test_a_production_success_leaves_the_earlier_one_and_another_environment_retires_it(
+async def test_a_success_leaves_earlier_ones_as_they_are_for_they_may_be_of_other_services(
     world: GitHubWorld, github: GitHub, head: Sha
 ) -> None:
-    for production, left in ((True, "success"), (False, "inactive")):
+    for production in (True, False):
         first = await record(github, head, "op_1", production=production)
         await github.record_status(REPOSITORY, first, state="success", description="")
         second = await record(github, head, "op_2", production=production)
         await github.record_status(REPOSITORY, second, state="success", description="")
         states = {one["id"]: one["statuses"][-1]["state"] for one in await recorded(world)}
-        assert (states[first], states[second]) == (left, "success")
+        assert (states[first], states[second]) == ("success", "success")
+
+
+async def test_a_status_says_where_it_is_told_of_and_where_it_serves(
+    world: GitHubWorld, github: GitHub, head: Sha
+) -> None:
+    made = await record(github, head)
+    log, address = "https://app.slack.com/client/T0ACME/C0RELEASES", "https://checkout.example"
+    await github.record_status(REPOSITORY, made, state="success", description="", log=log, address=address)
+    status = writes(world)[-1]["request"]
+    assert (status["log_url"], status["environment_url"]) == (log, address)
 
 
 # Trouble ------------------------------------------------------------------------------------------------------------

@@ -678,3 +678,25 @@ async def test_whatever_github_answers_only_our_own_errors_come(host: Host, gith
         for ask in asks:
             with suppress(ReleaseBotError):
                 await ask()
+
+
+# Deployments --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_deployment_that_github_answered_with_a_merge_is_refused(host: Host, github: GitHub) -> None:
+    def answer(heard: Heard) -> Said:
+        merged = {"message": "Auto-merged main into topic on deployment."}
+        return Said(merged, 202) if heard.method == "POST" else Said([])
+
+    host.answers = answer
+    with pytest.raises(Rejected, match=r"GitHub recorded no deployment: Auto-merged main into topic on deployment\."):
+        await github.record_deployment(
+            "acme/checkout",
+            commit=Sha("a" * 40),
+            environment="prod",
+            production=True,
+            operation="op_1",
+            payload={},
+            description="",
+        )
+    assert [heard.method for heard in host.heard].count("POST") == 1
