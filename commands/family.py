@@ -242,7 +242,7 @@ async def _judged(
     """What would be decided on the rollback of one of them now; or what is in its way."""
     under_way = None
     for other in await world.store.open_operations(place):
-        if other.question.deed is Deed.ROLLBACK:
+        if other.question.deed is Deed.ROLLBACK and FAMILY not in other.seen:
             return f"{other.asked_by.name} is rolling {place} back already, {other.id}"
         under_way = other if other.moving else under_way
     question = Question(Deed.ROLLBACK, place.service, place.environment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,31 +25,23 @@ INPUT = "manifest_sha256"
 
 
 async def votes(operation: Operation, world: World) -> tuple[Vote, ...]:
-    """Those on it; for one of a set those on the whole, where they were on the plan that this one is part of."""
-    if not operation.of_a_set:
-        return await world.store.votes(operation.id)
+    """Those on it; for one of a set those on the whole."""
+    return await world.store.votes(str(operation.seen[PART_OF]) if operation.of_a_set else operation.id)
+
+
+async def as_part(gathered: Gathered, operation: Operation, world: World, active: ActivePolicy) -> Gathered:
+    """What was gathered for one of a set, with what is known of the set; who agreed to the whole agreed to each part of
+    it, as long as that is the very part."""
     whole = await world.store.operation(str(operation.seen[PART_OF]))
-    if whole is None or whole.plan is None or operation.plan is None:
-        return ()
-    return of_part(await world.store.votes(whole.id), whole.plan, operation.plan)
-
-
-def of_part(cast: Iterable[Vote], whole: Plan, part: Plan) -> tuple[Vote, ...]:
-    """Who agreed to the whole agreed to each part of it as it stands there."""
-    return tuple(replace(vote, plan=part.hash) if vote.plan == whole.hash else vote for vote in cast)
-
-
-async def with_manifest(gathered: Gathered, operation: Operation, world: World, active: ActivePolicy) -> Gathered:
-    """What was gathered for one of a set, with what is known of the set."""
-    whole = await world.store.operation(str(operation.seen[PART_OF]))
-    if whole is None or whole.plan is None:
+    if whole is None or whole.plan is None or gathered.plan not in whole.plan.parts:
         return gathered
-    return with_set(gathered, await tested(world, active, [operation.question], whole.plan.parts))
+    return of(gathered, whole.plan, await tested(world, active, [operation.question], whole.plan.parts))
 
 
-def with_set(gathered: Gathered, found: Tested | Unknown | None) -> Gathered:
+def of(gathered: Gathered, whole: Plan, found: Tested | Unknown | None) -> Gathered:
+    """The same: votes on the whole count, and the set is evidence."""
     facts = gathered.facts
-    return replace(gathered, facts=replace(facts, evidence=replace(facts.evidence, manifest=found)))
+    return replace(gathered, facts=replace(facts, plan=whole.hash, evidence=replace(facts.evidence, manifest=found)))
 
 
 async def tested(

@@ -252,24 +252,18 @@ async def look_at(
     questions = [replace(asks.question, service=service) for service in asks.question.services]
     before = {} if old is None else {part.service: part for part in old.parts}
     found = await asyncio.gather(
-        *(gather.promotion(world, active, replace(asks, question=question)) for question in questions)
+        *(gather.promotion(world, active, replace(asks, question=question, votes=cast)) for question in questions)
     )
     gathered = [remembering(one, before.get(question.service)) for one, question in zip(found, questions, strict=True)]
     plan = _whole(active, asks, questions, gathered)
     if not isinstance(plan, Unknown):
         tested = await member.tested(world, active, questions, plan.parts)
         gathered = [
-            member.with_set(_as_part(one, part, plan, cast), tested)
-            for one, part in zip(gathered, plan.parts, strict=True)
+            member.of(replace(one, plan=part), plan, tested) for one, part in zip(gathered, plan.parts, strict=True)
         ]
     now = world.clock.now()
     pairs = zip(questions, gathered, strict=True)
     return Looked(tuple(judge(question, one, active, now) for question, one in pairs), plan)
-
-
-def _as_part(gathered: Gathered, part: Plan, whole: Plan, cast: tuple[Vote, ...]) -> Gathered:
-    facts = replace(gathered.facts, plan=part.hash, votes=member.of_part(cast, whole, part))
-    return replace(gathered, plan=part, facts=facts)
 
 
 def _whole(
@@ -428,7 +422,7 @@ async def _look(operation: Operation, world: World) -> Writes:
     if one is not None and one.over:
         stopped = operation.wish in STOPS
         phase = Phase.CANCELLED if stopped else one.phase if one.phase is Phase.ROLLED_BACK else Phase.FAILED
-        note = f" {one.note}" if one.note else ""
+        note = f" {one.note.rstrip('.')}." if one.note else ""
         return await _went_bad(operation, members, world, phase, f"{tell.state(one)}{note}")
     if operation.wish in STOPS and one is None:
         who = await who_wanted(operation, world)
@@ -616,7 +610,10 @@ def _of(judged: Judged, lines: Sequence[Line]) -> tuple[Line, ...]:
 
 
 def _findings(looked: Looked, *, whole: bool = False) -> tuple[Line, ...]:
-    lines = [line for one in looked.judged for line in _of(one, explain.findings(one.decision, whole=whole))]
+    shown = explain.WHOLE if whole else 0
+    lines = [
+        line for one in looked.judged for line in _of(one, explain.findings(one.decision, whole=whole, shown=shown))
+    ]
     return (*lines, *_groups(looked))
 
 
