@@ -90,6 +90,9 @@ def rule(call: Call, found: Repository, made: Protection) -> Json:
         "restrictsReviewDismissals": (reviews or {}).get("dismissal_restrictions") is not None,
         "pushAllowances": _allowed(call, found, "pushAllowances", said.get("restrictions") or {}),
         "bypassPullRequestAllowances": _allowed(call, found, "bypassPullRequestAllowances", excused),
+        "reviewDismissalAllowances": _allowed(
+            call, found, "reviewDismissalAllowances", (reviews or {}).get("dismissal_restrictions") or {}
+        ),
         "bypassForcePushAllowances": _allowed(call, found, "bypassForcePushAllowances", also.get("force_pushers", {})),
     }
 
