@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from commands import attested, lineage, tags
+from commands import attested, cut_off, lineage, tags
 from commands.lacks import brings, lacks
 from commands.places import Seen, known
 from commands.ports import Link, Look, World
@@ -30,9 +30,9 @@ from policy.facts import Candidate, Question
 from policy.model import Digest, Sha, Unknown, short
 from policy.rules.lost_changes import COMES_BY, HOTFIX
 
-CUT_OFFS = Unknown("nothing here knows yet when a release branch was cut off")
 OF_CHANGES = frozenset({"pull_requests_only", "naming", "no_forbidden_targets", "merged_green", "signed_commits"})
 """What a branch gate requires of the range; all else it requires of the branches."""
+OF_A_CUT_OFF = frozenset({"cherry_picks_only", "no_late_features"})
 OF_THE_TARGET = frozenset({"up_to_date", "no_merge_commits", "on_source"})
 ANY_TAG = r".+"
 
@@ -70,6 +70,8 @@ async def code_evidence(
         _branch(policy, question.source or ""),
         _branch(policy, question.target),
     )
+    if isinstance(where.source, Unknown) and any(map(_of_a_branch, gates.values())):
+        where = replace(where, source=await _built_from(world, where, gates.values()))
     asking: dict[str, Awaitable[Any]] = {}
     look = _looks(gates.values()) | ({Look.REVIEWS} if reviewers_count(policy, question) else set())
     if look:
@@ -100,6 +102,20 @@ def _proved(found: Mapping[str, Any], gates: Iterable[Any]) -> dict[str, Any]:
         else:
             told["signatures"] = {**by, **tag}
     return told
+
+
+def _of_a_branch(gate: Any) -> bool:  # noqa: ANN401 - any kind of gate
+    """Whether it matters to the gate which branch the candidate comes from."""
+    return gate.kind == "branch" or (gate.when is not None and bool(gate.when.branches))
+
+
+async def _built_from(world: World, where: _Range, gates: Iterable[Any]) -> str | Unknown:
+    """The branch that the candidate comes from, where the policy deploys the source from no certain one."""
+    if isinstance(where.commit, Unknown):
+        return where.commit
+    like = dict.fromkeys(name for gate in gates if gate.when is not None for name in gate.when.branches)
+    reading = cut_off.built_from(world, where.repository, where.commit, tuple(like))
+    return await known("which branch it was built from", reading)
 
 
 def _looks(gates: Iterable[Any]) -> frozenset[Look | None]:
@@ -169,23 +185,52 @@ async def _branches(world: World, where: _Range, gates: Sequence[Any]) -> Branch
         only_target = await _lineage(world, where, "what only the target has", source, target)
     unpromoted = only_target if isinstance(only_target, Unknown) else lineage.unpromoted(only_target)
     merges = only_target if isinstance(only_target, Unknown) else lineage.merges(only_target)
+    picked, late = await _after_cut_off(world, where, required)
     return Branches(
         unprotected=await _unprotected(world, where) if "protected" in required else nobody,
         behind=unpromoted if "up_to_date" in required else nobody,
         merge_commits=merges if "no_merge_commits" in required else nobody,
         not_on_source=await _not_on_source(world, where, source, only_target) if "on_source" in required else nobody,
-        not_picked=CUT_OFFS,
-        late_features=CUT_OFFS,
-        not_from_production=CUT_OFFS,
+        not_picked=picked,
+        late_features=late,
+        not_from_production=await _not_from_production(world, where) if "cut_from_production" in required else nobody,
         red=await _red(world, where, source) if "green" in required else nobody,
     )
 
 
+async def _after_cut_off(
+    world: World, where: _Range, required: set[str]
+) -> tuple[tuple[Sha, ...] | Unknown, tuple[str, ...] | Unknown]:
+    """What came after the branch left the trunk: commits that were picked from nowhere, and features."""
+    if not required & OF_A_CUT_OFF:
+        return NOT_GATHERED, NOT_GATHERED
+    if isinstance(where.commit, Unknown):
+        return where.commit, where.commit
+    cut = await known("where its branch was cut off", cut_off.cut_off(world, where.repository, where.commit))
+    if isinstance(cut, Unknown):
+        return cut, cut
+    return (
+        await known("what was picked", cut_off.not_picked(world, where.repository, cut)),
+        await known("what came late", cut_off.late_features(world, where.repository, where.commit, cut)),
+    )
+
+
+async def _not_from_production(world: World, where: _Range) -> tuple[Sha, ...] | Unknown:
+    if isinstance(where.commit, Unknown):
+        return where.commit
+    if isinstance(where.serving, Unknown):
+        return where.serving
+    reading = cut_off.not_from_production(world, where.repository, where.commit, where.serving)
+    return await known("what it was cut from", reading)
+
+
 async def _unprotected(world: World, where: _Range) -> Mapping[str, tuple[str, ...]] | Unknown:
     found: dict[str, tuple[str, ...]] = {}
+    if isinstance(where.source, Unknown):
+        return where.source
     for branch in (where.source, where.target):
         if isinstance(branch, Unknown):
-            return branch
+            continue  # the target is deployed from no branch
         lacks = await known(f"the protection of {branch}", world.code.unprotected(where.repository, branch))
         if isinstance(lacks, Unknown):
             return lacks
@@ -198,16 +243,20 @@ async def _not_on_source(
     world: World, where: _Range, source: Sha | Unknown, only_target: tuple[Link, ...] | Unknown
 ) -> tuple[Sha, ...] | Unknown:
     beyond = await _lineage(world, where, "whether the source holds it", source, where.commit)
-    if isinstance(beyond, Unknown) or isinstance(where.commit, Unknown):
-        return beyond if isinstance(beyond, Unknown) else CUT_OFFS
+    if isinstance(where.commit, Unknown):
+        return where.commit
+    if isinstance(beyond, Unknown):
+        return beyond
     if isinstance(only_target, Unknown):
         return only_target
     return (*([where.commit] if beyond else []), *(link.commit for link in only_target))
 
 
 async def _red(world: World, where: _Range, source: Sha | Unknown) -> tuple[str, ...] | Unknown:
-    if isinstance(source, Unknown) or isinstance(where.source, Unknown):
-        return source if isinstance(source, Unknown) else CUT_OFFS
+    if isinstance(where.source, Unknown):
+        return where.source
+    if isinstance(source, Unknown):
+        return source
     reading = world.code.not_passed(where.repository, where.source, source)
     return await known(f"the required checks of {where.source}", reading)
 
@@ -325,8 +374,10 @@ async def _lost(world: World, where: _Range, gates: Sequence[Any]) -> Mapping[st
 
 async def _hotfixes(world: World, where: _Range) -> tuple[Link, ...] | Unknown:
     """What serves and the candidate has in no form: not the commit, none picked from it, not the one it came from."""
-    if isinstance(where.serving, Unknown) or isinstance(where.commit, Unknown):
-        return where.serving if isinstance(where.serving, Unknown) else where.commit
+    if isinstance(where.serving, Unknown):
+        return where.serving
+    if isinstance(where.commit, Unknown):
+        return where.commit
     return await known("what shipped", lacks(world, where.repository, where.commit, where.serving))
 
 

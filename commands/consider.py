@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from commands import branch, branch_plan, explain, gather, member, owed, rewind, tags, tell, waived
-from commands.code_evidence import CUT_OFFS
 from commands.evidence import YET
 from commands.gather import Gathered
 from commands.judged import Judged, judge
@@ -210,8 +209,7 @@ def wait(operation: Operation, decision: Decision, now: datetime) -> timedelta:
     until_end = operation.expires_at - now
     opening = [decision.earliest - now] if decision.earliest and decision.earliest > now else []
     unknown = [finding for finding in decision.blockers if finding.standing is Standing.UNKNOWN]
-    never = {YET.why, CUT_OFFS.why}
-    again = SOON if any(finding.reason not in never for finding in unknown) else LOOK_AGAIN
+    again = SOON if any(finding.reason != YET.why for finding in unknown) else LOOK_AGAIN
     return max(timedelta(seconds=1), min([again, until_end, *opening]))
 
 

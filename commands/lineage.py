@@ -79,6 +79,32 @@ def reverted(only_target: Sequence[Link]) -> tuple[str, ...]:
     return tuple(f"{short(each.commit)} ({each.title})" for each in taken_back(only_target))
 
 
+def already_there(own: Sequence[Link], beyond: Sequence[Link], commit: Sha, trunk: Sha) -> tuple[Sha, ...]:
+    """Of the line's own commits, those that the trunk held before the line came back to it, if it ever did.
+
+    `own` is what the line has since some commit, `beyond` what the trunk has since then. The trunk goes along first
+    parents: what it holds now, less what came with the merge that brought the line, or with the line's last commit.
+    """
+    links = {link.commit: link for link in beyond}
+    before: Sha | None = trunk
+    while before is not None and commit in _held(links, before):
+        before = next(iter(links[before].parents), None)
+    there = _held(links, before) if before is not None else set()
+    return tuple(link.commit for link in own if link.commit in there)
+
+
+def _held(links: Mapping[Sha, Link], commit: Sha) -> set[Sha]:
+    """Of these, what that one holds."""
+    held: set[Sha] = set()
+    walk = [commit]
+    while walk:
+        one = walk.pop()
+        if one in links and one not in held:
+            held.add(one)
+            walk += links[one].parents
+    return held
+
+
 def _live(links: Sequence[Link]) -> Iterator[Link]:
     """The reverts that no later one took back, newest first."""
     own, undone = {link.commit: link for link in links}, set[Sha]()

@@ -368,6 +368,12 @@ class Code(Protocol):
 
     async def opened(self, repository: str, number: int) -> Opened: ...
 
+    async def trunk(self, repository: str) -> str:
+        """The branch that work comes together in: the repository's default one."""
+
+    async def holding(self, repository: str, commit: Sha, like: Sequence[str]) -> tuple[str, ...]:
+        """The branches that stand at that commit, and of those that are called like one of these all that hold it."""
+
     async def tree(self, repository: str, commit: Sha) -> str:
         """What the commit holds, by the id of its tree."""
 

@@ -48,6 +48,7 @@ from policy.agreement import Relaxes
 from policy.document import ActivePolicy, Policy
 from policy.evidence import Attestation, Changes, Commit, Issue, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check, CheckState
+from policy.glob import alike
 from policy.model import AccountKind, Digest, Human, Person, Sha, Unknown
 from policy.settings import Configured
 from tests import empty
@@ -718,6 +719,19 @@ class GitHub:
         is_open = merged is None and not pull.closed
         return Opened(number, pull.title, pull.body, pull.source, pull.target, head, open=is_open, merged=merged)
 
+    async def trunk(self, repository: str) -> str:
+        self._part("branches")
+        return "main"
+
+    async def holding(self, repository: str, commit: Sha, like: Sequence[str]) -> tuple[str, ...]:
+        self._part("branches")
+        called = alike(tuple(like))
+        return tuple(
+            name
+            for name, at in self.branches.items()
+            if at == commit or (called(name) and not self._only(repository, at, commit))
+        )
+
     async def tree(self, repository: str, commit: Sha) -> str:
         self._part("trees")
         return self.moving.tree(commit)
@@ -731,7 +745,12 @@ class GitHub:
         found = self._only(repository, base, head)
         by = {link.commit: self.pull_requests[link.commit] for link in found if link.commit in self.pull_requests}
         commits = tuple(
-            Commit(link.commit, link.title, pull_request=by[link.commit].number if link.commit in by else None)
+            Commit(
+                link.commit,
+                link.title,
+                pull_request=by[link.commit].number if link.commit in by else None,
+                picked_from=link.picked_from,
+            )
             for link in found
         )
         pulls = tuple(

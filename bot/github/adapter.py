@@ -109,6 +109,14 @@ class GitHub:
         """The pull request, as it stands."""
         return await fixes.opened(await self._client(), repository, number)
 
+    async def trunk(self, repository: str) -> str:
+        """The repository's default branch."""
+        return await history.trunk(await self._client(), repository)
+
+    async def holding(self, repository: str, commit: Sha, like: Sequence[str]) -> tuple[str, ...]:
+        """The branches that stand at that commit, and of those that are called like one of these all that hold it."""
+        return await history.holding(await self._client(), repository, commit, like)
+
     async def tree(self, repository: str, commit: Sha) -> str:
         """What the commit holds, by the id of its tree."""
         return await history.tree(await self._client(), repository, commit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,13 @@ from pydantic import BaseModel, Field
 
 from bot.github.names import full, ref_path
 from bot.github.pull_requests import PullRequests
-from bot.github.reading import CommitRead, read
+from bot.github.reading import CommitRead, read, read_all
 from bot.github.refusal import Refusal
 from bot.github.written import breaks
 from commands.errors import Rejected
 from commands.ports import Look
 from policy.evidence import Changes, Commit
+from policy.glob import alike
 from policy.model import Sha
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 COMMITS_MAX = 1000
 """So many are followed; more in one release nobody looks at."""
+BRANCHES_MAX = 50
+"""Each a request."""
 FILES_MAX = 300  # https://docs.github.com/rest/commits/commits#compare-two-commits
 
 
@@ -35,6 +39,10 @@ class _Page(BaseModel):
     total_commits: int
     commits: list[CommitRead]
     files: list[_File] = Field(default_factory=list)
+
+
+class _Home(BaseModel):
+    default_branch: str
 
 
 class _Tree(BaseModel):
@@ -84,6 +92,24 @@ async def head(client: Client, repository: str, branch: str) -> Sha | None:
             return None
         raise
     return Sha(said.object.sha) if said.ref == f"refs/heads/{branch}" else None
+
+
+async def trunk(client: Client, repository: str) -> str:
+    """The default branch."""
+    return read(_Home, await client.read(repository, "")).default_branch
+
+
+async def holding(client: Client, repository: str, commit: Sha, like: Sequence[str]) -> tuple[str, ...]:
+    """Branches that stand at the commit, or that are called like one of these and hold it."""
+    alike_one, at = alike(tuple(like)), full(commit)
+    listed = read_all(_Ref, await client.pages(repository, "/git/matching-refs/heads/"))
+    branches = {one.ref.removeprefix("refs/heads/"): one.object.sha for one in listed}
+    asked = [name for name, stands in branches.items() if stands != at and alike_one(name)]
+    if len(asked) > BRANCHES_MAX:
+        raise Rejected(f"{repository} has more than {BRANCHES_MAX} branches like {', '.join(like)}.")
+    beyond = await asyncio.gather(*(between(client, repository, Sha(branches[name]), commit) for name in asked))
+    holds = {name for name, found in zip(asked, beyond, strict=True) if found.total == 0}
+    return tuple(name for name, stands in branches.items() if stands == at or name in holds)
 
 
 async def tree(client: Client, repository: str, commit: Sha) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from commands.lineage import merges, reverted, shipped_alone, unpromoted
 from commands.ports import Link
-from policy.evidence import Issue, PullRequest, Tag, WorkflowRun
+from policy.evidence import Attestation, Issue, PullRequest, Tag, WorkflowRun
 from policy.facts import CheckState
 from policy.model import Sha
 from tests.conversation import plays
-from tests.world import Town, commit
+from tests.world import Town, commit, digest
 
 REPOSITORY = "acme/checkout"
 SERVING, CANDIDATE = commit("checkout", 1), commit("checkout", 2)
@@ -123,11 +124,99 @@ async def test_required_checks_that_have_not_passed_on_the_head_of_the_source_ar
     await finds(branched, "✗ asked: lint fails on the head of main")
 
 
-async def test_cut_offs_are_not_known_yet_and_do_not_hide_what_is(branched: Town) -> None:
-    asks(branched, kind="branch", require=["no_late_features", "protected"])
-    await finds(branched, "? asked: nothing here knows yet when a release branch was cut off")
-    branched.github.lacking["main"] = ("deletion allowed",)
-    await finds(branched, "✗ asked: main is not protected: deletion allowed")
+RELEASES = {"kind": "branch", "require": ["cherry_picks_only"], "when": {"branches": ["release/*"]}}
+
+
+@pytest.fixture
+def released(town: Town) -> Town:
+    """`release/1.8` left `main` at what serves; the candidate is picked on top of it, and `main` went on."""
+    town.github.links |= {
+        sha("a"): Link(sha("a"), "fix: Totals", (SERVING,)),
+        CANDIDATE: Link(CANDIDATE, "fix: Totals", (SERVING,), picked_from=sha("a")),
+    }
+    town.github.branches |= {"main": sha("a"), "release/1.8": CANDIDATE}
+    return town
+
+
+def asks_of_any_branch(town: Town, **gate: object) -> None:
+    """The policy deploys no environment from a certain branch."""
+    town.policies.adopt(gates={"asked": gate}, to_prod={"requires": ["asked"]})
+
+
+@pytest.mark.requirement("S4-192")
+async def test_after_its_cut_off_a_release_branch_takes_only_what_was_picked_from_the_trunk(released: Town) -> None:
+    asks_of_any_branch(released, **RELEASES)
+    await finds(released, "✓ asked: seen on the branches: cherry picks only")
+    released.github.links[CANDIDATE] = Link(CANDIDATE, "fix: Totals", (SERVING,), picked_from=sha("b"))
+    released.github.links[sha("b")] = Link(sha("b"), "On nobody's branch", (SERVING,))
+    await finds(released, "✗ asked: taken after the cut-off without a cherry-pick: 1 commit (c2c2c2c)")
+    released.github.links[CANDIDATE] = Link(CANDIDATE, "fix: Totals", (SERVING,))
+    await finds(released, "✗ asked: taken after the cut-off without a cherry-pick: 1 commit (c2c2c2c)")
+    released.github.silent = {"lineage"}
+    await finds(released, "? asked: whether it applies is not known: nobody knows which branch it was built from")
+
+
+async def test_a_merge_that_brings_more_of_the_trunk_is_no_cherry_pick(released: Town) -> None:
+    picked = Link(sha("c"), "fix: Totals", (SERVING,), picked_from=sha("a"))
+    more = Link(sha("d"), "feat: Export", (sha("a"),))
+    released.github.links |= {sha("c"): picked, sha("d"): more}
+    released.github.branches["main"] = sha("d")
+    asks_of_any_branch(released, **RELEASES)
+    released.github.links[CANDIDATE] = Link(CANDIDATE, "Merge backport", (SERVING, sha("c")))
+    await finds(released, "✓ asked: seen on the branches: cherry picks only")
+    released.github.links[CANDIDATE] = Link(CANDIDATE, "Merge main", (sha("c"), sha("d")))
+    await finds(released, "✗ asked: taken after the cut-off without a cherry-pick: 1 commit (c2c2c2c)")
+
+
+@pytest.mark.requirement("S4-189")
+async def test_after_its_cut_off_a_release_branch_takes_no_features(released: Town) -> None:
+    asks_of_any_branch(released, **{**RELEASES, "require": ["no_late_features"]})
+    await finds(released, "✓ asked: seen on the branches: no late features")
+    backport = PullRequest(140, "Backport of totals", base="release/1.8")
+    released.github.pull_requests[CANDIDATE] = backport
+    await finds(released, "✓ asked: seen on the branches: no late features")
+    released.github.pull_requests[CANDIDATE] = replace(backport, labels=frozenset({"type:feature"}))
+    await finds(released, "✗ asked: features taken after the cut-off: #140")
+    released.github.pull_requests[CANDIDATE] = replace(backport, title="feat(cart): export")
+    await finds(released, "✗ asked: features taken after the cut-off: #140")
+    del released.github.pull_requests[CANDIDATE]
+    released.github.links[CANDIDATE] = replace(released.github.links[CANDIDATE], title="feat!: Export")
+    await finds(released, "✗ asked: features taken after the cut-off: c2c2c2c")
+    released.github.silent = {"changes"}
+    await finds(released, f"? asked: whether it applies is not known: the changes {AWAY}")
+
+
+async def test_what_is_on_the_trunk_came_by_no_release_branch(released: Town) -> None:
+    released.github.branches["main"] = CANDIDATE
+    asks_of_any_branch(released, **RELEASES)
+    await finds(released, "– asked: it applies to changes with a branch like release/*")
+
+
+async def test_what_several_branches_hold_may_come_from_each(released: Town) -> None:
+    released.github.branches["release/1.9"] = CANDIDATE
+    asks_of_any_branch(released, **RELEASES)
+    await finds(released, "? asked: whether it applies is not known: nobody knows which branch it was built from")
+    asks_of_any_branch(released, kind="branch", require=["green"])
+    await finds(released, "? asked: c2c2c2c may have been built from release/1.8 or release/1.9")
+    released.github.branches = {"main": sha("a")}
+    await finds(released, "? asked: no branch is known that c2c2c2c was built from")
+
+
+async def test_only_the_branch_that_it_comes_from_must_be_guarded_where_the_target_has_none(released: Town) -> None:
+    asks_of_any_branch(released, kind="branch", require=["protected"])
+    await finds(released, "✓ asked: seen on the branches: protected")
+    released.github.lacking["release/1.8"] = ("direct push allowed",)
+    await finds(released, "✗ asked: release/1.8 is not protected: direct push allowed")
+
+
+async def test_a_hotfix_brings_nothing_of_the_trunk_that_production_lacks(released: Town) -> None:
+    asks_of_any_branch(released, kind="branch", require=["cut_from_production"])
+    await finds(released, "✓ asked: seen on the branches: cut from production")
+    released.github.links[CANDIDATE] = Link(CANDIDATE, "fix: Totals", (sha("a"),))
+    await finds(released, "✗ asked: it holds 1 commit (aaaaaaa) that production lacks and the fix does not need")
+    released.github.links[CANDIDATE] = Link(CANDIDATE, "fix: Totals", (commit("checkout", 0),))
+    released.github.links[commit("checkout", 0)] = Link(commit("checkout", 0), "Before", ())
+    await finds(released, "? asked: it was not begun at c1c1c1c, which production serves")
 
 
 async def test_every_pull_request_in_the_range_is_looked_at_as_far_as_gates_ask(branched: Town) -> None:
@@ -214,9 +303,55 @@ async def test_the_tag_on_the_candidate_is_looked_at_and_its_signature(branched:
     branched.github.tags[CANDIDATE] = replace(tag, verified=True, made_by="github:app/release-ci")
     await finds(branched, "✓ asked: signatures verified for c2c2c2c: tag")
     asks(branched, kind="signature", subjects=["tag", "image"])
-    await finds(branched, "? asked: signatures for c2c2c2c: image: not looked at")
+    await finds(branched, "✗ asked: signatures for c2c2c2c: image: not verified (unsigned)")
     branched.github.silent = {"tags"}
     await finds(branched, f"? asked: the tags {AWAY}")
+
+
+BUILDER = "https://github.com/acme/pipelines/.github/workflows/build.yml@refs/tags/v3"
+SLSA, SPDX = "https://slsa.dev/provenance/v1", "https://spdx.dev/Document/v2.3"
+
+
+def attested(town: Town, predicate: str, why_not: str = "", builder: str = BUILDER) -> None:
+    town.github.attested.append(
+        Attestation(predicate, digest("checkout", 2), builder, verified=not why_not, why_not=why_not, at=town.clock.now(), hash="ab" * 32)
+    )
+
+
+@pytest.mark.requirement("S4-090", "S4-073")
+async def test_what_is_attested_of_the_candidate_is_told_to_whichever_gate_asks(branched: Town) -> None:
+    asks(branched, kind="attestation", predicates=[SLSA], builders=[BUILDER])
+    await finds(branched, f"✗ asked: {SLSA}: nobody attested it for …")
+    attested(branched, SLSA, "it was built from acme/other")
+    await finds(branched, f"✗ asked: {SLSA}: it was built from acme/other")
+    attested(branched, SLSA, builder="https://github.com/acme/checkout/.github/workflows/mine.yml@refs/heads/main")
+    await finds(branched, f"✗ asked: {SLSA}: it was built from acme/other")
+    asks(branched, kind="signature", subjects=["image", "provenance"], signed_by=[BUILDER])
+    await finds(branched, "✗ asked: signatures for c2c2c2c: image: by https://github.com/acme/checkout/… not by …")
+    attested(branched, SLSA)
+    await finds(branched, "✓ asked: signatures verified for c2c2c2c: image and provenance")
+    asks(branched, kind="attestation", predicates=[SLSA], builders=[BUILDER])
+    await finds(branched, f"✓ asked: attested for …: {SLSA}")
+    branched.github.silent = {"attestations"}
+    await finds(branched, "? asked: what is attested of it could not be read: GitHub does not answer.")
+    asks(branched, kind="signature", subjects=["image", "tag"])
+    await finds(branched, "? asked: what is attested of it could not be read: GitHub does not answer.")
+
+
+@pytest.mark.requirement("S4-088")
+async def test_documents_are_there_where_they_were_attested_and_some_nobody_can_look_for(branched: Town) -> None:
+    asks(branched, kind="evidence", items=["sbom", "provenance"])
+    attested(branched, SLSA)
+    await finds(branched, "✗ asked: sbom is missing for c2c2c2c")
+    attested(branched, SPDX, "its signature does not hold")
+    await finds(branched, "✗ asked: sbom is missing for c2c2c2c")
+    attested(branched, SPDX)
+    await finds(branched, "✓ asked: there for c2c2c2c: sbom and provenance")
+    asks(branched, kind="evidence", items=["sbom", "provenance"], max_age="PT1H")
+    branched.clock.move(timedelta(hours=2))
+    await finds(branched, "✗ asked: sbom …")
+    asks(branched, kind="evidence", items=["sbom", "photograph"])
+    await finds(branched, "? asked: nothing here can look for photograph yet")
 
 
 async def test_a_source_of_alerts_that_does_not_answer_is_not_known(branched: Town) -> None:
