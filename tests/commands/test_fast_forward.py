@@ -172,12 +172,19 @@ async def test_a_rollback_moves_traffic_first_and_the_branch_with_the_word_of_th
     bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: recorded as GitHub deployment 17
     bot: • checkout c1c1c1c1c1c1 ⟲ prod: release still stands at c2c2c2c: op_… takes it back once that is agreed to
     bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
-    bot: checkout@prod release ⟲ c1c1c1c is where it was good again.
-    bot: Plan for checkout@prod release ⟲ c1c1c1c: every rule is met
+    bot: checkout@prod release ⟲ c1c1c1c is waiting for approval. [Approve] [Reject] [Cancel]
+    bot: Plan for checkout@prod release ⟲ c1c1c1c: 1 of 2 rules not met (approvals) [Approve] [Reject] [Cancel]
+         Branch: release
+         Goes back from: c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2c2
+         To: c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1
+         Serves again: c1c1c1c1c1c1 (checkout-r-c1c1c1c1c1c1)
+         …
     omar: [Approve]
     bot: @omar approved checkout@prod release ⟲ c1c1c1c. Checking everything again.
     bot → omar: Your approval of checkout@prod release ⟲ c1c1c1c is recorded.
     bot: checkout@prod release ⟲ c1c1c1c is where it was good again. It took …
+    bot now: checkout@prod release ⟲ c1c1c1c is where it was good again.
+    bot now: Plan for checkout@prod release ⟲ c1c1c1c: every rule is met
     """,
         releasing,
     )
@@ -196,7 +203,7 @@ async def test_where_the_branch_has_gone_on_nobody_is_asked_any_more(town: Town)
     bot: @omar approved payments@prod release ⟲ a1a1a1a. Checking everything again.
     bot → omar: Your approval of payments@prod release ⟲ a1a1a1a is recorded.
     bot: payments@prod release ⟲ a1a1a1a was cancelled.
-         release stands at a1a1a1a already.
+         • release stands at a1a1a1a already.
     bot now: payments@prod release ⟲ a1a1a1a was cancelled.
     bot now: payments@prod release ⟲ a1a1a1a was cancelled.
     """,
