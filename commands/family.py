@@ -6,16 +6,18 @@ once the one before serves again and was verified, and stops to ask where that d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from commands import explain, fields, gather, rollback, tell
+from commands import explain, fields, gather, manifest, places, rollback, tell
 from commands.asking import Asking
 from commands.consider import in_line, may_be_agreed, phase_for, standing, who_wanted
 from commands.gather import LEAVES, TRIGGER, Asked
 from commands.intent import RollbackSeveral
 from commands.judged import Judged, judge
+from commands.manifest import ManifestRecord
 from commands.operation import PART_OF, Operation, Phase, Wish
 from commands.places import known
 from commands.plan import Plan
@@ -33,6 +35,8 @@ STAND = "stand"
 """The same: how each of them stood when that was told last."""
 SERVED = "served"
 """The same: the revision of each that was to be left, when all this was asked for."""
+SET = "set"
+"""The same: by name, the set that will serve."""
 TO = "to"
 """The same: what each goes back to, by digest or revision, where that was named."""
 MOVED = "moved"
@@ -49,14 +53,17 @@ BETWEEN = ","
 async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
     """The first is about to go back, and the others follow; or why none can was said privately, and nothing begins."""
     world, active, now = asking.world, asking.active, asking.world.clock.now()
-    order = tuple(reversed(intent.services))
+    back = await _back_to(intent, asking)
+    if isinstance(back, str):
+        return asking.refused("operation", {"environment": intent.target}, Reply(back))
+    order = tuple(reversed(back.services))
     question = Question(Deed.ROLLBACK, BETWEEN.join(order), intent.target)
     target = {"service": question.service, "environment": intent.target}
     gaps = rollback.gaps(intent, active.policy)
     if gaps:
         said = {"reason": intent.reason, "incident": intent.incident, "despite": ",".join(intent.despite)}
         said |= {"leaves": ",".join(sorted(intent.leaves))}
-        words = ["rollback", BETWEEN.join(intent.services), intent.target]
+        words = ["rollback", BETWEEN.join(back.services), intent.target, *(["to", back.set] if back.set else [])]
         what = f"A rollback of {listed(order)} needs a little more."
         return asking.privately(fields.ask_for(what, gaps, words, {**said, **intent.fields}))
     for other in await world.store.open_operations():
@@ -65,10 +72,17 @@ async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
             by, what = other.asked_by.name, f"{listed(sorted(shared))} back in {intent.target}"
             reply = Reply(f"{by} is rolling {what} already: {other.id}.")
             return asking.refused("operation", target, reply, operation=other.id)
+        ships = other.is_a_set and other.phase is Phase.WATCHING and other.question.target == intent.target
+        if ships and not set(order).isdisjoint(other.question.services):
+            abort = Button("Abort", f"abort {other.id}", Tone.DANGER, meant_for=f"Abort {other.id}")
+            reply = Reply(
+                f"{other.id} ships them as one right now; abort it, and what shipped goes back.", (), (abort,)
+            )
+            return asking.refused("operation", target, reply, operation=other.id)
     served = {}
     for service in order:
         place = Place(service, intent.target)
-        found = await _judged(world, active, place, asking.person, now, intent.despite)
+        found = await _judged(world, active, place, asking.person, now, intent.despite, back.to.get(service, ""))
         if isinstance(found, str):
             reply = Reply(f"{place} cannot be rolled back, so nothing was begun: {found}.")
             return asking.refused("operation", target, reply)
@@ -85,13 +99,13 @@ async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
         asked_by=asking.person,
         asked_at=now,
         expires_at=now + LASTS,
-        channel=asking.channel_of(intent.services[0]),
+        channel=asking.channel_of(back.services[0]),
         plan=None,
         phase=Phase.WATCHING,
         reason=intent.reason,
         fields={**intent.fields, **({"incident": intent.incident} if intent.incident else {})},
         confirmed=intent.despite,
-        seen={FAMILY: list(order), SERVED: served},
+        seen={FAMILY: list(order), SERVED: served, **({TO: dict(back.to), SET: back.set} if back.set else {})},
     )
     return Writes(
         operation=operation,
@@ -100,6 +114,54 @@ async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
         messages=(replace(_root(operation, [(service, None) for service in order]), request=asking.request.id),),
         due=timedelta(0),
     )
+
+
+class _BackTo(NamedTuple):
+    """What a rollback of several goes to."""
+
+    services: tuple[str, ...]
+    """Those that go back, in the order in which they ship."""
+    to: Mapping[str, str]
+    """Service → digest; empty: each goes to its own last verified good one."""
+    set: str = ""
+    """By name, the set that will serve; empty: it is none that ever went as one."""
+
+
+async def _back_to(intent: RollbackSeveral, asking: Asking) -> _BackTo | str:
+    """The set that was named, or the one before it where what serves went as one, or neither; or why that cannot be."""
+    records = await asking.world.store.manifests(intent.target)
+    held = [(hold.place, hold.digest) for hold in await asking.world.store.holds()]
+    good = manifest.known_good(records, () if intent.to else held)
+    wanted = intent.to.casefold()
+    named = [each for each in good if wanted and each.manifest.id.casefold().startswith(wanted)]
+    if wanted and len(named) != 1:
+        known_ones = listed(f"{each.manifest.id} ({each.manifest})" for each in good[:5]) or "none"
+        which = "names more than one of the sets" if named else "is no set"
+        return f"{intent.to} {which} that were verified as a whole in {intent.target}; those were {known_ones}."
+    if not records:
+        return _BackTo(intent.services, {})
+    services = intent.services or named[0].manifest.services
+    serves = {service: await _serves(asking, service, intent.target) for service in services}
+
+    def is_it(each: ManifestRecord) -> bool:
+        return all(each.manifest.digest(service) == serves[service] for service in services)
+
+    if not wanted and not any(map(is_it, records)):
+        return _BackTo(services, {})
+    able = [each for each in named or good if set(services) <= set(each.manifest.services)]
+    chosen = next((each for each in able if not is_it(each)), None)
+    if chosen is None:
+        serving = any(map(is_it, named))
+        no = f"{intent.to} serves in {intent.target} already." if serving else f"{intent.to} pins other services."
+        return no if wanted else _BackTo(services, {})
+    to = {service: str(chosen.manifest.digest(service)) for service in services}
+    return _BackTo(tuple(name for name in services if to[name] != serves[name]), to, chosen.manifest.id)
+
+
+async def _serves(asking: Asking, service: str, environment: str) -> str:
+    """The digest; empty: that is not known."""
+    serving = (await places.seen(asking.world, asking.active.policy, service, environment)).serving
+    return "" if isinstance(serving, Unknown) else serving.digest
 
 
 def of_a_set(whole: Operation, parts: Sequence[Plan], why: str, world: World) -> Operation:
@@ -133,9 +195,9 @@ def announced(operation: Operation) -> Message:
 async def look(operation: Operation, world: World) -> Writes:
     """One look at whose turn it is: the next one begins, or all is over."""
     now = world.clock.now()
-    members = await _members(operation, world)
+    found = await rollbacks(operation, world)
     current = next(
-        ((service, child) for service, child in members if child is None or child.phase is not Phase.DONE), None
+        ((service, child) for service, child in found if child is None or child.phase is not Phase.DONE), None
     )
     if current is None:
         return await _over(operation, world, Phase.DONE, "Each of them serves again.")
@@ -144,12 +206,12 @@ async def look(operation: Operation, world: World) -> Writes:
         why = child.note or tell.state(child)
         return await _over(operation, world, Phase.FAILED, f"{service} did not go back: {why} The rest was not begun.")
     if child is not None:
-        return _still(operation, service, members)
+        return _still(operation, service, found)
     if operation.wish is not Wish.RUN:
         return await _over(operation, world, Phase.CANCELLED, f"{await who_wanted(operation, world)} stopped it here.")
     if now >= operation.expires_at:
         return await _over(operation, world, Phase.EXPIRED, "It took too long; ask again for the rest.")
-    return await _next(operation, service, members, world)
+    return await _next(operation, service, found, world)
 
 
 def _still(operation: Operation, service: str, members: Members) -> Writes:
@@ -264,7 +326,7 @@ def _cause(operation: Operation, service: str) -> str:
     return f"{operation.id} {service}"
 
 
-async def _members(operation: Operation, world: World) -> Members:
+async def rollbacks(operation: Operation, world: World) -> Members:
     """Each service with its rollback, where that has begun, in the order in which they go back."""
     return [
         (service, await world.store.operation(operation_id(_cause(operation, service))))
@@ -279,7 +341,7 @@ async def _over(operation: Operation, world: World, phase: Phase, note: str) -> 
     ended = operation.ended(phase, note)
     target = {"service": operation.question.service, "environment": operation.question.target}
     entry = Entry("operation", EntryPhase.RECORD, phase.value, BOT, operation.id, "", target, private={"says": note})
-    root = _root(ended, await _members(ended, world))
+    root = _root(ended, await rollbacks(ended, world))
     told = Message(ended.channel, replace(root.reply, fields=(), footer=()), operation=ended.id, slot="ended")
     return Writes(operation=ended, entries=(entry,), messages=(told, root))
 
@@ -294,6 +356,7 @@ def _root(operation: Operation, members: Members) -> Message:
         title=f"{tell.title(operation)} {_STATES.get(operation.phase, 'stopped')}.",
         fields=(
             ("Asked by", (tell.who(operation.asked_by),)),
+            *((("Back to", str(operation.seen[SET])),) if SET in operation.seen else ()),
             *((("Reason", operation.reason),) if operation.reason else ()),
         ),
         lines=tuple(lines),
@@ -327,5 +390,6 @@ def _buttons(operation: Operation, left: list[str]) -> tuple[Button, ...]:
         return ()
     what = BETWEEN.join(reversed(left))
     leaves = ",".join(sorted(operation.seen[SERVED][service] for service in left))
-    on = f"rollback {what} {where} leaves:{leaves}"
+    to = f" to {operation.seen[SET]}" if SET in operation.seen else ""
+    on = f"rollback {what} {where}{to} leaves:{leaves}"
     return (Button("Go on with the rest", on, Tone.DANGER, meant_for=f"Roll {what} back in {where}", asks="reason"),)

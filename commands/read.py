@@ -36,6 +36,7 @@ from commands.resolve import Setting
 from policy.facts import DESPITE
 
 LOG_MAX = 100
+_MANIFEST = frozenset({"--manifest", "—manifest", "–manifest"})  # keyboards make a dash of two
 PORTING = ("to", "ticket", "reason", "mainline")
 _FIX = re.compile(r"#[1-9][0-9]{0,9}|[0-9a-f]{40}")
 _OF_ITS_OWN = frozenset({"reason", "type", "confirms"})
@@ -100,9 +101,11 @@ def _names(text: str) -> frozenset[str]:
 
 def rollback(said: Said, setting: Setting) -> Rollback | RollbackSeveral | Switched:
     said.only(*fields.of_rollback(setting.policy))
-    several = setting.several(said.words)
-    if several is not None:
-        return _several(*several, said, setting)
+    spoken = tuple("to" if word in _MANIFEST else word for word in said.words)
+    manifest = spoken[-1] if spoken[-2:-1] == ("to",) and spoken[-1].upper().startswith("M-") else ""
+    several = setting.several(spoken[:-2] if manifest else spoken)
+    if several is not None or manifest:
+        return _several(*(several or ((), spoken[:-2])), said, setting, manifest)
     words = list(said.words)
     to = ""
     if "to" in words:
@@ -138,7 +141,11 @@ def rollback(said: Said, setting: Setting) -> Rollback | RollbackSeveral | Switc
     )
 
 
-def _several(services: tuple[str, ...], rest: tuple[str, ...], said: Said, setting: Setting) -> RollbackSeveral:
+def _several(
+    services: tuple[str, ...], rest: tuple[str, ...], said: Said, setting: Setting, manifest: str
+) -> RollbackSeveral:
+    if len(rest) > 1 and manifest:
+        raise Misunderstood(f"A set goes back as a whole: `rollback prod to {manifest[:40]}`.")
     if len(rest) > 1:
         raise Misunderstood(f"I cannot place `{rest[1]}`; several services each go to their last verified good one.")
     if {"flag", "config", "by", "link"} & said.keys.keys() - set(fields.kept_of_rollback(setting.policy)):
@@ -146,6 +153,7 @@ def _several(services: tuple[str, ...], rest: tuple[str, ...], said: Said, setti
     return RollbackSeveral(
         services=services,
         target=setting.environment(rest[0]) if rest else setting.production(),
+        to=manifest,
         reason=said.keys.get("reason", ""),
         incident=said.keys.get("incident", ""),
         despite=_despite(said.keys.get("despite", "")),

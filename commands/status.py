@@ -185,7 +185,7 @@ def _told(row: Recorded) -> Text:
         about.append(short(digest))
     if environment := row.target.get("environment"):
         about.append(f"→ {environment}")
-    about += [row.target[key] for key in ("freeze", "hold") if key in row.target]
+    about += [row.target[key] for key in ("manifest", "freeze", "hold") if key in row.target]
     about += [f"({', '.join(row.detail['changed'])})"] if row.kind == DRIFT else []
     if reason := row.private.get("reason"):
         about.append(f"“{reason}”")

@@ -8,9 +8,10 @@ exactly what was pinned, and the next begins only once the one before is done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import MappingProxyType
 
 from commands import confirm, explain, family, fields, gather, manifest, member, places, tell
 from commands.asking import Asking
@@ -41,6 +42,7 @@ WHY = "went_bad"
 """The same: why they go back, and how the whole will have ended."""
 LOOK = timedelta(minutes=1)
 """Between two looks at whether the one under way is over, should its word of that get lost."""
+EMPTY: Mapping[str, Operation | None] = MappingProxyType({})
 STOPS = frozenset({Wish.ABORT, Wish.CANCEL, Wish.YIELD})
 GROUPS: dict[str, tuple[str, ...]] = {
     "Traceability": ("tag", "pull_request", "branch", "record", "issues", "repository"),
@@ -544,6 +546,12 @@ async def _goes_back(operation: Operation, world: World) -> Writes:
     return await _over(operation, world, Phase.FAILED, f"{bad['says']} Not all is back: {back.note}")
 
 
+async def _taken_back(operation: Operation, world: World) -> dict[str, Operation | None]:
+    """By service, the rollback of each that had shipped, where that was begun."""
+    back = await world.store.operation(str(operation.seen[BACK])) if BACK in operation.seen else None
+    return {} if back is None else dict(await family.rollbacks(back, world))
+
+
 def _cause(operation: Operation, service: str) -> str:
     """The same each time: whoever goes on after a crash begins none of them twice."""
     return f"{operation.id} {service}"
@@ -707,11 +715,11 @@ def _buttons(operation: Operation, looked: Looked | None) -> tuple[Button, ...]:
             return ()
 
 
-def _root(operation: Operation, members: Members) -> Message:
-    """Where each of them stands."""
+def _root(operation: Operation, members: Members, back: Mapping[str, Operation | None] = EMPTY) -> Message:
+    """Where each of them stands; `back`: by service, what took back or is to take back those that had shipped."""
     begun = {part.service: one for part, one in members}
     parts = () if operation.plan is None else operation.plan.parts
-    lines = [_line(number, part, begun.get(part.service)) for number, part in enumerate(parts, 1)]
+    lines = [_line(number, part, begun.get(part.service), back) for number, part in enumerate(parts, 1)]
     lines += [Line(Mark.NOTE, operation.note)] if operation.note else []
     reply = Reply(
         title=tell.state(operation),
@@ -723,8 +731,13 @@ def _root(operation: Operation, members: Members) -> Message:
     return Message(operation.channel, reply, operation=operation.id, slot="root")
 
 
-def _line(number: int, part: Plan, one: Operation | None) -> Line:
+def _line(number: int, part: Plan, one: Operation | None, back: Mapping[str, Operation | None]) -> Line:
     name = f"{number}. {part.service} {short(part.digest)}"
+    if part.service in back:
+        went = back[part.service]
+        says = "it is still there" if went is None else tell.state(went)[:-1]
+        mark = Mark.NO if went is None or went.phase is not Phase.DONE else Mark.YES
+        return Line(mark, f"{name} had shipped: {says}{f' ({went.id})' if went else ''}")
     if not ships(part):
         return Line(Mark.YES, f"{name} serves there already")
     if one is None:
@@ -738,7 +751,7 @@ async def _over(operation: Operation, world: World, phase: Phase, note: str) -> 
     entry = Entry(
         "operation", EntryPhase.RECORD, phase.value, BOT, operation.id, "", target_of(operation), private={"says": note}
     )
-    root = _root(ended, await _members(ended, world))
+    root = _root(ended, await _members(ended, world), await _taken_back(ended, world))
     told = Message(ended.channel, replace(root.reply, fields=(), footer=()), operation=ended.id, slot="ended")
     closed = Message(ended.channel, tell.closed(ended), operation=ended.id, slot="plan")
     return Writes(operation=ended, entries=(entry,), messages=(closed, told, root))
