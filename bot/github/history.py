@@ -102,7 +102,7 @@ async def trunk(client: Client, repository: str) -> str:
 async def holding(client: Client, repository: str, commit: Sha, like: Sequence[str]) -> tuple[str, ...]:
     """Branches that stand at the commit, or that are called like one of these and hold it."""
     alike_one, at = alike(tuple(like)), full(commit)
-    listed = read_all(_Ref, await client.pages(repository, "/git/matching-refs/heads/"))
+    listed = read_all(_Ref, await client.read(repository, "/git/matching-refs/heads/"))
     branches = {one.ref.removeprefix("refs/heads/"): one.object.sha for one in listed}
     asked = [name for name, stands in branches.items() if stands != at and alike_one(name)]
     if len(asked) > BRANCHES_MAX:

@@ -156,7 +156,7 @@ async def workflow(client: Client, repository: str, file: str, commit: Sha) -> W
 
 async def tag(client: Client, repository: str, commit: Sha, pattern: str, serving: Sha | None) -> Tag | None:
     """The highest tag on the commit that is called like the pattern, with the one on what serves."""
-    listed = read_all(_Ref, await client.pages(repository, "/git/matching-refs/tags/"))
+    listed = read_all(_Ref, await client.read(repository, "/git/matching-refs/tags/"))
     refs = [one for one in listed if re.fullmatch(pattern, _name(one))]
     if sum(one.object.type == "tag" for one in refs) > TAGS_MAX:
         raise Rejected(f"{repository} has more than {TAGS_MAX} tags like {pattern}; which one counts is not looked up.")

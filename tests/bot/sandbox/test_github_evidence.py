@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ import pytest_asyncio
 
 from bot.github import GitHub, Pace, PersonalToken
 from bot.github.refusal import Refusal
+from commands import cut_off
 from commands.errors import OutcomeUnknown
 from commands.lineage import merges, reverted, unpromoted
 from commands.ports import Look
-from policy.model import Sha
+from policy.model import Sha, Unknown
 from tests.bot.sandbox.github_place import Place
 from tests.bot.sandbox.test_github_graph import ID, UPDATE
 from tests.bot.sandbox.test_github_rules import rule
@@ -219,3 +221,49 @@ async def test_a_mutation_of_ours_has_one_winner_and_without_an_answer_is_looked
     with pytest.raises(OutcomeUnknown):
         await moves(winner, newer)
     assert await github.head(place.name, "release") == newer  # it had been carried out
+
+
+# Where branches leave the trunk ---------------------------------------------------------------------------------------
+
+
+async def test_a_release_branch_is_found_with_what_came_to_it_after_its_cut_off(place: Place, github: GitHub) -> None:
+    world: Any = SimpleNamespace(code=github)
+    assert await github.trunk(place.name) == "main"
+    cut = at(place, "main")
+    await place.world.set_ref(place.name, "refs/heads/release/1.8", cut)
+    fix = Sha(await place.write("main", {"fix.txt": "fixed\n"}, message="fix: Totals"))
+    picked = Sha(
+        await place.write(
+            "release/1.8", {"fix.txt": "fixed\n"}, message=f"fix: Totals\n\n(cherry picked from commit {fix})"
+        )
+    )
+    own = Sha(await place.write("release/1.8", {"own.txt": "here only\n"}, message="feat: Only here"))
+    assert await cut_off.built_from(world, place.name, fix, ("release/*",)) == "main"
+    assert await cut_off.built_from(world, place.name, cut, ("release/*",)) == "main"
+    assert await cut_off.built_from(world, place.name, own, ()) == "release/1.8"
+    assert await cut_off.built_from(world, place.name, picked, ("release/*",)) == "release/1.8"
+    assert isinstance(await cut_off.built_from(world, place.name, picked, ()), Unknown)
+    found = await cut_off.cut_off(world, place.name, own)
+    assert isinstance(found, cut_off.CutOff)
+    assert (found.trunk, [link.commit for link in found.after]) == (fix, [picked, own])
+    assert await cut_off.not_picked(world, place.name, found) == (own,)
+    assert await cut_off.late_features(world, place.name, own, found) == (own[:7],)
+
+
+async def test_a_hotfix_holds_only_itself_wherever_it_was_merged_since(place: Place, github: GitHub) -> None:
+    world: Any = SimpleNamespace(code=github)
+    serving = at(place, "main")
+    await place.branch("hotfix", {"fix.txt": "one\n"})
+    fix = Sha(await place.write("hotfix", {"fix.txt": "two\n"}))
+    later = Sha(await place.write("main", {"later.txt": "later\n"}))
+    assert await cut_off.not_from_production(world, place.name, fix, serving) == ()
+    await promoted(place, "hotfix", "main")
+    assert await cut_off.not_from_production(world, place.name, fix, serving) == ()
+    await place.branch("hurry", {"hurry.txt": "off main\n"})
+    hurry = at(place, "hurry")
+    brought = set(await cut_off.not_from_production(world, place.name, hurry, serving))
+    assert {later, fix} < brought
+    assert hurry not in brought
+    assert isinstance(await cut_off.not_from_production(world, place.name, fix, later), Unknown)
+    on_main = Sha(await place.write("main", {"straight.txt": "straight to main\n"}))
+    assert await cut_off.not_from_production(world, place.name, on_main, at(place, f"{on_main}^")) == ()
