@@ -62,6 +62,7 @@ class Call:
     words: Mapping[str, str]
     """The variable parts of the path."""
     body: dict[str, Any]
+    """Empty where bytes came."""
     token: Token | None
     """None only for an app that speaks for itself."""
     app: int = 0
@@ -71,6 +72,9 @@ class Call:
     """The header of that name."""
     faults: frozenset[str] = frozenset()
     """Kinds of faults that the route itself must play."""
+    content: bytes = b""
+    """What was uploaded."""
+    content_type: str = ""
 
     @property
     def repository(self) -> Repository:

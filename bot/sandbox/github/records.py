@@ -98,6 +98,19 @@ class Deployment:
 
 
 @dataclass(slots=True)
+class Asset:
+    """A file of a release."""
+
+    id: int
+    name: str
+    label: str
+    content_type: str
+    content: bytes
+    uploader: str
+    created_at: datetime
+
+
+@dataclass(slots=True)
 class Release:
     """A release of a tag."""
 
@@ -111,6 +124,11 @@ class Release:
     author: str
     created_at: datetime
     published_at: datetime | None
+    assets: list[Asset] = field(default_factory=list)
+    latest: int = 0
+    """The highest of those published is called the latest one; 0: it never was to be."""
+    immutable: bool = False
+    """It was published where releases are immutable: neither its files nor its tag change any more."""
 
 
 @dataclass(slots=True)
@@ -163,6 +181,8 @@ class Records:
     statuses: list[Status] = field(default_factory=list)
     deployments: list[Deployment] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
+    immutable_releases: bool = False
+    """Whatever is published from now on is immutable."""
     pulls: list[PullRequest] = field(default_factory=list)
     """The one with number n stands at n - 1."""
     attestations: list[Attestation] = field(default_factory=list)

@@ -18,6 +18,8 @@ from bot.sandbox.github.records import App, Books, Repository, Token
 from bot.sandbox.github.routes import ROUTES
 
 VERSIONS = ("2022-11-28", "2026-03-10")
+UPLOADS = "/uploads"
+"""GitHub itself takes files at a host of their own: https://docs.github.com/rest/releases/assets"""
 
 
 def canonical(books: Books, raw_path: str) -> str:
@@ -62,7 +64,8 @@ def _call(
     books: Books, request: web.Request, raw: bytes, token: Token | None, app: App | None, fault: Fault | None
 ) -> Call:
     """What was asked, with its repository, where the asker may see it."""
-    body = json_of(raw) if raw else {}
+    uploads = request.path.startswith(UPLOADS)
+    body = json_of(raw) if raw and not uploads else {}
     if isinstance(body, list) and request.path.endswith("/labels"):
         body = {"labels": body}  # GitHub takes both, and PyGithub sends the bare list
     if not isinstance(body, dict) or not _sayable(body):
@@ -73,7 +76,7 @@ def _call(
     call = Call(
         books,
         request.method,
-        canonical(books, request.rel_url.raw_path),
+        canonical(books, request.rel_url.raw_path.removeprefix(UPLOADS) if uploads else request.rel_url.raw_path),
         dict(request.query),
         {},
         body,
@@ -81,6 +84,8 @@ def _call(
         app.id if app else 0,
         accept=request.headers.get("Accept", ""),
         faults=faults,
+        content=raw if uploads else b"",
+        content_type=request.content_type,
     )
     parts = call.path.split("/")
     if parts[1] == "repos" and len(parts) > 3:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import urllib.parse
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,6 +16,7 @@ from typing import Any
 from bot.sandbox.github.git import Change, Commit, Signature
 from bot.sandbox.github.records import (
     App,
+    Asset,
     Books,
     CheckRun,
     Deployment,
@@ -425,6 +427,25 @@ def deployment_status(books: Books, repository: Repository, made: Deployment, st
     }
 
 
+def asset(books: Books, repository: Repository, of: Release, made: Asset) -> Json:
+    return {
+        "url": f"{repository_url(books, repository)}/releases/assets/{made.id}",
+        "browser_download_url": f"{web_url(books, repository)}/releases/download/{of.tag}/{made.name}",
+        "id": made.id,
+        "node_id": node_id("ReleaseAsset", made.id),
+        "name": made.name,
+        "label": made.label,
+        "state": "uploaded",
+        "content_type": made.content_type,
+        "size": len(made.content),
+        "digest": f"sha256:{hashlib.sha256(made.content).hexdigest()}",
+        "download_count": 0,
+        "created_at": moment(made.created_at),
+        "updated_at": moment(made.created_at),
+        "uploader": user(books, made.uploader),
+    }
+
+
 def release(books: Books, repository: Repository, made: Release) -> Json:
     url, web = f"{repository_url(books, repository)}/releases/{made.id}", web_url(books, repository)
     archive = f"{repository_url(books, repository)}/{{}}/{made.tag}"
@@ -434,8 +455,8 @@ def release(books: Books, repository: Repository, made: Release) -> Json:
         "url": url,
         "html_url": f"{web}/releases/tag/{made.tag}",
         "assets_url": f"{url}/assets",
-        "upload_url": f"{url}/assets{{?name,label}}",
-        "assets": [],
+        "upload_url": f"{url.replace('/repos/', '/uploads/repos/', 1)}/assets{{?name,label}}",
+        "assets": [asset(books, repository, made, one) for one in made.assets],
         "tarball_url": archive.format("tarball"),
         "zipball_url": archive.format("zipball"),
         "tag_name": made.tag,
@@ -444,6 +465,7 @@ def release(books: Books, repository: Repository, made: Release) -> Json:
         "body": made.body,
         "draft": made.draft,
         "prerelease": made.prerelease,
+        "immutable": made.immutable,
         "author": user(books, made.author),
         "created_at": moment(made.created_at),
         "published_at": maybe(made.published_at),

@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.sandbox.github import attestations, moves, serving, signing, webhooks, workflows
+from bot.sandbox.github import attestations, moves, releases, serving, signing, webhooks, workflows
 from bot.sandbox.github.call import Answer
 from bot.sandbox.github.faults import Faults, fault_kinds
 from bot.sandbox.github.git import NOTHING, Git, Signature
@@ -164,6 +164,10 @@ class GitHubWorld:
         found.owner, found.name = new_name.split("/")
         self._books.repositories[new_name.lower()] = found
         self._books.renamed[full_name.lower()] = found
+
+    def make_releases_immutable(self, repository: str) -> None:
+        """Whatever is published there from now on never changes again."""
+        self._books.repositories[repository.lower()].records.immutable_releases = True
 
     def hurry(self, points_a_minute: int | None) -> None:
         """The secondary limit of one token; None: none, as in the beginning."""
@@ -376,7 +380,7 @@ class GitHubWorld:
         raw = await request.read()
         if request.path.startswith("/bundles/"):
             return self._bundle(request)
-        path = serving.canonical(self._books, request.raw_path)
+        path = serving.canonical(self._books, request.raw_path.removeprefix(serving.UPLOADS))
         exchange: dict[str, Any] = {"method": request.method, "path": path, "request": serving.json_of(raw)}
         self.exchanges.append(exchange)
         record = self._record
@@ -422,7 +426,16 @@ async def _seen(repository: Repository) -> dict[str, Any]:
     return {
         "refs": await repository.git.refs(),
         "releases": [
-            {"id": made.id, "tag": made.tag, "name": made.name, "draft": made.draft} for made in records.releases
+            {
+                "id": made.id,
+                "tag": made.tag,
+                "name": made.name,
+                "body": made.body,
+                "draft": made.draft,
+                "latest": made is releases.newest(repository),
+                "assets": {asset.name: asset.content.decode(errors="replace") for asset in made.assets},
+            }
+            for made in records.releases
         ],
         "pulls": [
             {

@@ -8,6 +8,7 @@ import hmac
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -17,6 +18,17 @@ from tests.bot.sandbox.github_place import PROMOTER, Place
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DIGEST = "sha256:" + "ab" * 32
+
+
+async def uploads(place: Place, release: dict[str, Any], name: str, content: bytes) -> tuple[int, dict[str, Any]]:
+    """A file as clients send it: its bytes, to the address that the release tells."""
+    address = release["upload_url"].partition("{")[0]
+    headers = {"Authorization": f"Bearer {place.world.token}", "Content-Type": "application/json"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(address, params={"name": name}, data=content, headers=headers) as response,
+    ):
+        return response.status, await response.json()
 
 
 # Releases -----------------------------------------------------------------------------------------------------------
@@ -37,6 +49,39 @@ async def test_a_release_is_drafted_published_and_deleted(place: Place) -> None:
     assert (await asks("DELETE", f"releases/{draft['id']}")).status == 204
     assert (await asks("GET", f"releases/{draft['id']}")).status == 404
     assert place.git("rev-parse", "v1.0.0") == head
+
+
+async def test_files_of_a_release_are_kept_byte_by_byte_and_each_name_is_taken_once(place: Place) -> None:
+    asks, content = place.asks(), b'{"digest": "\xc3\xa4"}'
+    draft = (await asks("POST", "releases", {"tag_name": "v3.0.0", "draft": True})).body
+    status, made = await uploads(place, draft, "record.json", content)
+    assert (status, made["state"], made["size"]) == (201, "uploaded", len(content))
+    assert made["digest"] == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    status, again = await uploads(place, draft, "record.json", b"other")
+    assert (status, again["errors"][0]["code"]) == (422, "already_exists")
+    assert [one["name"] for one in (await asks("GET", f"releases/{draft['id']}")).body["assets"]] == ["record.json"]
+    assert (await asks("DELETE", f"releases/assets/{made['id']}")).status == 204
+    assert (await uploads(place, draft, "record.json", b"other"))[0] == 201
+
+
+async def test_the_latest_release_is_the_one_that_was_made_so_last(place: Place) -> None:
+    asks = place.asks()
+    for tag, latest in (("v4.0.0", "true"), ("v4.1.0", None), ("v3.9.1", "false")):
+        said = {"tag_name": tag} if latest is None else {"tag_name": tag, "make_latest": latest}
+        await asks("POST", "releases", said)
+    assert (await asks("GET", "releases/latest")).body["tag_name"] == "v4.1.0"
+
+
+async def test_what_is_published_where_releases_are_immutable_never_changes(place: Place) -> None:
+    asks = place.asks()
+    place.world.make_releases_immutable(place.name)
+    draft = (await asks("POST", "releases", {"tag_name": "v5.0.0", "draft": True})).body
+    assert (await uploads(place, draft, "record.json", b"{}"))[0] == 201
+    published = (await asks("PATCH", f"releases/{draft['id']}", {"draft": False})).body
+    assert published["immutable"] is True
+    assert (await uploads(place, draft, "late.json", b"{}"))[0] == 422
+    assert (await asks("DELETE", f"releases/assets/{published['assets'][0]['id']}")).status == 422
+    assert (await asks("PATCH", f"releases/{draft['id']}", {"body": "Said better"})).status == 200
 
 
 async def test_notes_tell_what_was_merged_since_the_release_before(place: Place) -> None:
