@@ -13,12 +13,13 @@ from pathlib import Path
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.audit_watch import EVERY, AuditWatch
 from bot.clock import MovableClock, SystemClock
 from bot.cloud_run import CloudRun
 from bot.cloud_run_settings import CloudRunSettings
 from bot.controller import Advance, Controller
 from bot.drift_watch import DriftWatch
-from bot.github import AppKey, GitHub, GitHubBranches, Pace, PersonalToken
+from bot.github import AppKey, GitHub, GitHubBranches, GitHubRepositories, Pace, PersonalToken
 from bot.github.attested import verifying
 from bot.github.connection import Connection
 from bot.github.relaxation import GitHubProtections
@@ -62,6 +63,7 @@ class Interior:
     worker: Worker
     controller: Controller
     hints: Hints
+    audits: AuditWatch
     reload: Callable[[], object]
     """Read the policy again."""
 
@@ -123,6 +125,7 @@ async def behind(
         hints = Hints(store, policies)
         outbox = Outbox(store, chat, gap=0.0 if settings.local else 1.0)
         around = DriftWatch(world, every=AROUND, again=AROUND) if settings.local else DriftWatch(world)
+        audits = AuditWatch(world, GitHubRepositories(code.connection), every=AROUND if settings.local else EVERY)
         never_ending = {
             "worker": worker.run,
             "outbox": outbox.run,
@@ -130,6 +133,7 @@ async def behind(
             "policy": watch.run,
             "drift": around.run,
             "hints": hints.run,
+            "audits": audits.run,
         }
         for name, work in never_ending.items():
             stack.push_async_callback(_ended, asyncio.create_task(_loud(name, work), name=name))
@@ -138,7 +142,7 @@ async def behind(
         stack.push_async_callback(controller.stop)
         if app_token := settings.SLACK_APP_TOKEN:
             await stack.enter_async_context(SocketMode(app_token, slack, session, settings.SLACK_API_URL))
-        yield Interior(world, worker, controller, hints, policies.reload)
+        yield Interior(world, worker, controller, hints, audits, policies.reload)
 
 
 def _github(settings: Settings, session: aiohttp.ClientSession, clock: SystemClock | MovableClock) -> GitHub:

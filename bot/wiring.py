@@ -84,6 +84,7 @@ class _House:
         """Something happened there on GitHub; before the house is built nothing waits that would not look anyway."""
         if self.interior is not None:
             self.interior.hints.heard(repository)
+            self.interior.audits.heard(repository)
 
     @property
     def failed(self) -> int:

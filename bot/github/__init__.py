@@ -4,5 +4,6 @@ from bot.github.adapter import GitHub
 from bot.github.branches import GitHubBranches
 from bot.github.credentials import AppKey, PersonalToken
 from bot.github.pace import Pace
+from bot.github.repositories import GitHubRepositories
 
-__all__ = ["AppKey", "GitHub", "GitHubBranches", "Pace", "PersonalToken"]
+__all__ = ["AppKey", "GitHub", "GitHubBranches", "GitHubRepositories", "Pace", "PersonalToken"]
