@@ -138,7 +138,11 @@ class Bot:
                 await self.says()
                 continue
             due = await self.store.next_due()
-            moving = [o for o in await self.store.open_operations() if o.moving and o.wish is not Wish.PAUSE]
+            moving = [
+                o
+                for o in await self.store.open_operations()
+                if (o.moving and o.wish is not Wish.PAUSE) or (o.effect is not None and not o.moving)
+            ]
             if due is None or not (moving or (due <= REST and (due <= 0 or await self._soon()))):
                 return
             self.town.clock.move(timedelta(seconds=due, microseconds=1))
@@ -148,7 +152,9 @@ class Bot:
         """Something that was asked for is due shortly; an hour that only comes, comes when the page says so."""
         soon = self.town.clock.now() + timedelta(seconds=REST)
         values = {"soon": round(soon.timestamp() * 1_000_000)}
-        asked = "SELECT 1 FROM operations WHERE over = 0 AND kind NOT IN ('watch', 'remind', 'relax') AND due_at <= :soon"
+        asked = (
+            "SELECT 1 FROM operations WHERE over = 0 AND kind NOT IN ('watch', 'remind', 'relax') AND due_at <= :soon"
+        )
         return await self.store._one(asked, values) is not None
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.sandbox.api import Cast
 from bot.sandbox.configured import configured, image
+from bot.sandbox.delivery import REGISTRY, Delivery, checks, merges
 from bot.sandbox.github.sigstore import PROVENANCE, SBOM
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.google.world import GoogleWorld
@@ -25,7 +26,6 @@ from policy.document import Policy, Service
 
 BEGINS_AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 """A Tuesday in office hours, wherever the sandbox is started."""
-REGISTRY = "europe-docker.pkg.dev"
 GUEST = Person("U0GUS", "gus", "Gus Reyes", "guest", "America/Los_Angeles", is_restricted=True)
 RELEASES = "C0RELEASES"
 _GROUP = "slack:group/"
@@ -162,13 +162,6 @@ def _upwards(policy: Policy, environments: Mapping[str, object]) -> list[str]:
     return sorted(environments, key=lambda name: policy.environments[name].rank)
 
 
-def _checks(policy: Policy) -> list[str]:
-    """Every check that some gate looks at."""
-    named = [name for path in policy.paths for name in path.gates.checks]
-    named += [name for gate in policy.gates.values() if gate.kind == "checks" for name in (*gate.names, *gate.excused)]
-    return list(dict.fromkeys(named))
-
-
 def _step(policy: Policy) -> timedelta:
     """How long each build stays where it is before the next one comes: longer than any gate asks."""
     soaks = [path.gates.soak for path in policy.paths if path.gates.soak is not None]
@@ -210,13 +203,17 @@ async def _history(
     trunk = next(filter(None, branches.values()), "main")
     await github.create_repository(repository, trunk)
     step, builds, attesting = _step(policy), len(upwards) + 1, _attesting(policy, repository)
+    delivery = Delivery(policy, repository, services, google, github)
+    merging = _Merging(repository, author, github) if merges(policy) else None
     for build in range(builds):
         begins = BEGINS_AT - step * (builds - build)
         files: dict[str, str | None] = {f"{name}/version.txt": f"v{build + 1}.0.0\n" for name in services}
-        commit = await github.commit(
-            repository, trunk, f"Version {build + 1}", files, author, begins - timedelta(hours=1)
-        )
-        for check in _checks(policy):
+        title, written_at = f"Version {build + 1}", begins - timedelta(hours=1)
+        if merging is not None and build:
+            commit = await merging.brought(trunk, title, files, written_at)
+        else:
+            commit = await github.commit(repository, trunk, title, files, author, written_at)
+        for check in checks(policy):
             github.set_check(repository, commit, check, "success", at=begins - timedelta(minutes=40))
         for name in services:
             digest = _digest(name, build)
@@ -224,11 +221,50 @@ async def _history(
         # the newest has come to the lowest environment only, the one before it to the next one too, and so on
         for level, where in enumerate(upwards[: builds - build]):
             at = begins + step * level
+            if merging is not None and build and level and branches[where]:
+                below = branches[upwards[level - 1]]
+                commit = await merging.promoted(below, branches[where], commit, files, at - timedelta(minutes=5))
+                await delivery.judged(branches[where], commit)
             for name, service in services.items():
                 if where in service.cloud_run:
                     _deploy(policy, name, where, build, at, repository, commit, google, github)
             if branches[where] and branches[where] != trunk:
                 await github.set_ref(repository, f"refs/heads/{branches[where]}", commit)
+    if merging is not None:
+        for branch in filter(None, branches.values()):
+            github.protect(repository, branch, checks(policy))
+        delivery.begin()
+
+
+@dataclass(frozen=True, slots=True)
+class _Merging:
+    """How commits came to branches that are merged: each by a pull request, and a merge commit."""
+
+    repository: str
+    author: str
+    github: GitHubWorld
+
+    async def brought(self, trunk: str, title: str, files: Mapping[str, str | None], at: datetime) -> str:
+        """What the trunk stands at once that was written on a branch of its own and merged."""
+        branch = f"feature/{title.lower().replace(' ', '-')}"
+        base = (await self.github.head(self.repository, trunk)) or ""
+        await self.github.set_ref(self.repository, f"refs/heads/{branch}", base)
+        head = await self.github.commit(self.repository, branch, title, files, self.author, at)
+        return await self._merged(title, branch, trunk, (head, base), files, at)
+
+    async def promoted(self, below: str, branch: str, head: str, files: Mapping[str, str | None], at: datetime) -> str:
+        """What the branch stands at once that commit of the branch below it was merged."""
+        base = (await self.github.head(self.repository, branch)) or ""
+        return await self._merged(f"Promote {below} to {branch}", below, branch, (head, base), files, at)
+
+    async def _merged(
+        self, title: str, source: str, target: str, ends: tuple[str, str], files: Mapping[str, str | None], at: datetime
+    ) -> str:
+        head, base = ends
+        message = f"{title}\n\nMerge {source} into {target}"
+        made = await self.github.commit(self.repository, target, message, files, self.author, at, merging=[head])
+        self.github.add_pull_request(self.repository, title, (source, target), self.author, (head, base, made), at)
+        return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,12 +231,22 @@ async def sandbox(data: Path, port: int = 3000, policy: Path = story.POLICY) -> 
             on_clock=lambda _: bot.nudge(),
         )
         app.router.add_get("/api/writes", _writes(there.google))
+        app.router.add_get("/api/github", _as_people(there.github))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", port).start()
         await bot.answers()
         yield Sandbox(f"http://127.0.0.1:{runner.addresses[0][1]}", there, bot)
+
+
+def _as_people(github: GitHubWorld) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Where the local GitHub answers, and a token of each person there: they review and merge besides the bot."""
+
+    async def shown(_: web.Request) -> web.Response:
+        return web.json_response({"url": github.url, "tokens": github.tokens_of()})
+
+    return shown
 
 
 def _writes(google: GoogleWorld) -> Callable[[web.Request], Awaitable[web.Response]]:

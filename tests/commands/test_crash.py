@@ -20,10 +20,12 @@ from bot.store import Store
 from commands.carry_out import advance
 from commands.ports import EntryPhase, Recorded, Request, Writes
 from tests.bot.books import unsettled
+from tests.commands.test_branch_merge import BRANCHES, CANDIDATE, SERVING
 from tests.conversation import Bot
-from tests.world import People, Town, Write, digest, revision_of, site_of, story
+from tests.world import Behaviour, People, Town, Write, digest, revision_of, site_of, story
 
 CHANGING = ("take", "commit", "carry_on", "claim", "give_up", "let_go", "deploy", "shift", "record_")
+CHANGING += ("propose", "merge", "reverted", "begin", "move")
 
 
 class Died(BaseException):
@@ -82,6 +84,8 @@ class Tale:
 
     service: str
     said: Sequence[tuple[str, str]]
+    bad: str = "payments"
+    """Whose build fails."""
 
 
 PROMOTED = (("maya", "promote {service} stage→prod"), ("omar", "approve {op} plan:{plan}"))
@@ -89,6 +93,8 @@ GOOD = Tale("checkout", PROMOTED)
 BAD = Tale("payments", PROMOTED)
 BACK = Tale("checkout", (("ines", "rollback checkout reason:errors"),))
 SEVERAL_BACK = Tale("checkout", (("ines", "rollback shop reason:errors"),))
+TOGETHER = (("maya", "promote shop stage→prod"), ("omar", "approve {op} plan:{plan}"))
+TOGETHER_AND_BACK = Tale("payments", TOGETHER, bad="checkout")
 BACK_IN_BETWEEN = Tale("checkout", (*PROMOTED, ("ines", "rollback checkout")))
 
 
@@ -156,6 +162,9 @@ async def _audited(town: Town, bot: Bot) -> None:
 
 
 def _happened(entry: Recorded, town: Town) -> bool:
+    if entry.kind == "branch":
+        pulls, told = town.github.moving.pulls, entry.detail
+        return any(pull.number == told.get("pull_request") for pull in pulls) or told["commit"] in town.github.links
     if entry.kind == "deployment":
         records = town.github.records[f"acme/{entry.target['service']}"]
         return any(record.deployment.id == entry.detail["deployment"] for record in records)
@@ -175,13 +184,21 @@ async def became(town: Town) -> dict[str, Any]:
             "tags": {s: town.runs.tags(s) for s in ("checkout", "payments", "search")},
             "revisions": {site: sorted(place.revisions) for site, place in town.runs.places.items()},
             "github": {s: sorted(town.github.told(s)) for s in ("checkout", "payments", "search")},
+            "branches": {name: town.github.moving.tree(at) for name, at in sorted(town.github.branches.items())},
+            "pulls": [(one.source, one.target, one.merged is not None) for one in town.github.moving.pulls],
             "held": [(hold.place, hold.digest) for hold in await bot.store.holds()],
             "ends": sorted(ends.items()),
         }
 
 
-async def every_death(tale: Tale, directory: Path, interrupts: Callable[[Town], bool] | None = None) -> None:
-    alive, town = Life(), _town(directory / "alive")
+async def every_death(
+    tale: Tale,
+    directory: Path,
+    interrupts: Callable[[Town], bool] | None = None,
+    begins: Callable[[Path], Town] | None = None,
+) -> None:
+    begins = begins or _town
+    alive, town = Life(), begins(directory / "alive")
     await play(tale, town, alive, interrupts=interrupts)
     expected, splits = await became(town), town.runs.ever_served(site_of(tale.service))
     changes = [write.changed for write in town.runs.writes]
@@ -189,7 +206,7 @@ async def every_death(tale: Tale, directory: Path, interrupts: Callable[[Town], 
     deaths = [(number, False) for number in range(len(alive.calls))]
     deaths += [(number, True) for number, name in enumerate(alive.calls) if name.startswith(CHANGING)]
     for number, after in deaths:
-        town = _town(directory / f"{number}-{after}")
+        town = begins(directory / f"{number}-{after}")
         life = Life(number, after)
         where = f"died {'after' if after else 'before'} call {number}, {alive.calls[number]}"
         try:
@@ -202,9 +219,10 @@ async def every_death(tale: Tale, directory: Path, interrupts: Callable[[Town], 
         assert [write.changed for write in town.runs.writes if write.changed] == [c for c in changes if c], where
 
 
-def _town(directory: Path) -> Town:
+def _town(directory: Path, bad: str = "payments") -> Town:
     directory.mkdir()
     town = story(directory)
+    town.runs.behaviours = {digest(bad, 2): town.runs.behaviours[digest("payments", 2)]}
     # A short road, so that every death on it can be died.
     town.policies.change(
         rollout={"steps": [{"percent": 10, "hold": "PT1S"}, {"percent": 100, "hold": "PT1S"}], "smoke": [{"path": "/"}]}
@@ -212,6 +230,41 @@ def _town(directory: Path) -> Town:
     )
     town.metrics.per_second = {site_of(service): 1000.0 for service in ("checkout", "payments")}
     return town
+
+
+def _merging(directory: Path) -> Town:
+    """The same along a path that merges branches."""
+    town = _town(directory)
+    (path,) = town.policies.current().policy.model_dump(mode="python", by_alias=True)["paths"]
+    town.policies.adopt(environments=BRANCHES, to_prod={"model": "branch_merge", "rollout": path["rollout"]})
+    town.github.branches |= {"stage": CANDIDATE, "main": SERVING}
+    return town
+
+
+def _merging_badly(directory: Path) -> Town:
+    town = _merging(directory)
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(error_percent=25)
+    return town
+
+
+@pytest.mark.requirement("D-07")
+@pytest.mark.slow
+async def test_a_merge_of_branches_survives_every_death(tmp_path: Path) -> None:
+    await every_death(GOOD, tmp_path, begins=_merging)
+
+
+@pytest.mark.requirement("D-07")
+@pytest.mark.slow
+async def test_taking_a_merge_back_survives_every_death(tmp_path: Path) -> None:
+    await every_death(GOOD, tmp_path, begins=_merging_badly)
+
+
+@pytest.mark.requirement("D-07")
+@pytest.mark.slow
+async def test_a_rollback_of_a_merge_survives_every_death(tmp_path: Path) -> None:
+    await every_death(
+        Tale("checkout", (*PROMOTED, ("ines", "rollback checkout reason:errors"))), tmp_path, begins=_merging
+    )
 
 
 @pytest.mark.requirement("D-07", "S3-25")
@@ -236,6 +289,12 @@ async def test_a_rollback_survives_every_death(tmp_path: Path) -> None:
 @pytest.mark.slow
 async def test_several_rollbacks_one_after_the_other_survive_every_death(tmp_path: Path) -> None:
     await every_death(SEVERAL_BACK, tmp_path)
+
+
+@pytest.mark.requirement("D-07")
+@pytest.mark.slow
+async def test_a_set_of_which_one_goes_bad_survives_every_death(tmp_path: Path) -> None:
+    await every_death(TOGETHER_AND_BACK, tmp_path)
 
 
 def _at_ten(town: Town) -> bool:

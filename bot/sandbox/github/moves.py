@@ -49,6 +49,9 @@ async def noticed(books: Books, repository: Repository, move: Move, login: str) 
     for pull in repository.records.pulls:
         if pull.state == "open" and pull is not move.pull and branch in {pull.head, pull.base}:
             await pull_life.refresh(books, repository, pull, login)
+    if move.new != NOTHING:
+        for watch in books.watching:
+            await watch(repository, branch, move.new)
 
 
 async def somebody_pushes(books: Books, repository: Repository, branch: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -161,6 +161,19 @@ class WorkflowRun:
     attempt: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What a run of a workflow left behind."""
+
+    id: int
+    run: int
+    name: str
+    size: int
+    """Bytes."""
+    digest: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class Attestation:
     """What somebody signed about an artifact."""
@@ -187,6 +200,7 @@ class Records:
     """The one with number n stands at n - 1."""
     attestations: list[Attestation] = field(default_factory=list)
     workflow_runs: list[WorkflowRun] = field(default_factory=list)
+    artifacts: list[Artifact] = field(default_factory=list)
     environments: dict[str, Environment] = field(default_factory=dict)
     rulesets: list[Ruleset] = field(default_factory=list)
     rule_suites: list[RuleSuite] = field(default_factory=list)
@@ -205,6 +219,8 @@ class Repository:
     default_branch: str
     created_at: datetime
     records: Records = field(default_factory=Records)
+    parent: Repository | None = None
+    """What it is a fork of."""
     roles: dict[str, str] = field(default_factory=dict)
     """Login → one of `ROLES`; who is not in it has none."""
     merge_methods: tuple[str, ...] = ("merge", "squash", "rebase")
@@ -235,6 +251,7 @@ class Repository:
             self.default_branch,
             self.created_at,
             self.before or self.records,
+            self.parent,
             self.roles,
             self.merge_methods,
             refs_before=self.refs_before,
@@ -339,7 +356,11 @@ class Books:
         self.tokens: dict[str, Token] = {}
         self.teams: dict[tuple[str, str], Team] = {}
         """By organisation and slug."""
+        self.packages: dict[tuple[str, str, str], list[Version]] = {}
+        """By organisation, type and name; oldest first."""
         self.postman = Postman()
+        self.watching: list[Callable[[Repository, str, str], Awaitable[None]]] = []
+        """Who is called after each move of a ref, with where it stands now: CI, besides whoever listens to webhooks."""
         self.sign: Callable[[bytes], str] | None = None
         """GitHub's own signature of what it commits for somebody."""
         self.signing_keys: dict[str, str] = {}

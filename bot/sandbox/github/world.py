@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import hashlib
 import json
 import os
 import secrets
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -18,13 +20,16 @@ import aiohttp
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.sandbox.github import attestations, moves, releases, serving, signing, webhooks, workflows
+from bot.sandbox.github import attestations, forks, moves, releases, serving, signing, webhooks, workflows
 from bot.sandbox.github.call import Answer
 from bot.sandbox.github.faults import Faults, fault_kinds
 from bot.sandbox.github.git import NOTHING, Git, Signature
+from bot.sandbox.github.packages import Version
 from bot.sandbox.github.postman import Hook
+from bot.sandbox.github.pull_request import PullRequest
 from bot.sandbox.github.records import (
     App,
+    Artifact,
     Books,
     CheckRun,
     Clock,
@@ -34,7 +39,7 @@ from bot.sandbox.github.records import (
     Team,
     Token,
 )
-from bot.sandbox.github.rule_records import Ruleset
+from bot.sandbox.github.rule_records import Protection, Ruleset
 from bot.sandbox.github.rules import Move
 from bot.sandbox.github.sigstore import Sigstore, Workflow, statement
 
@@ -158,6 +163,13 @@ class GitHubWorld:
         repository = Repository(self._books.new_id(), owner, name, git, default_branch, self._books.now())
         self._books.repositories[full_name.lower()] = repository
 
+    async def fork(self, full_name: str, new_name: str) -> None:
+        """A copy of it, as it is in git, is there under that `owner/name` and can follow it."""
+        owner, name = new_name.split("/")
+        directory = self._directory / owner / f"{name}.git"
+        made = await forks.copied(self._books, self.repository(full_name), directory, owner, name)
+        self._books.repositories[new_name.lower()] = made
+
     def rename(self, full_name: str, new_name: str) -> None:
         """The repository has the other full name; whoever asks for the old one is sent on."""
         found = self._books.repositories.pop(full_name.lower())
@@ -194,6 +206,24 @@ class GitHubWorld:
         made = await found.git.write(branch, message, files, signature, merging)
         await moves.noticed(self._books, found, Move(ref, before or NOTHING, made), author)
         return made
+
+    def now(self) -> datetime:
+        return self._books.now()
+
+    async def head(self, repository: str, branch: str) -> str | None:
+        """Where that branch stands; None: there is none."""
+        return await self.repository(repository).git.ref(f"refs/heads/{branch}")
+
+    async def holds(self, repository: str, commit: str, path: str) -> str:
+        """What stands at that path, by the id of its object; empty: nothing."""
+        found = await self.repository(repository).git.entry(commit, path)
+        return "" if found is None else found[1]
+
+    async def file(self, repository: str, commit: str, path: str) -> str | None:
+        """What that file holds there; None: there is none."""
+        git = self.repository(repository).git
+        found = await git.entry(commit, path)
+        return None if found is None else (await git.blob(found[1])).decode()
 
     async def tag(
         self,
@@ -277,6 +307,64 @@ class GitHubWorld:
         found.records.deployments.append(made)
         return made.id
 
+    def add_pull_request(
+        self,
+        repository: str,
+        title: str,
+        ends: tuple[str, str],
+        author: str,
+        commits: tuple[str, str, str],
+        at: datetime,
+    ) -> int:
+        """One that was merged then. `ends`: source and target; `commits`: its head, its base, what it became."""
+        found, (source, target), (head, base, made) = self.repository(repository), ends, commits
+        number = len(found.records.pulls) + 1
+        pull = PullRequest(
+            self._books.new_id(),
+            number,
+            title,
+            "",
+            source,
+            target,
+            author,
+            draft=False,
+            created_at=at,
+            updated_at=at,
+            head_sha=head,
+            base_sha=base,
+            pushed_by=author,
+        )
+        pull.state, pull.merge_sha, pull.merged_by = "closed", made, author
+        pull.merged_at = pull.closed_at = at
+        found.records.pulls.append(pull)
+        return number
+
+    def protect(self, repository: str, branch: str, checks: Sequence[str]) -> None:
+        """That branch moves only by pull requests that passed these checks, for administrators too."""
+        required = {"strict": False, "checks": [{"context": name, "app_id": None} for name in checks]}
+        said = {
+            "required_status_checks": required if checks else None,
+            "required_pull_request_reviews": {"required_approving_review_count": 0},
+            "enforce_admins": True,
+            "restrictions": None,
+            "allow_force_pushes": False,
+            "allow_deletions": False,
+        }
+        made = Protection(self._books.new_id(), branch, said)
+        self.repository(repository).records.protections[branch] = made
+
+    def watch(self, moved: Callable[[str, str, str], Awaitable[None]]) -> None:
+        """That is called after each move of a branch: repository, branch, where it stands now."""
+
+        async def told(repository: Repository, branch: str, stands: str) -> None:
+            await moved(repository.full_name, branch, stands)
+
+        self._books.watching.append(told)
+
+    def tokens_of(self) -> dict[str, str]:
+        """Login → a token of that person; the newest, where there are several."""
+        return {token.login: token.text for token in self._books.tokens.values() if token.app is None}
+
     def register_app(
         self,
         app_id: int,
@@ -328,6 +416,20 @@ class GitHubWorld:
         if conclusion:
             self.end_workflow(repository, made.id, conclusion)
         return made.id
+
+    def leave_artifact(self, repository: str, run: int, name: str, content: bytes) -> int:
+        """That run of a workflow left it behind; its id."""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        made = Artifact(self._books.new_id(), run, name, len(content), digest, self._books.now())
+        self.repository(repository).records.artifacts.append(made)
+        return made.id
+
+    def publish(self, organisation: str, name: str, digest: str, *tags: str) -> int:
+        """That image lies in the organisation's registry; its version's id. A tag names only one of them."""
+        known = self._books.packages.setdefault((organisation, "container", name), [])
+        known[:] = [replace(one, tags=tuple(tag for tag in one.tags if tag not in tags)) for one in known]
+        known.append(Version(self._books.new_id(), digest, tags, self._books.now()))
+        return known[-1].id
 
     def end_workflow(self, repository: str, run: int, conclusion: str) -> None:
         """That run has ended so."""
