@@ -584,6 +584,40 @@ class Repositories(Protocol):
         """File of a workflow on the default branch → the actions and workflows that it takes from elsewhere."""
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release of a tag at GitHub, as it stands."""
+
+    id: int
+    tag: str
+    public: bool
+    """False: a draft, which only we and people who may write see."""
+    url: str
+    files: Mapping[str, str]
+    """Name → digest of what it holds; empty where its upload was cut off."""
+    ours: bool = True
+    """It bears the mark that was asked for."""
+
+
+class Releases(Protocol):
+    """What of GitHub makes releases of tags. A tag is never made: where it is missing, that is refused."""
+
+    async def released(self, repository: str, tag: str, mark: str) -> Release | None:
+        """The public one of that tag, else the draft with that mark, else the only draft; None: there is none."""
+
+    async def latest(self, repository: str) -> str:
+        """The tag of the release that GitHub calls the latest; empty: there is none."""
+
+    async def draft(self, repository: str, *, tag: str, commit: Sha, title: str, body: str, mark: str) -> Release:
+        """As `released`; else one is drafted, for a tag that is on exactly that commit, with the mark in its body."""
+
+    async def attach(self, repository: str, release: Release, name: str, content: bytes) -> None:
+        """It holds that file: found with the same content, or else uploaded. `Rejected`: another is there."""
+
+    async def publish(self, repository: str, release: Release, *, commit: Sha, latest: bool) -> Release:
+        """It is public, its tag still on that commit, and nobody may change what it holds; found so, or made so."""
+
+
 # People -------------------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ import aiohttp
 import gidgethub
 import jwt
 from gidgethub import sansio
+from gidgethub.abc import JSON_CONTENT_TYPE
 from gidgethub.aiohttp import GitHubAPI
 from yarl import URL
 
@@ -180,6 +181,17 @@ class Client(GitHubAPI):
         """
         return await self._sent(repository, method, names.url(repository, path, {}), body, access, until)
 
+    async def upload(
+        self, repository: str, address: str, name: str, content: bytes, kind: str, *, until: float = inf
+    ) -> Any:  # noqa: ANN401 - JSON
+        """A file is sent to the address that GitHub told for files of a release; as any other write otherwise."""
+        where, ours = URL(address.partition("{")[0]), URL(self.base_url)
+        hosts = {ours.host, *(["uploads.github.com"] if ours.host == "api.github.com" else [])}
+        if where.host not in hosts or where.scheme != ours.scheme:  # our token goes nowhere else
+            raise Unavailable("GitHub wants files at another address; nothing was sent there.")
+        url = str(where.with_query(name=name))
+        return await self._sent(repository, "POST", url, content, Access.BRANCHES, until, kind)
+
     async def change(
         self,
         repository: str,
@@ -201,7 +213,14 @@ class Client(GitHubAPI):
         return self._whole(said, repository)
 
     async def _sent(
-        self, repository: str, method: str, url: str, body: Mapping[str, Any], access: Access, until: float
+        self,
+        repository: str,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | bytes,
+        access: Access,
+        until: float,
+        kind: str = JSON_CONTENT_TYPE,
     ) -> Any:  # noqa: ANN401 - JSON
         token = await self._tokens.token(repository, access)
         try:
@@ -210,7 +229,7 @@ class Client(GitHubAPI):
                 if self._pace.monotonic() > until:
                     raise StoodStill
                 data, _, _ = await self._make_request(
-                    method, url, None, body, sansio.accept_format(), oauth_token=token
+                    method, url, None, body, sansio.accept_format(), oauth_token=token, content_type=kind
                 )
         except _NEVER_SENT as error:
             raise Unavailable("GitHub cannot be reached; nothing was sent.") from error

@@ -17,7 +17,7 @@ class Access(Enum):
 
     CODE = (("contents", "read"), ("checks", "read"), ("statuses", "read"), ("deployments", "write"))
     BRANCHES = (("contents", "write"),)
-    """Moves branches, merges, and makes commits; never more than a branch's rules let it."""
+    """Moves branches, merges, makes commits, and releases of tags; never more than a branch's rules let it."""
     PROPOSALS = (("contents", "read"), ("pull_requests", "write"))
     PULL_REQUESTS = (("contents", "read"), ("pull_requests", "read"))
     PROTECTION = (("administration", "read"),)
