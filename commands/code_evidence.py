@@ -183,12 +183,14 @@ async def _branches(world: World, where: _Range, gates: Sequence[Any]) -> Branch
     only_target: tuple[Link, ...] | Unknown = nobody
     if required & OF_THE_TARGET:
         only_target = await _lineage(world, where, "what only the target has", source, target)
-    unpromoted = only_target if isinstance(only_target, Unknown) else lineage.unpromoted(only_target)
+    strict = await _strict(world, where) if "up_to_date" in required else False
+    behind = strict if isinstance(strict, Unknown) else _behind(only_target, strict=strict)
     merges = only_target if isinstance(only_target, Unknown) else lineage.merges(only_target)
     picked, late = await _after_cut_off(world, where, required)
     return Branches(
         unprotected=await _unprotected(world, where) if "protected" in required else nobody,
-        behind=unpromoted if "up_to_date" in required else nobody,
+        behind=behind if "up_to_date" in required else nobody,
+        strict=strict,
         merge_commits=merges if "no_merge_commits" in required else nobody,
         not_on_source=await _not_on_source(world, where, source, only_target) if "on_source" in required else nobody,
         not_picked=picked,
@@ -196,6 +198,19 @@ async def _branches(world: World, where: _Range, gates: Sequence[Any]) -> Branch
         not_from_production=await _not_from_production(world, where) if "cut_from_production" in required else nobody,
         red=await _red(world, where, source) if "green" in required else nobody,
     )
+
+
+async def _strict(world: World, where: _Range) -> bool | Unknown:
+    if isinstance(where.target, Unknown):
+        return where.target
+    return await known(f"the protection of {where.target}", world.code.strict(where.repository, where.target))
+
+
+def _behind(only_target: tuple[Link, ...] | Unknown, *, strict: bool) -> tuple[Sha, ...] | Unknown:
+    """What the source lacks of the target; earlier promotions among them where the host counts those."""
+    if isinstance(only_target, Unknown):
+        return only_target
+    return tuple(link.commit for link in only_target) if strict else lineage.unpromoted(only_target)
 
 
 async def _after_cut_off(
@@ -253,12 +268,21 @@ async def _not_on_source(
 
 
 async def _red(world: World, where: _Range, source: Sha | Unknown) -> tuple[str, ...] | Unknown:
+    """What its own branch and the one that it would come to require, and it has not passed."""
     if isinstance(where.source, Unknown):
         return where.source
     if isinstance(source, Unknown):
         return source
-    reading = world.code.not_passed(where.repository, where.source, source)
-    return await known(f"the required checks of {where.source}", reading)
+    found: dict[str, None] = {}
+    for branch in dict.fromkeys((where.source, where.target)):
+        if isinstance(branch, Unknown):
+            continue  # the target is deployed from no branch
+        reading = world.code.not_passed(where.repository, branch, source)
+        red = await known(f"the required checks of {branch}", reading)
+        if isinstance(red, Unknown):
+            return red
+        found |= dict.fromkeys(red)
+    return tuple(found)
 
 
 async def _ahead(world: World, where: _Range, _: Sequence[Any]) -> Ahead | Unknown:

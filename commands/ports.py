@@ -392,6 +392,9 @@ class Code(Protocol):
     async def unmergeable(self, repository: str, branch: str) -> str:
         """Why that branch takes no merge commit from us, one sentence; empty: nothing is known that forbids it."""
 
+    async def strict(self, repository: str, branch: str) -> bool:
+        """Whether the host lets nothing come to that branch that lacks one of its commits."""
+
     async def promotion(self, repository: str, source: str, target: str) -> PullRequest | None:
         """The open pull request from the one branch to the other."""
 

@@ -124,6 +124,8 @@ class Branches:
     """Branch → what its protection lacks: `direct push allowed`. A protected one is not in it."""
     behind: tuple[Sha, ...] | Unknown = ()
     """Commits of the target that the source lacks, without earlier promotion merges of this path."""
+    strict: bool | Unknown = False
+    """The host takes nothing that is behind: then `behind` has those merges, too."""
     merge_commits: tuple[Sha, ...] | Unknown = ()
     """Of the target, that are not on the source."""
     not_on_source: tuple[Sha, ...] | Unknown = ()

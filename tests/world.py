@@ -560,6 +560,8 @@ class GitHub:
         self.moving = Branches(self)
         self.unmerged: dict[str, str] = {}
         """Branch → why it takes no merge commit."""
+        self.strictly: set[str] = set()
+        """Branches that take nothing that lacks one of their commits."""
         self.open: dict[tuple[str, str], PullRequest] = {}
         self.runs: dict[tuple[str, Sha], WorkflowRun] = {}
         """File and commit → the newest run."""
@@ -774,6 +776,10 @@ class GitHub:
         results = self.results.get((repository, commit), {})
         passed = {name for name, check in results.items() if check.state is CheckState.PASSED}
         return tuple(name for name in self.required.get(branch, ()) if name not in passed)
+
+    async def strict(self, repository: str, branch: str) -> bool:
+        self._part("protection")
+        return branch in self.strictly
 
     async def promotion(self, repository: str, source: str, target: str) -> PullRequest | None:
         self._part("pull requests")

@@ -139,9 +139,13 @@ class GitHub:
     async def not_passed(self, repository: str, branch: str, commit: Sha) -> tuple[str, ...]:
         """The checks that the branch requires and that commit has not passed; one that never ran is among them."""
         client = await self._client()
-        return await protection.not_passed(
+        return await protection.agreed(
             client, repository, await protection.required(client, repository, branch), commit
         )
+
+    async def strict(self, repository: str, branch: str) -> bool:
+        """Whether the branch takes nothing that lacks one of its commits."""
+        return await protection.strict(await self._client(), repository, branch)
 
     async def unmergeable(self, repository: str, branch: str) -> str:
         """Why that branch takes no merge commit from us, one sentence; empty: nothing is known that forbids it."""

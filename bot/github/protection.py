@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
+from bot.github import rollup
 from bot.github.credentials import Access
 from bot.github.names import full, ref_path
 from bot.github.reading import CheckRun, CommitStatus, read, read_all
 from bot.github.refusal import Refusal
+from commands.errors import Unavailable
 from policy.evidence import CheckState
-from policy.model import Sha
+from policy.model import Sha, short
 
 if TYPE_CHECKING:
     from bot.github.client import Client
@@ -43,6 +46,7 @@ class _Check(BaseModel):
 
 class _Parameters(BaseModel):
     required_status_checks: list[_Check] = Field(default_factory=list)
+    strict_required_status_checks_policy: bool = False
     allowed_merge_methods: list[str] | None = None
 
 
@@ -52,6 +56,7 @@ class _Rule(BaseModel):
 
 
 class _Contexts(BaseModel):
+    strict: bool = False
     checks: list[_Check] = Field(default_factory=list)
     contexts: list[str] = Field(default_factory=list)
 
@@ -168,6 +173,33 @@ async def required(client: Client, repository: str, branch: str) -> frozenset[Re
     }
     classic = await _classic(client, repository, f"/branches/{ref_path(branch)}/protection/required_status_checks")
     return frozenset(wanted | (read(_Contexts, classic).required() if classic is not None else set()))
+
+
+async def strict(client: Client, repository: str, branch: str) -> bool:
+    """Whether the branch takes nothing that lacks one of its commits."""
+    if any(
+        rule.type == "required_status_checks"
+        and rule.parameters
+        and rule.parameters.strict_required_status_checks_policy
+        for rule in await _rules(client, repository, branch)
+    ):
+        return True
+    classic = await _classic(client, repository, f"/branches/{ref_path(branch)}/protection/required_status_checks")
+    return classic is not None and read(_Contexts, classic).strict
+
+
+async def agreed(client: Client, repository: str, wanted: frozenset[Required], commit: Sha) -> tuple[str, ...]:
+    """Those that the commit has not passed; `Unavailable` where GitHub's two APIs do not say the same of it."""
+    if not wanted:
+        return ()
+    one, (runs, statuses) = await asyncio.gather(
+        not_passed(client, repository, wanted, commit), rollup.rolled_up(client, repository, commit)
+    )
+    other = tuple(sorted(says for each in wanted if (says := _short_of(each, runs, statuses, None))))
+    if one != other:
+        differ = " and ".join(sorted({says.partition(" (")[0] for says in {*one} ^ {*other}}))
+        raise Unavailable(f"GitHub gives two answers about {differ} on {short(commit)}.")
+    return one
 
 
 async def not_passed(

@@ -153,7 +153,10 @@ def _protected(unprotected: Mapping[str, tuple[str, ...]], _: Case) -> Iterator[
 
 
 def _up_to_date(behind: tuple[Sha, ...], case: Case) -> Iterator[str]:
-    yield f"{_source(case)} is behind {_target(case)} by {_commits(behind)} that no promotion merged"
+    branches = case.facts.evidence.branches
+    strict = type(branches) is not Unknown and branches.strict is True
+    which = "and its protection takes nothing that is" if strict else "that no promotion merged"
+    yield f"{_source(case)} is behind {_target(case)} by {_commits(behind)} {which}"
 
 
 def _no_merge_commits(merges: tuple[Sha, ...], case: Case) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -111,12 +111,98 @@ def status(name: str, state: str, *, at: int = 9) -> dict[str, Any]:
     return {"id": at, "context": name, "state": state, "target_url": None, "updated_at": f"2026-11-24T{at:02}:00:00Z"}
 
 
+def rollup(runs: Sequence[dict[str, Any]], statuses: Sequence[dict[str, Any]], more: str = "") -> dict[str, Any]:
+    """The same checks, as the other API tells them."""
+    nodes: list[dict[str, Any]] = [
+        {
+            "databaseId": one["id"],
+            "name": one["name"],
+            "status": one["status"].upper(),
+            "conclusion": one["conclusion"].upper() if one["conclusion"] else None,
+            "startedAt": one["started_at"],
+            "completedAt": one["completed_at"],
+            "checkSuite": {"app": {"databaseId": one["app"]["id"]}},
+        }
+        for one in runs
+    ]
+    nodes += [
+        {"context": one["context"], "state": one["state"].upper(), "createdAt": one["updated_at"]} for one in statuses
+    ]
+    contexts = {"pageInfo": {"hasNextPage": bool(more), "endCursor": more or None}, "nodes": nodes}
+    return {"data": {"repository": {"object": {"statusCheckRollup": {"contexts": contexts}}}}}
+
+
 def results(*runs: dict[str, Any], statuses: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
     return {
+        "/graphql": rollup(runs, statuses),
         f"/commits/{HEAD}/check-runs": {"total_count": len(runs), "check_runs": list(runs)},
         f"/commits/{HEAD}/status": {"total_count": len(statuses), "statuses": list(statuses)},
         f"/commits/{HEAD}/statuses": list(statuses),
     }
+
+
+PASSED, FAILED = run("ci", "success"), run("ci", "failure")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        rollup([FAILED], []),
+        rollup([], []),
+        rollup([PASSED], [status("ci", "failure")]),
+        {"data": {"repository": {"object": {"statusCheckRollup": None}}}},
+    ],
+)
+async def test_where_the_two_answers_of_github_differ_neither_is_believed(
+    host: Host, github: GitHub, other: dict[str, Any]
+) -> None:
+    host.answers = {RULES: [wanted_by_rules(("ci", None))], CHECKS: UNPROTECTED, **results(PASSED), "/graphql": other}
+    with pytest.raises(Unavailable, match=r"GitHub gives two answers about ci on aaaaaaa\."):
+        await github.not_passed(REPOSITORY, "release/1.8", HEAD)
+
+
+async def test_the_other_answer_is_followed_to_its_end(host: Host, github: GitHub) -> None:
+    told = {RULES: [wanted_by_rules(("ci", None), ("lint", None))], CHECKS: UNPROTECTED}
+    told |= results(PASSED, run("lint", "success", id=2))
+
+    def answers(heard: Heard) -> Said:
+        if heard.path != "/graphql":
+            path = heard.path.removeprefix("/repos/acme/checkout").partition("?")[0]
+            found = told.get(path, {"id": 17})
+            return found if isinstance(found, Said) else Said(found)
+        if heard.body["variables"]["after"] is None:
+            return Said(rollup([PASSED], [], more="next"))
+        assert heard.body["variables"]["after"] == "next"
+        return Said(rollup([run("lint", "success", id=2)], []))
+
+    host.answers = answers
+    assert await github.not_passed(REPOSITORY, "release/1.8", HEAD) == ()
+
+
+@pytest.mark.parametrize(
+    ("rules", "classic", "strict"),
+    [
+        ([], UNPROTECTED, False),
+        ([wanted_by_rules(("ci", None))], UNPROTECTED, False),
+        ([], {"strict": True, "checks": [], "contexts": []}, True),
+        ([], {"strict": False, "checks": [], "contexts": []}, False),
+        (
+            [
+                {
+                    "type": "required_status_checks",
+                    "parameters": {"required_status_checks": [], "strict_required_status_checks_policy": True},
+                }
+            ],
+            REFUSED,
+            True,
+        ),
+    ],
+)
+async def test_a_branch_may_want_all_that_comes_to_it_to_hold_all_that_it_has(
+    host: Host, github: GitHub, rules: list[Any], classic: Any, strict: bool
+) -> None:
+    host.answers = {RULES: rules, CHECKS: classic}
+    assert await github.strict(REPOSITORY, "release/1.8") is strict
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,19 @@ async def test_earlier_promotions_leave_the_source_up_to_date_and_other_merges_d
     await finds(branched, f"? asked: what only the target has {AWAY}")
 
 
+async def test_a_target_that_takes_nothing_that_is_behind_counts_earlier_promotions_too(branched: Town) -> None:
+    asks(branched, kind="branch", require=["up_to_date"])
+    branched.github.links[sha("a")] = Link(sha("a"), "Merge main", (commit("checkout", 0), SERVING))
+    branched.github.branches["release"] = sha("a")
+    await finds(branched, "✓ asked: seen on the branches: up to date")
+    branched.github.strictly.add("release")
+    await finds(
+        branched, "✗ asked: main is behind release by 1 commit (aaaaaaa) and its protection takes nothing that is"
+    )
+    branched.github.silent = {"protection"}
+    await finds(branched, f"? asked: the protection of release {AWAY}")
+
+
 async def test_a_candidate_that_is_not_on_the_source_is_named(branched: Town) -> None:
     branched.github.branches["main"] = SERVING
     asks(branched, kind="branch", require=["on_source"])
@@ -122,6 +135,10 @@ async def test_required_checks_that_have_not_passed_on_the_head_of_the_source_ar
     branched.github.check(REPOSITORY, CANDIDATE, "lint", CheckState.FAILED)
     asks(branched, kind="branch", require=["green"])
     await finds(branched, "✗ asked: lint fails on the head of main")
+    branched.github.check(REPOSITORY, CANDIDATE, "lint", CheckState.PASSED)
+    await finds(branched, "✓ asked: seen on the branches: green")
+    branched.github.required["release"] = ("e2e",)
+    await finds(branched, "✗ asked: e2e fails on the head of main")
 
 
 RELEASES = {"kind": "branch", "require": ["cherry_picks_only"], "when": {"branches": ["release/*"]}}
@@ -314,7 +331,15 @@ SLSA, SPDX = "https://slsa.dev/provenance/v1", "https://spdx.dev/Document/v2.3"
 
 def attested(town: Town, predicate: str, why_not: str = "", builder: str = BUILDER) -> None:
     town.github.attested.append(
-        Attestation(predicate, digest("checkout", 2), builder, verified=not why_not, why_not=why_not, at=town.clock.now(), hash="ab" * 32)
+        Attestation(
+            predicate,
+            digest("checkout", 2),
+            builder,
+            verified=not why_not,
+            why_not=why_not,
+            at=town.clock.now(),
+            hash="ab" * 32,
+        )
     )
 
 
