@@ -34,6 +34,8 @@ class Deed(StrEnum):
     """Relax what guards a branch as an exception says, and put it back. Nobody asks for it but by that exception."""
     REWIND = "rewind"
     """Take a branch back to what was good, after traffic went back. Nobody asks for it but what went back."""
+    LOG = "log"
+    """Write down in the repository what a release or a rollback came to. Nobody asks for that either."""
     HOTFIX = "hotfix"
     """Begin a fix on top of what production serves, or bring one to the branches that must get it, too."""
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from policy import windows, wording
-from policy.document import CalendarFreeze, ExceptionKind, Path, Policy, Slot, Weekday, WindowRule
+from policy.document import CalendarFreeze, ExceptionKind, Model, Path, Policy, Slot, Weekday, WindowRule
 from policy.facts import EMERGENCY, Deed, Question
 from policy.fits import pointers
 from policy.freezes import recurring
@@ -59,6 +59,7 @@ def lints(policy: Policy, at: datetime) -> Iterator[Lint]:
     yield from _nobody_left(policy)
     yield from _never_used(policy)
     yield from _unguarded(policy)
+    yield from _logs(policy)
     yield from _unexplained(policy)
     yield from _assumed(policy)
     yield from _unenforced(policy, at)
@@ -387,6 +388,16 @@ def _unguarded(policy: Policy) -> Iterator[Lint]:
         if health.max_error_percent >= 100 and health.max_p99 is None:
             says = "no number of errors takes it back; give max_error_percent or max_p99"
             yield Lint("no-bounds", (*here, "rollout", "health"), says)
+
+
+def _logs(policy: Policy) -> Iterator[Lint]:
+    """Logs on branches that a line in them would make into something else than was tested."""
+    for index, path in enumerate(policy.paths):
+        ends = [path.target] if path.model is not Model.BRANCH_MERGE else [path.source, path.target]
+        for name in ends:
+            if path.log is not None and policy.environments[name].branch == path.log.branch:
+                says = f"each line in it would move {name}'s own branch past what was tested; keep it on another branch"
+                yield Lint("log-on-release", ("paths", index, "log", "branch"), says)
 
 
 def _unexplained(policy: Policy) -> Iterator[Lint]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from policy.agreement import (
     Agreement,
@@ -315,6 +315,21 @@ class Model(StrEnum):
     BRANCH_MERGE = "branch_merge"
 
 
+class Log(Part):
+    """A file of the repository to which each promotion and rollback is added; nothing is ever taken out of it."""
+
+    file: Text = Field(description="Its path in the repository: `docs/RELEASE_LOG.md`")
+    branch: Text = Field(description="The branch that it stands on; none that a release is judged by")
+
+    @field_validator("file")
+    @classmethod
+    def _inside(cls, file: str) -> str:
+        if any(part in {"", ".", ".."} for part in file.split("/")):
+            message = "a path inside the repository, without . and .."
+            raise ValueError(message)
+        return file
+
+
 class Path(Part):
     """An allowed promotion."""
 
@@ -339,6 +354,9 @@ class Path(Part):
         description="Who must agree to going back there; default: whom the policy's own `rollback` names",
     )
     rollout: Rollout = Field(default=Rollout(), description="How traffic moves")
+    log: Log | None = Field(
+        default=None, description="Where each promotion and rollback is written down; default: nowhere"
+    )
 
     @property
     def name(self) -> str:
