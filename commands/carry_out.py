@@ -20,6 +20,7 @@ from commands import (
     heed,
     hotfix,
     relax,
+    release_log,
     remind,
     rewind,
     switched,
@@ -40,7 +41,8 @@ from policy.model import short
 
 async def advance(operation: Operation, lease: Lease, world: World) -> Writes:
     """What one step of it writes; the world was changed by at most one call, under a committed intent."""
-    return family.waking(operation, await _advance(operation, lease, world))
+    writes = family.waking(operation, await _advance(operation, lease, world))
+    return release_log.following(operation, writes, world.policies.current().policy, world.clock.now())
 
 
 async def _advance(operation: Operation, lease: Lease, world: World) -> Writes:
@@ -52,14 +54,9 @@ async def _advance(operation: Operation, lease: Lease, world: World) -> Writes:
         writes = await consider(operation, world)
         starts = remind.follows(writes, operation.channel, world.clock.now())
         return replace(writes, starts=(*writes.starts, *starts)) if starts else writes
-    if operation.question.deed is Deed.REMIND:
-        return await remind.remind(operation, world)
-    if operation.question.deed is Deed.HOTFIX:
-        writes = await hotfix.look(operation, world)
-        starts = remind.follows(writes, operation.channel, world.clock.now())
-        return replace(writes, starts=(*writes.starts, *starts)) if starts else writes
-    if operation.question.deed is Deed.RELAX:
-        return await relax.look(operation, lease, world)
+    asked_by_nobody = await _follows(operation, lease, world)
+    if asked_by_nobody is not None:
+        return asked_by_nobody
     if family.FAMILY in operation.seen:
         return await family.look(operation, world)
     if switched.SWITCHED in operation.seen:
@@ -71,6 +68,23 @@ async def _advance(operation: Operation, lease: Lease, world: World) -> Writes:
     if operation.phase is Phase.WATCHING:
         return await watch(operation, operation.plan, world)
     return await step(Hand(operation, operation.plan, lease, world))
+
+
+async def _follows(operation: Operation, lease: Lease, world: World) -> Writes | None:
+    """The same of what nobody asks for, but what follows from something; None: it is none of these."""
+    match operation.question.deed:
+        case Deed.REMIND:
+            return await remind.remind(operation, world)
+        case Deed.HOTFIX:
+            writes = await hotfix.look(operation, world)
+            starts = remind.follows(writes, operation.channel, world.clock.now())
+            return replace(writes, starts=(*writes.starts, *starts)) if starts else writes
+        case Deed.LOG:
+            return await release_log.write(operation, lease.fence, world)
+        case Deed.RELAX:
+            return await relax.look(operation, lease, world)
+        case _:
+            return None
 
 
 async def step(hand: Hand) -> Writes:

@@ -339,6 +339,7 @@ async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World)
         return Writes(operation=waits, messages=standing(waits, judged) if changed else (), due=AFTER_ANOTHER)
     now = world.clock.now()
     begun = operation.begun(now, road(plan)[0])
+    begun = replace(begun, seen={**begun.seen, "decided": summary(judged.decision)})
     verified = judged.gathered.serving_was_verified
     rests_on, owes = _rests_on(begun, judged), owed.by_operation(begun, judged, now)
     began = entry_of(begun, "began", judged, EntryPhase.INTENT)

@@ -60,6 +60,8 @@ class Branches:
         self.clashing: list[frozenset[Sha]] = []
         """Commits of which no two can be merged or taken back over each other."""
         self.away = False
+        self.files: dict[str, str] = {}
+        """What was added to each."""
         self.forbids = ""
         """Why its rules let no branch go back; empty: they do."""
         self.somebody: Callable[[], None] | None = None
@@ -201,11 +203,17 @@ class Branches:
         return self._made(message.partition("\n")[0], (onto,), picked_from=commit)
 
     async def append(self, repository: str, branch: str, path: str, *, text: str, mark: str, title: str) -> Sha:
-        self._reachable()
-        found = next(
-            (link.commit for link in self._github.behind(self._github.branches[branch]) if mark in link.title), None
-        )
-        return found or self.somebody_commits(branch, f"{title} {mark}")
+        fault = self._fault()
+        if self.forbids:
+            raise Rejected(self.forbids)
+        behind = self._github.behind(self._github.branches[branch])
+        found = next((link.commit for link in behind if mark in link.title), None)
+        if found is None and fault is not Lost.REQUEST:
+            self.files[path] = self.files.get(path, "") + text
+            found = self.somebody_commits(branch, f"{title} {mark}")
+        if found is None or fault in {Lost.REPLY, Lost.REQUEST}:
+            raise OutcomeUnknown("GitHub gave no answer.")
+        return found
 
     # ------------------------------------------------------------------------------------------------------------------
 
