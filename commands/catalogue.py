@@ -54,6 +54,7 @@ CATALOGUE = (
             "promote checkout stage→prod --plan",
             "promote checkout stage→prod type:emergency incident:INC-7 reason:checkout is down",
             "promote checkout stage→prod database:expand",
+            "promote payments,checkout stage→prod",
         ),
     ),
     Command(
@@ -66,6 +67,7 @@ CATALOGUE = (
             "rollback checkout despite:database reason:the old column is still there",
             "rollback checkout flag:new-cart=off link:https://flags.example/new-cart",
             "rollback checkout,payments prod reason:carts are empty",
+            "rollback prod to M-1a2b3c4d5e reason:carts are empty",
         ),
     ),
     Command(

@@ -75,9 +75,8 @@ async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
         ships = other.is_a_set and other.phase is Phase.WATCHING and other.question.target == intent.target
         if ships and not set(order).isdisjoint(other.question.services):
             abort = Button("Abort", f"abort {other.id}", Tone.DANGER, meant_for=f"Abort {other.id}")
-            reply = Reply(
-                f"{other.id} ships them as one right now; abort it, and what shipped goes back.", (), (abort,)
-            )
+            says = f"{other.id} ships them as one right now; abort it, and what shipped goes back."
+            reply = Reply(says, buttons=(abort,))
             return asking.refused("operation", target, reply, operation=other.id)
     served = {}
     for service in order:

@@ -75,7 +75,7 @@ def changed(old: Plan, new: Plan) -> str:
     said = []
     for part in new.parts:
         was = before.get(part.service)
-        if was is None or was.hash != part.hash:
+        if was is None or replace(was, manifest=part.manifest) != part:
             said.append(f"{part.service} ({'is new' if was is None else difference(was, part)})")
     return ", ".join(filter(None, said)) or difference(old, new)
 

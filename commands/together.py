@@ -220,7 +220,7 @@ async def dry_run(intent: PromoteSeveral, asking: Asking) -> Reply:
     plan, no = looked.plan, _cannot(intent, asking)
     would: list[Line] = []
     if not isinstance(plan, Unknown):
-        steps = [step for part in plan.parts if ships(part) for step in tell.steps(part, asking.active.policy)]
+        steps = [step for part in plan.parts if ships(part) for step in tell.steps(part)]
         would = [Line(Mark.NOTE, "This is what would be done, in this order:")]
         would += [Line(Mark.NOTE, f"{number}. {step}") for number, step in enumerate(steps, 1)]
     return Reply(

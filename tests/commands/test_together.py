@@ -1,0 +1,511 @@
+"""Several services go to production as one candidate: agreed to once, shipped in order, taken back in reverse."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from policy.evidence import CheckState, WorkflowRun
+from tests.conversation import _ONCE, Bot, _do
+from tests.conversation import plays as compares
+from tests.world import DAY, HOUR, Behaviour, Town, commit, digest, revision_of, site_of
+
+ASKS = """
+    maya: /release promote shop stage→prod
+    bot: payments and checkout (M-cd184655fa) → prod are waiting for approval. [Approve] [Reject] [Cancel]
+         Asked by: @maya
+         From → to: stage → prod
+         Manifest: M-cd184655fa
+         ✗ payments a2a2a2a2a2a2: 2 of 14 rules not met (second-person, approvals)
+         ✗ checkout c2c2c2c2c2c2: 2 of 14 rules not met (second-person, approvals)
+         …
+    bot: Plan for payments and checkout (M-cd184655fa) → prod: … [Approve] [Reject] [Cancel]
+         payments: a2a2a2a2a2a2 of a2a2a2a, now a1a1a1a1a1a1: 10 % → 50 % → 100 %
+         checkout: c2c2c2c2c2c2 of c2c2c2c, now c1c1c1c1c1c1: 10 % → 50 % → 100 %
+         From → to: stage → prod
+         Manifest: M-cd184655fa cd184655fa…
+         Plan: …
+         Policy: …
+         ✗ payments: 2 of 14 rules not met (second-person, approvals)
+         ✓ 12 rules met: …
+         ✗ second-person: somebody other than maya must agree
+         • omar can agree
+         ✗ approvals: a release manager must agree to plan …
+         …
+         ✗ checkout: 2 of 14 rules not met (second-person, approvals)
+         …
+         – Traceability: nothing is asked
+         ✗ Review: not yet (payments: second-person; payments: approvals; checkout: second-person; checkout: approvals)
+         – Reproducibility: nothing is asked
+         – Security: nothing is asked
+         ✓ Integration: met
+         ✓ Governance: met
+    """
+AGREED = """
+    omar: [Approve]
+    bot: @omar approved payments and checkout (M-cd184655fa) → prod. Checking everything again.
+    bot → omar: Your approval of payments and checkout (M-cd184655fa) → prod is recorded.
+    """
+PAYMENTS = """
+    bot: payments a2a2a2a2a2a2 → prod is live.
+    bot: Plan for payments a2a2a2a2a2a2 → prod: every rule is met
+    bot: ✓ payments a2a2a2a2a2a2 → prod: recorded as GitHub deployment 16
+    bot: ✓ payments a2a2a2a2a2a2 → prod: payments-r-a2a2a2a2a2a2 is deployed at 0 %
+    bot: ✓ payments a2a2a2a2a2a2 → prod: smoke test passed: …
+    bot: ✓ payments a2a2a2a2a2a2 → prod: payments-r-a2a2a2a2a2a2 serves 10 %
+    bot: ✓ payments a2a2a2a2a2a2 → prod: 10 %: …
+    bot: ✓ payments a2a2a2a2a2a2 → prod: payments-r-a2a2a2a2a2a2 serves 50 %
+    bot: ✓ payments a2a2a2a2a2a2 → prod: 50 %: …
+    bot: ✓ payments a2a2a2a2a2a2 → prod: payments-r-a2a2a2a2a2a2 serves 100 %
+    bot: ✓ payments a2a2a2a2a2a2 → prod: 100 %: …
+    bot: payments a2a2a2a2a2a2 → prod is live. It took …
+    """
+CHECKOUT = PAYMENTS.replace("payments", "checkout").replace("a2", "c2").replace("deployment 16", "deployment 17")
+LIVE = """
+    bot: payments and checkout (M-cd184655fa) → prod are live.
+         ✓ 1. payments a2a2a2a2a2a2 → prod is live (op_…)
+         ✓ 2. checkout c2c2c2c2c2c2 → prod is live (op_…)
+         • Each of them serves what was pinned.
+    bot now: payments and checkout (M-cd184655fa) → prod are live.
+    bot now: payments and checkout (M-cd184655fa) → prod are live.
+    """
+
+
+async def plays(page: str, town: Town, *, heads: bool = True) -> None:
+    """As in every conversation; not `heads`: only what people do, whatever is said."""
+    deeds = [line.strip() for line in page.splitlines() if re.match(r" {0,4}(?!bot)(\w[\w &]*: |… )", line)]
+    await (compares(page, town) if heads else does(deeds, town))
+
+
+async def does(deeds: list[str], town: Town) -> None:
+    async with Bot(town) as bot:
+        await bot.rests()
+        for deed, following in zip(deeds, [*deeds[1:], ""], strict=True):
+            await _do(deed, bot, _ONCE.fullmatch(following))
+        assert not bot.surprises, bot.surprises
+
+
+@pytest.fixture
+def shop(town: Town) -> Town:
+    """payments ships first, checkout after it; both builds are good."""
+    town.runs.behaviours.clear()
+    return town
+
+
+@pytest.mark.requirement("S4-236", "S4-238")
+@pytest.mark.parametrize("words", ["shop", "checkout,payments"])
+async def test_they_are_agreed_to_once_and_ship_one_after_the_other(shop: Town, words: str) -> None:
+    await plays(ASKS.replace("promote shop", f"promote {words}") + AGREED + PAYMENTS + CHECKOUT + LIVE, shop)
+    first = list(dict.fromkeys(write.site for write in shop.runs.writes))
+    assert first == [site_of("payments"), site_of("checkout")]
+    async with Bot(shop) as bot:
+        (kept,) = await bot.store.manifests("prod")
+        rows = [row for name in ("payments", "checkout") for row in await bot.store.history(name, 50)]
+    assert kept.verified_at is not None
+    assert {one.service: one.digest for one in kept.manifest.pinned} == {
+        service: digest(service, 2) for service in ("payments", "checkout")
+    }
+    named = {row.target.get("manifest") for row in rows if row.what in {"asked", "began", "done"}}
+    assert named == {kept.manifest.id}
+
+
+@pytest.mark.requirement("S4-239")
+async def test_any_change_of_one_of_them_is_another_candidate_and_voids_the_approvals(shop: Town) -> None:
+    shop.policies.change(approvals=[{"role": "release_manager"}, {"role": "tech_lead"}])
+    await plays(
+        """
+    maya: /release promote shop stage→prod
+    … once: Plan for
+    omar: [Approve]
+    … once: recorded
+    """,
+        shop,
+        heads=False,
+    )
+    shop.version("checkout", 3, "Mend it", "lea-gh")
+    shop.deployed("checkout", "stage", 3, ago=27 * HOUR)
+    await plays(
+        """
+    raj: [Approve] (first seen)
+    bot: What would be done has changed: checkout (digest, revision, image, commit). This is another candidate, M-dcf0ea2b65. Approvals start again.
+    bot → raj: That button is old: the plan has changed since (… is now …). Look at the newest message in its thread.
+    bot now: payments and checkout (M-dcf0ea2b65) → prod are waiting for approval. [Approve] [Reject] [Cancel]
+    bot now: Plan for payments and checkout (M-dcf0ea2b65) → prod: … [Approve] [Reject] [Cancel]
+    raj: [Approve]
+    bot: @raj approved payments and checkout (M-dcf0ea2b65) → prod. Checking everything again.
+    bot → raj: Your approval of payments and checkout (M-dcf0ea2b65) → prod is recorded.
+    bot now: Plan for payments and checkout (M-dcf0ea2b65) → prod: … [Approve] [Reject] [Cancel]
+         …
+         ✗ approvals: raj as tech lead agreed to plan …; a release manager must still agree to plan …
+         …
+    """,
+        shop,
+    )
+    assert shop.runs.writes == []
+
+
+@pytest.mark.requirement("S4-241", "S4-249")
+async def test_one_no_blocks_all_of_them_and_is_named(shop: Town) -> None:
+    shop.github.check("acme/checkout", commit("checkout", 2), "unit-tests", CheckState.FAILED, "failure")
+    await plays(
+        """
+    maya: /release promote shop stage→prod
+    bot: payments and checkout (M-cd184655fa) → prod are blocked for now. [Check again] [Cancel]
+         …
+         ✗ payments a2a2a2a2a2a2: 2 of 14 rules not met (second-person, approvals)
+         ✗ checkout c2c2c2c2c2c2: 3 of 14 rules not met (required-checks, second-person, approvals)
+         …
+    bot: Plan for payments and checkout (M-cd184655fa) → prod: … [Check again] [Cancel]
+         …
+         ✗ required-checks: build passed and unit-tests failed (failure) on c2c2c2c
+         …
+         ✗ Integration: not yet (checkout: required-checks)
+         ✓ Governance: met
+    """,
+        shop,
+    )
+    assert shop.runs.writes == []
+
+
+@pytest.mark.requirement("S4-235")
+async def test_a_set_that_does_not_pin_every_commit_is_no_candidate(shop: Town) -> None:
+    shop.github.records["acme/checkout"].clear()
+    await plays(
+        """
+    maya: /release promote shop stage→prod
+    bot → maya: payments and checkout stage→prod cannot be promoted together: the manifest lacks checkout: commit.
+    """,
+        shop,
+    )
+
+
+@pytest.mark.requirement("S4-236")
+@pytest.mark.parametrize("words", ["shop stage→prod sha256:c2c2c2c2", "payments,checkout stage→prod checkout=c2c2c2c2"])
+async def test_no_version_of_one_of_them_can_be_named(shop: Town, words: str) -> None:
+    await plays(
+        f"""
+    maya: /release promote {words}
+    bot → maya: A set goes as it is, so no version of one of its services can be named: say only which set it must be, like `M-1a2b3c4d5e`, or nothing.
+    """,
+        shop,
+    )
+
+
+async def test_the_set_that_is_meant_can_be_named(shop: Town) -> None:
+    await plays(
+        """
+    maya: /release promote shop stage→prod M-0000000000
+    bot → maya: stage serves M-cd184655fa (payments a2a2a2a2a2a2, checkout c2c2c2c2c2c2), not M-0000000000.
+    """
+        + ASKS.replace("stage→prod\n", "stage→prod M-cd184655fa\n"),
+        shop,
+    )
+
+
+@pytest.mark.requirement("S4-250")
+async def test_only_its_owner_promotes_a_set(shop: Town) -> None:
+    shop.policies.adopt(manifest={"owner_role": "release_manager"})
+    await plays(
+        """
+    maya: /release promote shop stage→prod
+    bot → maya: payments and checkout stage→prod cannot be promoted together: only who is release manager promotes a set, and maya is not.
+    omar: /release promote shop stage→prod
+    bot: payments and checkout (M-cd184655fa) → prod are waiting for approval. [Approve] [Reject] [Cancel]
+    bot: Plan for payments and checkout (M-cd184655fa) → prod: … [Approve] [Reject] [Cancel]
+    """,
+        shop,
+    )
+
+
+@pytest.mark.requirement("S4-237")
+async def test_the_integration_tests_must_have_run_on_exactly_this_set(shop: Town) -> None:
+    shop.policies.adopt(gates={"as-a-set": {"kind": "manifest"}}, to_prod={"requires": ["as-a-set"]})
+    ran = WorkflowRun("integration-tests.yml", CheckState.PASSED, inputs={"manifest_sha256": "1" * 64})
+    shop.github.runs[("integration-tests.yml", commit("payments", 2))] = ran
+    await plays(
+        """
+    maya: /release promote shop stage→prod
+    bot: payments and checkout (M-cd184655fa) → prod are blocked for now. [Check again] [Cancel]
+    bot: Plan for payments and checkout (M-cd184655fa) → prod: … [Check again] [Cancel]
+         …
+         ✗ as-a-set: the integration tests ran against 1111111, and the manifest is cd18465
+         …
+    """,
+        shop,
+    )
+    this = "cd184655faf9c4670be8fc82182ec9c04a0723abd8e425feb764a04255b0035b"
+    shop.github.runs[("integration-tests.yml", commit("payments", 2))] = replace(ran, inputs={"manifest_sha256": this})
+    await plays(
+        """
+    maya: [Check again]
+    bot: @maya had it looked at again.
+    bot now: payments and checkout (M-cd184655fa) → prod are waiting for approval. [Approve] [Reject] [Cancel]
+    bot now: Plan for payments and checkout (M-cd184655fa) → prod: … [Approve] [Reject] [Cancel]
+    """
+        + AGREED
+        + PAYMENTS
+        + CHECKOUT
+        + LIVE,
+        shop,
+    )
+
+
+async def test_what_serves_already_is_part_of_the_set_and_stays_as_it_is(shop: Town) -> None:
+    shop.deployed("payments", "prod", 2, ago=2 * DAY)
+    await plays(
+        """
+    maya: /release promote shop stage→prod
+    bot: payments and checkout (M-cd184655fa) → prod are waiting for approval. [Approve] [Reject] [Cancel]
+         …
+         ✓ payments a2a2a2a2a2a2: serves there already
+         ✗ checkout c2c2c2c2c2c2: 2 of 14 rules not met (second-person, approvals)
+         …
+    bot: Plan for payments and checkout (M-cd184655fa) → prod: … [Approve] [Reject] [Cancel]
+         payments: a2a2a2a2a2a2 of a2a2a2a, serves there already
+         …
+    """
+        + AGREED
+        + CHECKOUT
+        + LIVE.replace("→ prod is live (op_…)", "serves there already", 1),
+        shop,
+    )
+    assert {write.site for write in shop.runs.writes} == {site_of("checkout")}
+
+
+async def test_a_freeze_of_one_of_them_in_the_midst_holds_it_until_it_ends(shop: Town) -> None:
+    await plays(
+        ASKS
+        + """
+    omar: [Approve]
+    … once: payments-r-a2a2a2a2a2a2 serves 100 %
+    omar: /release freeze start checkout prod until:12:00 reason:the till is being counted
+    … once: is blocked
+    """,
+        shop,
+        heads=False,
+    )
+    assert shop.runs.serving("payments") == digest("payments", 2)
+    assert shop.runs.serving("checkout") == digest("checkout", 1)
+    await plays("omar: /release freeze end", shop, heads=False)
+    assert shop.runs.serving("checkout") == digest("checkout", 2)
+
+
+async def test_what_changes_in_the_midst_is_not_shipped_and_what_shipped_goes_back(shop: Town) -> None:
+    await plays(ASKS + "omar: [Approve]\n… once: payments-r-a2a2a2a2a2a2 serves 100 %\n", shop, heads=False)
+    shop.version("checkout", 3, "Mend it", "lea-gh")
+    shop.deployed("checkout", "stage", 3, ago=27 * HOUR)
+    await plays("… 5 s later", shop, heads=False)
+    assert shop.runs.serving("checkout") == digest("checkout", 1)
+    assert shop.runs.serving("payments") == digest("payments", 1)
+    said = [line for message in shop.slack.messages for line in message.now["body"]]
+    assert any("It is not what was agreed to any more: digest" in line for line in said)
+
+
+async def test_the_whole_is_aborted_and_what_shipped_goes_back(shop: Town) -> None:
+    await plays(
+        ASKS
+        + """
+    omar: [Approve]
+    … once: checkout-r-c2c2c2c2c2c2 serves 10 %
+    tom: [Abort] (first seen)
+    … once: You may not abort this: maya may
+    ines: /release rollback shop
+    … once: ships them as one right now; abort it, and what shipped goes back.
+    ines: [Abort] (first seen)
+    dan: [Abort] (first seen)
+    """,
+        shop,
+        heads=False,
+    )
+    for service in ("payments", "checkout"):
+        assert shop.runs.serving(service) == digest(service, 1)
+    said = [message.now["text"] for message in shop.slack.messages]
+    assert "payments and checkout (M-cd184655fa) → prod were cancelled." in said
+    assert any(text.startswith("That is over: payments and checkout (M-cd184655fa)") for text in said)
+
+
+async def test_the_words_of_the_impatient_do_nothing_twice(shop: Town) -> None:
+    await plays(
+        ASKS
+        + """
+    tom: /release promote payments,checkout stage→prod
+    bot → tom: maya asked for payments and checkout (M-cd184655fa) → prod already: op_… is waiting for second-person and approval.
+    maya: [Approve]
+    bot → maya: You asked for it, so somebody else has to agree.
+    """,
+        shop,
+        heads=False,
+    )
+    await plays("omar & omar: [Approve]", shop, heads=False)
+    for service in ("payments", "checkout"):
+        assert shop.runs.serving(service) == digest(service, 2)
+        assert len(shop.github.told(service)) == 1
+
+
+async def test_each_path_keeps_its_own_approvers(shop: Town) -> None:
+    """payments needs a tech lead besides; whoever may agree to one of them only does not agree to the other."""
+    path = shop.policies.current().policy.paths[0].model_dump(mode="python", by_alias=True)
+    strict = {**path, "services": ["payments"], "approvals": [{"role": "tech_lead"}]}
+    shop.policies.adopt(paths=[{**path, "services": ["checkout", "search"]}, strict])
+    await plays(
+        """
+    maya: /release promote shop stage→prod
+    … once: Plan for
+    omar: [Approve]
+    """,
+        shop,
+        heads=False,
+    )
+    assert shop.runs.writes == []
+    await plays("raj: [Approve]", shop, heads=False)
+    for service in ("payments", "checkout"):
+        assert shop.runs.serving(service) == digest(service, 2)
+
+
+async def test_why_and_a_dry_run_tell_all_of_it_and_keep_nothing(shop: Town) -> None:
+    await plays(
+        """
+    tom: /release why shop stage→prod
+    bot → tom: payments and checkout stage→prod: payments: 2 of 14 rules not met (second-person, approvals); checkout: 2 of 14 rules not met (second-person, approvals).
+         ✗ payments: …
+         …
+    tom: /release promote shop stage→prod --plan
+    bot → tom: Dry run of payments and checkout stage→prod: … Nothing was done.
+         payments: a2a2a2a2a2a2 of a2a2a2a, now a1a1a1a1a1a1: 10 % → 50 % → 100 %
+         …
+         • 1. GitHub acme/payments: create a deployment of a2a2a2a to prod, in progress
+         …
+    """,
+        shop,
+    )
+    async with Bot(shop) as bot:
+        assert await bot.store.open_operations() == ()
+
+
+BACK = """
+    bot: payments a1a1a1a1a1a1 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for payments a1a1a1a1a1a1 ⟲ prod: every rule is met
+    bot: ✓ payments a1a1a1a1a1a1 ⟲ prod: payments-r-a1a1a1a1a1a1 (a1a1a1a1a1a1) serves 100 % again, …
+    bot: ✓ payments a1a1a1a1a1a1 ⟲ prod: recorded as GitHub deployment 18
+    bot: payments a1a1a1a1a1a1 ⟲ prod serves again. It took … [Lift the hold]
+    bot: payments ⟲ prod serve again.
+         ✓ 1. payments a1a1a1a1a1a1 ⟲ prod serves again (op_…)
+         …
+    """
+TAKEN_BACK = """
+    bot: payments and checkout (M-cd184655fa) → prod were taken back.
+         ✓ 1. payments a2a2a2a2a2a2 had shipped: payments a1a1a1a1a1a1 ⟲ prod serves again (op_…)
+         ✗ 2. checkout c2c2c2c2c2c2 → prod was taken back (op_…)
+         • checkout c2c2c2c2c2c2 → prod was taken back. 5 of 20 requests failed at 10 % of traffic: 25.0 %, allowed 1 %. What had shipped is back.
+    bot now: payments and checkout (M-cd184655fa) → prod were taken back.
+    bot now: payments and checkout (M-cd184655fa) → prod were taken back.
+    """
+CHECKOUT_FAILS = """
+    bot: checkout c2c2c2c2c2c2 → prod was taken back. [Lift the hold]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: every rule is met
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: recorded as GitHub deployment 17
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 is deployed at 0 %
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: smoke test passed: …
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c2c2c2c2c2c2 serves 10 %
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: 5 of 20 requests failed at 10 % of traffic: 25.0 %, allowed 1 %
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: checkout-r-c1c1c1c1c1c1 (c1c1c1c1c1c1) serves 100 % again
+    bot: checkout c2c2c2c2c2c2 → prod was taken back. It took … [Lift the hold]
+    """
+
+
+async def test_what_shipped_goes_back_where_the_next_one_goes_bad(shop: Town) -> None:
+    shop.runs.behaviours[digest("checkout", 2)] = Behaviour(error_percent=25)
+    await plays(
+        ASKS
+        + AGREED
+        + PAYMENTS
+        + CHECKOUT_FAILS
+        + """
+    bot: checkout c2c2c2c2c2c2 → prod was taken back. 5 of 20 requests failed at 10 % of traffic: 25.0 %, allowed 1 %. payments shipped before and goes back, too.
+    bot: payments ⟲ prod serve again.
+         Asked by: @release-bot
+         Reason: another one of payments and checkout (M-cd184655fa) → prod went bad
+         …
+    """
+        + BACK
+        + TAKEN_BACK,
+        shop,
+    )
+    for service in ("payments", "checkout"):
+        assert shop.runs.serving(service) == digest(service, 1)
+    async with Bot(shop) as bot:
+        (kept,) = await bot.store.manifests("prod")
+    assert kept.verified_at is None
+
+
+async def test_what_shipped_stays_where_the_policy_says_so(shop: Town) -> None:
+    shop.policies.adopt(manifest={"if_one_fails": "stay"})
+    shop.runs.behaviours[digest("checkout", 2)] = Behaviour(error_percent=25)
+    await plays(
+        ASKS
+        + AGREED
+        + PAYMENTS
+        + CHECKOUT_FAILS
+        + """
+    bot: payments and checkout (M-cd184655fa) → prod failed.
+         ✓ 1. payments a2a2a2a2a2a2 → prod is live (op_…)
+         ✗ 2. checkout c2c2c2c2c2c2 → prod was taken back (op_…)
+         • checkout c2c2c2c2c2c2 → prod was taken back. 5 of 20 requests failed at 10 % of traffic: 25.0 %, allowed 1 %. payments shipped before.
+    bot now: payments and checkout (M-cd184655fa) → prod failed.
+    bot now: payments and checkout (M-cd184655fa) → prod failed.
+    """,
+        shop,
+    )
+    assert shop.runs.serving("payments") == digest("payments", 2)
+
+
+@pytest.mark.requirement("S4-242")
+@pytest.mark.parametrize(
+    "words", ["rollback shop", "rollback prod to {first}", "rollback shop prod --manifest {first}"]
+)
+async def test_a_set_goes_back_to_the_one_before_it_as_a_whole(shop: Town, words: str) -> None:
+    await plays(ASKS + AGREED + PAYMENTS + CHECKOUT + LIVE, shop)
+    for service in ("payments", "checkout"):
+        shop.version(service, 3, "Mend it", "lea-gh")
+        shop.deployed(service, "stage", 3, ago=25 * HOUR)
+    await plays(
+        """
+    maya: /release promote shop stage→prod
+    … once: Plan for
+    omar: [Approve]
+    """,
+        shop,
+        heads=False,
+    )
+    async with Bot(shop) as bot:
+        second, first = await bot.store.manifests("prod")
+    assert (second.manifest.digest("payments"), first.manifest.id) == (digest("payments", 3), "M-cd184655fa")
+    await plays(
+        f"""
+    ines: /release {words.format(first=first.manifest.id)}
+    bot: checkout and payments ⟲ prod serve again.
+         Asked by: @ines
+         Back to: M-cd184655fa
+         ✓ 1. checkout c2c2c2c2c2c2 ⟲ prod serves again (op_…)
+         ✓ 2. payments a2a2a2a2a2a2 ⟲ prod serves again (op_…)
+         • Each of them serves again.
+         …
+    bot: checkout c2c2c2c2c2c2 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for checkout c2c2c2c2c2c2 ⟲ prod: every rule is met
+    bot: ✓ checkout c2c2c2c2c2c2 ⟲ prod: checkout-r-c2c2c2c2c2c2 (c2c2c2c2c2c2) serves 100 % again, …
+    bot: ✓ checkout c2c2c2c2c2c2 ⟲ prod: recorded as GitHub deployment 22
+    bot: checkout c2c2c2c2c2c2 ⟲ prod serves again. It took … [Lift the hold]
+    bot: payments a2a2a2a2a2a2 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for payments a2a2a2a2a2a2 ⟲ prod: every rule is met
+    bot: ✓ payments a2a2a2a2a2a2 ⟲ prod: payments-r-a2a2a2a2a2a2 (a2a2a2a2a2a2) serves 100 % again, …
+    bot: ✓ payments a2a2a2a2a2a2 ⟲ prod: recorded as GitHub deployment 23
+    bot: payments a2a2a2a2a2a2 ⟲ prod serves again. It took … [Lift the hold]
+    bot: checkout and payments ⟲ prod serve again.
+         …
+    """,
+        shop,
+    )
+    for service in ("payments", "checkout"):
+        assert shop.runs.serving(service) == digest(service, 2)
