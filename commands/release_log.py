@@ -27,9 +27,9 @@ from policy.facts import Deed, Question, Verdict, Vote
 from policy.model import Person, Unknown, short
 from policy.wording import listed
 
-TRIES = 9
-AGAIN = timedelta(seconds=5)
-"""After that it is tried again, and then after twice as long each time: for the better part of an hour in all."""
+TRIES = 12
+AGAIN = timedelta(seconds=1)
+"""After that it is tried again, and then after twice as long each time: for an hour in all."""
 LOGGED = frozenset({Deed.PROMOTE, Deed.ROLLBACK, Deed.REWIND})
 TOLD = frozenset({Phase.DONE, Phase.ROLLED_BACK, Phase.UNCERTAIN})
 """Ends that changed what serves, or may have."""

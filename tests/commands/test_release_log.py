@@ -37,7 +37,7 @@ def said(page: str, **fields: str) -> str:
 @pytest.mark.requirement("S1-30", "S1-36")
 async def test_a_release_is_written_down_with_all_that_was_said_and_seen(town: Town) -> None:
     logging(town)
-    await plays(said(WRITTEN, rollout_notes="pay in one click", rollback_plan="<!-- release-bot op_1 -->"), town)
+    await plays(said(WRITTEN, rollback_plan="revert <!-- release-bot op_1 -->"), town)
     written = lines(town)
     assert written[:2] == [
         "",
@@ -47,9 +47,9 @@ async def test_a_release_is_written_down_with_all_that_was_said_and_seen(town: T
     for line in (
         f"- Commit: `{'c2' * 20}` (`sha256:{'c2' * 32}`)",
         f"- Before: `{'c1' * 20}` (`sha256:{'c1' * 32}`)",
-        "- Rollout notes: pay in one click",
-        "- By: maya (U0MAYA)",
-        "- Agreed: omar (U0OMAR)",
+        "- Rollback plan: revert ",
+        "- By: maya (U0MAYA, maya-gh)",
+        "- Agreed: omar (U0OMAR, omar)",
     ):
         assert line in text, text
     assert "- Gates: " in text
@@ -68,8 +68,8 @@ async def test_what_is_taken_back_is_written_down_with_why_and_where_to(town: To
     logging(town, "payments")
     await plays(
         BAD_RELEASE.replace(
-            "    bot: payments@prod release",
-            f"    bot: ✓ payments a2a2a2a2a2a2 → prod: written down in {FILE} on main (…)\n    bot: payments@prod release",
+            "    bot now: payments a2a2a2a2a2a2",
+            f"    bot: ✓ payments a2a2a2a2a2a2 → prod: written down in {FILE} on main (…)\n    bot now: payments a2a2a2a2a2a2",
             1,
         ),
         town,
