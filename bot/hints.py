@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
 
 from bot.store import Store
+from commands import relax
 from commands.errors import ReleaseBotError
 from commands.operation import Operation
 from commands.ports import PolicyInForce, Writes
@@ -71,6 +72,8 @@ class Hints:
                 or (operation.plan is not None and operation.plan.repository.casefold() in about)
             )
         )
+        relaxed = (one for one in await self._store.timers() if one.question.deed is Deed.RELAX)
+        found += tuple(one.id for one in relaxed if relax.repository(one).casefold() in about)
         if found:
             await self._store.commit(Writes(wakes=found))
 

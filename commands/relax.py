@@ -22,7 +22,7 @@ from commands.hand import AT_ONCE, TRIES
 from commands.operation import Effect, Operation, Phase
 from commands.ports import Entry, EntryPhase, Guard, Lease, Message, World, Writes
 from commands.record import BOT, operation_id
-from commands.reply import Mark, Reply, Text, When
+from commands.reply import Line, Mark, Reply, Text, When
 from policy.agreement import Relaxes
 from policy.document import Policy
 from policy.exceptions import relaxation
@@ -92,6 +92,23 @@ def begins(record: ExceptionRecord, policy: Policy, channel: str, now: datetime)
 def runs_as(exception: str) -> str:
     """The operation that relaxes because of that exception."""
     return operation_id(f"relax {exception}")
+
+
+def repository(operation: Operation) -> str:
+    """Whose branch it relaxes."""
+    return str(operation.seen[ABOUT]["repository"])
+
+
+def line(operation: Operation) -> Line:
+    """For `status`."""
+    about = operation.seen[ABOUT]
+    what = f"{listed(about['what'])} of {about['branch']} of {about['repository']}"
+    until = (" until ", When(operation.expires_at), f" ({operation.question.change})")
+    if ALARMED in operation.seen:
+        return Line(Mark.NO, f"{what}: relaxed, and not to be put back by me ({operation.question.change})")
+    if RESTORED in operation.seen or RELAXED not in operation.seen:
+        return Line(Mark.NOTE, f"{what}: being {'put back' if BEFORE in operation.seen else 'relaxed'}")
+    return Line(Mark.WARNING, texts(f"{what}: relaxed", until))
 
 
 def canonical(state: Mapping[str, Any] | None) -> str:

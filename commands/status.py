@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from commands import bring, explain, member, owed, promote, switched, tell, together, waived, watch
+from commands import bring, explain, member, owed, promote, relax, switched, tell, together, waived, watch
 from commands.asking import Asking
 from commands.consider import OPENS, gather_for
 from commands.explain import texts
@@ -47,6 +47,7 @@ async def status(intent: Status, asking: Asking) -> Reply:
     looks = [one for one in timers if one.question.deed is Deed.WATCH]
     lines += [switched.line(one) if switched.SWITCHED in one.seen else watch.line(one) for one in looks]
     lines += [bring.line(one) for one in timers if bring.PORT in one.seen]
+    lines += [relax.line(one) for one in timers if one.question.deed is Deed.RELAX]
     lines += [
         Line(
             Mark.NO,

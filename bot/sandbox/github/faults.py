@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 READS = ("GET",)
@@ -29,6 +30,7 @@ KINDS = {
         Kind("secondary_limit", "answers 403, secondary rate limit, with retry-after: seconds", READS + WRITES, 1),
         Kind("secondary_limit_silent", "answers 403, secondary rate limit, without saying how long", READS + WRITES),
         Kind("too_many_requests", "answers 429 with retry-after: seconds", READS + WRITES, 1),
+        Kind("too_many_requests_silent", "answers 429 without saying how long", READS + WRITES),
         Kind(
             "rate_limit_spent",
             "answers 403: the hour's requests are spent; seconds until the next",
@@ -39,6 +41,7 @@ KINDS = {
         Kind("stale_read", "answers as things were before the last write", READS),
         Kind("token_expired", "answers 401; an installation's token is expired from then on", READS + WRITES),
         Kind("moved", "answers 301: the repository has another name now", WRITES),
+        Kind("mergeable_unknown", "has not found out yet whether a pull request can be merged", READS),
         Kind("duplicate_check_runs", "lists each check run once more: older, opposite, in another suite", READS),
         Kind("bundle_inline", "hands an attestation's bundle out with the list, as before July 2026", READS),
         Kind(
@@ -51,11 +54,12 @@ KINDS = {
 
 
 _WHERE = {
-    "duplicate_check_runs": ("/check-runs$",),
-    "bundle_inline": ("/attestations/",),
-    "base_moved": ("/merge$", "/contents/"),
+    "duplicate_check_runs": r"/check-runs$",
+    "bundle_inline": r"/attestations/",
+    "base_moved": r"/merge$|/contents/",
+    "mergeable_unknown": r"/pulls/\d+$",
 }
-"""Kinds that fit some paths only: what these contain, or end with where it ends with $."""
+"""Kinds that fit some paths only: what is found in these."""
 
 
 @dataclass(slots=True)
@@ -71,7 +75,7 @@ class Fault:
     seconds: float
 
     def fits(self, method: str, path: str) -> bool:
-        if not any(piece in f"{path}$" for piece in _WHERE.get(self.kind.name, ("",))):
+        if not re.search(_WHERE.get(self.kind.name, ""), path):
             return False
         wanted = method in self.kind.methods and self.method in {"", method}
         return self.times > 0 and wanted and self.path in path

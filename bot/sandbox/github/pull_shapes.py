@@ -14,7 +14,7 @@ def label(books: Books, repository: Repository, name: str) -> Json:
         "node_id": shapes.node_id("Label", name),
         "url": f"{shapes.repository_url(books, repository)}/labels/{name.replace(' ', '%20')}",
         "name": name,
-        "description": None,
+        "description": "",
         "color": "ededed",
         "default": False,
     }

@@ -36,6 +36,7 @@ def demand_hand(call: Call, pull: PullRequest) -> None:
 async def _shown(call: Call, pull: PullRequest, status: int = 200) -> Answer:
     books, repository = call.books, call.repository
     could = await pull_life.seen_mergeable(books, repository, pull)
+    could = None if "mergeable_unknown" in call.faults else could
     state = await pull_life.merge_state(books, repository, pull, could)
     return Answer(status, await pull_shapes.full(books, repository, pull, could, state))
 

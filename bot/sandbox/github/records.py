@@ -186,6 +186,18 @@ class Attestation:
     """What the address of the bundle ends with."""
 
 
+@dataclass(frozen=True, slots=True)
+class PackageVersion:
+    """One version of a package."""
+
+    id: int
+    name: str
+    """Of a container: its digest."""
+    tags: tuple[str, ...]
+    at: datetime
+    deleted: bool = False
+
+
 @dataclass(slots=True)
 class Records:
     """Everything of one repository that is not in git. Each list is in the order of making."""
@@ -356,7 +368,7 @@ class Books:
         self.tokens: dict[str, Token] = {}
         self.teams: dict[tuple[str, str], Team] = {}
         """By organisation and slug."""
-        self.packages: dict[tuple[str, str, str], list[Version]] = {}
+        self.packages: dict[tuple[str, str, str], list[PackageVersion]] = {}
         """By organisation, type and name; oldest first."""
         self.postman = Postman()
         self.watching: list[Callable[[Repository, str, str], Awaitable[None]]] = []

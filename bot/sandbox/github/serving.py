@@ -174,6 +174,8 @@ def _play(fault: Fault | None, token: Token | None, books: Books) -> None:
             raise Refused(403, secondary)
         case "too_many_requests":
             raise Refused(429, secondary, Retry_After=seconds)
+        case "too_many_requests_silent":
+            raise Refused(429, secondary)
         case "rate_limit_spent" if token is not None and fault is not None:
             token.spent, token.resets_at = books.limit, books.now() + timedelta(seconds=fault.seconds)
             raise Refused(403, f"API rate limit exceeded for {token.login}.")

@@ -133,7 +133,7 @@ def minimal_repository(books: Books, repository: Repository) -> Json:
         "owner": user(books, repository.owner),
         "html_url": web_url(books, repository),
         "description": None,
-        "fork": False,
+        "fork": repository.parent is not None,
         "url": url,
         **{f"{name}_url": f"{url}/{name}" for name in plain},
         **{f"{name}_url": f"{url}{rest}" for name, rest in with_part.items()},

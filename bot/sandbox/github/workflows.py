@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from bot.sandbox.github import shapes
 from bot.sandbox.github.call import Answer, Call, Refused, Route, not_found
 from bot.sandbox.github.records import Books, Repository, WorkflowRun, number_of
+
+KEPT = timedelta(days=90)  # https://docs.github.com/actions, "Retention period for artifacts": the default
 
 
 def begin(
@@ -92,8 +95,42 @@ async def rerun_failed(call: Call) -> Answer:
     return Answer(201, {})
 
 
+async def artifacts(call: Call) -> Answer:
+    """Newest first; nobody can fetch one here."""
+    repository, name = call.repository, call.query.get("name")
+    home, runs = shapes.repository_url(call.books, repository), repository.records.workflow_runs
+    shown = []
+    for made in reversed(repository.records.artifacts):
+        run = next(one for one in runs if one.id == made.run)
+        url = f"{home}/actions/artifacts/{made.id}"
+        shown.append(
+            {
+                "id": made.id,
+                "node_id": shapes.node_id("Artifact", made.id),
+                "name": made.name,
+                "size_in_bytes": made.size,
+                "digest": made.digest,
+                "url": url,
+                "archive_download_url": f"{url}/zip",
+                "expired": made.at + KEPT <= call.books.now(),
+                "created_at": shapes.moment(made.at),
+                "updated_at": shapes.moment(made.at),
+                "expires_at": shapes.moment(made.at + KEPT),
+                "workflow_run": {
+                    "id": run.id,
+                    "repository_id": repository.id,
+                    "head_repository_id": repository.id,
+                    "head_branch": run.branch,
+                    "head_sha": run.sha,
+                },
+            }
+        )
+    return call.page([one for one in shown if name in {None, one["name"]}], "artifacts")
+
+
 _REPO = "/repos/{owner}/{repo}/actions"
 ROUTES = (
+    Route("GET", _REPO + "/artifacts", artifacts, "actions"),
     Route("POST", _REPO + "/workflows/{workflow}/dispatches", dispatch, "actions"),
     Route("GET", _REPO + "/workflows/{workflow}/runs", list_runs, "actions"),
     Route("POST", _REPO + "/runs/{id}/rerun-failed-jobs", rerun_failed, "actions"),

@@ -24,7 +24,6 @@ from bot.sandbox.github import attestations, forks, moves, releases, serving, si
 from bot.sandbox.github.call import Answer
 from bot.sandbox.github.faults import Faults, fault_kinds
 from bot.sandbox.github.git import NOTHING, Git, Signature
-from bot.sandbox.github.packages import Version
 from bot.sandbox.github.postman import Hook
 from bot.sandbox.github.pull_request import PullRequest
 from bot.sandbox.github.records import (
@@ -35,6 +34,7 @@ from bot.sandbox.github.records import (
     Clock,
     Deployment,
     DeploymentStatus,
+    PackageVersion,
     Repository,
     Team,
     Token,
@@ -428,7 +428,7 @@ class GitHubWorld:
         """That image lies in the organisation's registry; its version's id. A tag names only one of them."""
         known = self._books.packages.setdefault((organisation, "container", name), [])
         known[:] = [replace(one, tags=tuple(tag for tag in one.tags if tag not in tags)) for one in known]
-        known.append(Version(self._books.new_id(), digest, tags, self._books.now()))
+        known.append(PackageVersion(self._books.new_id(), digest, tags, self._books.now()))
         return known[-1].id
 
     def end_workflow(self, repository: str, run: int, conclusion: str) -> None:
