@@ -105,10 +105,10 @@ async def _act(intent: Intent, asking: Asking) -> Writes:
             return await together.ask(intent, asking)
         case Rollback() | RollbackSeveral() | Switched():
             return await _goes_back(intent, asking)
-        case StartFreeze():
-            return await freeze.start(intent, asking)
-        case EndFreeze():
-            return await freeze.end(intent, asking)
+        case StartFreeze() | EndFreeze():
+            return await (
+                freeze.start(intent, asking) if isinstance(intent, StartFreeze) else freeze.end(intent, asking)
+            )
         case RequestException():
             return await exception.request(intent, asking)
         case RevokeException():

@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
+from commands.errors import Rejected
 from commands.lineage import shipped_alone
 from commands.ports import Link, World
 from policy.model import Sha
 
+SQUASHES_MAX = 50
+"""So many of the newest are looked up; whoever brings a fix does so soon."""
+
 
 async def lacks(world: World, repository: str, line: Sha, of: Sha) -> tuple[Link, ...]:
-    """What `of` has and `line` has in no form, oldest first: not the commit, none that was picked from it, not the
-    one it was picked from itself."""
+    """What `of` has and `line` has in no form, oldest first.
+
+    Not the commit, none that was picked from it, not the one it was picked from itself, and no pull request that says
+    that it brings it.
+    """
     shipped, brought = await asyncio.gather(
         world.code.lineage(repository, line, of), world.code.lineage(repository, of, line)
     )
-    return tuple(
-        [
-            link
-            for link in shipped_alone(shipped, brought)
-            if link.picked_from is None or not await holds(world, repository, line, link.picked_from)
-        ]
-    )
+    alone = [
+        link
+        for link in shipped_alone(shipped, brought)
+        if link.picked_from is None or not await _came_from(world, repository, line, link.picked_from)
+    ]
+    named = await _named(world, repository, brought) if alone else frozenset[Sha]()
+    return tuple(link for link in alone if not {link.commit, link.picked_from} & named)
+
+
+async def _named(world: World, repository: str, brought: Sequence[Link]) -> frozenset[Sha]:
+    """What the pull requests by which these came say was picked for them: a squash may drop what its commits said."""
+    squashed = [link.commit for link in brought if len(link.parents) < 2 and link.picked_from is None]
+    numbers = dict.fromkeys([await world.code.came_by(repository, commit) for commit in squashed[-SQUASHES_MAX:]])
+    pulls = [await world.code.opened(repository, number) for number in numbers if number is not None]
+    return frozenset(origin for pull in pulls for origin in pull.origins)
+
+
+async def _came_from(world: World, repository: str, line: Sha, origin: Sha) -> bool:
+    """Whether it has what somebody wrote that a commit was picked from; what is of elsewhere it has not."""
+    try:
+        return await holds(world, repository, line, origin)
+    except Rejected:
+        return False
 
 
 async def holds(world: World, repository: str, line: Sha, commit: Sha) -> bool:

@@ -333,6 +333,8 @@ class Opened:
     open: bool
     merged: Sha | None
     """What it was merged as; None: it was not."""
+    origins: tuple[Sha, ...] = ()
+    """The commits that its description says were picked for it: a squash may drop what each of its own said."""
 
 
 class Look(StrEnum):

@@ -18,6 +18,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from bot.github.written import origins
 from bot.policy_file import read_policy
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
 from commands.plan import PlannedProbe
@@ -714,12 +715,20 @@ class GitHub:
     async def opened(self, repository: str, number: int) -> Opened:
         self._part("pull requests")
         pull = next((pull for pull in self.moving.pulls if pull.number == number), None)
+        others = {found.number: found for found in self.pull_requests.values()}
+        if pull is None and number in others:
+            at = next(commit for commit, found in self.pull_requests.items() if found.number == number)
+            found = others[number]
+            return Opened(number, found.title, "", found.head, found.base, at, open=False, merged=at)
         if pull is None:
             raise Rejected(f"There is no pull request #{number}.")
         head = pull.merged.parents[1] if pull.merged else self.branches[pull.source]
         merged = pull.merged.commit if pull.merged else None
         is_open = merged is None and not pull.closed
-        return Opened(number, pull.title, pull.body, pull.source, pull.target, head, open=is_open, merged=merged)
+        picked = tuple(origins(pull.body))
+        return Opened(
+            number, pull.title, pull.body, pull.source, pull.target, head, open=is_open, merged=merged, origins=picked
+        )
 
     async def trunk(self, repository: str) -> str:
         self._part("branches")

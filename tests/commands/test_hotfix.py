@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from bot.github.written import sections
 from commands.ports import Request
 from policy.evidence import Tag
 from policy.model import Sha
+from tests.bot.books import unsettled
 from tests.branches import Pull
+from tests.commands.test_crash import Life, Mortal
 from tests.conversation import Bot, plays
 from tests.world import HOUR, Posted, Town, commit, digest, revision_of, site_of, story
 
@@ -33,8 +36,12 @@ BEGUN = "maya: /release hotfix start checkout ticket:ABC-9 reason:totals are wro
 
 @pytest.fixture
 def town(tmp_path: Path) -> Town:
+    return _town(tmp_path)
+
+
+def _town(directory: Path) -> Town:
     """checkout serves v1.4.1; main and release/1.5 have gone on since, release/1.2 is closed."""
-    made = story(tmp_path)
+    made = story(directory)
     may = made.policies.current().policy.may.model_dump()
     made.policies.adopt(hotfix=HOTFIX, may={**may, "hotfix": ["engineer"]})
     github = made.github
@@ -58,6 +65,12 @@ async def released(town: Town) -> Sha:
     """The fix serves production, and is on its way to main and release/1.5."""
     town.github.branches["hotfix/1.4.2-ABC-9"] = SERVES
     fix = fixed(town)
+    await releases(town)
+    return fix
+
+
+async def releases(town: Town) -> None:
+    """What stage serves goes to production."""
     async with Bot(town) as bot:
         for who, words in (("maya", "promote checkout stage→prod reason:ABC-9, totals are wrong"), ("omar", "approve")):
             asked = next(iter(await bot.store.open_operations()), None)
@@ -66,7 +79,6 @@ async def released(town: Town) -> Sha:
             await bot.rests()
         assert not bot.surprises
     assert town.runs.serving("checkout") == digest("checkout", 3)
-    return fix
 
 
 async def owed(town: Town) -> list[str]:
@@ -307,17 +319,9 @@ async def test_one_that_was_closed_is_told(town: Town) -> None:
 
 async def test_a_conflict_leaves_nothing_and_says_exactly_what_to_do(town: Town) -> None:
     town.github.branches["hotfix/1.4.2-ABC-9"] = SERVES
-    town.github.moving.clashing.append(frozenset({commit("checkout", 2), Sha("0" * 40)}))
-    clash = town.github.moving.clashing
-    original = town.github.moving.somebody_commits
-
-    def committed(branch: str, title: str) -> Sha:
-        made = original(branch, title)
-        clash[0] = frozenset({commit("checkout", 2), made})
-        return made
-
-    town.github.moving.somebody_commits = committed  # type: ignore[method-assign]
-    fix = await released(town)
+    fix = fixed(town)
+    town.github.moving.clashing.append(frozenset({commit("checkout", 2), fix}))
+    await releases(town)
     told = posted(town, f"✗ {fix[:7]} cannot be brought to main by itself: it conflicts.")
     branch = next(line.split()[4] for line in told.now["body"] if "git switch" in line)
     assert list(told.now["body"]) == [
@@ -406,3 +410,64 @@ async def test_what_no_branch_lacks_is_said(town: Town) -> None:
         """,
         town,
     )
+
+
+# Whoever does it may die ----------------------------------------------------------------------------------------------
+
+
+async def _dies_and_goes_on(town: Town, life: Life) -> dict[str, Any]:
+    """A hotfix begins, and its fix is brought to two branches; where the process dies, another one goes on."""
+    said = ["hotfix start checkout ticket:ABC-9 reason:totals are wrong"]
+    fix = Sha("")
+    for number in range(2):
+        if number:
+            fix = fixed(town)
+            said.append(f"hotfix port checkout {fix} ticket:ABC-9 reason:they have the same fault")
+        heard = False
+        while not heard:
+            async with Bot(town, partial(Mortal, life=life)) as bot:
+                try:
+                    await bot.answers()
+                    await bot.hears(Request(f"r{number}", said[number], town.people.account("maya"), "C0RELEASES"))
+                    heard = True
+                    await bot.rests()
+                except BaseException:
+                    if not life.over:
+                        raise
+                    life = Life()
+        async with Bot(town) as bot:
+            await bot.answers()
+            town.clock.move(timedelta(minutes=1))  # a lease of whoever died runs out
+            await bot.rests()
+    async with Bot(town) as bot:
+        assert not bot.surprises
+        assert await unsettled(bot.store) == ()
+        pulls = town.github.moving.pulls
+        return {
+            "pulls": sorted((pull.source, pull.target, pull.title, pull.body, *sorted(pull.labels)) for pull in pulls),
+            "branches": {name: town.github.moving.tree(at) for name, at in town.github.branches.items()},
+            "owed": await owed(town),
+            "waits": sorted(one.question.change for one in await bot.store.timers()),
+        }
+
+
+@pytest.mark.requirement("D-07")
+@pytest.mark.slow
+async def test_a_hotfix_and_its_way_elsewhere_survive_every_death(tmp_path: Path) -> None:
+    def begins(name: str) -> Town:
+        (tmp_path / name).mkdir()
+        return _town(tmp_path / name)
+
+    alive = Life()
+    expected = await _dies_and_goes_on(begins("alive"), alive)
+    assert {pull[1] for pull in expected["pulls"]} == {"release/1.5", "main"}
+    changing = ("take", "commit", "carry_on", "claim", "picked", "begin", "propose", "label")
+    deaths = [(number, False) for number in range(len(alive.calls))]
+    deaths += [(number, True) for number, name in enumerate(alive.calls) if name.startswith(changing)]
+    assert {"picked", "begin", "propose", "label"} <= set(alive.calls)
+    for number, after in deaths:
+        where = f"died {'after' if after else 'before'} call {number}, {alive.calls[number]}"
+        life = Life(number, after)
+        found = await _dies_and_goes_on(begins(f"{number}-{after}"), life)
+        assert life.over, f"{where}: it never got there"
+        assert found == expected, where
