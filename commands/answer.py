@@ -150,10 +150,10 @@ async def _votes(intent: Approve | Reject | Withdraw, asking: Asking) -> Writes:
 
 async def _look(intent: DryRun | ListFreezes | ListExceptions | Status | Why | Log | Help, asking: Asking) -> Reply:
     match intent:
-        case DryRun(promote=Promote() as one):
-            return await promote.dry_run(one, asking)
-        case DryRun(promote=PromoteSeveral() as several):
-            return await together.dry_run(several, asking)
+        case DryRun(promote=wanted):
+            if isinstance(wanted, PromoteSeveral):
+                return await together.dry_run(wanted, asking)
+            return await promote.dry_run(wanted, asking)
         case ListFreezes():
             return await status.freezes(asking)
         case ListExceptions():

@@ -78,8 +78,9 @@ class Looked:
 
 def _ships(judged: Judged) -> bool:
     candidate, serving = judged.facts.candidate, judged.facts.target_serving
-    known_both = not isinstance(candidate, Unknown) and not isinstance(serving, Unknown)
-    return not (known_both and candidate.digest == serving.digest)
+    if isinstance(candidate, Unknown) or isinstance(serving, Unknown):
+        return True
+    return candidate.digest != serving.digest
 
 
 def ships(part: Plan) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from policy.evidence import CheckState, WorkflowRun
 from tests.conversation import _ONCE, Bot, _do
 from tests.conversation import plays as compares
-from tests.world import DAY, HOUR, Behaviour, Town, commit, digest, revision_of, site_of
+from tests.world import DAY, HOUR, Behaviour, Town, commit, digest, site_of
 
 ASKS = """
     maya: /release promote shop stage→prod
