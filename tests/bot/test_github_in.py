@@ -158,7 +158,7 @@ async def test_without_a_secret_there_is_no_such_door() -> None:
 
 
 async def test_the_local_github_is_understood(tmp_path: Path, heard: list[str]) -> None:
-    async with github_world(tmp_path, HandClock(), checked=False) as world, AsyncExitStack() as stack:
+    async with github_world(tmp_path, HandClock()) as world, AsyncExitStack() as stack:
         app = web_app(nobody, ready, str, github_endpoint([world.webhook_secret], heard.append))
         door = await stack.enter_async_context(TestClient(TestServer(app, **QUIETLY)))
         world.tell(str(door.make_url("/github/events")))
