@@ -195,6 +195,7 @@ async def test_what_does_not_hold_is_refused_and_why(
     assert one.why_not.startswith(why_not.replace("HEAD", head(place)[:7])), one.why_not
 
 
+@pytest.mark.requirement("S4-071")
 async def test_a_commit_that_holds_something_else_is_named(place: Place, github: GitHub, sigstore: Sigstore) -> None:
     built = workflow(place)
     await place.write("main", {"more.txt": "more\n"})
@@ -236,11 +237,13 @@ async def test_what_is_in_no_public_log_is_not_known_until_somebody_can_tell(
     place.world.attest(place.name, private)
     with pytest.raises(Rejected, match="it is in no public log, as those of private repositories"):
         await found(place, asking(place, verifying(trusted)))
+    place.world.attest(place.name, sigstore.attest(statement(DIGEST, SBOM), workflow(place), AT))
+    assert [one.predicate for one in await found(place, asking(place, verifying(trusted)))] == [SBOM]
     told = asking(place, verifying(trusted, f"{__name__}:OwnVerifier"))
-    assert [one.verified for one in await found(place, told)] == [True]
+    assert [one.verified for one in await found(place, told)] == [True, True]
     said = statement(DIGEST, PROVENANCE, {**came, "evil": True})
     place.world.attest(place.name, unlogged(sigstore.attest(said, workflow(place), AT)))
-    assert [one.why_not for one in await found(place, told)] == ["its time stamp does not hold", ""]
+    assert [one.why_not for one in await found(place, told)] == ["its time stamp does not hold", "", ""]
     with pytest.raises(Rejected, match="There is no nobody:Nothing"):
         await found(place, asking(place, verifying(trusted, "nobody:Nothing")))
 
@@ -265,6 +268,11 @@ async def test_the_pinned_root_and_several_in_one_file_are_trusted_each_for_its_
     both.write_text(f"{without_log}\n{Sigstore().trusted_root()}\n{sigstore.trusted_root()}\n")
     (one,) = await found(place, asking(place, verifying(both)))
     assert one.verified
+    place.world.attest(place.name, tampered(sigstore, workflow(place)))
+    changed, _ = await found(place, asking(place, verifying(both)))
+    both.write_text(f"{sigstore.trusted_root()}\n{Sigstore().trusted_root()}\n")
+    again, _ = await found(place, asking(place, verifying(both)))
+    assert changed.why_not == again.why_not == "its signature does not hold"
     both.write_text(f"{without_log}\n")
     with pytest.raises(Rejected, match="the trusted root has no log to go by"):
         await found(place, asking(place, verifying(both)))
@@ -293,8 +301,8 @@ async def test_what_lies_elsewhere_is_fetched_bounded_and_only_where_nobody_list
     assert await client.elsewhere(url, 100) is None
     with pytest.raises(Unavailable):
         await client.elsewhere(url.replace("/bundles/", "/bundles/x"), 100)
-    with pytest.raises(Unavailable):
-        await client.elsewhere("http://example.com/x", 100)
+    with pytest.raises(Unavailable, match="where it cannot be fetched safely"):
+        await client.elsewhere(f"{place.world.url}.example.com/x", 100)
 
 
 async def test_who_cannot_tell_leaves_it_to_the_next(place: Place, sigstore: Sigstore) -> None:
