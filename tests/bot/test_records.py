@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from commands.errors import Conflict
+from commands.manifest import Manifest, ManifestRecord, Pinned, known_good
 from commands.ports import Sight, Taken, Watched, Writes
 from policy.facts import ExceptionRecord, Freeze, Obligation, Verdict
-from policy.model import Person
+from policy.model import Digest, Person, Place, Sha
 from tests.bot.books import CHECKOUT, HOUR, MAYA, OMAR, START, created, entry, exception, obligation, opened, vote
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -273,3 +274,47 @@ async def test_how_a_place_looked_is_kept_and_replaced_by_whoever_read_the_newes
         assert sorted(type(each).__name__ for each in told) == ["NoneType", "Taken"]
         assert await store.watched() == (replace(changed, number=2),)
         assert len(await store.newest(10)) == 1, "who comes second writes nothing at all"
+
+
+# Sets that went as one ------------------------------------------------------------------------------------------------
+
+
+def _went(operation: str, digest: str, hours: int) -> ManifestRecord:
+    pinned = (
+        Pinned("ledger", "acme/ledger", Sha("1" * 40), Digest("sha256:" + "1" * 64), "registry/ledger@sha256:1"),
+        Pinned("checkout", "acme/checkout", Sha(digest * 40), Digest("sha256:" + digest * 64), "registry/checkout"),
+    )
+    tags = {"checkout": {"tag": "v1.2.3", "sbom": "https://example.com/“sbom”"}}
+    return ManifestRecord(operation, "prod", Manifest(pinned), tags, START + hours * HOUR)
+
+
+async def test_a_set_is_kept_as_it_began_and_verified_once(tmp_path: Path) -> None:
+    first, second = _went("op_1", "a", 0), _went("op_2", "b", 1)
+    async with opened(tmp_path) as store:
+        await store.commit(Writes(manifests=(first,)))
+        await store.commit(Writes(manifests=(second,)))
+        assert await store.manifests("prod") == (second, first), "the newest first"
+        assert await store.manifests("stage") == ()
+        verified = replace(first, verified_at=START + HOUR)
+        await store.commit(Writes(manifests=(verified,)))
+        late = replace(verified, verified_at=START + 2 * HOUR)
+        await store.commit(Writes(manifests=(late, replace(second, manifest=first.manifest, verified_at=START + HOUR))))
+        assert await store.manifests("prod") == (second, verified), "what was verified, and what was pinned, stays so"
+
+
+def test_a_set_of_which_anything_is_held_is_not_known_as_good() -> None:
+    first, second = (replace(_went(f"op_{n}", n, hour), verified_at=START) for hour, n in enumerate("ab"))
+    never = _went("op_c", "c", 5)
+    assert known_good((never, second, first), ()) == (second, first)
+    held = second.manifest.digest("checkout")
+    assert held is not None
+    assert known_good((never, second, first), [(Place("checkout", "prod"), held)]) == (first,)
+    assert known_good((never, second, first), [(Place("checkout", "stage"), held)]) == (second, first)
+
+
+def test_the_same_set_has_the_same_name_wherever_it_goes() -> None:
+    first = _went("op_1", "a", 0).manifest
+    assert first.id == f"M-{first.hash[:10]}"
+    assert Manifest(first.pinned).hash == first.hash
+    assert Manifest(first.pinned[::-1]).hash != first.hash, "in another order it is another candidate"
+    assert Manifest((first.pinned[0], replace(first.pinned[1], image="elsewhere"))).hash != first.hash
