@@ -20,7 +20,7 @@ import aiohttp
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.sandbox.github import attestations, forks, moves, releases, serving, signing, webhooks, workflows
+from bot.sandbox.github import attestations, forks, git_http, moves, releases, serving, signing, webhooks, workflows
 from bot.sandbox.github.call import Answer
 from bot.sandbox.github.faults import Faults, fault_kinds
 from bot.sandbox.github.git import NOTHING, Git, Signature
@@ -482,6 +482,8 @@ class GitHubWorld:
         raw = await request.read()
         if request.path.startswith("/bundles/"):
             return self._bundle(request)
+        if git_http.is_git(request.path):
+            return await git_http.answer(self._books, request, raw)
         path = serving.canonical(self._books, request.raw_path.removeprefix(serving.UPLOADS))
         exchange: dict[str, Any] = {"method": request.method, "path": path, "request": serving.json_of(raw)}
         self.exchanges.append(exchange)
