@@ -276,7 +276,7 @@ class _Relaxing:
             intent = self._intend("restore", {"again": True})
             return replace(intent, entries=(*settled, *intent.entries))
         told = self.operation.seen.get(TOLD, ())
-        if self.pull is not None and "relaxed" in told and "restored" not in told:
+        if self.pull is not None and RELAXED in self.operation.seen and "restored" not in told:
             return await self._remark("restored", self._for_pull())
         wait = datetime.fromisoformat(self.operation.seen[RESTORED]) + SETTLES - self.now
         if wait > AT_ONCE:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
 import pytest
 
-from commands.ports import EntryPhase, Pull
+from commands.ports import EntryPhase, Pull, Request
 from tests.bot.books import unsettled
+from tests.commands.test_crash import Life, Mortal
 from tests.conversation import Bot, plays
-from tests.world import Fault, Town
+from tests.world import Fault, People, Town, story
 
 REPOSITORY = "acme/checkout"
 GUARDED = {"checks": ["unit"], "reviews": 2}
@@ -15,6 +20,10 @@ GUARDED = {"checks": ["unit"], "reviews": 2}
 
 @pytest.fixture
 def relaxing(town: Town) -> Town:
+    return guarded(town)
+
+
+def guarded(town: Town) -> Town:
     """Only a release manager may ask that `main` be relaxed, and another one agrees."""
     town.people.roles["rita"] = {"release_manager"}
     raw = town.policies.current().policy.model_dump(mode="python", by_alias=True)
@@ -329,3 +338,70 @@ async def test_the_operation_itself_cannot_be_aborted(relaxing: Town) -> None:
     """,
         relaxing,
     )
+
+
+async def relaxes(town: Town, life: Life) -> None:
+    """It is asked for, granted, relaxed, the pull request is merged, and it is put back; where the process dies, another
+    one goes on."""
+    said = [
+        Request(
+            "r1", "exception request checkout prod kind:relaxation relax:checks until:1h pr:60 reason:x", "omar", ""
+        ),
+        Request("r2", "approve X-82f3e9c695 plan:{plan}", "rita", ""),
+    ]
+    merged = False
+    while True:
+        async with Bot(town, partial(Mortal, life=life)) as bot:
+            try:
+                await bot.answers()
+                while said:
+                    await bot.rests()
+                    one, record = said[0], await bot.store.exception("X-82f3e9c695")
+                    words = one.words.replace("{plan}", "" if record is None else record.plan[:8])
+                    await bot.hears(Request(one.id, words, People.account(one.account), "C0RELEASES"))
+                    del said[0]
+                await bot.rests()
+                if not merged and rules(town) == GUARDED:  # what a dead process sent may still arrive
+                    town.clock.move(timedelta(seconds=6))
+                    await bot.rests()
+                if not merged:
+                    assert rules(town) == {"reviews": 2}
+                    town.protections.pulls[60], merged = Pull("main", open=False, merged=True), True
+                for _ in range(4):
+                    town.clock.move(timedelta(seconds=31))
+                    await bot.rests()
+            except BaseException:
+                if not life.over:
+                    raise
+                town.clock.move(timedelta(seconds=6))
+                life = Life()
+            else:
+                return
+
+
+@pytest.mark.slow
+async def test_a_relaxation_survives_every_death(tmp_path: Path) -> None:
+    (tmp_path / "alive").mkdir()
+    alive, town = Life(), guarded(story(tmp_path / "alive"))
+    await relaxes(town, alive)
+    assert rules(town) == GUARDED
+    stood = town.protections.ever
+    assert [one["gate"] for one in stood] == [GUARDED, {"reviews": 2}, GUARDED]
+    changing = ("put", "remark", "commit", "carry_on", "take", "claim")
+    deaths = [(number, False) for number in range(len(alive.calls))]
+    deaths += [(number, True) for number, name in enumerate(alive.calls) if name in changing]
+    for number, after in deaths:
+        where = f"died {'after' if after else 'before'} call {number}, {alive.calls[number]}"
+        (tmp_path / f"{number}-{after}").mkdir()
+        town = guarded(story(tmp_path / f"{number}-{after}"))
+        await relaxes(town, life := Life(number, after))
+        assert life.over, where
+        assert rules(town) == GUARDED, where
+        assert town.protections.ever == stood, where
+        said = town.protections.remarks[60]
+        assert said == list(dict.fromkeys(said)), where
+        assert "guarded again exactly as it was" in said[-1], where
+        async with Bot(town) as bot:
+            assert await unsettled(bot.store) == (), where
+            assert [one for one in await bot.store.timers() if one.question.deed == "relax"] == [], where
+            assert (await bot.store.verify()).problems == (), where

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.github import AppKey, Pace, PersonalToken
+from bot.github import AppKey, Pace, PersonalToken, protection
 from bot.github.connection import Connection
-from bot.github.credentials import Access
+from bot.github.credentials import NEEDED, Access
 from bot.github.relaxation import GitHubProtections
 from commands.errors import Rejected, Unavailable
 from commands.ports import Guard, Lease
@@ -204,3 +204,32 @@ async def test_nothing_is_sent_once_the_lease_is_over(place: Place) -> None:
     with pytest.raises(Unavailable, match="nothing was sent"):
         await protections.put(place.name, guards[0], wanted, Lease("op_1", 1, time.monotonic() - 1))
     assert await shown(place) == before
+
+
+@pytest.mark.parametrize(
+    ("mode", "rules", "says"),
+    [
+        ("", [reviews(), {"type": "non_fast_forward"}, {"type": "deletion"}], ()),
+        (
+            "pull_request",
+            [reviews(), {"type": "non_fast_forward"}, {"type": "deletion"}],
+            ("this bot itself may pass",),
+        ),
+        (
+            "always",
+            [GATE, reviews(), {"type": "non_fast_forward"}, {"type": "deletion"}],
+            ("this bot itself may pass",),
+        ),
+        ("always", [{"type": "update"}, {"type": "deletion"}], ("force push allowed",)),
+    ],
+)
+async def test_a_branch_of_which_the_promoter_may_break_the_rules_counts_as_unprotected(
+    place: Place, mode: str, rules: list[dict[str, Any]], says: tuple[str, ...]
+) -> None:
+    place.world.register_app(4713, key_pair()[1], 5713, name="Promoter", permissions={**NEEDED})
+    await rule(place, *rules, bypass=lets(4713, mode) if mode else [])
+    key = AppKey("4713", key_pair()[0], "5713")
+    narrow = Connection(place.session, key, place.clock, place.world.url, QUICK)
+    found = await protection.lacks(await narrow.client(), place.name, "main")
+    assert len(found) == len(says)
+    assert all(one.startswith(start) for one, start in zip(found, says, strict=True))
