@@ -19,7 +19,7 @@ from bot.cloud_run import CloudRun
 from bot.cloud_run_settings import CloudRunSettings
 from bot.controller import Advance, Controller
 from bot.drift_watch import DriftWatch
-from bot.github import AppKey, GitHub, GitHubBranches, GitHubRepositories, Pace, PersonalToken
+from bot.github import AppKey, GitHub, GitHubBranches, GitHubReleases, GitHubRepositories, Pace, PersonalToken
 from bot.github.attested import verifying
 from bot.github.connection import Connection
 from bot.github.relaxation import GitHubProtections
@@ -112,6 +112,7 @@ async def behind(
             probes=HttpProbes(others),
             code=code,
             branches=GitHubBranches(code.connection),
+            releases=GitHubReleases(code.connection),
             protections=_protections(settings, others, clock, code.connection),
             store=store,
             policies=policies,

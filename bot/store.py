@@ -1108,7 +1108,9 @@ def _settle(books: _Books, ids: Iterable[int], state: Literal["sent", "replaced"
 
 _COLUMNS = "id, data, wish, fence, wake, attempts"
 _OPERATION = f"SELECT {_COLUMNS} FROM operations"
-_ASKED = f"(kind NOT IN ('{Deed.WATCH}', '{Deed.REMIND}', '{Deed.RELAX}', '{Deed.HOTFIX}', '{Deed.LOG}'))"
+_ASKED = (
+    f"(kind NOT IN ('{Deed.WATCH}', '{Deed.REMIND}', '{Deed.RELAX}', '{Deed.HOTFIX}', '{Deed.LOG}', '{Deed.PUBLISH}'))"
+)
 
 
 def _operation(row: Row) -> Operation:

@@ -20,6 +20,7 @@ from commands import (
     heed,
     hotfix,
     relax,
+    publish,
     release_log,
     remind,
     rewind,
@@ -81,6 +82,8 @@ async def _follows(operation: Operation, lease: Lease, world: World) -> Writes |
             return replace(writes, starts=(*writes.starts, *starts)) if starts else writes
         case Deed.LOG:
             return await release_log.write(operation, lease.fence, world)
+        case Deed.PUBLISH:
+            return await publish.publish(operation, lease.fence, world)
         case Deed.RELAX:
             return await relax.look(operation, lease, world)
         case _:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from commands import bring, deployment, separated, tell, watch
+from commands import bring, deployment, publish, separated, tell, watch
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from commands.hand import AT_ONCE, GREEN, LATE, LOOK, POLL, SHIFT_WITHIN, Hand, same
 from commands.operation import Moment, Phase, Step
@@ -54,7 +54,11 @@ async def finish(hand: Hand) -> Writes:
     trouble += "".join(f" {entry.detail['says']}" for entry in seen if entry.detail)
     done = operation.ended(Phase.DONE, trouble.strip())
     policy = hand.world.policies.current().policy
-    looks_after = [watch.after(done, plan, hand.now), bring.after(done, plan, policy, hand.now)]
+    looks_after = [
+        watch.after(done, plan, hand.now),
+        bring.after(done, plan, policy, hand.now),
+        publish.after(done, plan, policy, hand.now),
+    ]
     over = hand.over(done, (*settled, *seen), good=((operation.place, good),))
     return replace(over, starts=tuple((one, AT_ONCE) for one in looks_after if one is not None))
 

@@ -927,6 +927,7 @@ class World:
     probes: Probes
     code: Code
     branches: Branches
+    releases: Releases
     protections: Protections
     store: Store
     policies: PolicyInForce

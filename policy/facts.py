@@ -36,6 +36,8 @@ class Deed(StrEnum):
     """Take a branch back to what was good, after traffic went back. Nobody asks for it but what went back."""
     LOG = "log"
     """Write down in the repository what a release or a rollback came to. Nobody asks for that either."""
+    PUBLISH = "publish"
+    """Make a release of what shipped. Nobody asks for it but the promotion that is over."""
     HOTFIX = "hotfix"
     """Begin a fix on top of what production serves, or bring one to the branches that must get it, too."""
 

@@ -34,6 +34,7 @@ from policy.part import (
     Name,
     Part,
     PathName,
+    Pattern,
     ProbesName,
     RoleName,
     ServiceName,
@@ -330,6 +331,18 @@ class Log(Part):
         return file
 
 
+class Publication(Part):
+    """A GitHub release of what was promoted, made once it has stayed well."""
+
+    tag: Pattern = Field(description=r"What its tag is called; it is there already, annotated: `^v\d+\.\d+\.\d+$`")
+    signed: bool = Field(default=True, description="The tag's signature was verified")
+    record: str = Field(
+        default="release.json",
+        pattern=r"^[\w.-]*$",
+        description="The file with its record: what shipped, and who agreed; empty: none",
+    )
+
+
 class Path(Part):
     """An allowed promotion."""
 
@@ -354,6 +367,9 @@ class Path(Part):
         description="Who must agree to going back there; default: whom the policy's own `rollback` names",
     )
     rollout: Rollout = Field(default=Rollout(), description="How traffic moves")
+    release: Publication | None = Field(
+        default=None, description="A GitHub release is made of it once it has stayed well; default: none is"
+    )
     log: Log | None = Field(
         default=None, description="Where each promotion and rollback is written down; default: nowhere"
     )

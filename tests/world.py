@@ -35,6 +35,7 @@ from commands.ports import (
     Point,
     Probed,
     Pull,
+    Release,
     Requests,
     Revision,
     Running,
@@ -1105,6 +1106,82 @@ class Protections:
             said.append(f"{text} {mark}")
 
 
+@dataclass
+class _Made:
+    release: Release
+    title: str
+    body: str
+    holds: dict[str, bytes] = field(default_factory=dict)
+    latest: bool = False
+
+
+class Releases:
+    """Releases of tags, as GitHub keeps them: no tag is made here."""
+
+    def __init__(self, github: GitHub) -> None:
+        self._github = github
+        self._numbers = itertools.count(1)
+        self.made: list[_Made] = []
+        self.away = False
+        """It answers nothing."""
+        self.loses = 0
+        """So many of the next writes are done, and nobody is told."""
+
+    def _reachable(self) -> None:
+        if self.away:
+            raise Unavailable("GitHub does not answer.")
+
+    def _done(self) -> None:
+        if self.loses:
+            self.loses -= 1
+            raise OutcomeUnknown("GitHub did not say whether a write was carried out.")
+
+    async def _on(self, repository: str, tag: str, commit: Sha) -> None:
+        found = await self._github.tagged(repository, tag)
+        if found is None or found.commit != commit:
+            raise Rejected(f"{tag} is not on {commit[:7]}.")
+
+    async def released(self, repository: str, tag: str, mark: str) -> Release | None:
+        self._reachable()
+        of_it = [made for made in self.made if made.release.tag == tag]
+        chosen = sorted(of_it, key=lambda made: (not made.release.public, mark not in made.body))
+        return replace(chosen[0].release, ours=mark in chosen[0].body) if chosen else None
+
+    async def latest(self, repository: str) -> str:
+        self._reachable()
+        return next((made.release.tag for made in self.made if made.latest), "")
+
+    async def draft(self, repository: str, *, tag: str, commit: Sha, title: str, body: str, mark: str) -> Release:
+        found = await self.released(repository, tag, mark)
+        if found is not None:
+            return found
+        await self._on(repository, tag, commit)
+        url = f"https://github.com/{repository}/releases/tag/{tag}"
+        release = Release(next(self._numbers), tag, public=False, url=url, files={})
+        self.made.append(_Made(release, title, f"{body}\n\n{mark}\n"))
+        self._done()
+        return release
+
+    def _stands(self, release: Release) -> _Made:
+        self._reachable()
+        return next(made for made in self.made if made.release.id == release.id)
+
+    async def attach(self, repository: str, release: Release, name: str, content: bytes) -> None:
+        stands = self._stands(release)
+        if stands.holds.setdefault(name, content) != content:
+            raise Rejected(f"The release of {release.tag} holds another {name} already.")
+        self._done()
+
+    async def publish(self, repository: str, release: Release, *, commit: Sha, latest: bool) -> Release:
+        stands = self._stands(release)
+        await self._on(repository, release.tag, commit)
+        stands.release = replace(stands.release, public=True)
+        for made in self.made if latest else ():
+            made.latest = made is stands
+        self._done()
+        return stands.release
+
+
 class Town:
     """The whole world, and where our own books lie."""
 
@@ -1118,6 +1195,7 @@ class Town:
         self.people = People()
         self.policies = Policies()
         self.protections = Protections()
+        self.releases = Releases(self.github)
         self.slack = Slack()
         path = directory / "books.db"
         path.write_bytes(empty.books())
@@ -1144,6 +1222,7 @@ class Town:
             probes=self.probes,
             code=self.github,
             branches=self.github.moving,
+            releases=self.releases,
             protections=self.protections,
             store=store,  # type: ignore[arg-type]
             policies=self.policies,

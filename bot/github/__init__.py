@@ -4,6 +4,7 @@ from bot.github.adapter import GitHub
 from bot.github.branches import GitHubBranches
 from bot.github.credentials import AppKey, PersonalToken
 from bot.github.pace import Pace
+from bot.github.releases import GitHubReleases
 from bot.github.repositories import GitHubRepositories
 
-__all__ = ["AppKey", "GitHub", "GitHubBranches", "GitHubRepositories", "Pace", "PersonalToken"]
+__all__ = ["AppKey", "GitHub", "GitHubBranches", "GitHubReleases", "GitHubRepositories", "Pace", "PersonalToken"]
