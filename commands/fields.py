@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # see commands/ports.py
     from policy.document import Policy
     from policy.gates import RecordGate
 
+PLANNED = "coordination-plan"
+"""Of a set in which one breaks those that need it: a link to how they go together."""
 SAYS_MAX = 2000  # UTF-16 units in a button's words: bot/slack_out.py leaves out a button that has more
 PROMOTION = ("reason", "type", "confirms", "incident")
 ROLLBACK = ("reason", "incident", "despite", "leaves", "flag", "config", "by", "link")

@@ -7,19 +7,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from commands import manifest
+from commands import fields, manifest
 from commands.gather import Gathered
 from commands.operation import PART_OF, Operation
-from commands.places import known
+from commands.places import known, seen
 from commands.plan import Plan
 from commands.ports import World
-from policy.document import ActivePolicy
+from policy.document import ActivePolicy, Policy
 from policy.evidence import CheckState
 from policy.evidence import Manifest as Tested
 from policy.facts import Question, Vote
-from policy.model import Unknown
+from policy.model import Sha, Unknown, short
 from policy.required import required
 
+VERSION = r"v?\d+\.\d+\.\d+.*"
 INPUT = "manifest_sha256"
 """What a run that tests a set says of itself: the set's hash."""
 
@@ -47,7 +48,8 @@ def of(gathered: Gathered, whole: Plan, found: Tested | Unknown | None) -> Gathe
 async def tested(
     world: World, active: ActivePolicy, questions: Sequence[Question], parts: Sequence[Plan]
 ) -> Tested | Unknown | None:
-    """The set, and which set the integration tests ran against last; None: no gate of these paths asks."""
+    """The set, which set the integration tests ran against last, and what breaks those that need it; None: no gate of
+    these paths asks."""
     policy = active.policy
     gates: list[Any] = [gate for question in questions for gate in required(policy, question).gates.values()]
     files = dict.fromkeys(gate.workflow for gate in gates if gate.kind == "manifest")
@@ -66,7 +68,55 @@ async def tested(
     if pinned.hash not in passed and (unread := next((run for run in runs if isinstance(run, Unknown)), None)):
         return unread
     against = pinned.hash if pinned.hash in passed else next(filter(None, passed), "")
-    return Tested(pinned.hash, incomplete=manifest.lacking(parts), tested=against)
+    breaks = await _breaks(world, active.policy, parts)
+    if isinstance(breaks, Unknown):
+        return breaks
+    ours = {part.service for part in parts}
+    planned = any(part.fields.get(fields.PLANNED, "").strip() for part in parts)
+    return Tested(
+        pinned.hash,
+        incomplete=manifest.lacking(parts),
+        tested=against,
+        unreleased=tuple(f"{name} {majors}" for name, majors in breaks.items() if name not in ours),
+        uncoordinated=() if planned else tuple(f"{name} {majors}" for name, majors in breaks.items() if name in ours),
+    )
+
+
+async def _breaks(world: World, policy: Policy, parts: Sequence[Plan]) -> dict[str, str] | Unknown:
+    """Services that some of these need and whose first number grows, with both: `1→2`. One that is no part of the set
+    is looked at where the set comes from: what waits there is not released yet."""
+    ours = {part.service: part for part in parts}
+    needed = dict.fromkeys(name for part in parts for name in policy.manifest.depends_on.get(part.service, ()))
+    found: dict[str, str] = {}
+    for name in needed:
+        repository = policy.services[name].repository
+        if name in ours:
+            commits: list[Sha | None] = [ours[name].from_commit, ours[name].commit]
+        else:
+            whole = parts[0]
+            there = [await seen(world, policy, name, place) for place in (whole.target, whole.source or "")]
+            commits = [one.commit for one in there]
+        majors = [await _major(world, repository, name, commit) for commit in commits]
+        before, after = majors
+        if isinstance(before, Unknown) or isinstance(after, Unknown):
+            return next(each for each in majors if isinstance(each, Unknown))
+        if after > before:
+            found[name] = f"{before}→{after}"
+    return found
+
+
+async def _major(world: World, repository: str, name: str, commit: Sha | None) -> int | Unknown:
+    """The first number of its release tag."""
+    if commit is None:
+        return Unknown(f"the commit of {name} is not known, nor whether it breaks those that need it")
+    tag = await known(f"the tags of {name}", world.code.tag(repository, commit, VERSION, None))
+    if isinstance(tag, Unknown):
+        return tag
+    if tag is None:
+        return Unknown(
+            f"{name} at {short(commit)} bears no release tag that tells whether it breaks those that need it"
+        )
+    return int(tag.name.removeprefix("v").partition(".")[0])
 
 
 def changed(old: Plan, new: Plan) -> str:

@@ -81,7 +81,8 @@ def _set(services: tuple[str, ...], rest: tuple[str, ...], said: Said, setting: 
         why = "A set goes as it is, so no version of one of its services can be named"
         raise Misunderstood(f"{why}: say only which set it must be, like `M-1a2b3c4d5e`, or nothing.")
     source, target = setting.environment(said.words[arrow - 1]), setting.environment(said.words[arrow + 1])
-    said.only(*(key for each in services for key in fields.of_promotion(setting.policy, each, source, target)))
+    keys = (key for each in services for key in fields.of_promotion(setting.policy, each, source, target))
+    said.only(*dict.fromkeys((*keys, fields.PLANNED)))
     return PromoteSeveral(
         services=services,
         source=source,

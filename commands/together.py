@@ -107,6 +107,10 @@ async def ask(intent: PromoteSeveral, asking: Asking) -> Writes:
     if (already := await _already(intent, asking)) is not None:
         return asking.refused("operation", target, already[0], operation=already[1])
     gaps = {gap.key: gap for one in looked.shipping for gap in fields.of_change(one.case, one.decision)}
+    tested = looked.judged[0].facts.evidence.manifest
+    if tested is not None and not isinstance(tested, Unknown) and tested.uncoordinated:
+        breaks = f"{listed(tested.uncoordinated)} breaks those that need it, so link how they go together"
+        gaps[fields.PLANNED] = fields.Gap(fields.PLANNED, breaks)
     if gaps:
         words, said = ("promote", asks.question.service, f"{intent.source}{ARROW}{intent.target}"), _said(intent)
         return asking.privately(fields.ask_for(f"{what} needs a little more.", tuple(gaps.values()), words, said))

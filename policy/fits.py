@@ -370,6 +370,11 @@ def _rollback(document: Document) -> Iterator[Complaint]:
     for name in document.groups:
         if name.casefold() in spoken:
             yield ("groups", name), "a service or an environment has this name; call the group something else"
+    for name, services in document.groups.items():
+        for at, service in enumerate(services):
+            for needed in document.manifest.depends_on.get(service, ()):
+                if needed in services[at + 1 :]:
+                    yield ("groups", name), f"{service} needs {needed}, which ships after it; turn them round"
     yield from _unsayable(("rollback", "database", "said"), (document.rollback.database.said,), OF_PROMOTIONS)
     if document.rollback.emergency_outside_window and document.emergency is None:
         yield ("rollback", "emergency_outside_window"), "there are no emergencies; say how they go under emergency"

@@ -422,6 +422,9 @@ class Together(Part):
     if_one_fails: Literal["back", "stay"] = Field(
         default="back", description="Those of the set that have shipped go back, too, in reverse; or stay as they are"
     )
+    depends_on: dict[ServiceName, tuple[ServiceName, ...]] = Field(
+        default={}, description="Which services need which: these ship first, and what breaks has a plan"
+    )
     source: str = Field(default="", description="Where the policy that people signed asks for it")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 
 import pytest
 
-from policy.evidence import CheckState, WorkflowRun
+from commands.ports import Request
+from policy.evidence import CheckState, Tag, WorkflowRun
 from tests.conversation import _ONCE, Bot, _do
 from tests.conversation import plays as compares
 from tests.world import DAY, HOUR, Behaviour, Town, commit, digest, site_of
@@ -250,6 +252,81 @@ async def test_the_integration_tests_must_have_run_on_exactly_this_set(shop: Tow
         + LIVE,
         shop,
     )
+
+
+def _tagged(town: Town, service: str, number: int, version: str) -> None:
+    town.github.tags[commit(service, number)] = Tag(version, commit(service, number))
+
+
+@pytest.mark.requirement("S4-246")
+async def test_what_breaks_those_that_need_it_goes_only_with_a_plan(shop: Town) -> None:
+    shop.policies.adopt(
+        gates={"as-a-set": {"kind": "manifest"}},
+        to_prod={"requires": ["as-a-set"]},
+        manifest={"depends_on": {"checkout": ["payments"]}},
+    )
+    this = "cd184655faf9c4670be8fc82182ec9c04a0723abd8e425feb764a04255b0035b"
+    ran = WorkflowRun("integration-tests.yml", CheckState.PASSED, inputs={"manifest_sha256": this})
+    shop.github.runs[("integration-tests.yml", commit("checkout", 2))] = ran
+    _tagged(shop, "payments", 1, "v1.9.0")
+    _tagged(shop, "payments", 2, "v2.0.0")
+    await plays(
+        """
+    maya: /release promote shop stage→prod
+    bot → maya: payments and checkout stage→prod needs a little more. [Fill in]
+         ✗ coordination-plan: payments 1→2 breaks those that need it, so link how they go together
+         …
+    maya: [Fill in] coordination-plan:"https://wiki.example/v2"
+    bot: payments and checkout (M-cd184655fa) → prod are waiting for approval. [Approve] [Reject] [Cancel]
+         Asked by: @maya
+         From → to: stage → prod
+         Manifest: M-cd184655fa
+         Coordination plan: https://wiki.example/v2
+         …
+    bot: Plan for payments and checkout (M-cd184655fa) → prod: … [Approve] [Reject] [Cancel]
+    """,
+        shop,
+    )
+
+
+@pytest.mark.requirement("S4-240")
+async def test_what_breaks_ships_before_those_that_need_it(shop: Town) -> None:
+    shop.policies.adopt(
+        gates={"as-a-set": {"kind": "manifest"}},
+        to_prod={"requires": ["as-a-set"]},
+        manifest={"depends_on": {"checkout": ["search"]}},
+    )
+    this = "cd184655faf9c4670be8fc82182ec9c04a0723abd8e425feb764a04255b0035b"
+    ran = WorkflowRun("integration-tests.yml", CheckState.PASSED, inputs={"manifest_sha256": this})
+    shop.github.runs[("integration-tests.yml", commit("checkout", 2))] = ran
+    _tagged(shop, "search", 1, "v1.0.0")
+    _tagged(shop, "search", 2, "v2.0.0")
+    await plays(
+        """
+    maya: /release promote shop stage→prod
+    bot: payments and checkout (M-cd184655fa) → prod are blocked for now. [Check again] [Cancel]
+    bot: Plan for payments and checkout (M-cd184655fa) → prod: … [Check again] [Cancel]
+         …
+         ✗ as-a-set: search 1→2 is not released yet, and others wait for it
+         …
+    """,
+        shop,
+    )
+    shop.deployed("search", "prod", 2, ago=HOUR)
+    await plays(
+        """
+    maya: [Check again]
+    bot: @maya had it looked at again.
+    bot now: payments and checkout (M-cd184655fa) → prod are waiting for approval. [Approve] [Reject] [Cancel]
+    bot now: Plan for payments and checkout (M-cd184655fa) → prod: … [Approve] [Reject] [Cancel]
+    """,
+        shop,
+    )
+
+
+def test_a_group_ships_what_others_need_first(shop: Town) -> None:
+    with pytest.raises(ValueError, match="payments needs checkout, which ships after it"):
+        shop.policies.adopt(manifest={"depends_on": {"payments": ["checkout"]}})
 
 
 async def test_what_serves_already_is_part_of_the_set_and_stays_as_it_is(shop: Town) -> None:
@@ -509,3 +586,21 @@ async def test_a_set_goes_back_to_the_one_before_it_as_a_whole(shop: Town, words
     )
     for service in ("payments", "checkout"):
         assert shop.runs.serving(service) == digest(service, 2)
+
+
+async def test_two_processes_ship_it_once(shop: Town) -> None:
+    await plays("    maya: /release promote shop stage→prod", shop, heads=False)
+    async with Bot(shop) as one, Bot(shop) as other:
+        (whole,) = await one.store.open_operations()
+        assert whole.plan is not None
+        words = f"approve {whole.id} plan:{whole.plan.hash[:8]}"
+        await one.hears(Request("r100", words, shop.people.account("omar"), "C0RELEASES"))
+        while await one.store.open_operations():
+            await asyncio.gather(one.rests(), other.rests())
+        await asyncio.gather(one.says(), other.says())
+        assert one.surprises == other.surprises == []
+    for service in ("payments", "checkout"):
+        assert shop.runs.serving(service) == digest(service, 2)
+        assert shop.github.told(service) == [(digest(service, 2)[7:19], "success")]
+    said = [message.now["text"] for message in shop.slack.messages if not message.only_for]
+    assert len([text for text in said if text.startswith("Plan for checkout")]) == 1
