@@ -55,6 +55,7 @@ def loosened(old: Policy, new: Policy, at: datetime) -> Iterator[Lint]:
     if old.rollback.emergency_outside_window and not new.rollback.emergency_outside_window:
         here: Where = ("rollback", "emergency_outside_window")
         yield _loose(here, "a rollback outside the window opens no emergency record any more")
+    yield from _hotfixes(old, new)
     yield from _people(old, new)
     yield from _settings(old, new)
 
@@ -395,6 +396,19 @@ def _backwards(old: Policy, new: Policy) -> Iterator[Lint]:
         if _WAYS.index(way) > _WAYS.index(was):
             yield _loose((*here, "declares"), f"{declared} is {way} now, and was {was}")
     yield from _gained((*here, "override"), before.override, after.override, "{} may go back over it now")
+
+
+def _hotfixes(old: Policy, new: Policy) -> Iterator[Lint]:
+    before, after = old.hotfix, new.hotfix
+    if before is None:
+        return
+    if after is None:
+        yield _loose(("hotfix",), "hotfixes are brought nowhere any more, and may be lost")
+        return
+    for key, gone in (("ports_to", (after.ports_to, before.ports_to)), ("closed", (before.closed, after.closed))):
+        yield from _gained(("hotfix", key), *gone, "{} gets no hotfixes any more")
+    if before.owes.blocks and not after.owes.blocks:
+        yield _loose(("hotfix", "owes", "blocks"), "a hotfix that is overdue somewhere blocks nothing any more")
 
 
 _WAYS = ("forward", "rollout", "back")

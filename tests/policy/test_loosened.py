@@ -430,3 +430,23 @@ def test_a_window_that_never_changes_any_more_is_held_against_one_that_does() ->
     assert told.says == "open on Tue 24 Nov 2026 09:00 UTC, when it was closed before"
     assert list(loosened(OLD, shut, NOW)) == []
     assert list(loosened(shut, shut, NOW)) == []
+
+
+def test_hotfixes_that_go_to_fewer_branches_or_nowhere() -> None:
+    owes = {"kind": "forward-port", "says": "the hotfix is merged", "owner": "engineer", "business_days": 0}
+    strict = changed(("hotfix", {"ports_to": ["main", "release/*"], "owes": owes}))
+    for looser, where in (
+        (("hotfix", {"ports_to": ["main"], "owes": owes}), ("hotfix", "ports_to")),
+        (
+            ("hotfix", {"ports_to": ["main", "release/*"], "closed": ["release/1.*"], "owes": owes}),
+            ("hotfix", "closed"),
+        ),
+        (
+            ("hotfix", {"ports_to": ["main", "release/*"], "owes": {**owes, "blocks": False}}),
+            ("hotfix", "owes", "blocks"),
+        ),
+        (("hotfix", None), ("hotfix",)),
+    ):
+        new = changed(looser)
+        assert where in {told.where for told in loosened(strict, new, NOW)}
+        assert list(loosened(new, strict, NOW)) == []

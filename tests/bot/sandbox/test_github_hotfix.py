@@ -35,7 +35,7 @@ MESSAGES = (
     "Work\n\nSigned-off-by: A <a@x>",
     "Work\n\nIt was wrong.\n\nReviewed-by: B <b@x>\nSigned-off-by: A <a@x>",
     "Work\n\nNote: this is prose\nthat goes on.",
-    "Work\n\n(cherry picked from commit " + "0" * 40 + ")",
+    "Work\n\n(cherry picked from commit {elsewhere})",
 )
 
 
@@ -199,7 +199,7 @@ class Worded(History):
     """The same, with messages of all sorts."""
 
     async def _write(self, name: str, changes: Mapping[str, str | None]) -> Sha:
-        message = self.chance.choice(MESSAGES)
+        message = self.chance.choice(MESSAGES).format(elsewhere=f"{self.chance.getrandbits(160):040x}")
         return Sha(await self.place.write(self.branch(name), changes, message=message))
 
 
