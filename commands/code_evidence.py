@@ -20,6 +20,7 @@ from policy.evidence import (
     Branches,
     Changes,
     Issue,
+    Measured,
     PullRequest,
     Repository,
     Signature,
@@ -355,6 +356,13 @@ async def _signatures(world: World, where: _Range, _: Sequence[Any]) -> Mapping[
     return {"tag": Signature(tag.verified, tag.made_by, tag.why_not)}
 
 
+async def _numbers(world: World, where: _Range, gates: Sequence[Any]) -> Mapping[str, Measured] | Unknown:
+    if isinstance(where.commit, Unknown):
+        return where.commit
+    reports = tuple(dict.fromkeys(gate.report for gate in gates))
+    return await known("what was reported", world.code.numbers(where.repository, where.commit, reports))
+
+
 async def _issues(world: World, where: _Range, gates: Sequence[Any]) -> tuple[Issue, ...] | Unknown:
     labels = [label for gate in gates for label in gate.labels]
     return await known("the open issues", world.code.issues(where.repository, labels))
@@ -414,6 +422,7 @@ ASKED: Mapping[str, tuple[Callable[[Any], object], Callable[[World, _Range, Sequ
     "tag": (lambda gate: gate.kind == "tag", _tag),
     "signatures": (lambda gate: gate.kind == "signature" and "tag" in gate.subjects, _signatures),
     "attestations": (attested.looked_at, _attestations),
+    "numbers": (lambda gate: gate.kind == "number", _numbers),
     "issues": (lambda gate: gate.kind == "issues", _issues),
     "repository": (lambda gate: gate.kind == "repository" and (gate.files or gate.owned), _kept),
     "promotion": (lambda gate: gate.kind == "pull_request" and gate.of == "promotion", _promotion),

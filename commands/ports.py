@@ -18,7 +18,7 @@ from commands.manifest import ManifestRecord
 from commands.operation import Operation, Wish
 from commands.plan import PlannedProbe
 from commands.reply import Reply
-from policy.evidence import Attestation, Changes, Issue, PullRequest, Repository, Tag, WorkflowRun
+from policy.evidence import Attestation, Changes, Issue, Measured, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check, ExceptionRecord, Facts, Freeze, Hold, KnownGood, Obligation, Question, Vote
 from policy.finding import Decision
 from policy.model import Digest, Human, Person, Place, Sha, Unknown
@@ -415,6 +415,9 @@ class Code(Protocol):
 
     async def alerts(self, repository: str, source: str) -> Mapping[str, tuple[str, ...]]:
         """Severity → names of what is open: of `dependabot`, `code_scanning` or `secret_scanning`."""
+
+    async def numbers(self, repository: str, commit: Sha, reports: Sequence[str]) -> Mapping[str, Measured]:
+        """By report, what was reported of exactly that commit; one is left out that says no certain number."""
 
     async def issues(self, repository: str, labels: Sequence[str]) -> tuple[Issue, ...]:
         """The open ones with any of these labels."""

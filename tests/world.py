@@ -48,7 +48,7 @@ from commands.ports import (
 )
 from policy.agreement import Relaxes
 from policy.document import ActivePolicy, Policy
-from policy.evidence import Attestation, Changes, Commit, Issue, PullRequest, Repository, Tag, WorkflowRun
+from policy.evidence import Attestation, Changes, Commit, Issue, Measured, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check, CheckState
 from policy.glob import alike
 from policy.model import AccountKind, Digest, Human, Person, Sha, Unknown
@@ -572,6 +572,8 @@ class GitHub:
         """Source of alerts → severity → what is open."""
         self.issue_list: list[Issue] = []
         self.attested: list[Attestation] = []
+        self.measured: dict[tuple[Sha, str], Measured] = {}
+        """Commit and report → what it said."""
         self.files: set[str] = set()
         self.owned: set[str] = set()
         self.late: list[tuple[datetime, Callable[[], object]]] = []
@@ -819,6 +821,10 @@ class GitHub:
     async def alerts(self, repository: str, source: str) -> Mapping[str, tuple[str, ...]]:
         self._part(source)
         return self.found.get(source, {})
+
+    async def numbers(self, repository: str, commit: Sha, reports: Sequence[str]) -> Mapping[str, Measured]:
+        self._part("numbers")
+        return {name: self.measured[commit, name] for name in reports if (commit, name) in self.measured}
 
     async def issues(self, repository: str, labels: Sequence[str]) -> tuple[Issue, ...]:
         self._part("issues")

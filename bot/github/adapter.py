@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 
-from bot.github import fixes, history, known, protection
+from bot.github import fixes, history, known, protection, reported
 from bot.github.attested import Attested, verifying
 from bot.github.connection import LOOKS, Connection
 from bot.github.credentials import AppKey, PersonalToken
@@ -27,7 +27,7 @@ from bot.github.reading import (
 )
 from commands.errors import OutcomeUnknown, Rejected, Unavailable
 from commands.ports import Clock, Comparison, Deployment, Link, Look, Opened, Written
-from policy.evidence import Attestation, Changes, Issue, PullRequest, Repository, Tag, WorkflowRun
+from policy.evidence import Attestation, Changes, Issue, Measured, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check
 from policy.model import Digest, Sha, Unknown
 
@@ -176,6 +176,10 @@ class GitHub:
     async def alerts(self, repository: str, source: str) -> Mapping[str, tuple[str, ...]]:
         """Severity → names of what is open."""
         return await known.alerts(await self._client(), repository, source)
+
+    async def numbers(self, repository: str, commit: Sha, reports: Sequence[str]) -> Mapping[str, Measured]:
+        """By report, the one number that a check or status of that name on that commit says of itself."""
+        return await reported.numbers(await self._client(), repository, commit, reports)
 
     async def issues(self, repository: str, labels: Sequence[str]) -> tuple[Issue, ...]:
         """The open ones with any of these labels."""

@@ -22,6 +22,7 @@ from bot.sandbox.slack.world import SlackWorld
 from commands import attested
 from commands.catalogue import CATALOGUE
 from commands.ports import Clock
+from policy.comparison import nearest
 from policy.document import Policy, Service
 
 BEGINS_AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -202,7 +203,7 @@ async def _history(
     branches = {where: policy.environments[where].branch or "" for where in upwards}
     trunk = next(filter(None, branches.values()), "main")
     await github.create_repository(repository, trunk)
-    step, builds, attesting = _step(policy), len(upwards) + 1, _attesting(policy, repository)
+    step, builds = _step(policy), len(upwards) + 1
     delivery = Delivery(policy, repository, services, google, github)
     merging = _Merging(repository, author, github) if merges(policy) else None
     for build in range(builds):
@@ -213,11 +214,7 @@ async def _history(
             commit = await merging.brought(trunk, title, files, written_at)
         else:
             commit = await github.commit(repository, trunk, title, files, author, written_at)
-        for check in checks(policy):
-            github.set_check(repository, commit, check, "success", at=begins - timedelta(minutes=40))
-        for name in services:
-            digest = _digest(name, build)
-            github.vouch(repository, digest, commit, attesting.builder, attesting.kinds, begins - timedelta(minutes=20))
+        _through_ci(policy, repository, {name: _digest(name, build) for name in services}, commit, begins, github)
         # the newest has come to the lowest environment only, the one before it to the next one too, and so on
         for level, where in enumerate(upwards[: builds - build]):
             at = begins + step * level
@@ -265,6 +262,22 @@ class _Merging:
         made = await self.github.commit(self.repository, target, message, files, self.author, at, merging=[head])
         self.github.add_pull_request(self.repository, title, (source, target), self.author, (head, base, made), at)
         return made
+
+
+def _through_ci(
+    policy: Policy, repository: str, digests: Mapping[str, str], commit: str, begins: datetime, github: GitHubWorld
+) -> None:
+    """Every check passed there, every report says what is wanted, and what was built of it is attested."""
+    at = begins - timedelta(minutes=40)
+    for check in checks(policy):
+        github.set_check(repository, commit, check, "success", at=at)
+    for gate in policy.gates.values():
+        if gate.kind == "number":
+            says = f"{nearest(gate):g} {gate.unit}".strip()
+            github.set_check(repository, commit, gate.report, "success", at=at, title=says)
+    attesting = _attesting(policy, repository)
+    for digest in digests.values():
+        github.vouch(repository, digest, commit, attesting.builder, attesting.kinds, begins - timedelta(minutes=20))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 
 from commands.lineage import merges, reverted, shipped_alone, unpromoted
 from commands.ports import Link
-from policy.evidence import Attestation, Issue, PullRequest, Tag, WorkflowRun
+from policy.evidence import Attestation, Issue, Measured, PullRequest, Tag, WorkflowRun
 from policy.facts import CheckState
 from policy.model import Sha
 from tests.conversation import plays
@@ -486,3 +486,16 @@ def test_a_revert_of_what_only_the_target_ever_had_loses_nothing() -> None:
     assert reverted((replace(back, reverts=(SOURCE,)), Link(C, "Reapply", (B,), reverts=(B,)), twice)) == (
         "5555555 (Revert it again)",
     )
+
+
+async def test_a_number_is_what_was_reported_of_exactly_the_candidate(branched: Town) -> None:
+    asks(branched, kind="number", report="coverage", op=">=", value=90, unit="%")
+    await finds(branched, "? asked: nobody reported coverage for c2c2c2c")
+    branched.github.measured[SERVING, "coverage"] = Measured(99, branched.clock.now())
+    await finds(branched, "? asked: nobody reported coverage for c2c2c2c")
+    branched.github.measured[CANDIDATE, "coverage"] = Measured(89.9, branched.clock.now())
+    await finds(branched, "✗ asked: coverage 89.9 % < 90 %")
+    branched.github.measured[CANDIDATE, "coverage"] = Measured(90, branched.clock.now())
+    await finds(branched, "✓ asked: coverage 90 % ≥ 90 %")
+    branched.github.silent = {"numbers"}
+    await finds(branched, f"? asked: what was reported {AWAY}")

@@ -257,6 +257,7 @@ class GitHubWorld:
         *,
         at: datetime | None = None,
         suite: str = "",
+        title: str | None = None,
     ) -> int:
         """A new run of that check; None: it is still running. `suite` names another suite than the app's first."""
         now = at or self._books.now()
@@ -270,6 +271,7 @@ class GitHubWorld:
             conclusion,
             now,
             now if conclusion else None,
+            title=title,
         )
         found = self.repository(repository)
         found.records.check_runs.append(run)
