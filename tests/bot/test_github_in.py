@@ -20,8 +20,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from bot.github_in import BODY_MAX, HINTS, Deliveries, github_endpoint, sign
 from bot.hints import Hints
 from bot.web import QUIETLY, web_app
-from commands.operation import road
+from commands.operation import Phase, road
 from commands.ports import Writes
+from policy.facts import Deed, Question
 from policy.model import Place
 from tests.bot.books import START, created, opened
 from tests.bot.github_world import NINE, REPOSITORY, HandClock, github_world
@@ -193,6 +194,21 @@ async def test_a_hint_makes_what_waits_for_that_repository_due_and_nothing_else(
         assert claimed is not None
         assert claimed[0].id == "op_1"
         assert await store.claim() is None
+
+
+async def test_a_hint_has_the_pull_requests_that_bring_fixes_looked_at(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        made = created("op_1", due=timedelta(minutes=5))
+        assert made.operation is not None
+        question = Question(Deed.HOTFIX, "checkout", "prod", change="5c1d234 into main")
+        brings = replace(made.operation, question=question, plan=None, phase=Phase.WATCHING)
+        await store.commit(replace(made, operation=brings))
+        await Hints(store, Policies(), gap=0).wake({"acme/payments"})
+        assert await store.claim() is None
+        await Hints(store, Policies(), gap=0).wake({"acme/checkout"})
+        claimed = await store.claim()
+        assert claimed is not None
+        assert claimed[0].id == "op_1"
 
 
 async def test_a_hint_makes_nobody_hurry_who_is_changing_a_place(tmp_path: Path) -> None:
