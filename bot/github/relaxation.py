@@ -7,8 +7,7 @@ takes back what it shows, and there only what differs is sent, so that nothing e
 from __future__ import annotations
 
 import copy
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -338,11 +337,9 @@ def _classic_without(guard: Guard, state: Json, one: Relaxes) -> Json:
 def _state_of(rule: Mapping[str, Any]) -> Json:
     """All that GraphQL says of it; what hangs on a switch that is off is nothing."""
     state: Json = {"id": rule["id"], "pattern": rule["pattern"], **{name: rule[name] for name in _SWITCHES}}
-    state["requiredDeploymentEnvironments"] = sorted(rule["requiredDeploymentEnvironments"] or ())
-    checks = rule["requiredStatusChecks"] or ()
-    state["requiredStatusChecks"] = sorted(
-        ({"context": one["context"], "app": (one["app"] or {}).get("id")} for one in checks), key=_ordered
-    )
+    state["requiredDeploymentEnvironments"] = list(rule["requiredDeploymentEnvironments"] or ())
+    checks = rule["requiredStatusChecks"] or ()  # in their order, in which they are put back
+    state["requiredStatusChecks"] = [{"context": one["context"], "app": (one["app"] or {}).get("id")} for one in checks]
     if not state["requiresStatusChecks"]:
         state |= {"requiresStrictStatusChecks": False, "requiredStatusChecks": []}
     for name in _NAMED:
@@ -363,6 +360,3 @@ def _changes(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
         if not wanted["requiresStatusChecks"]:
             changed = {"requiresStatusChecks": False}
     return changed
-
-
-_ordered: Callable[[object], str] = json.dumps

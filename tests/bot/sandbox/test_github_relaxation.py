@@ -25,7 +25,11 @@ ALL = tuple(Relaxes)
 CLASSIC: dict[str, Any] = {
     "required_status_checks": {
         "strict": True,
-        "checks": [{"context": "unit", "app_id": 15368}, {"context": "any", "app_id": -1}],
+        "checks": [
+            {"context": "unit", "app_id": 15368},
+            {"context": "any", "app_id": -1},
+            {"context": "e2e", "app_id": -1},
+        ],
     },
     "enforce_admins": True,
     "required_pull_request_reviews": {
@@ -88,10 +92,12 @@ async def test_classic_protection_is_relaxed_and_put_back_and_nothing_else_is_to
     assert (await asks("POST", "branches/main/protection/required_signatures")).status == 200
     place.world.repository(place.name).records.protections["main"].also = {"requiresDeployments": True}
     before, protections = await shown(place), protections_of(place)
+    to_the_letter = (await asks("GET", "branches/main/protection")).body
     guards = await relaxed(protections, place, what)
     assert await shown(place) != before
     await put_back(protections, place, *guards)
     assert await shown(place) == before
+    assert (await asks("GET", "branches/main/protection")).body == to_the_letter
 
 
 @pytest.mark.parametrize("what", ALL, ids=lambda one: one.value)
