@@ -32,11 +32,18 @@ async def votes(operation: Operation, world: World) -> tuple[Vote, ...]:
 
 async def as_part(gathered: Gathered, operation: Operation, world: World, active: ActivePolicy) -> Gathered:
     """What was gathered for one of a set, with what is known of the set; who agreed to the whole agreed to each part of
-    it, as long as that is the very part."""
-    whole = await world.store.operation(str(operation.seen[PART_OF]))
-    if whole is None or whole.plan is None or gathered.plan not in whole.plan.parts:
+    it, as long as that is the very part. Under another policy it is judged by that, and stays what it is."""
+    whole, plan = await world.store.operation(str(operation.seen[PART_OF])), gathered.plan
+    if whole is None or whole.plan is None or isinstance(plan, Unknown):
         return gathered
-    return of(gathered, whole.plan, await tested(world, active, [operation.question], whole.plan.parts))
+    the_same = [part for part in whole.plan.parts if part == replace(plan, policy_hash=part.policy_hash)]
+    if not the_same:
+        return gathered
+    return of(
+        replace(gathered, plan=the_same[0]),
+        whole.plan,
+        await tested(world, active, [operation.question], whole.plan.parts),
+    )
 
 
 def of(gathered: Gathered, whole: Plan, found: Tested | Unknown | None) -> Gathered:

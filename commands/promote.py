@@ -117,6 +117,13 @@ async def look(asks: Asked, asking: Asking) -> Judged:
 async def _already(plan: Plan, judged: Judged, intent: Promote, asking: Asking) -> Writes | None:
     """What is written where the same was asked for and is open: no second request; what is stated besides is noted."""
     what = _what(intent)
+    for other in await asking.world.store.open_operations():
+        part = next((part for part in other.plan.parts if part.service == intent.service), None) if other.plan else None
+        same_way = other.question.target == intent.target and intent.change != EMERGENCY
+        if part is not None and same_way and part.digest == plan.digest:
+            says = f"{what} of {short(plan.digest)} goes as part of {tell.title(other)}: {other.id}."
+            target = {"service": intent.service, "environment": intent.target, "from": intent.source}
+            return asking.refused("operation", target, Reply(says), operation=other.id)
     for other in await asking.world.store.open_operations(judged.question.place):
         same = other.plan is not None and (other.plan.deed, other.plan.digest) == ("promote", plan.digest)
         if not same or other.question.change != intent.change:

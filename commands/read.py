@@ -44,7 +44,7 @@ _OF_ITS_OWN = frozenset({"reason", "type", "confirms"})
 _SHOWN_LENGTH = 8
 
 
-def promote(said: Said, setting: Setting) -> Promote | DryRun:
+def promote(said: Said, setting: Setting) -> Promote | PromoteSeveral | DryRun:
     asked = _promotion(said.without(ONLY_PLAN), setting)
     return DryRun(asked) if ONLY_PLAN in said.words else asked
 

@@ -16,6 +16,7 @@ from commands.reply import Reply
 from commands.vote import an, cases_of, find
 from policy.facts import Deed
 from policy.model import Unknown
+from policy.rules.goes_back import forward_only
 from policy.terms import agreement
 from policy.wording import listed
 
@@ -116,6 +117,12 @@ def _why_not_abort(operation: Operation, word: str, asking: Asking) -> str | Non
         return _why_not(operation, word, asking)
     if operation.wish in {Wish.ABORT, Wish.CANCEL}:
         return "It was aborted already: what shipped goes back."
+    parts, policy = () if operation.plan is None else operation.plan.parts, asking.active.policy
+    if ahead := [part for part in parts if forward_only(policy, part.database)]:
+        declared = listed(f"{part.service} {part.database}" for part in ahead)
+        return (
+            f"{declared} was declared: what served before works no more, so stop the one under way in its own thread."
+        )
     only = f"Only `abort {operation.id}` stops all of it; pause or resume the one that is under way in its own thread."
     return None if word == "abort" else only
 

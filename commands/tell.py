@@ -122,6 +122,8 @@ def state(operation: Operation) -> str:
         says = in_turn.get(operation.phase, says)
     if operation.question.deed is Deed.REWIND:
         says = {Phase.DONE: "is where it was good again"}.get(operation.phase, says)
+    if operation.of_a_set and operation.phase is Phase.WAITING:
+        says = "is about to begin"
     if operation.plan is not None and operation.plan.parts:
         many = {
             Phase.WATCHING: "ship one after the other",

@@ -198,10 +198,11 @@ async def _unmeant(intent: PromoteSeveral, looked: Looked, asking: Asking) -> st
 
 
 async def _already(intent: PromoteSeveral, asking: Asking) -> tuple[Reply, str] | None:
-    """What is open for one of them with others already, and its id: two sets would ship in each other's midst."""
+    """What is open for one of them already, alone or with others, and its id: each would ship in the other's midst."""
     for other in await asking.world.store.open_operations():
         shared = [name for name in other.question.services if name in intent.services]
-        if other.is_a_set and shared and other.question.target == intent.target:
+        promotes = other.question.deed is Deed.PROMOTE and not other.of_a_set
+        if promotes and shared and other.question.target == intent.target:
             says = f"{other.asked_by.name} asked for {tell.title(other)} already: {other.id} is {tell.doing(other)}."
             return Reply(says), other.id
     return None
@@ -444,7 +445,7 @@ def _still(operation: Operation, part: Plan, one: Operation, members: Members) -
     order = [each.service for each, _ in members]
     stand = {each.service: "" if other is None else other.phase.value for each, other in members}
     number = f"{order.index(part.service) + 1} of {len(order)}: {part.service}"
-    seen = {**operation.seen, tell.WAITS: f"{number} {tell.doing(one)}", STAND: stand}
+    seen = {**operation.seen, tell.WAITS: number, STAND: stand}
     going = replace(operation, seen=seen)
     stops = operation.wish in STOPS and one.wish not in STOPS and one.phase is not Phase.GOING_BACK
     wish = Wish.ABORT if one.moving else Wish.CANCEL
@@ -468,6 +469,10 @@ async def _next(operation: Operation, part: Plan, members: Members, world: World
             return Writes(operation=operation, due=SOON)
         if serving.digest != each.digest:
             why = f"{each.service} serves {short(serving.digest)} by now, not {short(each.digest)}."
+            return await _went_bad(operation, members, world, Phase.FAILED, f"{why} {part.service} was not begun.")
+    for other in await world.store.open_operations(part.place):
+        if other.question.deed is Deed.PROMOTE and other.plan is not None and other.plan.digest == part.digest:
+            why = f"{other.asked_by.name} promotes {part.service} alone meanwhile, {other.id}."
             return await _went_bad(operation, members, world, Phase.FAILED, f"{why} {part.service} was not begun.")
     one = Operation(
         id=operation_id(_cause(operation, part.service)),

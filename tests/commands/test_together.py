@@ -421,6 +421,52 @@ async def test_the_words_of_the_impatient_do_nothing_twice(shop: Town) -> None:
         assert len(shop.github.told(service)) == 1
 
 
+@pytest.mark.requirement("S4-236")
+async def test_none_of_them_goes_alone_while_the_set_is_open(shop: Town) -> None:
+    await plays(
+        ASKS
+        + """
+    tom: /release promote checkout stage→prod
+    bot → tom: checkout stage→prod of c2c2c2c2c2c2 goes as part of payments and checkout (M-cd184655fa) → prod: op_….
+    """,
+        shop,
+    )
+
+
+async def test_who_votes_on_one_of_them_is_sent_to_the_whole(shop: Town) -> None:
+    await plays(
+        ASKS
+        + """
+    omar: [Approve]
+    … once: payments-r-a2a2a2a2a2a2 serves 100 %
+    omar: /release freeze start checkout prod until:12:00 reason:the till is being counted
+    … once: checkout c2c2c2c2c2c2 → prod is blocked
+    """,
+        shop,
+        heads=False,
+    )
+    async with Bot(shop) as bot:
+        (one,) = [each for each in await bot.store.open_operations() if each.of_a_set]
+    assert one.plan is not None
+    await plays(
+        f"""
+    raj: /release approve {one.id} plan:{one.plan.hash[:8]}
+    bot → raj: It ships as part of op_…: people agree to the whole, and vote there.
+    raj: /release reject {one.id} reason:no
+    bot → raj: It ships as part of op_…: people agree to the whole, and vote there.
+    """,
+        shop,
+    )
+
+
+async def test_another_policy_in_the_midst_judges_what_is_left_and_takes_nothing_back(shop: Town) -> None:
+    await plays(ASKS + "omar: [Approve]\n… once: payments-r-a2a2a2a2a2a2 serves 100 %\n", shop, heads=False)
+    shop.policies.adopt(name="another")
+    await plays("    … 5 s later", shop, heads=False)
+    for service in ("payments", "checkout"):
+        assert shop.runs.serving(service) == digest(service, 2)
+
+
 async def test_each_path_keeps_its_own_approvers(shop: Town) -> None:
     """payments needs a tech lead besides; whoever may agree to one of them only does not agree to the other."""
     path = shop.policies.current().policy.paths[0].model_dump(mode="python", by_alias=True)
