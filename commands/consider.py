@@ -161,7 +161,8 @@ def _waits(
     decision = judged.decision
     considered = held_back(replace(considered, phase=phase_for(decision), attempts=0, note=""), judged)
     changed = considered != before or before.seen.get("decided") != summary(decision, votes)
-    sighting = tags.sighted(replace(considered, seen=in_line(considered.seen, decision, votes)), judged)
+    in_turn = replace(considered, seen=in_line(considered.seen, decision, votes))
+    sighting = tags.sighted(in_turn, judged.facts, judged.case)
     considered = sighting.operation
     return Writes(
         operation=considered,
@@ -359,7 +360,7 @@ async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World)
         ),
         exceptions=rests_on,
         obligations=owes,
-        tags=tags.sighted(begun, judged).tags,
+        tags=tags.sighted(begun, judged.facts, judged.case).tags,
         takes=begun.place,
         good=((begun.place, verified),) if verified is not None else (),
         due=timedelta(0),

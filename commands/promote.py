@@ -64,7 +64,7 @@ async def ask(intent: Promote, asking: Asking) -> Writes:
         emergency=asks.emergency,
         seen=in_line({}, decision),
     )
-    sighting = tags.sighted(held_back(operation, judged), judged)
+    sighting = tags.sighted(held_back(operation, judged), judged.facts, judged.case)
     operation = sighting.operation
     private = gather.said(intent.fields, intent.reason)
     entry = entry_of(operation, "asked", judged, actor=asks.by)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from commands.operation import Operation
 from commands.places import known
 from commands.ports import Entry, EntryPhase, Message, SeenTag, World
 from commands.record import BOT, target_of
 from commands.reply import Code, Mark, Reply
+from policy.case import Case
 from policy.evidence import Tag
+from policy.facts import Facts
 from policy.model import Sha, Unknown, short
-
-if TYPE_CHECKING:  # what gathers the facts asks here, and what judges them has gathered them
-    from commands.judged import Judged
 
 MOVED = "moved_tag"
 """Key in what was seen of an operation: the tag that people were told of, and where it is now."""
@@ -50,19 +48,19 @@ class Sighting:
     messages: tuple[Message, ...] = ()
 
 
-def sighted(operation: Operation, judged: Judged) -> Sighting:
+def sighted(operation: Operation, facts: Facts, case: Case) -> Sighting:
     """It is remembered at first sight; where it was moved, that is put on record and said in the channel, once."""
-    tag, candidate, service = judged.facts.evidence.tag, judged.facts.candidate, judged.question.service
+    tag, candidate, service = facts.evidence.tag, facts.candidate, operation.question.service
     if not isinstance(tag, Tag) or isinstance(candidate, Unknown):
         return Sighting(operation)
-    policy = judged.case.policy
+    policy = case.policy
     repository = policy.services[service].repository
-    if tag.first_commit in {None, tag.commit}:
+    if tag.first_commit is None or tag.first_commit == tag.commit:
         new = tag.first_digest is None and tag.commit == candidate.commit
-        first = SeenTag(repository, tag.name, service, tag.commit, candidate.digest, judged.case.at)
+        first = SeenTag(repository, tag.name, service, tag.commit, candidate.digest, case.at)
         return Sighting(operation, (first,) if new else ())
     where = f"{tag.name} {tag.commit}"
-    if tag.first_commit is None or operation.seen.get(MOVED) == where:
+    if operation.seen.get(MOVED) == where:
         return Sighting(operation)
     entry = Entry(
         "tag",
@@ -85,6 +83,6 @@ def sighted(operation: Operation, judged: Judged) -> Sighting:
             f" now. Nothing that bears it is promoted; find out who moved it. {operation.id}",
         )
     )
-    channels = dict.fromkeys((operation.channel, *policy.informed(service, judged.question.target)))
+    channels = dict.fromkeys((operation.channel, *policy.informed(service, operation.question.target)))
     told = tuple(Message(channel, alarm) for channel in channels)
     return Sighting(replace(operation, seen={**operation.seen, MOVED: where}), (), (entry,), told)

@@ -42,8 +42,9 @@ async def test_what_served_before_is_inactive_and_the_new_one_says_where_to_look
 
 
 async def test_what_another_service_of_the_repository_shows_is_left_as_it_is(town: Town) -> None:
-    sites = {environment: site_of("payments", environment) for environment in ("stage", "prod")}
-    town.policies.adopt(services={"payments": {"repository": "acme/checkout", "cloud_run": sites}})
+    services = town.policies.current().policy.model_dump(mode="python", by_alias=True)["services"]
+    services["payments"]["repository"] = services["checkout"]["repository"]
+    town.policies.adopt(services=services)
     await plays(ASKED + APPROVED + LIVE, town)
     assert shown(town) == {"c0": "success", "c1": "success", "c2": "success"}
 
