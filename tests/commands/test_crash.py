@@ -25,7 +25,7 @@ from tests.conversation import Bot
 from tests.world import Behaviour, People, Town, Write, digest, revision_of, site_of, story
 
 CHANGING = ("take", "commit", "carry_on", "claim", "give_up", "let_go", "deploy", "shift", "record_")
-CHANGING += ("propose", "merge", "reverted", "begin", "move")
+CHANGING += ("propose", "merge", "reverted", "begin", "move", "append")
 
 
 class Died(BaseException):
@@ -162,8 +162,10 @@ async def _audited(town: Town, bot: Bot) -> None:
 
 
 def _happened(entry: Recorded, town: Town) -> bool:
-    if entry.kind == "branch":
+    if entry.kind in {"branch", "log"}:
         pulls, told = town.github.moving.pulls, entry.detail
+        if any(told.get("commit") in {at.commit for at in made} for made in town.github.commits.values()):
+            return True
         return any(pull.number == told.get("pull_request") for pull in pulls) or told["commit"] in town.github.links
     if entry.kind == "deployment":
         records = town.github.records[f"acme/{entry.target['service']}"]
@@ -186,9 +188,14 @@ async def became(town: Town) -> dict[str, Any]:
             "github": {s: sorted(town.github.told(s)) for s in ("checkout", "payments", "search")},
             "branches": {name: town.github.moving.tree(at) for name, at in sorted(town.github.branches.items())},
             "pulls": [(one.source, one.target, one.merged is not None) for one in town.github.moving.pulls],
+            "logged": sorted(line.partition(": ")[2] for line in _headings(town)),
             "held": [(hold.place, hold.digest) for hold in await bot.store.holds()],
             "ends": sorted(ends.items()),
         }
+
+
+def _headings(town: Town) -> list[str]:
+    return [line for text in town.github.moving.files.values() for line in text.splitlines() if line.startswith("##")]
 
 
 async def every_death(
@@ -265,6 +272,39 @@ async def test_a_rollback_of_a_merge_survives_every_death(tmp_path: Path) -> Non
     await every_death(
         Tale("checkout", (*PROMOTED, ("ines", "rollback checkout reason:errors"))), tmp_path, begins=_merging
     )
+
+
+def _forward(directory: Path) -> Town:
+    """The same along a path that moves a branch forward, with a log."""
+    town = _town(directory)
+    (path,) = town.policies.current().policy.model_dump(mode="python", by_alias=True)["paths"]
+    log = {"file": "docs/RELEASE_LOG.md", "branch": "main"}
+    to_prod = {"model": "fast_forward", "rollout": path["rollout"], "log": log}
+    town.policies.adopt(environments=BRANCHES | _RELEASE, to_prod=to_prod)
+    town.github.branches |= {"main": CANDIDATE, "release": SERVING}
+    return town
+
+
+_RELEASE = {"stage": BRANCHES["stage"] | {"branch": "main"}, "prod": BRANCHES["prod"] | {"branch": "release"}}
+
+
+def _forward_badly(directory: Path) -> Town:
+    town = _forward(directory)
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(error_percent=25)
+    return town
+
+
+@pytest.mark.requirement("D-07")
+@pytest.mark.slow
+async def test_a_branch_that_moves_forward_and_its_log_survive_every_death(tmp_path: Path) -> None:
+    await every_death(GOOD, tmp_path, begins=_forward)
+
+
+@pytest.mark.requirement("D-07", "S1-26")
+@pytest.mark.slow
+async def test_a_branch_that_goes_back_once_that_is_agreed_to_survives_every_death(tmp_path: Path) -> None:
+    agreed = Tale("checkout", (*PROMOTED, ("omar", "approve {op} plan:{plan}")))
+    await every_death(agreed, tmp_path, begins=_forward_badly)
 
 
 @pytest.mark.requirement("D-07", "S3-25")
