@@ -17,7 +17,7 @@ from typing import Any, Literal
 from commands import owed
 from commands.errors import Conflict, Rejected
 from commands.explain import texts
-from commands.lacks import PORT, holds, lacks
+from commands.lacks import PORT, holds, lacks, squashed
 from commands.notes import escaped, one_line
 from commands.operation import Operation, Phase
 from commands.plan import Plan
@@ -413,7 +413,10 @@ class _Port:
             return None
         brought = await self.world.code.lineage(self.repository, commits[-1], stands)
         linked = [link for link in brought if {link.picked_from, *link.origins} & set(commits)]
-        number = await self.world.code.came_by(self.repository, linked[-1].commit if linked else commits[-1])
+        by = {} if linked else await squashed(self.world, self.repository, stands, brought)
+        number = next((by[commit] for commit in commits if commit in by), None)
+        if number is None:
+            number = await self.world.code.came_by(self.repository, linked[-1].commit if linked else commits[-1])
         return False if number is None else await self.world.code.opened(self.repository, number)
 
     def _came(self, owes: Obligation | None, pull: Opened) -> Writes:

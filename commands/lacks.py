@@ -17,8 +17,7 @@ SQUASHES_MAX = 50
 async def lacks(world: World, repository: str, line: Sha, of: Sha) -> tuple[Link, ...]:
     """What `of` has and `line` has in no form, oldest first.
 
-    Not the commit, none that was picked from it, not the one it was picked from itself, and no pull request that says
-    that it brings it.
+    Not the commit, none that was picked from it, not the one it was picked from itself, nor any of these squashed.
     """
     shipped, brought = await asyncio.gather(
         world.code.lineage(repository, line, of), world.code.lineage(repository, of, line)
@@ -28,16 +27,21 @@ async def lacks(world: World, repository: str, line: Sha, of: Sha) -> tuple[Link
         for link in shipped_alone(shipped, brought)
         if link.picked_from is None or not await _came_from(world, repository, line, link.picked_from)
     ]
-    named = await _named(world, repository, brought) if alone else frozenset[Sha]()
-    return tuple(link for link in alone if not {link.commit, link.picked_from} & named)
+    by = await squashed(world, repository, line, brought) if alone else {}
+    return tuple(link for link in alone if not {link.commit, link.picked_from} & by.keys())
 
 
-async def _named(world: World, repository: str, brought: Sequence[Link]) -> frozenset[Sha]:
-    """What the pull requests by which these came say was picked for them: a squash may drop what its commits said."""
-    squashed = [link.commit for link in brought if len(link.parents) < 2 and link.picked_from is None]
-    numbers = dict.fromkeys([await world.code.came_by(repository, commit) for commit in squashed[-SQUASHES_MAX:]])
-    pulls = [await world.code.opened(repository, number) for number in numbers if number is not None]
-    return frozenset(origin for pull in pulls for origin in pull.origins)
+async def squashed(world: World, repository: str, line: Sha, brought: Sequence[Link]) -> dict[Sha, int]:
+    """What the commits of pull requests were picked from, by the number of each: a squash may drop what they said."""
+    told = [link.commit for link in brought if len(link.parents) < 2 and link.picked_from is None]
+    numbers = dict.fromkeys([await world.code.came_by(repository, commit) for commit in told[-SQUASHES_MAX:]])
+    found: dict[Sha, int] = {}
+    for number in numbers:
+        if number is not None:
+            head = (await world.code.opened(repository, number)).head
+            own = await world.code.lineage(repository, line, head)
+            found |= {origin: number for link in own for origin in (*link.origins, link.picked_from) if origin}
+    return found
 
 
 async def _came_from(world: World, repository: str, line: Sha, origin: Sha) -> bool:

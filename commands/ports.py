@@ -248,6 +248,13 @@ class Probes(Protocol):
         """Never raises: what goes wrong is what was seen. No body is kept."""
 
 
+class Images(Protocol):
+    """Where images are kept."""
+
+    async def kept(self, image: str) -> bool:
+        """Whether that image, named in full and by its digest, can still be had."""
+
+
 # Where the code lives -----------------------------------------------------------------------------------------------
 
 
@@ -333,8 +340,6 @@ class Opened:
     open: bool
     merged: Sha | None
     """What it was merged as; None: it was not."""
-    origins: tuple[Sha, ...] = ()
-    """The commits that its description says were picked for it: a squash may drop what each of its own said."""
 
 
 class Look(StrEnum):
@@ -928,6 +933,7 @@ class World:
     configurations: Configurations
     metrics: Metrics
     probes: Probes
+    images: Images
     code: Code
     branches: Branches
     releases: Releases

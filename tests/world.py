@@ -18,7 +18,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from bot.github.written import origins
 from bot.policy_file import read_policy
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, Unavailable
 from commands.plan import PlannedProbe
@@ -526,6 +525,19 @@ class Probes:
         return Probed(ok=saw in probe.expect, saw=(saw,) * probe.repeat, slowest_ms=12.0)
 
 
+class Images:
+    """The registry: it has everything, unless somebody tidied up."""
+
+    def __init__(self) -> None:
+        self.gone: set[Digest] = set()
+        self.away = False
+
+    async def kept(self, image: str) -> bool:
+        if self.away:
+            raise Unavailable("The registry does not answer.")
+        return Digest(image.rpartition("@")[2]) not in self.gone
+
+
 # Where the code lives -----------------------------------------------------------------------------------------------
 
 
@@ -728,10 +740,7 @@ class GitHub:
         head = pull.merged.parents[1] if pull.merged else self.branches[pull.source]
         merged = pull.merged.commit if pull.merged else None
         is_open = merged is None and not pull.closed
-        picked = tuple(origins(pull.body))
-        return Opened(
-            number, pull.title, pull.body, pull.source, pull.target, head, open=is_open, merged=merged, origins=picked
-        )
+        return Opened(number, pull.title, pull.body, pull.source, pull.target, head, open=is_open, merged=merged)
 
     async def trunk(self, repository: str) -> str:
         self._part("branches")
@@ -1197,6 +1206,7 @@ class Town:
         self.settings = Settings(self.runs)
         self.metrics = Metrics(self.runs)
         self.probes = Probes(self.runs, self.metrics)
+        self.images = Images()
         self.github = GitHub(self.clock)
         self.people = People()
         self.policies = Policies()
@@ -1226,6 +1236,7 @@ class Town:
             configurations=self.settings,
             metrics=self.metrics,
             probes=self.probes,
+            images=self.images,
             code=self.github,
             branches=self.github.moving,
             releases=self.releases,

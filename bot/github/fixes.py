@@ -11,7 +11,6 @@ from bot.github.credentials import Access
 from bot.github.names import full, ref_path
 from bot.github.pull_requests import PullRead
 from bot.github.reading import CommitRead, read, read_all
-from bot.github.written import origins
 from commands.ports import Opened, Written
 from policy.model import Sha
 
@@ -68,7 +67,6 @@ async def opened(client: Client, repository: str, number: int) -> Opened:
         Sha(pull.head.sha),
         open=pull.state == "open",
         merged=Sha(pull.merge_commit_sha) if merged and pull.merge_commit_sha else None,
-        origins=tuple(origins(pull.body or "")),
     )
 
 

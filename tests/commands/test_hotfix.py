@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from bot.github.written import sections
+from bot.store import Store
 from commands.ports import Request
 from policy.evidence import Tag
 from policy.model import Sha
 from tests.bot.books import unsettled
-from tests.branches import Pull
+from tests.branches import Branches, Pull
 from tests.commands.test_crash import Life, Mortal
 from tests.conversation import Bot, plays
 from tests.world import HOUR, Posted, Town, commit, digest, revision_of, site_of, story
@@ -277,6 +278,15 @@ async def test_a_pull_request_that_does_not_say_what_it_is_for_settles_nothing(t
     await plays(f"… 5 min later\nbot: ✓ {fix[:7]} came to main by #{into(town, 'main').number}.", town)
 
 
+async def test_a_pull_request_that_lost_the_fix_on_its_way_settles_nothing(town: Town) -> None:
+    fix, pull = await released(town), into(town, "main")
+    town.github.branches[pull.source] = town.github.branches["main"]
+    town.github.moving.somebody_commits(pull.source, "Something else")
+    town.github.moving.somebody_merges(pull.number)
+    await plays("… 5 min later", town)
+    assert f"the hotfix is merged: {fix[:7]} into main" in await owed(town)
+
+
 @pytest.mark.requirement("S4-180")
 async def test_what_was_written_anew_without_a_link_settles_nothing(town: Town) -> None:
     fix = await released(town)
@@ -410,6 +420,46 @@ async def test_what_no_branch_lacks_is_said(town: Town) -> None:
         """,
         town,
     )
+
+
+class Watched:
+    """What writes to GitHub, watched for whether its intent stands in the books."""
+
+    def __init__(self, port: Any, store: list[Store], heard: list[str]) -> None:
+        self._port, self._store, self._heard = port, store, heard
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+
+        async def call(*said: Any, **named: Any) -> Any:
+            assert {entry.kind for entry in await unsettled(self._store[0])} & {"hotfix", "port"}, name
+            self._heard.append(name)
+            return await found(*said, **named)
+
+        return call
+
+
+async def test_nothing_is_sent_before_its_intent_stands_in_the_books(town: Town) -> None:
+    fix = town.github.moving.somebody_commits("main", "Put the totals right")
+    stores: list[Store] = []
+    heard: list[str] = []
+
+    def around(port: Any) -> Any:
+        return Watched(port, stores, heard) if isinstance(port, Branches) else port
+
+    async with Bot(town, around) as bot:
+        stores.append(bot.store)
+        for number, words in enumerate(
+            (
+                "hotfix start checkout ticket:ABC-9 reason:totals are wrong",
+                f"hotfix port checkout {fix} to:release/1.5 ticket:ABC-9 reason:it has the same fault",
+            )
+        ):
+            await bot.hears(Request(f"r{number}", words, town.people.account("maya"), "C0RELEASES"))
+            await bot.rests()
+        assert not bot.surprises
+        assert await unsettled(bot.store) == ()
+    assert heard == ["begin", "picked", "begin", "propose", "label"]
 
 
 # Whoever does it may die ----------------------------------------------------------------------------------------------
