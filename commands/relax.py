@@ -57,6 +57,9 @@ WHY = "why"
 """The same: why it is put back."""
 TOLD = "remarked"
 """The same: what the pull request was told of."""
+UNTOLD = "untold"
+"""The same: where it could not be written down, and why."""
+BRANCH, RUNBOOK, PROPOSAL = "a branch for the runbook", "the runbook", "the runbook's pull request"
 OWED = "owed"
 """The same: id of what somebody owes because of it."""
 
@@ -83,6 +86,7 @@ def begins(record: ExceptionRecord, policy: Policy, channel: str, now: datetime)
                 "what": list(wanted.what),
                 "pull": wanted.pull,
                 "owner": kind.approvals[0].roles[0],
+                "runbook": None if kind.runbook is None else [kind.runbook.file, kind.runbook.branch],
             }
         },
     )
@@ -196,8 +200,8 @@ class _Relaxing:
         if theirs and not self._perhaps_sent() and len(theirs) + len(left) == len(live):
             entries = (self._outcome("not happened"),)
             why = f"Nothing was relaxed: somebody else just changed {listed(guard.says for guard in theirs)}."
-            over = self._ended(Phase.FAILED, why, loud=True)
-            return replace(over, entries=(*entries, *over.entries))
+            nothing = self._ended(Phase.FAILED, why, loud=True)
+            return replace(nothing, entries=(*entries, *nothing.entries))
         if theirs:
             return self._turn_back(f"somebody else changed {listed(guard.says for guard in theirs)}")
         if left:
@@ -219,7 +223,7 @@ class _Relaxing:
         if (over := await self._over()) is not None:
             return self._turn_back(over)
         if self.pull is not None and "relaxed" not in self.operation.seen.get(TOLD, ()):
-            return await self._remark("relaxed", self._for_pull())
+            return await self._tell("relaxed")
         live = await self._again()
         if self._theirs(live):
             return self._turn_back(f"somebody else changed {listed(guard.says for guard in self._theirs(live))}")
@@ -263,25 +267,30 @@ class _Relaxing:
         )
 
     async def settle(self) -> Writes:
-        """It is over once nothing that was on its way can have relaxed it again."""
+        """It is over once it is written down, and nothing that was on its way can have relaxed it again."""
         live = await self._again()
-        if self._theirs(live):  # it was put back; what others change from then on is theirs
-            settled = () if self.operation.effect is None else (self._outcome("unknown"),)
-            over = self._ended(Phase.DONE, "")
-            return replace(over, entries=(*settled, *over.entries))
-        if self._left(live, BEFORE):
+        if self._left(live, BEFORE):  # what somebody else changes from now on is theirs
             seen = {key: value for key, value in self.operation.seen.items() if key != RESTORED}
             settled = () if self.operation.effect is None else (self._outcome("unknown"),)
             self.operation = replace(self.operation, seen=seen, effect=None, since=self.now)
             intent = self._intend("restore", {"again": True})
             return replace(intent, entries=(*settled, *intent.entries))
         told = self.operation.seen.get(TOLD, ())
-        if self.pull is not None and RELAXED in self.operation.seen and "restored" not in told:
-            return await self._remark("restored", self._for_pull())
+        for what in self._to_tell():
+            if what not in told:
+                return await self._tell(what)
         wait = datetime.fromisoformat(self.operation.seen[RESTORED]) + SETTLES - self.now
         if wait > AT_ONCE:
             return Writes(operation=self.operation, due=wait)
-        return self._ended(Phase.DONE, "")
+        untold = self.operation.seen.get(UNTOLD, ())
+        return self._ended(Phase.DONE, f"Not written down: {'; '.join(untold)}." if untold else "")
+
+    def _to_tell(self) -> tuple[str, ...]:
+        """Where it is written down that it is over, one after the other."""
+        if RELAXED not in self.operation.seen:
+            return ()
+        pull = () if self.pull is None else ("restored",)
+        return (*pull, *((BRANCH, RUNBOOK, PROPOSAL) if self.operation.seen[ABOUT].get("runbook") else ()))
 
     # What is so -----------------------------------------------------------------------------------------------------
 
@@ -413,30 +422,46 @@ class _Relaxing:
             return self._turn_back(f"it could not be relaxed: {error}".rstrip("."))
         return Writes(operation=self.operation, due=pause)
 
-    async def _remark(self, what: str, text: str) -> Writes:
-        """The pull request says so; it is told a few times at most, as nothing hangs on it."""
+    async def _tell(self, what: str) -> Writes:
+        """It is written down there; that is tried a few times at most, as nothing hangs on it."""
         effect = self.operation.effect
         if effect is None:
-            return self._intend(f"remark {what}", {"pull": self.pull})
+            return self._intend(f"tell {what}", {"pull": self.pull} if self.pull is not None else {})
         if (before := self._claimed()) is not None:
             return before
-        done = "confirmed"
+        done, seen = "confirmed", self.operation.seen
         try:
-            mark = f"release-bot {self.operation.id} {what}"
-            await self.world.protections.remark(self.repository, self.pull or 0, mark, text, self.lease)
-        except (OutcomeUnknown, Unavailable) as error:
-            tries = effect.attempts + 1
-            if tries < TRIES:
-                sent = isinstance(error, OutcomeUnknown)
+            await self._told_there(what)
+        except (OutcomeUnknown, Unavailable, Rejected) as error:
+            tries, sent = effect.attempts + 1, isinstance(error, OutcomeUnknown)
+            if tries < TRIES and not isinstance(error, Rejected):
                 again = replace(effect, fence=0, attempts=tries, sent_at=self.world.clock.now() if sent else None)
                 due = ARRIVES if sent else SOON * 2**tries
                 return Writes(operation=replace(self.operation, effect=again), due=due)
-            done = "unknown"
-        except Rejected:
-            done = "not happened"
-        seen = {**self.operation.seen, TOLD: [*self.operation.seen.get(TOLD, ()), what]}
+            done = "unknown" if sent else "not happened"
+            seen = {**seen, UNTOLD: [*seen.get(UNTOLD, ()), f"{what}: {error}".rstrip(".")]}
         entry = self._outcome(done)
+        seen = {**seen, TOLD: [*seen.get(TOLD, ()), what]}
         return Writes(entries=(entry,), operation=replace(self.operation, seen=seen, effect=None), due=AT_ONCE)
+
+    async def _told_there(self, what: str) -> None:
+        """On the pull request, or in the runbook: a branch of our own, an entry on it, a pull request."""
+        mark, world = f"release-bot {self.operation.id} {what}", self.world
+        if what in {"relaxed", "restored"}:
+            await world.protections.remark(self.repository, self.pull or 0, mark, self._for_pull(), self.lease)
+            return
+        file, branch = self.operation.seen[ABOUT]["runbook"]
+        own, title = f"release-bot/{self.record.id}", f"Write {self.record.id} down in the runbook"
+        if what == BRANCH:
+            at = await world.code.head(self.repository, branch)
+            if at is None:
+                raise Rejected(f"{self.repository} has no branch {branch}.")
+            await world.branches.begin(self.repository, own, at)
+        elif what == RUNBOOK:
+            text = f"\n{self._for_pull()}\n<!-- {mark} -->\n"
+            await world.branches.append(self.repository, own, file, text=text, mark=mark, title=title)
+        else:
+            await world.branches.propose(self.repository, source=own, target=branch, title=title, body=self._for_pull())
 
     # What people hear -----------------------------------------------------------------------------------------------
 

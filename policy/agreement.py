@@ -140,6 +140,13 @@ class Relaxes(StrEnum):
         }[self.value]
 
 
+class Runbook(Part):
+    """A file of the repository to which each of these is added, by a pull request of the bot's own."""
+
+    file: Text = Field(description="Its path in the repository: `docs/runbook.md`")
+    branch: Text = Field(description="The branch that the pull request goes to")
+
+
 class ExceptionKind(Agreement):
     """What an exception of this kind may waive or relax, what must be said for it, and who grants it."""
 
@@ -155,6 +162,9 @@ class ExceptionKind(Agreement):
         description="Or what of the protection of an environment's branch may be relaxed while it lasts; it is put"
         " back exactly at its end, or when the pull request `pr:` is merged or closed",
     )
+    runbook: Runbook | None = Field(
+        default=None, description="Where it is written down once what it relaxed is put back"
+    )
     fields: tuple[Key, ...] = Field(default=("reason",), description="What must be said: `reason`, `risk`, `controls`")
     reasons: tuple[Text, ...] = Field(default=(), description="`reason:` is one of these; default: free text")
     longest: Lasting | None = Field(
@@ -169,6 +179,9 @@ class ExceptionKind(Agreement):
     def _one_or_the_other(self) -> Self:
         if bool(self.waives) == bool(self.relaxes):
             message = "a kind of exception either waives rules or relaxes the protection of a branch; name one of both"
+            raise ValueError(message)
+        if self.runbook is not None and not self.relaxes:
+            message = "only what relaxes a branch is written down in a runbook"
             raise ValueError(message)
         if self.relaxes and (self.longest is None or self.uses is not None or self.emergency):
             message = "what relaxes a branch ends by the clock: give `longest`, and neither `uses` nor `emergency`"

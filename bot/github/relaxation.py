@@ -120,7 +120,7 @@ class GitHubProtections:
         client = await self._client()
         listed = await client.pages(repository, f"/rules/branches/{ref_path(branch)}", access=Access.RELAX)
         rules = read_all(_Rule, listed)
-        found = []
+        found: list[Guard] = []
         for id in dict.fromkeys(rule.ruleset_id for rule in rules):
             of_it = [rule for rule in rules if rule.ruleset_id == id]
             if of_it[0].ruleset_source_type == "Repository":
@@ -133,7 +133,8 @@ class GitHubProtections:
 
     async def again(self, repository: str, branch: str, guards: Sequence[Guard]) -> tuple[Guard, ...]:
         """The same ones as they stand now, each with its state, or without any where it is gone."""
-        client, found = await self._client(), []
+        client = await self._client()
+        found: list[Guard] = []
         for guard in guards:
             if guard.name == CLASSIC:
                 now = await self._classic(client, repository, branch)

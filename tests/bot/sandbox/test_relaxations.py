@@ -133,7 +133,11 @@ async def _ruleset(place: Place, chance: random.Random) -> None:
 
 
 async def _classic(place: Place, chance: random.Random) -> None:
-    asks, some = place.asks(), lambda: [one for one in ("omar", "raj", "maya") if chance.random() < 0.4]
+    asks = place.asks()
+
+    def some() -> list[str]:
+        return [one for one in ("omar", "raj", "maya") if chance.random() < 0.4]
+
     checks = [{"context": f"c{number}", "app_id": chance.choice((-1, 15368))} for number in range(chance.randint(0, 3))]
     reviewed: dict[str, Any] = {
         "required_approving_review_count": chance.randint(0, 6),
@@ -202,7 +206,8 @@ class Told:
 
 async def one(number: int, place: Place, town: Town, chance: random.Random, told: Told) -> None:
     """It is relaxed, and stands as it did afterwards."""
-    protections, wanted = protections_of(place), ()
+    protections = protections_of(place)
+    wanted: tuple[Guard, ...] = ()
     while not wanted:
         await guarded(place, chance)
         what = tuple(chance.sample(list(Relaxes), chance.randint(1, 3)))
