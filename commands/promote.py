@@ -192,7 +192,7 @@ async def dry_run(intent: Promote, asking: Asking) -> Reply:
             *([Line(Mark.NOTE, "This is what would be done, in this order:")] if would else []),
             *would,
             *([Line(Mark.NOTE, f"{no[:1].upper()}{no[1:]}.")] if no else []),
-            *tell.changes(judged.gathered.comparison),
+            *tell.changes(judged.gathered.comparison, judged.facts.evidence.changes),
         ),
     )
 

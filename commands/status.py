@@ -162,7 +162,7 @@ async def why(intent: Why, asking: Asking) -> Reply:
             *explain.findings(judged.decision, whole=True),
             *tell.emergency(judged),
             *([Line(Mark.NO, no)] if no else []),
-            *tell.changes(judged.gathered.comparison),
+            *tell.changes(judged.gathered.comparison, judged.facts.evidence.changes),
         ),
     )
 

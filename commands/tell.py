@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from commands import confirm, explain, fields
+from commands import confirm, explain, fields, notes
 from commands.explain import texts
 from commands.grammar import ARROW, spoken
 from commands.judged import Judged
@@ -18,6 +18,7 @@ from commands.record import manifest_id
 from commands.reply import Button, Code, Confirm, Line, Link, Mark, Mention, Reply, Text, Tone, When
 from policy import wording
 from policy.document import Model
+from policy.evidence import NOT_GATHERED, Changes
 from policy.facts import EMERGENCY, Deed, Verdict, Vote
 from policy.finding import Decision, Standing
 from policy.model import Person, Unknown, short
@@ -366,7 +367,11 @@ def plan(operation: Operation, judged: Judged) -> Reply:
     return Reply(
         title=f"Plan for {title(operation)}: {explain.verdict(decision)}",
         fields=_described(operation),
-        lines=(*explain.findings(decision), *stated, *changes(judged.gathered.comparison)),
+        lines=(
+            *explain.findings(decision),
+            *stated,
+            *changes(judged.gathered.comparison, judged.facts.evidence.changes),
+        ),
         buttons=() if operation.moving else buttons(operation, judged),
     )
 
@@ -426,8 +431,11 @@ def standing(split: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{percent} % {revision}" for revision, percent in split)
 
 
-def changes(comparison: Comparison | Unknown | None) -> tuple[Line, ...]:
-    """The commits between what serves and what would."""
+def changes(comparison: Comparison | Unknown | None, brought: Changes | Unknown = NOT_GATHERED) -> tuple[Line, ...]:
+    """What lies between what serves and what would: by pull requests where those were looked at, else by commits."""
+    if isinstance(brought, Changes) and brought.pull_requests:
+        told = notes.of(brought)
+        return () if isinstance(told, Unknown) else told.lines(CHANGES_SHOWN)
     if comparison is None:
         return ()
     if isinstance(comparison, Unknown):

@@ -15,6 +15,8 @@ from commands.notes import Notes
 from commands.reply import plain
 from policy.evidence import Changes, Commit, PullRequest
 from policy.model import Unknown, sha
+from tests.conversation import plays
+from tests.world import Town, commit
 
 OF = {number: sha(f"{number:040x}") for number in range(100, 110)}
 
@@ -168,3 +170,18 @@ def test_no_text_leaves_its_line_or_names_anybody(text: str) -> None:
 
 def test_text_that_turns_around_how_the_rest_is_read_is_left_out() -> None:
     assert notes.escaped("safe\u202egnp.exe\u200b\x07\tx") == "safegnp.exe x"
+
+
+async def test_the_plan_tells_what_changes_by_pull_requests_where_those_were_looked_at(town: Town) -> None:
+    gate = {"kind": "reviews", "at_least": 0}
+    town.policies.adopt(gates={"reviewed": gate}, to_prod={"requires": ["reviewed"]})
+    town.github.pull_requests[commit("checkout", 2)] = pull(12, "feat(pay)!: One click PAY-7", "risk:low")
+    await plays(
+        """
+    gus: /release why checkout stage→prod
+    bot → gus: checkout stage→prod: …
+         …
+         ! breaking pay: One click PAY-7 [PAY-7] #12 (maya)
+    """,
+        town,
+    )
