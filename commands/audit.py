@@ -15,11 +15,11 @@ from difflib import get_close_matches
 from commands.ports import Comparison, Proposed, Unmerged
 from policy.document import Policy
 from policy.evidence import Changes, PullRequest
-from policy.gates import BranchGate, PullRequestGate
+from policy.gates import BranchGate, ChecksGate, PullRequestGate
 from policy.glob import alike
 from policy.model import Sha, short
 from policy.rules import branch
-from policy.schema import Audit
+from policy.schema import Audit, Path
 from policy.wording import listed
 
 STANDING = frozenset({"branches", "protection", "environments", "proposals", "workflows"})
@@ -59,6 +59,8 @@ class Scope:
     """Where those services run."""
     gates: tuple[BranchGate, ...]
     """Of the paths that those services go along, as far as they hold for every change."""
+    checks: Mapping[str, tuple[str, ...]]
+    """Shared branch → the checks that a path to its environment wants to have passed."""
     owned: bool
     """A gate wants each pull request to be somebody's."""
 
@@ -91,14 +93,25 @@ def _scope(policy: Policy, audit: Audit, repository: str) -> Scope:
     paths = [path for path in policy.paths if any(path.serves(service) for service in services)]
     required = dict.fromkeys(name for path in paths for name in path.requires)
     gates = [policy.gates[name] for name in required]
+    shared = {its: name for name in ranked if (its := policy.environments[name].branch)}
     return Scope(
         audit,
         services,
-        {its: name for name in ranked if (its := policy.environments[name].branch)},
+        shared,
         tuple(ranked),
         tuple(gate for gate in gates if isinstance(gate, BranchGate) and gate.when is None),
+        {its: _checks(policy, [path for path in paths if path.target == name]) for its, name in shared.items()},
         any(isinstance(gate, PullRequestGate) and "assignees" in gate.fields for gate in gates),
     )
+
+
+def _checks(policy: Policy, paths: Iterable[Path]) -> tuple[str, ...]:
+    wanted: dict[str, None] = {}
+    for path in paths:
+        gates = (policy.gates[name] for name in path.requires)
+        named = (gate.names for gate in gates if isinstance(gate, ChecksGate) and gate.when is None)
+        wanted |= dict.fromkeys((*path.gates.checks, *(check for names in named for check in names)))
+    return tuple(wanted)
 
 
 # As it lies there ---------------------------------------------------------------------------------------------------
@@ -119,6 +132,13 @@ def unprotected(lacking: Mapping[str, tuple[str, ...]]) -> Iterator[Found]:
     for name, lacks in lacking.items():
         for each in lacks:
             yield Found("protection", f"{name}: {each}", f"{name} is not protected: {each}")
+
+
+def not_required(name: str, wanted: Iterable[str], required: frozenset[str]) -> Iterator[Found]:
+    """A check that a path wants is required before anything is merged into the branch, too."""
+    for check in wanted:
+        if check not in required:
+            yield Found("protection", f"{name}: check {check}", f"{name} does not require the check {check}")
 
 
 def misnamed_environments(scope: Scope, environments: Iterable[str]) -> Iterator[Found]:
@@ -173,6 +193,13 @@ def rewritten(name: str, before: Sha, now: Sha, compared: Comparison) -> Iterato
         lost = f"{compared.behind} commit{'s' if compared.behind > 1 else ''}"
         says = f"{name} was moved from {short(before)} to {short(now)} by force, and lost {lost}"
         yield Found("rewrites", name, says)
+
+
+def cut(scope: Scope, name: str, not_passed: tuple[str, ...]) -> Iterator[Found]:
+    """A new release branch begins at a commit that passed what the trunk requires."""
+    if not_passed:
+        says = f"{name} was cut from a commit of {scope.trunk} that has not passed {listed(not_passed)}"
+        yield Found("pushes", f"{name}: cut", says)
 
 
 def pushed(scope: Scope, name: str, changes: Changes) -> Iterator[Found]:

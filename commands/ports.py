@@ -591,6 +591,9 @@ class Repositories(Protocol):
     async def proposals(self, repository: str, since: datetime) -> tuple[Proposed, ...]:
         """The open ones, and those merged since then."""
 
+    async def required(self, repository: str, branch: str) -> frozenset[str]:
+        """The checks that the branch requires before anything is merged, by name."""
+
     async def unmerged(self, repository: str, base: Sha, head: Sha) -> Unmerged: ...
 
     async def uses(self, repository: str) -> Mapping[str, tuple[str, ...]]:

@@ -69,14 +69,17 @@ class _Eyes:
             lacking: dict[str, tuple[str, ...]] = {}
             for name in branches:
                 if name in scope.shared or guarded(name):
-                    reading = self.world.code.unprotected(self.name, name)
-                    lacking[name] = await self.read("protection", f"the protection of {name}", reading) or ()
+                    guards = self.world.code.unprotected(self.name, name)
+                    lacking[name] = await self.read("protection", f"the protection of {name}", guards) or ()
             self.found += audit.unprotected(lacking)
+            for name, wanted in scope.checks.items():
+                if wanted and name in branches:
+                    reading = self.repositories.required(self.name, name)
+                    required = await self.read("protection", f"the required checks of {name}", reading)
+                    self.found += audit.not_required(name, wanted, required) if required is not None else ()
         if wants("environments"):
-            reading = self.repositories.environments(self.name)
-            self.found += audit.misnamed_environments(
-                scope, await self.read("environments", "the environments", reading) or ()
-            )
+            there = await self.read("environments", "the environments", self.repositories.environments(self.name))
+            self.found += audit.misnamed_environments(scope, there or ())
         if wants("workflows"):
             parts = await self.read("workflows", "the workflows", self.repositories.uses(self.name))
             self.found += audit.moving_parts(parts or {})
@@ -91,9 +94,21 @@ class _Eyes:
         heads: dict[str, Sha] = {}
         for name in self.scope.long_lived(branches):
             now, then = branches[name], begins.get(name)
+            if then is None and self.before is not None and not await self._begins(name, now):
+                continue
             read = then is None or then == now or await self._came(name, then, now)
             heads[name] = now if read or then is None else then
         return heads
+
+    async def _begins(self, name: str, now: Sha) -> bool:
+        """A branch that was not there before; False where it could not be told what it begins with."""
+        scope = self.scope
+        if not (scope.wants("pushes") and scope.trunk and alike(scope.audit.released)(name)):
+            return True
+        reading = self.world.code.not_passed(self.name, scope.trunk, now)
+        red = await self.read("pushes", f"what {name} was cut from", reading)
+        self.found += audit.cut(scope, name, red or ())
+        return red is not None
 
     async def _came(self, name: str, then: Sha, now: Sha) -> bool:
         """False where not all of it could be read."""

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from bot.github import protection
 from bot.github.connection import Connection
 from bot.github.credentials import Access
 from bot.github.names import full
@@ -95,6 +96,11 @@ class GitHubRepositories:
         found = [*opened, *merged]
         seen = await asyncio.gather(*(pulls.seen(one, frozenset()) for one in found))
         return tuple(Proposed(pull, Sha(one.head.sha), one.merged_at) for one, pull in zip(found, seen, strict=True))
+
+    async def required(self, repository: str, branch: str) -> frozenset[str]:
+        """By name, whichever app reports them."""
+        client = await self._connection.client()
+        return frozenset(one.name for one in await protection.required(client, repository, branch))
 
     async def unmerged(self, repository: str, base: Sha, head: Sha) -> Unmerged:
         """What the one has that the other lacks."""

@@ -42,7 +42,7 @@ class Report:
             area, _, name = operation.partition("/")
             areas[area].append(name)
         yield from (f"  {area}: {', '.join(names)}" for area, names in areas.items())
-        if self.missing:
+        if 0 < len(self.missing) <= SHOWN:
             yield f"never: {', '.join(self.missing)}"
         yield from self.wrong[:SHOWN]
 

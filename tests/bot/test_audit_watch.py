@@ -141,15 +141,19 @@ async def test_what_a_branch_allows_that_it_must_not_is_found_each_day(tmp_path:
         await usual(place)
         await place.push("release/1.8", off="main")
         await place.push("feature/x", off="main")
-        strict: dict[str, Any] = {"required_status_checks": None, "required_pull_request_reviews": {}, "restrictions": None}
+        strict: dict[str, Any] = {
+            "required_status_checks": None,
+            "required_pull_request_reviews": {},
+            "restrictions": None,
+        }
         for branch in ("main", "stage", "release/1.8"):
             await place.asks("PUT", f"branches/{branch}/protection", {**strict, "enforce_admins": branch != "stage"})
         rest = {"enforce_admins": True, "allow_deletions": True}
         await place.asks("PUT", "branches/Dev/protection", {**strict, **rest})
-        said = await place.looks()
-        assert said[1:] == ["Dev is not protected: deletion allowed", said[2]]
-        assert said[2].startswith("stage is not protected: ")
-        assert "admin" in said[2]
+        said = [line for line in await place.looks() if "is not protected" in line]
+        assert said == ["Dev is not protected: deletion allowed", said[1]]
+        assert said[1].startswith("stage is not protected: ")
+        assert "admin" in said[1]
         await place.asks("DELETE", "branches/release/1.8/protection")
         await place.passes(DAY)
         assert (await place.looks())[1:] == [
@@ -157,6 +161,23 @@ async def test_what_a_branch_allows_that_it_must_not_is_found_each_day(tmp_path:
             "release/1.8 is not protected: force push allowed",
             "release/1.8 is not protected: deletion allowed",
         ]
+
+
+@pytest.mark.requirement("S4-032")
+async def test_a_check_that_a_promotion_wants_is_required_before_the_merge_too(tmp_path: Path) -> None:
+    async with looked(tmp_path, look_for=["protection"]) as place:
+        await usual(place)
+        required = {"strict": False, "checks": [{"context": "backend-tests"}, {"context": "frontend-build"}]}
+        rest: dict[str, Any] = {"required_pull_request_reviews": {}, "restrictions": None, "enforce_admins": True}
+        for branch in ("Dev", "stage", "main"):
+            await place.asks("PUT", f"branches/{branch}/protection", {"required_status_checks": required, **rest})
+        says = "stage does not require the check frontend-tests"
+        assert says in await place.looks()
+        required["checks"] = [{"context": name} for name in ("backend-tests", "frontend-build", "frontend-tests")]
+        await place.asks("PUT", "branches/stage/protection", {"required_status_checks": required, **rest})
+        await place.passes(DAY)
+        assert await place.looks() == []
+        assert ("put right", "stage: check frontend-tests") in await place.rows()
 
 
 @pytest.mark.requirement("S2-06")
@@ -249,6 +270,26 @@ async def test_merge_commits_are_told_only_where_the_policy_wants_none(tmp_path:
         await place.passes(DAY)
         (_, says) = await place.looks()
         assert says.startswith(f"main got the merge commit {merged[:7]} by #{number} (")
+
+
+@pytest.mark.requirement("S4-190")
+async def test_a_release_branch_that_was_cut_from_a_red_commit_is_told(tmp_path: Path) -> None:
+    async with looked(tmp_path, look_for=["pushes"]) as place:
+        await usual(place)
+        required = {"strict": False, "checks": [{"context": "ci"}, {"context": "lint"}]}
+        rest: dict[str, Any] = {"required_pull_request_reviews": None, "restrictions": None, "enforce_admins": True}
+        await place.asks("PUT", "branches/Dev/protection", {"required_status_checks": required, **rest})
+        assert await place.looks() == []
+        red = await place.github.repository(APP).git.ref("refs/heads/Dev") or ""
+        for name, conclusion in (("ci", "failure"), ("lint", "success")):
+            place.github.set_check(APP, red, name, conclusion)
+        await place.github.set_ref(APP, "refs/heads/release/1.8", red)
+        await place.passes(DAY)
+        assert (await place.looks())[1:] == ["release/1.8 was cut from a commit of Dev that has not passed ci"]
+        place.github.set_check(APP, red, "ci", "success")
+        await place.github.set_ref(APP, "refs/heads/release/1.9", red)
+        await place.passes(DAY)
+        assert await place.looks() == []
 
 
 async def test_what_could_not_be_read_is_told_and_looked_at_again(
