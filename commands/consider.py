@@ -100,6 +100,8 @@ async def consider(operation: Operation, world: World) -> Writes:
     if told and operation.of_a_set and operation.plan is not None and considered.plan is not None:
         note = f"It is not what was agreed to any more: {difference(operation.plan, considered.plan)}."
         return end(operation, Phase.FAILED, note, now, judged)
+    if judged.decision.allowed and operation.of_a_set and (why := await member.broken(operation, world)):
+        return end(operation, Phase.FAILED, why, now, judged)
     if judged.decision.allowed and considered.plan is not None and not not_yet(judged):
         return await _begin(considered, considered.plan, judged, world)
     writes = _waits(operation, considered, judged, votes, told)

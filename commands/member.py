@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from commands import fields, manifest
+from commands.errors import Unavailable
 from commands.gather import Gathered
 from commands.operation import PART_OF, Operation
 from commands.places import known, seen
@@ -44,6 +45,22 @@ async def as_part(gathered: Gathered, operation: Operation, world: World, active
         whole.plan,
         await tested(world, active, [operation.question], whole.plan.parts),
     )
+
+
+async def broken(operation: Operation, world: World) -> str:
+    """What of its set does not serve what it was pinned to, of all that should by now, one sentence; empty: nothing."""
+    whole, policy = await world.store.operation(str(operation.seen[PART_OF])), world.policies.current().policy
+    begun = True
+    for part in () if whole is None or whole.plan is None else whole.plan.parts:
+        begun = begun and part.service != operation.question.service
+        if part.service == operation.question.service or not (begun or part.digest == part.from_digest):
+            continue
+        serving = (await seen(world, policy, part.service, part.target)).serving
+        if isinstance(serving, Unknown):
+            raise Unavailable(f"{serving.why}.")
+        if serving.digest != part.digest:
+            return f"{part.service} serves {short(serving.digest)} by now, not {short(part.digest)}."
+    return ""
 
 
 def of(gathered: Gathered, whole: Plan, found: Tested | Unknown | None) -> Gathered:

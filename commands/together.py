@@ -459,17 +459,7 @@ def _still(operation: Operation, part: Plan, one: Operation, members: Members) -
 
 
 async def _next(operation: Operation, part: Plan, members: Members, world: World) -> Writes:
-    """That service begins to ship, as long as all before it serve what they are pinned to."""
-    policy, plan = world.policies.current().policy, operation.plan
-    there = {each.service for each, one in members if one is not None}
-    settled = [each for each in (() if plan is None else plan.parts) if each.service in there or not ships(each)]
-    for each in settled:
-        serving = (await places.seen(world, policy, each.service, each.target)).serving
-        if isinstance(serving, Unknown):
-            return Writes(operation=operation, due=SOON)
-        if serving.digest != each.digest:
-            why = f"{each.service} serves {short(serving.digest)} by now, not {short(each.digest)}."
-            return await _went_bad(operation, members, world, Phase.FAILED, f"{why} {part.service} was not begun.")
+    """That service begins to ship: it is judged once more, and so are those that shipped before it."""
     for other in await world.store.open_operations(part.place):
         if other.question.deed is Deed.PROMOTE and other.plan is not None and other.plan.digest == part.digest:
             why = f"{other.asked_by.name} promotes {part.service} alone meanwhile, {other.id}."

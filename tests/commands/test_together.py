@@ -12,7 +12,7 @@ from commands.ports import Request
 from policy.evidence import CheckState, Tag, WorkflowRun
 from tests.conversation import _ONCE, Bot, _do
 from tests.conversation import plays as compares
-from tests.world import DAY, HOUR, Behaviour, Town, commit, digest, site_of
+from tests.world import DAY, HOUR, Behaviour, Town, commit, digest, revision_of, site_of
 
 ASKS = """
     maya: /release promote shop stage→prod
@@ -431,6 +431,50 @@ async def test_none_of_them_goes_alone_while_the_set_is_open(shop: Town) -> None
     """,
         shop,
     )
+
+
+async def test_nothing_ships_beside_what_somebody_took_back_meanwhile(shop: Town) -> None:
+    await plays(
+        ASKS
+        + """
+    omar: [Approve]
+    … once: payments-r-a2a2a2a2a2a2 serves 100 %
+    omar: /release freeze start checkout prod until:12:00 reason:the till is being counted
+    … once: checkout c2c2c2c2c2c2 → prod is blocked
+    ines: /release rollback payments prod reason:refunds fail
+    omar: /release freeze end
+    """,
+        shop,
+        heads=False,
+    )
+    for service in ("payments", "checkout"):
+        assert shop.runs.serving(service) == digest(service, 1)
+    (told,) = [m.now for m in shop.slack.messages if m.now["text"].startswith("checkout c2c2c2c2c2c2 → prod failed")][
+        :1
+    ]
+    assert any("payments serves a1a1a1a1a1a1 by now, not a2a2a2a2a2a2." in line for line in told["body"])
+
+
+@pytest.mark.requirement("S4-242")
+async def test_what_cannot_go_back_is_told_for_each_of_them(shop: Town) -> None:
+    shop.policies.adopt(rollback={"order": ["traffic"]})
+    shop.runs.behaviours[digest("checkout", 2)] = Behaviour(error_percent=25)
+    await plays(
+        ASKS
+        + """
+    omar: [Approve]
+    … once: checkout-r-c2c2c2c2c2c2 serves 10 %
+    """,
+        shop,
+        heads=False,
+    )
+    for number in (0, 1):
+        del shop.runs.places[site_of("payments")].revisions[revision_of("payments", number)]
+    await plays("… 5 s later", shop, heads=False)
+    assert shop.runs.serving("checkout") == digest("checkout", 1)
+    told = [m.now for m in shop.slack.messages if m.now["text"].endswith("(M-cd184655fa) → prod failed.")][-1]
+    assert any(line.startswith("✗ 1. payments a2a2a2a2a2a2 had shipped: it is still there") for line in told["body"])
+    assert any("Not all is back: payments cannot go back: " in line for line in told["body"])
 
 
 async def test_who_votes_on_one_of_them_is_sent_to_the_whole(shop: Town) -> None:
