@@ -141,7 +141,9 @@ def _demand_permission(call: Call, route: Route) -> None:
     if token is None:
         return
     if token.app is not None:
-        if not token.may(route.permission, "read" if reading else "write"):
+        # of a pull request either will do: https://docs.github.com/rest/issues/labels
+        able = ("issues", "pull_requests") if route.permission == "issues" else (route.permission,)
+        if not any(token.may(one, "read" if reading else "write") for one in able):
             raise Refused(403, "Resource not accessible by integration")
         return
     role = call.books.role(call.repository, token.login)

@@ -274,3 +274,13 @@ async def test_what_is_brought_is_what_git_picks(place: Place, tmp_path: Path) -
         assert await unsettled(bot.store) == ()
     print(f"{HISTORIES} fixes brought: {dict(sorted(ends.items()))}")
     assert ends["made"]
+
+
+async def test_an_app_that_may_propose_may_label_what_it_proposed(place: Place) -> None:
+    await place.branch("dev", {"a": "1\n"})
+    number = (await place.pull("dev")).body["number"]
+    app = await place.app(permissions={"metadata": "read", "pull_requests": "write"})
+    said = await app("POST", f"issues/{number}/labels", {"labels": ["backport", "backport:1.5"]})
+    assert said.status == 200, said
+    reads = await place.app(permissions={"metadata": "read", "contents": "read"})
+    assert (await reads("POST", f"issues/{number}/labels", {"labels": ["other"]})).status == 403
