@@ -357,7 +357,8 @@ def _versions(part: Plan) -> Text:
     pinned = (Code(short(part.digest)), " of ", Code(short(part.commit or "?")))
     if part.digest == part.from_digest:
         return (*pinned, ", serves there already")
-    return (*pinned, ", now ", Code(short(part.from_digest)), f": {_steps(part)}")
+    database = f", database {part.database}" if part.database else ""
+    return (*pinned, ", now ", Code(short(part.from_digest)), f": {_steps(part)}{database}")
 
 
 def plan(operation: Operation, judged: Judged) -> Reply:

@@ -351,6 +351,60 @@ async def test_what_serves_already_is_part_of_the_set_and_stays_as_it_is(shop: T
     assert {write.site for write in shop.runs.writes} == {site_of("checkout")}
 
 
+@pytest.mark.requirement("S4-248")
+async def test_of_one_repository_only_the_component_that_changed_is_promoted(shop: Town) -> None:
+    policy, hub = shop.policies.current().policy, shop.github
+    services = {name: one.model_dump(mode="python", by_alias=True) for name, one in policy.services.items()}
+    for service in ("payments", "checkout"):
+        services[service]["repository"] = "acme/shop"
+        hub.commits.setdefault("acme/shop", []).extend(hub.commits.pop(f"acme/{service}"))
+        hub.records.setdefault("acme/shop", []).extend(hub.records.pop(f"acme/{service}"))
+        found = {at: checks for (at_, at), checks in hub.results.items() if at_ == f"acme/{service}"}
+        hub.results |= {("acme/shop", at): checks for at, checks in found.items()}
+    shop.policies.adopt(services=services)
+    shop.runs.add(
+        site_of("payments"), revision_of("payments", 2), digest("payments", 2), commit("payments", 2), shop.clock.now()
+    )
+    await plays(
+        """
+    maya: /release promote shop stage→prod
+    … once: Plan for
+    omar: [Approve]
+    """,
+        shop,
+        heads=False,
+    )
+    assert {write.site for write in shop.runs.writes} == {site_of("checkout")}
+    assert shop.runs.serving("checkout") == digest("checkout", 2)
+    ours = [record.deployment for record in hub.records["acme/shop"] if record.deployment.operation]
+    assert [record.digest for record in ours] == [digest("checkout", 2)]
+
+
+@pytest.mark.requirement("S4-244")
+async def test_a_consumer_that_has_not_confirmed_is_a_warning(shop: Town) -> None:
+    jobs = {"kind": "signoff", "role": "on_call", "mode": "warn", "title": "word that jobs reads the new schema"}
+    shop.policies.adopt(gates={"jobs-migrated": jobs}, to_prod={"requires": ["jobs-migrated"]})
+    await plays(
+        """
+    maya: /release promote shop stage→prod database:contract
+    bot: payments and checkout (M-cd184655fa) → prod are waiting for approval. [Approve] [Reject] [Cancel]
+    bot: Plan for payments and checkout (M-cd184655fa) → prod: … [Approve] [Reject] [Cancel]
+         payments: a2a2a2a2a2a2 of a2a2a2a, now a1a1a1a1a1a1: 10 % → 50 % → 100 %, database contract
+         …
+         ! jobs-migrated: word that jobs reads the new schema is missing: an on call must agree
+         …
+    dan: [Approve]
+    bot: @dan approved payments and checkout (M-cd184655fa) → prod. Checking everything again.
+    bot → dan: Your approval of payments and checkout (M-cd184655fa) → prod is recorded.
+    bot now: Plan for payments and checkout (M-cd184655fa) → prod: … [Approve] [Reject] [Cancel]
+         …
+         ✓ 14 rules met: …jobs-migrated…
+         …
+    """,
+        shop,
+    )
+
+
 async def test_a_freeze_of_one_of_them_in_the_midst_holds_it_until_it_ends(shop: Town) -> None:
     await plays(
         ASKS
