@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,15 @@ import pytest
 from bot.store import Store
 from commands.carry_out import advance
 from commands.ports import EntryPhase, Recorded, Request, Writes
+from policy.evidence import Tag
+from policy.facts import Deed
 from tests.bot.books import unsettled
 from tests.commands.test_branch_merge import BRANCHES, CANDIDATE, SERVING
 from tests.conversation import Bot
 from tests.world import Behaviour, People, Town, Write, digest, revision_of, site_of, story
 
 CHANGING = ("take", "commit", "carry_on", "claim", "give_up", "let_go", "deploy", "shift", "record_")
-CHANGING += ("propose", "merge", "reverted", "begin", "move", "append")
+CHANGING += ("propose", "merge", "reverted", "begin", "move", "append", "draft", "attach", "publish")
 
 
 class Died(BaseException):
@@ -145,6 +148,9 @@ async def play(tale: Tale, town: Town, life: Life, *, interrupts: Callable[[Town
         books.append(bot.store)
         await bot.answers()
         await bot.rests()
+        while any(one.question.deed is Deed.PUBLISH for one in await bot.store.timers()):  # nothing waits for that
+            town.clock.move(timedelta(seconds=5))
+            await bot.rests()
         assert not gaps, gaps
         await _audited(town, bot)
 
@@ -167,6 +173,8 @@ def _happened(entry: Recorded, town: Town) -> bool:
         if any(told.get("commit") in {at.commit for at in made} for made in town.github.commits.values()):
             return True
         return any(pull.number == told.get("pull_request") for pull in pulls) or told["commit"] in town.github.links
+    if entry.kind == "release":
+        return any(made.release.id == entry.detail["release"] for made in town.releases.made)
     if entry.kind == "deployment":
         records = town.github.records[f"acme/{entry.target['service']}"]
         return any(record.deployment.id == entry.detail["deployment"] for record in records)
@@ -189,6 +197,7 @@ async def became(town: Town) -> dict[str, Any]:
             "branches": {name: town.github.moving.tree(at) for name, at in sorted(town.github.branches.items())},
             "pulls": [(one.source, one.target, one.merged is not None) for one in town.github.moving.pulls],
             "logged": sorted(line.partition(": ")[2] for line in _headings(town)),
+            "releases": [(one.release.tag, one.release.public, sorted(one.holds)) for one in town.releases.made],
             "held": [(hold.place, hold.digest) for hold in await bot.store.holds()],
             "ends": sorted(ends.items()),
         }
@@ -305,6 +314,31 @@ async def test_a_branch_that_moves_forward_and_its_log_survive_every_death(tmp_p
 async def test_a_branch_that_goes_back_once_that_is_agreed_to_survives_every_death(tmp_path: Path) -> None:
     agreed = Tale("checkout", (*PROMOTED, ("omar", "approve {op} plan:{plan}")))
     await every_death(agreed, tmp_path, begins=_forward_badly)
+
+
+def _releasing(directory: Path) -> Town:
+    """The same, and a release is made of what shipped."""
+    town = _town(directory)
+    town.policies.adopt(to_prod={"release": {"tag": r"^v\d+$"}})
+    town.github.tags[CANDIDATE] = Tag("v2", CANDIDATE, annotated=True, verified=True)
+    return town
+
+
+@pytest.mark.requirement("D-07")
+@pytest.mark.slow
+async def test_a_release_at_github_survives_every_death_and_is_made_once(tmp_path: Path) -> None:
+    alive, town = Life(), _releasing(tmp_path / "alive")
+    await play(GOOD, town, alive)
+    expected = await became(town)
+    assert expected["releases"] == [("v2", True, ["release.json"])]
+    begins = alive.calls.index("draft") - 12
+    deaths = [(number, False) for number in range(begins, len(alive.calls))]
+    deaths += [(number, True) for number, _ in deaths if alive.calls[number].startswith(CHANGING)]
+    for number, after in deaths:
+        town, life = _releasing(tmp_path / f"{number}-{after}"), Life(number, after)
+        await play(GOOD, town, life)
+        assert life.over
+        assert await became(town) == expected, f"died at call {number}, {alive.calls[number]}"
 
 
 @pytest.mark.requirement("D-07", "S3-25")
