@@ -96,7 +96,7 @@ def shop(town: Town) -> Town:
     return town
 
 
-@pytest.mark.requirement("S4-236", "S4-238")
+@pytest.mark.requirement("S4-236")
 @pytest.mark.parametrize("words", ["shop", "checkout,payments"])
 async def test_they_are_agreed_to_once_and_ship_one_after_the_other(shop: Town, words: str) -> None:
     await plays(ASKS.replace("promote shop", f"promote {words}") + AGREED + PAYMENTS + CHECKOUT + LIVE, shop)
@@ -111,6 +111,33 @@ async def test_they_are_agreed_to_once_and_ship_one_after_the_other(shop: Town, 
     }
     named = {row.target.get("manifest") for row in rows if row.what in {"asked", "began", "done"}}
     assert named == {kept.manifest.id}
+
+
+@pytest.mark.requirement("S4-238")
+async def test_the_set_keeps_its_name_and_hash_from_gate_to_gate(shop: Town) -> None:
+    policy = shop.policies.current().policy
+    environments = {name: one.model_dump(mode="python", by_alias=True) for name, one in policy.environments.items()}
+    services = {name: one.model_dump(mode="python", by_alias=True) for name, one in policy.services.items()}
+    to_prod = policy.paths[0].model_dump(mode="python", by_alias=True)
+    to_stage = {"from": "dev", "to": "stage", "approvals": [{"role": "tech_lead"}], "rollout": to_prod["rollout"]}
+    for service in ("payments", "checkout"):
+        services[service]["cloud_run"]["dev"] = site_of(service, "dev")
+        shop.version(service, 3, "Mend it", "lea-gh")
+        shop.deployed(service, "dev", 3, ago=HOUR)
+    shop.policies.adopt(environments={"dev": {"rank": 0}, **environments}, services=services, paths=[to_prod, to_stage])
+    await plays("maya: /release promote shop dev→stage\n… once: Plan for\nraj: [Approve]", shop, heads=False)
+    await plays(
+        "… 25 h later\nmaya: /release promote shop stage→prod\n… once: Plan for\nomar: [Approve]", shop, heads=False
+    )
+    async with Bot(shop) as bot:
+        (staged,), (shipped,) = await bot.store.manifests("stage"), await bot.store.manifests("prod")
+        began = [row for row in await bot.store.history("checkout", 200) if row.what == "began"]
+    assert staged.manifest.hash == shipped.manifest.hash
+    assert {row.target["environment"]: row.target["manifest"] for row in began} == {
+        "stage": shipped.manifest.id,
+        "prod": shipped.manifest.id,
+    }
+    assert None not in {staged.verified_at, shipped.verified_at}
 
 
 @pytest.mark.requirement("S4-239")
