@@ -13,6 +13,7 @@ from commands.explain import texts
 from commands.frozen import by_calendar, described, held, scope
 from commands.intent import Log, PromoteSeveral, Status, Why
 from commands.judged import judge
+from commands.lacks import PORT
 from commands.notice import KIND as DRIFT
 from commands.notice import standing
 from commands.operation import Operation, Phase
@@ -46,7 +47,7 @@ async def status(intent: Status, asking: Asking) -> Reply:
     timers = [one for one in await world.store.timers() if one.question.service in services]
     looks = [one for one in timers if one.question.deed is Deed.WATCH]
     lines += [switched.line(one) if switched.SWITCHED in one.seen else watch.line(one) for one in looks]
-    lines += [bring.line(one) for one in timers if bring.PORT in one.seen]
+    lines += [bring.line(one) for one in timers if PORT in one.seen]
     lines += [relax.line(one) for one in timers if one.question.deed is Deed.RELAX]
     lines += [
         Line(

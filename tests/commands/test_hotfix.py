@@ -374,6 +374,24 @@ async def test_a_fix_is_brought_to_an_older_line_with_a_ticket_and_a_reason(town
     assert "has the same fault" in sections(pull.body)["why"]
 
 
+@pytest.mark.requirement("S4-196")
+async def test_ticket_original_and_backport_stand_together_in_the_books(town: Town) -> None:
+    github = town.github
+    github.branches["fix"] = github.branches["main"]
+    github.moving.somebody_commits("fix", "Put the totals right")
+    number = await github.moving.propose("acme/checkout", source="fix", target="main", title="Fix", body="")
+    merge = github.moving.somebody_merges(number)
+    async with Bot(town) as bot:
+        said = f"hotfix port checkout #{number} to:release/1.5 ticket:ABC-9 reason:1.5 has the same fault"
+        await bot.hears(Request("port", said, town.people.account("maya"), "C0RELEASES"))
+        await bot.rests()
+        (entry,) = [one for one in await bot.store.newest(100) if (one.kind, one.what) == ("port", "confirmed")]
+    (backport,) = github.moving.opened()
+    told = {key: entry.detail[key] for key in ("ticket", "originals", "pull_request", "commits")}
+    assert told == {"ticket": "ABC-9", "originals": [number], "pull_request": backport.number, "commits": [merge]}
+    assert f"- #{number}" in sections(backport.body)["original"]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -521,3 +539,18 @@ async def test_a_hotfix_and_its_way_elsewhere_survive_every_death(tmp_path: Path
         found = await _dies_and_goes_on(begins(f"{number}-{after}"), life)
         assert life.over, f"{where}: it never got there"
         assert found == expected, where
+
+
+async def test_status_shows_what_is_on_its_way(town: Town) -> None:
+    fix = await released(town)
+    await plays(
+        f"""
+        maya: /release status checkout
+        bot → maya: Status of checkout: nothing under way.
+             …
+             • checkout@prod: {fix[:7]} into …, #… is open
+             • checkout@prod: {fix[:7]} into …, #… is open
+             …
+        """,
+        town,
+    )
