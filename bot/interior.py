@@ -30,6 +30,7 @@ from bot.people import SlackPeople
 from bot.policy_file import Drafts, PolicyFile
 from bot.policy_watch import PolicyWatch
 from bot.probes import HttpProbes
+from bot.registry import Registry
 from bot.settings import Settings
 from bot.slack_in import Installed, SlackIn
 from bot.slack_out import SlackChat
@@ -110,6 +111,7 @@ async def behind(
             configurations=CloudRunSettings(runs),
             metrics=monitoring,
             probes=HttpProbes(others),
+            images=Registry(others, settings.REGISTRY_ENDPOINT),
             code=code,
             branches=GitHubBranches(code.connection),
             releases=GitHubReleases(code.connection),

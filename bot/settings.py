@@ -26,7 +26,7 @@ SECRETS = (
 )
 """Settings that may be `sm://projects/P/secrets/S/versions/N`, and that no text of ours ever shows."""
 REQUIRED = ("RELEASE_POLICY", "SLACK_BOT_TOKEN")
-ADDRESSES = ("CLOUD_RUN_ENDPOINT", "MONITORING_ENDPOINT", "SECRET_MANAGER_ENDPOINT")
+ADDRESSES = ("CLOUD_RUN_ENDPOINT", "MONITORING_ENDPOINT", "SECRET_MANAGER_ENDPOINT", "REGISTRY_ENDPOINT")
 SHAPES = {
     **dict.fromkeys(ADDRESSES, (r"[\w.-]+:\d{1,5}", "host:port")),
     "ATTESTATION_VERIFIER": (r"[\w.]+:\w+", "package.module:name"),
@@ -70,6 +70,7 @@ class Settings:
     CLOUD_RUN_ENDPOINT: str = ""
     MONITORING_ENDPOINT: str = ""
     SECRET_MANAGER_ENDPOINT: str = ""
+    REGISTRY_ENDPOINT: str = ""
     LEDGER_SIGNING_KEY: str = field(default="", repr=False)
     SANDBOX_CLOCK: str = ""
     """A file with the offset of the sandbox's clock; refused where Cloud Run is the real one."""

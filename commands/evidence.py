@@ -143,7 +143,8 @@ async def _way_back(
     revision = await known(chosen.revision, world.runs.revision(site, chosen.revision))
     if revision is None or isinstance(revision, Unknown):
         return revision
-    return WayBack(chosen.revision, chosen.digest, ready=revision.ready is True, retrievable=YET)
+    kept = await known("its image", world.images.kept(revision.image))
+    return WayBack(chosen.revision, chosen.digest, ready=revision.ready is True, retrievable=kept)
 
 
 def reviewers(policy: Policy, question: Question, changes: Changes | Unknown) -> frozenset[Human] | Unknown:

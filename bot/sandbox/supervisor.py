@@ -35,6 +35,8 @@ RATE = 20.0  # requests a second to each service that people call
 RATE_IN_ALL = 60.0  # and no more than this to all of them together: one machine plays everything
 STARTS_WITHIN = 30.0  # seconds
 BOT_TOKEN = "xoxb-sandbox"
+ITSELF = "release-bot[bot]"
+"""As who it merges and opens pull requests: no human can have such an account, so what it merges is nobody's work."""
 
 
 TRUSTED = "trusted-root.json"
@@ -91,13 +93,14 @@ def environment(there: Worlds, data: Path, port: int, policy: Path) -> dict[str,
         "SLACK_SIGNING_SECRET": there.signing_secret,
         "SLACK_BOT_TOKEN": BOT_TOKEN,
         "SLACK_API_URL": there.slack.api_url,
-        "GITHUB_TOKEN": there.github.token,
+        "GITHUB_TOKEN": there.github.admit(ITSELF, "admin"),
         "GITHUB_API_URL": there.github.url,
         "GITHUB_WEBHOOK_SECRET": there.github.webhook_secret,
         "SIGSTORE_TRUSTED_ROOT": str(data / TRUSTED),
         "CLOUD_RUN_ENDPOINT": there.google.grpc_address,
         "MONITORING_ENDPOINT": there.google.grpc_address,
         "SECRET_MANAGER_ENDPOINT": there.google.grpc_address,
+        "REGISTRY_ENDPOINT": there.google.http_base.removeprefix("http://"),
         "SANDBOX_CLOCK": str(data / "clock"),
         "NO_GCE_CHECK": "true",
         "GRPC_VERBOSITY": "ERROR",

@@ -171,6 +171,8 @@ class Engine:
         self.records: dict[str, Record] = {}
         self.behaviours: dict[str, Behaviour] = {}
         self.images: dict[str, str] = {}
+        self.removed: set[str] = set()
+        """Digests that their registry has no more."""
         """Digest of each image reference by tag."""
         self.writes: list[Write] = []
         self.reconcile_seconds = 0.3

@@ -25,6 +25,7 @@ class Fronts:
         app = web.Application()
         app.router.add_route("*", "/front/{project}/{region}/{service}{rest:(/.*)?}", self._front)
         app.router.add_route("*", "/tag/{tag}/{project}/{region}/{service}{rest:(/.*)?}", self._tagged)
+        app.router.add_head("/v2/{name:.+}/manifests/{digest}", self._image)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -35,6 +36,15 @@ class Fronts:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def _image(self, request: web.Request) -> web.Response:
+        """As a registry says whether it has that image: everything that ever ran, unless somebody removed it."""
+        digest, engine = request.match_info["digest"], self._engine
+        ran = (
+            one for record in engine.records.values() for made in record.revisions.values() for one in made.containers
+        )
+        there = digest not in engine.removed and any(one.image.endswith(f"@{digest}") for one in ran)
+        return web.Response(status=200 if there or digest in engine.images.values() else 404)
 
     async def _front(self, request: web.Request) -> web.Response:
         record = self._record(request)
@@ -72,6 +82,8 @@ class Fronts:
             record.answered[name] = turn = record.answered.get(name, 0) + 1
             if behaviour.fail_every and turn % behaviour.fail_every == 0:
                 status = 500
+            elif request.method == "POST" and request.content_type != "application/json":
+                status = 415  # every image here understands JSON and nothing else
         self._meter.record(record.site, name, status, 1000 * (time.perf_counter() - began))
         answer = {"service": record.site, "revision": name, "digest": self._engine.digest(record, name)}
         return web.json_response(answer, status=status)
