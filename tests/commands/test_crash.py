@@ -27,7 +27,7 @@ from tests.commands.test_branch_merge import BRANCHES, CANDIDATE, SERVING
 from tests.conversation import Bot
 from tests.world import Behaviour, People, Town, Write, digest, revision_of, site_of, story
 
-CHANGING = ("take", "commit", "carry_on", "claim", "give_up", "let_go", "deploy", "shift", "record_")
+CHANGING: tuple[str, ...] = ("take", "commit", "carry_on", "claim", "give_up", "let_go", "deploy", "shift", "record_")
 CHANGING += ("propose", "merge", "reverted", "begin", "move", "append", "draft", "attach", "publish")
 
 
