@@ -42,6 +42,7 @@ SETTLED = {
     "EMERGENCY",
     "CONFIG/SECRETS",
     "GOVERNANCE",
+    "MANIFEST/MULTI-REPO",
 }
 """Classes of which every requirement is shown, or waits for something by name."""
 
