@@ -12,9 +12,11 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from tests.acceptance.client import Json, all_of
-from tests.acceptance.play import Play
+from tests.acceptance.client import Json, NotInTime, all_of, reads
+from tests.acceptance.people import Graph, People
+from tests.acceptance.play import ROLLOUT_WITHIN, Play
 
 SATURDAY = "2026-11-28T10:00:00Z"
 THURSDAY = "2026-12-03T10:00:00Z"
@@ -22,6 +24,11 @@ THURSDAY = "2026-12-03T10:00:00Z"
 
 class Seed(Play):
     """One play under one policy."""
+
+    def __init__(self, url: str, data: Path | None = None) -> None:
+        super().__init__(url)
+        self.data = data
+        """Where the sandbox keeps its worlds."""
 
     def opening(self, service: str, roads: dict[str, Sequence[str]]) -> None:
         """Status, help, and what `why` says of each road: every gate by its name."""
@@ -37,6 +44,30 @@ class Seed(Play):
             said = self.why(service, road)
             for gate in gates:
                 self.see(f"why {road} tells of {gate}", _line(said, gate), said)
+
+    def git(self, repository: str) -> Graph:
+        """What git itself says of that repository of the sandbox."""
+        if self.data is None:
+            raise NotInTime("say with --data where the sandbox keeps its repositories")
+        return Graph.of(self.data, repository)
+
+    def serves(self, service: str, environment: str) -> str:
+        """The digest that has all the traffic there; empty: none has."""
+        traffic = [one for one in self.box.world()["services"][service][environment]["traffic"] if one["percent"]]
+        return str(traffic[0]["digest"]) if len(traffic) == 1 else ""
+
+    def in_time(self, root: Json, word: str) -> str:
+        """The whole thread, once its root says this; the clock goes faster meanwhile."""
+
+        def says() -> bool:
+            self.box.advance_clock("PT20S")
+            return word in reads(self.thread(root)[0]).lower()
+
+        self.box.until(f"the root says {word!r}", says, within=ROLLOUT_WITHIN)
+        return all_of(self.thread(root))
+
+    def dry_run(self, service: str, road: str) -> str:
+        return self.hears("maya", "releases", f"/release promote {service} {road} --plan", about="Dry run of")
 
     def why(self, service: str, road: str, more: str = "", who: str = "maya") -> str:
         """What the rules say of that promotion, were it asked for now."""
@@ -91,12 +122,13 @@ def seed000(play: Seed) -> None:
             road: ("stage_deploy", "stage_smoke", "same_tree", "parity", "notes", "separation", "way_back"),
         },
     )
-    with play.checks.point("What can be looked up, and what cannot yet"):
-        said = play.hears("maya", "releases", f"/release promote web {road} release-notes:soon rollback-plan:revert")
-        play.see("what CI found is known", {"backend", "frontend", "static", "notes"} <= _met(said), said)
-        play.see("and so is how stage and prod are configured", {"separation", "parity"} <= _met(said), said)
-        play.see("what nobody can look up blocks", re.search(r"\? .*\bway_back\b", said), said)
-        play.see("and a merge of branches is nothing that is begun", "branch merge is nothing" in said, said)
+    with play.checks.point("What can be looked up"):
+        said = play.why("web", road, "release-notes:soon rollback-plan:revert")
+        for gate in ("pull_requests", "up_to_date", "backend", "frontend", "static", "notes", "same_tree"):
+            play.see(f"what is known of {gate}", _mark(said, gate) == "✓", said)
+        for gate in ("stage_deploy", "stage_smoke", "separation", "parity", "nothing_lost"):
+            play.see(f"and of {gate}", _mark(said, gate) == "✓", said)
+        play.see("its pull request is not there yet", _mark(said, "notes_in_pull_request") == "✗", said)
     with play.checks.point("A freeze"):
         play.hears("omar", "releases", "/release freeze start prod until:6h reason:stocktaking")
         frozen = play.why("web", road)
@@ -124,11 +156,97 @@ def seed000(play: Seed) -> None:
     with play.checks.point("It ends"):
         play.box.advance_clock("PT4H")
         play.see("by itself, to the second", _mark(play.why("web", road), "no-freeze") == "✗")
+        play.box.advance_clock("PT3H")
+    _merges_forward(play)
+    _goes_back(play)
+
+
+def _merges_forward(play: Seed) -> None:
+    """From Dev to stage and from stage to main, each by the one pull request of the pair."""
+    people, git = People.of(play.box, "acme/app"), play.git("acme/app")
+    with play.checks.point("Dev goes to stage"):
+        dev, stage = git.stands("Dev"), git.stands("stage")
+        play.see("what would be done is told", "merge commit" in play.dry_run("web", "dev→stage"))
+        root = play.asks("maya", "releases", "/release promote web dev→stage")
+        told = play.in_time(root, "live")
+        merge = git.stands("stage")
+        play.see("it is one merge of what Dev stood at", git.parents(merge) == [stage, dev], git.parents(merge))
+        play.see("and holds exactly that", git.tree(merge) == git.tree("Dev"), told)
+        play.see("the thread says how", f"stage moved from {stage[:7]} to {merge[:7]} by #" in told, told)
+        play.see("stage serves what dev does", play.serves("web", "stage") == play.serves("web", "dev"))
+        play.see("no pull request is left open", people.open_ones("stage") == [])
+    with play.checks.point("Another service of the same repository comes along without another merge"):
+        stuck = play.why("api", "stage→prod")
+        play.see("first nothing of it goes on", "holds 3 commits that stage does not serve yet" in stuck, stuck)
+        root = play.asks("maya", "releases", "/release promote api dev→stage")
+        told = play.in_time(root, "live")
+        play.see("the branch holds it already", f"stage holds it already, at {merge[:7]}" in told, told)
+        play.see("and did not move", git.stands("stage") == merge)
+    with play.checks.point("Stage goes to main"):
+        main = git.stands("main")
+        words = '/release promote web stage→prod release-notes:"faster pages" rollback-plan:"traffic back, then revert"'
+        root = play.asks("maya", "releases", words)
+        play.offering(root, "Approve")
+        (pull,) = people.open_ones("main")
+        play.see("its one pull request says what it brings", "Version 4" in pull["body"], pull["body"])
+        play.see("and what was said for it", "traffic back, then revert" in pull["body"], pull["body"])
+        play.presses("omar", root, "Approve")
+        told = play.in_time(root, "live")
+        live = git.stands("main")
+        play.see("it is one merge of what stage stood at", git.parents(live) == [main, merge], git.parents(live))
+        play.see("and holds exactly that", git.tree(live) == git.tree("stage"))
+        play.see("prod serves what stage does", play.serves("web", "prod") == play.serves("web", "stage"), told)
+
+
+BAD = {"web/version.txt": "v5.0.0\n", "web/behaviour.json": '{"fail_every": 1}\n'}
+MENDED = {"web/version.txt": "v6.0.0\n", "web/behaviour.json": "{}\n"}
+
+
+def _goes_back(play: Seed) -> None:
+    """A bad one: traffic first, then a revert that people merge; and nothing of it is silently lost afterwards."""
+    people, git = People.of(play.box, "acme/app"), play.git("acme/app")
+    with play.checks.point("A bad one"):
+        people.brings("lea", "feature/faster", "Make it faster", BAD, by="tom")
+        stage, served = git.stands("stage"), play.serves("web", "stage")
+        root = play.asks("maya", "releases", "/release promote web dev→stage")
+        told = play.in_time(root, "stage failed")
+        merge = git.stands("stage")
+        play.see("it was merged before it was tried", git.parents(merge) == [stage, git.stands("Dev")], told)
+        play.see("traffic is where it was", play.serves("web", "stage") == served, told)
+        (revert,) = people.open_ones("stage")
+        head = revert["head"]["sha"]
+        play.see("a pull request takes the merge back", f"pull request #{revert['number']} takes" in told, told)
+        play.see("and nothing else", git.tree(head) == git.tree(stage), revert["title"])
+        play.see("as git would", f"This reverts commit {merge}" in git.message(head), git.message(head))
+        play.see("nobody has merged it", git.stands("stage") == merge)
+    with play.checks.point("Reverted, it is not silently lost"):
+        back = people.merges("raj", revert["number"])
+        play.see("people merge it", git.stands("stage") == back and git.tree(back) == git.tree(stage))
+        people.brings("lea", "feature/mended", "Mend it", MENDED, by="tom")
+        lost = play.hears("maya", "releases", "/release promote web dev→stage")
+        play.see("the next one is refused", f"tage took back {merge[:7]} by {head[:7]}" in lost, lost)
+        play.see("with what to do", f"git revert {head}" in lost, lost)
+        again = people.reverts_the_revert("lea", "stage", merge, head, by="raj")
+        play.see("once that is done stage holds it again", git.tree(again) == git.tree(merge))
+        root = play.asks("maya", "releases", "/release promote web dev→stage")
+        told = play.in_time(root, "live")
+        play.see("and the next one goes", git.parents(git.stands("stage")) == [again, git.stands("Dev")], told)
+        play.see("with all of it", git.tree("stage") == git.tree("Dev"), told)
+    with play.checks.point("A rollback takes the merge back, too"):
+        main, served = git.stands("main"), play.serves("web", "prod")
+        root = play.asks("dan", "releases", '/release rollback web prod reason:"pages are empty"')
+        told = play.in_time(root, "serves again")
+        play.see("traffic went first", play.serves("web", "prod") != served, told)
+        (revert,) = people.open_ones("main")
+        play.see("and then a pull request", f"pull request #{revert['number']} takes {main[:7]} back" in told, told)
+        before = git.parents(main)[0]
+        play.see("that takes back exactly the merge", git.tree(revert["head"]["sha"]) == git.tree(before))
+        play.see("main is left to people", git.stands("main") == main)
 
 
 def seed001(play: Seed) -> None:
     """Main is staging, release moves forward to what staging was tested with; an operator agrees."""
-    road = "staging→prod"
+    road, git = "staging→prod", play.git("acme/assistant")
     play.opening(
         "api",
         {
@@ -148,15 +266,42 @@ def seed001(play: Seed) -> None:
         play.see("the asker's word is half of it", _line(said, "no_new_storage").count("somebody who agrees"), said)
         play.see("the other statement lacks both", "maya and somebody" in _line(said, "no_cognition_change"), said)
         play.see("any of the operators could agree", "dan, ines or omar" in _after(said, "approvals"), said)
-        play.see("moving a branch is nothing that is begun", "fast forward is nothing" in said, said)
+        play.see("the gates ran for that very commit", _mark(said, "promotion_gate") == "✓", said)
+        would = play.dry_run("api", road)
+        main, release = git.stands("main"), git.stands("release")
+        moves = f"move release from {release[:7]} to {main[:7]}, without force"
+        play.see("what would be done is told", moves in would, would)
     with play.checks.point("Going back is an operator's word"):
         no = play.hears("maya", "releases", "/release rollback api reason:errors")
         play.see("maya may not", "maya is no operator" in no, no)
         before = play.box.world()["services"]["api"]["prod"]["traffic"][0]["digest"]
-        play.asks("omar", "releases", "/release rollback api reason:errors")
-        play.until_it_says("serves again")
+        root = play.asks("omar", "releases", "/release rollback api reason:errors")
+        told = play.settles(root, "serves again")
         now = play.box.world()["services"]["api"]["prod"]["traffic"][0]["digest"]
         play.see("omar may, and what was good before serves", now != before, now)
+        good = git.says("rev-parse", f"{release}^")
+        play.see("the branch waits for somebody's word", f"release still stands at {release[:7]}" in told, told)
+        play.see("and has not moved", git.stands("release") == release)
+        back = play.told("ines", "Approve") | {"channel": "releases", "thread": None}
+        for who, why in (("omar", "asked for it"), ("maya", "operator")):
+            play.see(f"{who} cannot give it", why in play.presses(who, back, "Approve"))
+        play.presses("ines", back, "Approve")
+        play.until_it_says("where it was good again")
+        play.see("with it release stands where it was good", git.stands("release") == good, git.stands("release"))
+        play.see("main has all of it", git.says("merge-base", "main", release) == release)
+    with play.checks.point("The log"):
+        log = play.box.until("two entries", lambda: _twice(git, "branch taken back"), within=30)
+        play.see("it says from where to where", f"from `{release}` to `{good}`" in log, log)
+        play.see("who asked and who agreed", "omar (U0OMAR, omar-gh)" in log and "ines (U0INES, ines-gh)" in log, log)
+        play.see("and why", "Trigger: errors" in log, log)
+        changed = git.says("log", "--format=", "--numstat", "main", "--", LOG).split("\n")
+        play.see(
+            "nothing is ever taken out of it", all(line.split("\t")[1] == "0" for line in changed if line), changed
+        )
+        play.see("it stands on main", git.stands("main") != main and git.parents(git.stands("main")) != [])
+        play.see("release has none of it", LOG not in git.says("ls-tree", "-r", "--name-only", "release"))
+        would = play.dry_run("api", road)
+        play.see("what is promoted is what staging was tested with", f"from {good[:7]} to {main[:7]}" in would, would)
     with play.checks.point("Somebody goes around the bot"):
         site = "acme-prod/us-central1/api"
         rival = {"world": "cloud_run", "kind": "rival", "site": site, "does": "deploy"}
@@ -166,6 +311,54 @@ def seed001(play: Seed) -> None:
         play.see("who did it, nobody pretends to know", "from where, I cannot tell" in told, told)
         status = play.hears("maya", "releases", "/release status")
         play.see("and it is shown", "changed around me: image" in status, status)
+
+
+LOG = "docs/RELEASE_LOG.md"
+
+
+def _twice(git: Graph, words: str) -> str:
+    """What the log says, once these words and another entry stand in it."""
+    if LOG not in git.says("ls-tree", "-r", "--name-only", "main"):
+        return ""
+    said = git.says("show", f"main:{LOG}")
+    return said if words in said and said.count("\n## ") + said.startswith("## ") > 1 else ""
+
+
+def seed001_forward(play: Seed) -> None:
+    """The same, where nobody asks for what nothing here can look up: release goes forward, and back after a bad one."""
+    git = play.git("acme/assistant")
+    people = People.of(play.box, "acme/assistant")
+    words = "/release promote api staging→prod rollout-notes:none rollback-plan:revert confirms:no_new_storage,no_cognition_change"
+    with play.checks.point("Forward"):
+        main, release = git.stands("main"), git.stands("release")
+        root = play.asks("maya", "releases", words)
+        play.presses("omar", root, "Approve")
+        told = play.settles(root, "is live")
+        play.see("release stands at exactly that commit", git.stands("release") == main, told)
+        play.see("no merge was made", git.says("rev-list", "--merges", "--all") == "")
+        play.see("the thread says so", f"release moved from {release[:7]} to {main[:7]}" in told, told)
+        play.see("prod serves what staging does", play.serves("api", "prod") == play.serves("api", "staging"), told)
+        log = play.box.until("the log", lambda: _logged(git, "promoted"), within=30)
+        play.see("the log has it", f"Commit: `{main}`" in log and "Rollout notes: none" in log, log)
+        play.see("release has not moved on with the log", git.stands("release") == main)
+    with play.checks.point("A bad one"):
+        served, good = play.serves("api", "prod"), git.stands("release")
+        bad = people.pushes("maya", "main", "Break it", {"api/behaviour.json": '{"fail_every": 1}\n'})
+        root = play.asks("maya", "releases", words)
+        play.presses("omar", root, "Approve")
+        told = play.settles(root, "failed")
+        play.see("release had gone to it", git.stands("release") == bad, told)
+        play.see("traffic is where it was", play.serves("api", "prod") == served, told)
+        back = play.told("ines", "Approve") | {"channel": "releases", "thread": None}
+        play.presses("ines", back, "Approve")
+        play.until_it_says("where it was good again")
+        play.see("and release is, too", git.stands("release") == good, git.stands("release"))
+
+
+def _logged(git: Graph, words: str) -> str:
+    there = LOG in git.says("ls-tree", "-r", "--name-only", "main")
+    said = git.says("show", f"main:{LOG}") if there else ""
+    return said if words in said else ""
 
 
 def seed002(play: Seed) -> None:
@@ -180,7 +373,7 @@ def seed002(play: Seed) -> None:
     with play.checks.point("What can be looked up, and what cannot yet"):
         root = play.asks("maya", "releases", '/release promote web stage→prod summary:"faster pages" notes:"none"')
         text = play.box.until("a plan", lambda: _if(all_of(play.thread(root)), "rules met"), within=20)
-        play.refused_for(text, "smoke", "integration", "way_back", "second-person", "approvals")
+        play.refused_for(text, "smoke", "integration", "second-person", "approvals")
         play.see("the build had passed its checks, and was in stage", {"ci", "validated", "record"} <= _met(text), text)
         play.see(
             "secrets are where they belong, and prod is like stage", {"secret_scopes", "parity"} <= _met(text), text
@@ -355,9 +548,9 @@ STORIES: dict[str, Callable[[Seed], None]] = {
 }
 
 
-def play(name: str, url: str) -> int:
+def play(name: str, url: str, data: Path | None = None) -> int:
     """Exit code."""
-    seed = Seed(url)
+    seed = Seed(url, data)
     with seed.checks.point(f"{name}: {STORIES[name].__doc__}"):
         STORIES[name](seed)
     return seed.checks.end()
@@ -367,5 +560,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.acceptance.seeds", description=__doc__)
     parser.add_argument("name", choices=STORIES)
     parser.add_argument("--url", default="http://127.0.0.1:3000", help="where the sandbox's page is")
+    parser.add_argument("--data", type=Path, help="where it keeps its worlds")
     asked = parser.parse_args()
-    sys.exit(play(asked.name, asked.url))
+    sys.exit(play(asked.name, asked.url, asked.data))

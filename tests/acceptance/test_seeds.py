@@ -8,16 +8,33 @@ import pytest
 
 from tests.acceptance.client import whole
 from tests.acceptance.process import sandbox
-from tests.acceptance.seeds import STORIES, Seed, play
+from tests.acceptance.seeds import STORIES, Seed, play, seed001_forward
 
 POLICIES = Path(__file__).parents[2] / "deploy/policies"
+UNSEEN = ("staging_probes", "evidence")
+"""Gates of the first of them that nothing here can look up yet."""
+QUICKLY = "steps: [{percent: 100, hold: PT2S}]\n      health: {max_error_percent: 1, min_requests: 1}"
+MEASURED = "measure: {delay: PT1S, resolution: PT1S}\n"
+"""As the local worlds measure."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STORIES)
 def test_a_policy_that_came_with_the_project_is_played(name: str, tmp_path: Path) -> None:
     with sandbox(tmp_path / "data", "--policy", str(POLICIES / f"{name}.yaml")) as running:
-        assert play(name, running.box.url) == 0
+        assert play(name, running.box.url, tmp_path / "data") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("S1-03", "S1-26", "S1-37")
+def test_release_goes_forward_and_back_where_nobody_asks_for_what_cannot_be_looked_up(tmp_path: Path) -> None:
+    policy, lines = tmp_path / "forward.yaml", (POLICIES / "seed001.yaml").read_text("utf-8").splitlines(keepends=True)
+    asked = "".join(line for line in lines if line.strip() not in {f"- {gate}" for gate in UNSEEN})
+    policy.write_text(asked.replace("steps: [{percent: 100}]", QUICKLY) + MEASURED, "utf-8")
+    with sandbox(tmp_path / "data", "--policy", str(policy)) as running:
+        seed = Seed(running.box.url, tmp_path / "data")
+        seed001_forward(seed)
+        assert seed.checks.end() == 0
 
 
 @pytest.mark.slow
