@@ -119,7 +119,14 @@ async def look(operation: Operation, world: World) -> Writes:
         return Writes(operation=operation.ended(Phase.CANCELLED, "The policy knows no hotfixes any more."))
     if PORT in operation.seen:
         return await _Port(operation, world, policy.hotfix).step()
-    return await _spread(operation, world, policy, policy.hotfix)
+    try:
+        return await _spread(operation, world, policy, policy.hotfix)
+    except Rejected as error:  # it would say the same tomorrow
+        says = f"Whether other branches lack what this brought cannot be told: {error}"
+        told = Message(
+            operation.channel, Reply(f"{Mark.NO.value} {says}"), operation=operation.seen[FIX]["thread"], slot="brought"
+        )
+        return Writes(operation=operation.ended(Phase.FAILED, says), messages=(told,))
 
 
 async def _spread(operation: Operation, world: World, policy: Policy, hotfix: Hotfix) -> Writes:
@@ -226,6 +233,12 @@ class _Port:
         owes = next((one for one in duties if one.id == self.its["obligation"]), None)
         if owes is None and self.its["obligation"]:
             return self._over(None, "Somebody settled it.", "settled by somebody")
+        try:
+            return await self._goes(owes)
+        except Rejected as error:  # it may be settled in another way
+            return self._complains(f"GitHub does not go on with it: {str(error).rstrip('.')}")
+
+    async def _goes(self, owes: Obligation | None) -> Writes:
         match self.its["step"]:
             case "pick":
                 return await self._pick(owes)
@@ -282,8 +295,6 @@ class _Port:
                 mainline=one["mainline"],
                 message=message_of(written),
             )
-        except Conflict:
-            raise
         except Rejected as error:
             return self._by_hand(str(error))
         return self._goes_on(picked=[*its["picked"], made])
@@ -322,8 +333,6 @@ class _Port:
                 title=self._title(),
                 body=self._body(pulls),
             )
-        except Conflict:
-            raise
         except Rejected as error:
             return self._by_hand(str(error))
         return self._goes_on(step="label", number=number, pulls=pulls)
@@ -436,7 +445,7 @@ class _Port:
 
     def _reminds(self) -> Writes:
         its = self.its
-        since = self.now - datetime.fromisoformat(its["reminded"])
+        since = self.now - datetime.fromisoformat(its.get("reminded") or self.operation.asked_at.isoformat())
         if since < REMINDS:
             return self._goes_on(due=min(LOOK, REMINDS - since))
         how = f"#{its['number']} is open" if its.get("number") else "it is to be done by hand"

@@ -561,6 +561,8 @@ class GitHub:
         self.records: dict[str, list[_Record]] = {}
         self.silent: set[str] = set()
         """Parts of it that do not answer: `alerts`."""
+        self.refusing: set[str] = set()
+        """Parts of it that say no, and will tomorrow."""
         self.branches: dict[str, Sha] = {}
         self.links: dict[Sha, Link] = {}
         """Commits that lie otherwise than one after the other."""
@@ -698,6 +700,8 @@ class GitHub:
         self._reachable()
         if name in self.silent:
             raise Unavailable("GitHub does not answer.")
+        if name in self.refusing:
+            raise Rejected("1200 commits lie between; more are not looked at.")
 
     async def head(self, repository: str, branch: str) -> Sha | None:
         self._part("branches")

@@ -320,6 +320,39 @@ async def test_a_person_settles_it_by_word(town: Town) -> None:
     assert await owed(town) == [f"the hotfix is merged: {fix[:7]} into main"]
 
 
+async def test_where_github_says_no_people_are_told_and_it_goes_on_once_it_says_yes(town: Town) -> None:
+    fix, main = await released(town), into(town, "main")
+    town.github.moving.somebody_merges(into(town, "release/1.5").number)
+    await plays("… 5 min later\nbot: …", town)
+    town.github.refusing.add("pull requests")
+    says = "GitHub does not go on with it: 1200 commits lie between; more are not looked at"
+    await plays(f"… 5 min later\nbot: ✗ {fix[:7]} is not settled for main: {says}.", town)
+    await plays("… 5 min later", town)
+    town.github.refusing.clear()
+    town.github.moving.somebody_merges(main.number)
+    await plays(f"… 5 min later\nbot: ✓ {fix[:7]} came to main by #{main.number}.", town)
+
+
+async def test_what_cannot_be_looked_through_is_said_and_not_tried_for_ever(town: Town) -> None:
+    town.github.branches["hotfix/1.4.2-ABC-9"] = SERVES
+    fixed(town)
+    heard = town.github.moving.pulls
+    async with Bot(town) as bot:
+        await bot.hears(Request("ask", "promote checkout stage→prod", town.people.account("maya"), "C0RELEASES"))
+        await bot.rests()
+        (asked,) = await bot.store.open_operations()
+        assert asked.plan
+        words = f"approve {asked.id} plan:{asked.plan.hash[:8]}"
+        await bot.hears(Request("agree", words, town.people.account("omar"), "C0RELEASES"))
+        await bot.rests(lambda: town.runs.serving("checkout") == digest("checkout", 3))
+        town.github.refusing.add("lineage")
+        await bot.rests()
+        assert not bot.surprises
+        assert await bot.store.timers() == ()
+    assert heard == []
+    assert posted(town, "✗ Whether other branches lack what this brought cannot be told: 1200 commits").thread
+
+
 async def test_one_that_was_closed_is_told(town: Town) -> None:
     fix = await released(town)
     into(town, "main").closed = True

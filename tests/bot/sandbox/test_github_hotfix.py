@@ -229,7 +229,7 @@ async def test_what_is_brought_is_what_git_picks(place: Place, tmp_path: Path) -
     async with Bot(town) as bot:
         for number in range(HISTORIES):
             place.clock.advance(minutes=5)  # so many requests are more than an hour allows
-            town.clock.move(timedelta(minutes=1))
+            town.clock.move(timedelta(milliseconds=1))
             history = Worded(place, chance, number)
             await history.begin()
             base = at(place, history.branch("main"))
