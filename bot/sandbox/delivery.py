@@ -40,19 +40,30 @@ class Delivery:
         if repository != self.repository:
             return
         await self.judged(branch, stands)
+        if not await self._brings(stands):
+            return
         lowest = min(self.policy.environments, key=lambda name: self.policy.environments[name].rank)
         if branch == self.policy.environments[lowest].branch:
             for name, service in self.services.items():
                 if lowest in service.cloud_run:
                     await self._deliver(name, lowest, stands)
 
+    async def _brings(self, commit: str) -> bool:
+        """Whether it changes any service; notes and logs are not built."""
+        (made,) = await self.github.repository(self.repository).git.commits(commit)
+        if not made.parents:
+            return True
+        sides = [(commit, name) for name in self.services], [(made.parents[0], name) for name in self.services]
+        now, before = [[await self.github.holds(self.repository, *one) for one in side] for side in sides]
+        return now != before
+
     async def judged(self, branch: str, stands: str) -> None:
         """Every check of that commit has passed; on the branch of an environment, every workflow too."""
         for check in checks(self.policy):
             self.github.set_check(self.repository, stands, check, "success")
         if branch in {place.branch for place in self.policy.environments.values()}:
-            for workflow in workflows(self.policy):
-                await self.github.run_workflow(self.repository, workflow, branch, "success")
+            for workflow, title in workflows(self.policy).items():
+                await self.github.run_workflow(self.repository, workflow, branch, "success", title=title)
 
     async def _deliver(self, name: str, where: str, commit: str) -> None:
         """Built from that commit and serving there, unless this commit changes nothing of the service."""
@@ -75,6 +86,11 @@ class Delivery:
         self.github.add_deployment(self.repository, commit, where, payload, "success", at, production=production)
 
 
+def forwards(policy: Policy) -> bool:
+    """Whether a branch moves forward there to promote."""
+    return any(path.model is Model.FAST_FORWARD for path in policy.paths)
+
+
 def merges(policy: Policy) -> bool:
     """Whether branches are merged there to promote."""
     return any(path.model is Model.BRANCH_MERGE for path in policy.paths)
@@ -87,6 +103,7 @@ def checks(policy: Policy) -> Sequence[str]:
     return list(dict.fromkeys(named))
 
 
-def workflows(policy: Policy) -> Sequence[str]:
-    """Every workflow file that some gate looks at."""
-    return list(dict.fromkeys(gate.workflow for gate in policy.gates.values() if gate.kind == "workflow"))
+def workflows(policy: Policy) -> Mapping[str, str]:
+    """Every workflow file that some gate looks at, and what its runs are called: with what it was started with."""
+    asked = [gate for gate in policy.gates.values() if gate.kind == "workflow"]
+    return {gate.workflow: " ".join(f"{key}={value}" for key, value in gate.inputs.items()) for gate in asked}

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.sandbox.api import Cast
 from bot.sandbox.configured import configured, image
-from bot.sandbox.delivery import REGISTRY, Delivery, checks, merges
+from bot.sandbox.delivery import REGISTRY, Delivery, checks, forwards, merges
 from bot.sandbox.github.sigstore import PROVENANCE, SBOM
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.google.world import GoogleWorld
@@ -214,6 +214,8 @@ async def _history(
             commit = await merging.brought(trunk, title, files, written_at)
         else:
             commit = await github.commit(repository, trunk, title, files, author, written_at)
+            if forwards(policy):
+                await delivery.judged(trunk, commit)
         _through_ci(policy, repository, {name: _digest(name, build) for name in services}, commit, begins, github)
         # the newest has come to the lowest environment only, the one before it to the next one too, and so on
         for level, where in enumerate(upwards[: builds - build]):
@@ -230,6 +232,7 @@ async def _history(
     if merging is not None:
         for branch in filter(None, branches.values()):
             github.protect(repository, branch, checks(policy))
+    if merges(policy) or forwards(policy):
         delivery.begin()
 
 

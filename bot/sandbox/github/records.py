@@ -159,6 +159,8 @@ class WorkflowRun:
     status: str = "queued"
     conclusion: str | None = None
     attempt: int = 1
+    title: str = ""
+    """What `run-name` made of it; empty: what the file is called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def _shown(call: Call, made: WorkflowRun) -> dict[str, Any]:
         "id": made.id,
         "node_id": shapes.node_id("WorkflowRun", made.id),
         "name": made.workflow,
-        "display_title": made.workflow,
+        "display_title": made.title or made.workflow,
         "path": f".github/workflows/{made.workflow}",
         "workflow_id": workflow,
         "workflow_url": f"{home}/actions/workflows/{workflow}",

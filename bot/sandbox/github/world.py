@@ -409,12 +409,17 @@ class GitHubWorld:
         return id
 
     async def run_workflow(
-        self, repository: str, workflow: str, branch: str, conclusion: str = "", by: str = ""
+        self, repository: str, workflow: str, branch: str, conclusion: str = "", by: str = "", title: str = ""
     ) -> int:
-        """A run of that workflow file, begun by a push; it goes on where no conclusion is given. Its id."""
+        """A run of that workflow file, begun by a push, or with a title by somebody who chose its inputs; its id.
+
+        It goes on where no conclusion is given.
+        """
         found, books = self.repository(repository), self._books
         sha = await found.git.commit_of(branch) or NOTHING
-        made = workflows.begin(books, found, workflow, branch, sha, "push", by or books.owner)
+        event = "workflow_dispatch" if title else "push"
+        made = workflows.begin(books, found, workflow, branch, sha, event, by or books.owner)
+        made.title = title
         if conclusion:
             self.end_workflow(repository, made.id, conclusion)
         return made.id
@@ -469,6 +474,10 @@ class GitHubWorld:
     def repository(self, full_name: str) -> Repository:
         """The repository itself; KeyError where there is none."""
         return self._books.repositories[full_name.lower()]
+
+    def address(self, full_name: str, token: str = "") -> str:
+        """Where git finds that repository, with a token of somebody's or one that may do anything."""
+        return f"{self.url.replace('://', f'://x-access-token:{token or self.token}@')}/{full_name}.git"
 
     async def snapshot(self) -> dict[str, Any]:
         """The truth, by repository: refs, releases, pull requests and deployments with their statuses, oldest first."""
