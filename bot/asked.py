@@ -91,9 +91,12 @@ def _freeze(intent: StartFreeze, person: Person, policy: Policy, at: datetime) -
 
 def _exception(intent: RequestException, person: Person, policy: Policy, at: datetime) -> Asked:
     said, waives = intent.said, frozenset(intent.said.get("waive", "").replace(",", " ").split())
-    if not waives:
+    relaxes = "relax" in said
+    if not waives and not relaxes:
         raise Misunderstood("Say which rules: `waive:soak`.")
-    kind = _kind(said.get("kind", ""), waives, policy)
+    kind = _kind(said.get("kind", ""), waives, policy, relaxes=relaxes)
+    environment = policy.environments.get(intent.environment)
+    branch = {"branch": environment.branch or ""} if relaxes and environment is not None else {}
     starts_at = instant(said["from"], at, policy.zone()) if said.get("from") else at
     try:
         image = digest(said["digest"]) if said.get("digest") else None
@@ -110,16 +113,16 @@ def _exception(intent: RequestException, person: Person, policy: Policy, at: dat
         asked_at=at,
         starts_at=starts_at,
         ends_at=instant(said["until"], at, policy.zone()) if said.get("until") else None,
-        fields={**_others(said), **({"reason": said["reason"]} if "reason" in said else {})},
+        fields={**branch, **_others(said), **({"reason": said["reason"]} if "reason" in said else {})},
         uses=policy.exceptions[kind].uses,
     )
     return Asked(Question(Deed.EXCEPTION, intent.service or "", intent.environment, kind=kind), wanted=record)
 
 
-def _kind(named: str, waives: frozenset[str], policy: Policy) -> str:
-    """The kind that was named, or else the only one that may waive these rules, or the only one there is."""
+def _kind(named: str, waives: frozenset[str], policy: Policy, *, relaxes: bool) -> str:
+    """The kind that was named, or else the only one that may waive these rules or relax, or the only one there is."""
     kinds = policy.exceptions
-    fitting = [name for name, kind in kinds.items() if waives <= set(kind.waives)]
+    fitting = [name for name, kind in kinds.items() if waives <= set(kind.waives) and bool(kind.relaxes) == relaxes]
     chosen = [name for name in kinds if name.casefold() == named.casefold()] if named else fitting or list(kinds)
     if len(chosen) != 1:
         raise Misunderstood(f"Say which kind it is: `kind:…`; there are {known(kinds)}.")

@@ -255,6 +255,7 @@ async def one(number: int, place: Place, town: Town, chance: random.Random, told
         told.late += len(way.late)
         town.clock.move(timedelta(seconds=chance.choice((0.1, 1, 40, 300))))
         await way.arrives()
+    assert operation is not None
     told.asked += alarms > 0
     told.relaxed += relax.RELAXED in operation.seen
     if not changed:
