@@ -59,10 +59,20 @@ async def status(intent: Status, asking: Asking) -> Reply:
     calendar = [line for line in by_calendar(policy, now) if line.mark is Mark.NO]
     lines += calendar
     lines += [Line(Mark.NO, held(hold)) for hold in holds]
+    lines += [line for name in ranked for line in await _set(world, name, services)]
     about = intent.service or tell.count(len(services), "service")
     busy = f"{len(open_operations)} under way or waiting" if open_operations else "nothing under way"
     frozen = ", frozen" if freezes or calendar else ""
     return Reply(f"Status of {about}: {busy}{frozen}.", lines=tuple(lines))
+
+
+async def _set(world: World, environment: str, services: Sequence[str]) -> tuple[Line, ...]:
+    """The last set that any of these services went there with and that was verified as a whole."""
+    for each in await world.store.manifests(environment):
+        if each.verified_at is not None and not set(each.manifest.services).isdisjoint(services):
+            says = f" ({each.manifest}) went to {environment} as one, and was well "
+            return (Line(Mark.NOTE, texts((Code(each.manifest.id),), says, (When(each.verified_at),))),)
+    return ()
 
 
 async def _serving(world: World, policy: Policy, service: str, environment: str) -> Text:

@@ -759,6 +759,23 @@ async def test_a_set_goes_back_to_the_one_before_it_as_a_whole(shop: Town, words
         assert shop.runs.serving(service) == digest(service, 2)
 
 
+async def test_status_and_log_name_the_set(shop: Town) -> None:
+    await plays(ASKS + AGREED + PAYMENTS + CHECKOUT + LIVE, shop)
+    await plays(
+        """
+    tom: /release status checkout
+    bot → tom: Status of checkout: nothing under way.
+         …
+         • M-cd184655fa (payments a2a2a2a2a2a2, checkout c2c2c2c2c2c2) went to prod as one, and was well Tue 24 Nov 2026 09:00 UTC
+    tom: /release log payments last:5
+    bot → tom: The last 5 entries about payments.
+         … operation done op_… a2a2a2a2a2a2 → prod M-cd184655fa
+         …
+    """,
+        shop,
+    )
+
+
 async def test_two_processes_ship_it_once(shop: Town) -> None:
     await plays("    maya: /release promote shop stage→prod", shop, heads=False)
     async with Bot(shop) as one, Bot(shop) as other:
