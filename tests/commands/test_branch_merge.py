@@ -6,7 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from commands.ports import EntryPhase
+from commands.lineage import taken_back, unpromoted
+from commands.ports import EntryPhase, Link
 from policy.model import Sha
 from tests.branches import Lost
 from tests.conversation import Bot, plays
@@ -70,7 +71,7 @@ LIVE = """
     """
 
 
-@pytest.mark.requirement("S0-07")
+@pytest.mark.requirement("S0-04", "S0-07")
 async def test_the_one_pull_request_is_merged_at_the_head_and_what_main_stands_at_is_shipped(town: Town) -> None:
     await plays(page(ASKED, APPROVED, MERGED, LIVE), town)
     merge = town.github.link(main(town))
@@ -92,6 +93,7 @@ BAD = """
     """
 
 
+@pytest.mark.requirement("S4-297")
 async def test_a_bad_one_has_its_traffic_back_first_and_then_a_revert_that_people_merge(town: Town) -> None:
     town.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=500)
     await plays(page(ASKED, APPROVED, MERGED, BAD), town)
@@ -225,6 +227,7 @@ async def test_what_got_no_answer_is_looked_for_and_done_once(town: Town, lost: 
     assert town.github.link(main(town)).parents == (SERVING, CANDIDATE)
 
 
+@pytest.mark.requirement("S0-26")
 async def test_a_rollback_of_what_was_merged_takes_the_merge_back_after_traffic(town: Town) -> None:
     await plays(page(ASKED, APPROVED, MERGED, LIVE), town)
     merge = main(town)
@@ -308,3 +311,36 @@ async def test_the_words_of_the_pull_request_are_part_of_what_people_agree_to(to
         (EntryPhase.INTENT, "about to"),
         (EntryPhase.OUTCOME, "confirmed"),
     ]
+
+
+def lines(*links: Link) -> tuple[Link, ...]:
+    """What only the target has, after a promotion M of X on the source."""
+    return (Link(M, "Promote", (BEFORE, X)), *links)
+
+
+X, BEFORE, M, R, RR, MR, MRR, FIX = (Sha(letter * 40) for letter in "0123456789ab"[:8])
+REVERT = Link(R, "Revert it", (M,), reverts=(M,))
+MERGED_REVERT = Link(MR, "Merge revert", (M, R))
+REAPPLY = Link(RR, "Reapply it", (MR,), reverts=(R,))
+REAPPLY_MERGE = Link(RR, "Reapply it", (MR,), reverts=(MR,))
+MERGED_REAPPLY = Link(MRR, "Merge it", (MR, RR))
+
+
+@pytest.mark.parametrize(
+    ("own", "behind", "lost"),
+    [
+        (lines(), (), ()),
+        (lines(REVERT), (R,), (M,)),
+        (lines(REVERT, MERGED_REVERT), (R, MR), (M,)),
+        (lines(REVERT, MERGED_REVERT, REAPPLY, MERGED_REAPPLY), (), ()),
+        (lines(REVERT, MERGED_REVERT, REAPPLY_MERGE, MERGED_REAPPLY), (), ()),
+        (lines(REVERT, MERGED_REVERT, REAPPLY, MERGED_REAPPLY, Link(FIX, "Fix", (MRR,))), (FIX,), ()),
+        (lines(Link(FIX, "Fix", (M,)), Link(R, "Revert the fix", (FIX,), reverts=(FIX,))), (FIX, R), ()),
+    ],
+    ids=["a promotion", "reverted", "by a merge", "reapplied", "the merge reapplied", "and a fix", "a fix reverted"],
+)
+def test_a_revert_that_was_taken_back_is_nothing_together_with_what_took_it_back(
+    own: tuple[Link, ...], behind: tuple[Sha, ...], lost: tuple[Sha, ...]
+) -> None:
+    assert unpromoted(own) == behind
+    assert tuple(each.commit for each in taken_back(own)) == lost
