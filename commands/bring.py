@@ -402,9 +402,10 @@ class _Port:
         stands = await self.world.code.head(self.repository, its["to"])
         if stands is None:
             return self._over(owes, f"There is no branch {its['to']} any more.", "no branch", settles=True)
-        by = await self._came_otherwise(stands)
+        by = None if stands == its.get("looked") else await self._came_otherwise(stands)
         if by is not None:
             return self._came(owes, by) if by else self._complains(f"it came to {its['to']} by no pull request")
+        self.its = {**its, "looked": stands}  # looked through again only once it moved
         if pull is not None and not pull.open and pull.merged is None:
             return self._complains(f"#{pull.number} was closed and not merged; open it again, or bring it otherwise")
         return self._reminds()

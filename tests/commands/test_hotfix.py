@@ -587,3 +587,24 @@ async def test_status_shows_what_is_on_its_way(town: Town) -> None:
         """,
         town,
     )
+
+
+async def test_a_branch_is_looked_through_again_only_once_it_moved(town: Town) -> None:
+    """Each look through it is dozens of requests, of which an hour has five thousand."""
+    await released(town)
+    looks = 0
+    lineage = town.github.lineage
+
+    async def counted(repository: str, base: Sha, head: Sha) -> Any:
+        nonlocal looks
+        looks += 1
+        return await lineage(repository, base, head)
+
+    town.github.lineage = counted  # type: ignore[method-assign]
+    await plays("… 5 min later", town)
+    first, looks = looks, 0
+    await plays("… 5 min later", town)
+    assert (first > 0, looks) == (True, 0)
+    town.github.moving.somebody_commits("main", "Go on")
+    await plays("… 5 min later", town)
+    assert looks > 0
