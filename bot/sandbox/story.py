@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.sandbox.api import Cast
+from bot.sandbox.delivery import REGISTRY
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.google.engine import Behaviour
 from bot.sandbox.google.world import GoogleWorld
-from bot.sandbox.scene import BEGINS_AT, REGISTRY, Scene, admit, roles_of
+from bot.sandbox.scene import BEGINS_AT, Scene, admit, roles_of
 from bot.sandbox.slack.world import SlackWorld, acme
 from commands.catalogue import CATALOGUE
 from commands.ports import Clock

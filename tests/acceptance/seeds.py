@@ -136,7 +136,9 @@ def seed000(play: Seed) -> None:
         play.see("and says what would help: an exception", "freeze_merge" in _after(frozen, "no-freeze"), frozen)
         play.see("a freeze of prod does not hold stage", _mark(play.why("web", "dev→stage"), "no-freeze") == "✓")
     with play.checks.point("What may be let through, and by whom"):
-        no = play.hears("raj", "releases", "/release exception request web prod waive:way_back,no-freeze until:4h")
+        no = play.hears(
+            "raj", "releases", "/release exception request web prod kind:freeze_merge waive:way_back,no-freeze until:4h"
+        )
         play.see("a way back is never waived", re.search(r"way_back.*never waived", no), no)
         ask = play.told("raj", "Fill in")
         values = {"waive": "no-freeze", "reference": "INC-7", "freeze": "F-1"}

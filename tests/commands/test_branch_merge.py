@@ -18,8 +18,8 @@ BRANCHES = {
     "stage": {"rank": 1, "aliases": ["staging"], "branch": "stage"},
     "prod": {"rank": 2, "production": True, "aliases": ["production"], "branch": "main"},
 }
-ROLLOUT = {"steps": [{"percent": 100, "hold": "PT1S"}], "smoke": [{"path": "/healthz"}]}
-ROLLOUT["health"] = {"max_error_percent": 1, "min_requests": 1}  # type: ignore[assignment]
+ROLLOUT: dict[str, object] = {"steps": [{"percent": 100, "hold": "PT1S"}], "smoke": [{"path": "/healthz"}]}
+ROLLOUT["health"] = {"max_error_percent": 1, "min_requests": 1}
 ASKED = """
     maya: /release promote checkout stage→prod
     bot: checkout c2c2c2c2c2c2 → prod is waiting for approval. [Approve] [Reject] [Cancel]
