@@ -489,10 +489,9 @@ def audited(row: Row) -> Audited:
     return replace(_audited().validate_json(row[0]), number=row[1])
 
 
-SEEN_TAGS = (
-    "SELECT repository, name, service, commit_sha, digest, at FROM seen_tags WHERE repository = :repository"
-    " AND (name = :name OR commit_sha = :commit_sha) ORDER BY at, name, service"
-)
+_SEEN_TAG = "SELECT repository, name, service, commit_sha, digest, at FROM seen_tags WHERE repository = :repository"
+NEWEST_TAGS = f"{_SEEN_TAG} ORDER BY at DESC, name, service LIMIT :limit"
+SEEN_TAGS = f"{_SEEN_TAG} AND (name = :name OR commit_sha = :commit_sha) ORDER BY at, name, service"
 
 
 def seen_tag(row: Row) -> SeenTag:

@@ -777,6 +777,11 @@ class Store:
         values = {"repository": repository, "commit_sha": commit, "name": name}
         return tuple(map(records.seen_tag, await self._all(records.SEEN_TAGS, values)))
 
+    async def newest_tags(self, repository: str, limit: int) -> tuple[SeenTag, ...]:
+        """So many of those that were seen last for the first time, newest first."""
+        values = {"repository": repository, "limit": limit}
+        return tuple(map(records.seen_tag, await self._all(records.NEWEST_TAGS, values)))
+
     async def history(self, service: str, limit: int) -> tuple[Recorded, ...]:
         """Newest first: every entry whose target is that service."""
         return await self._entries(

@@ -22,7 +22,7 @@ from policy.rules import branch
 from policy.schema import Audit, Path
 from policy.wording import listed
 
-STANDING = frozenset({"branches", "protection", "environments", "proposals", "workflows"})
+STANDING = frozenset({"branches", "protection", "environments", "proposals", "workflows", "tags"})
 """What is so until somebody mends it; the rest happened once."""
 LYING_ABOUT = frozenset({"short_lived", "merged", "released"})
 """What is listed now and then."""
@@ -158,6 +158,17 @@ def moving_parts(uses: Mapping[str, tuple[str, ...]]) -> Iterator[Found]:
         for part in dict.fromkeys(parts):
             if not pinned(part):
                 yield Found("workflows", f"{file} {part}", f"{file} uses {part}, which can change under it")
+
+
+def moved_tags(named: Mapping[str, Sha], now: Mapping[str, Sha | None]) -> Iterator[Found]:
+    """A release tag names for ever what it named when it was first seen."""
+    for name, first in named.items():
+        at, was = now.get(name, first), f"SECURITY: the release tag {name}"
+        if at is None:
+            yield Found("tags", name, f"{was} is gone; it was on {short(first)}")
+        elif at != first:
+            where = f"from {short(first)} to {short(at)}"
+            yield Found("tags", name, f"{was} was moved {where}; nothing that bears it is promoted")
 
 
 def pinned(part: str) -> bool:

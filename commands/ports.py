@@ -915,6 +915,9 @@ class Store(Protocol):
     async def audited(self) -> tuple[Audited, ...]:
         """Every repository that was ever looked over, as it was last written down."""
 
+    async def newest_tags(self, repository: str, limit: int) -> tuple[SeenTag, ...]:
+        """So many of those that were seen last for the first time, newest first."""
+
     async def history(self, service: str, limit: int) -> tuple[Recorded, ...]:
         """Newest first."""
 

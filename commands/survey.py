@@ -26,6 +26,9 @@ KIND = "audit"
 SHOWN = 20
 """So many are named in one message; the ledger has them all."""
 
+TAGS = 30
+"""Each is a request or two, and what was released longer ago nobody promotes."""
+
 _Fact = TypeVar("_Fact")
 
 
@@ -83,8 +86,23 @@ class _Eyes:
         if wants("workflows"):
             parts = await self.read("workflows", "the workflows", self.repositories.uses(self.name))
             self.found += audit.moving_parts(parts or {})
+        if wants("tags"):
+            self.found += await self._moved_tags()
         if wants("proposals"):
             self.found += audit.proposals(scope, proposed)
+
+    async def _moved_tags(self) -> Iterable[Found]:
+        """The newest release tags that promotions looked at, and where they are now."""
+        seen = await self.read("tags", "which tags were seen before", self.world.store.newest_tags(self.name, TAGS))
+        named = {one.name: one.commit for one in seen or ()}
+        now: dict[str, Sha | None] = {}
+        for name in named:
+            found = await known(f"the tag {name}", self.world.code.tagged(self.name, name))
+            if isinstance(found, Unknown):
+                self.unread.setdefault("tags", found.why)
+            else:
+                now[name] = None if found is None else found.commit
+        return audit.moved_tags(named, now)
 
     # What happened --------------------------------------------------------------------------------------------------
 

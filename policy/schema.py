@@ -461,6 +461,7 @@ class Audit(Part):
             "proposals",
             "environments",
             "workflows",
+            "tags",
             "short_lived",
             "merged",
             "released",
@@ -476,6 +477,7 @@ class Audit(Part):
             "proposals",
             "environments",
             "workflows",
+            "tags",
             "short_lived",
             "merged",
             "released",
@@ -483,8 +485,8 @@ class Audit(Part):
         min_length=1,
         description="Branches that are called otherwise, or not protected; what was pushed, rewritten or merged "
         "against the branch gates; pull requests that go where they must not, or are nobody's; environments that are "
-        "called otherwise; workflows that take moving parts; and what is listed: branches that live too long, were "
-        "merged, or were released",
+        "called otherwise; workflows that take moving parts; release tags that were moved; and what is listed: "
+        "branches that live too long, were merged, or were released",
     )
     every: Span = Field(default=timedelta(days=1), description="Looked at so often; what is found is told once")
     list_every: Span = Field(default=timedelta(days=7), description="What lies about is listed so often")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ from bot.github import GitHub, GitHubRepositories, PersonalToken
 from bot.policy_file import read_policy
 from bot.sandbox.github import GitHubWorld
 from commands.errors import Unavailable
-from commands.ports import Audited, Recorded
+from commands.ports import Audited, Recorded, SeenTag, Writes
 from policy.document import ActivePolicy
-from policy.model import Sha
+from policy.model import Digest, Sha
 from tests.bot.github_world import Asker, violations
 from tests.conversation import Bot
 from tests.world import DAY, HOUR, Town, story
@@ -398,3 +399,24 @@ async def test_it_is_looked_at_once_a_day_and_not_at_all_where_the_policy_asks_f
         object.__setattr__(place.bot.world, "policies", InForce(bare))
         assert await place.looks() == []
         assert not place.github.exchanges
+
+
+@pytest.mark.requirement("S4-070")
+async def test_a_release_tag_that_was_moved_or_is_gone_is_an_alarm(tmp_path: Path) -> None:
+    async with looked(tmp_path, look_for=["tags"]) as place:
+        await usual(place)
+        first, other = Sha(await place.push("main")), await place.push("main", "b")
+        for name in ("v1.4.1", "v1.4.2"):
+            await place.github.tag(APP, name, first, "release-ci[bot]", name, place.town.clock.now())
+            seen = SeenTag(APP, name, "app", first, Digest("sha256:" + "ab" * 32), place.town.clock.now())
+            await place.bot.store.commit(Writes(tags=(seen,)))
+        assert await place.looks() == []
+        await place.github.set_ref(APP, "refs/tags/v1.4.2", other)
+        directory = place.github.repository(APP).git.directory
+        subprocess.run(["git", "update-ref", "-d", "refs/tags/v1.4.1"], cwd=directory, check=True)
+        await place.passes(DAY)
+        assert await place.looks() == [
+            "I looked over acme/app: 2 things are not as the policy wants.",
+            f"SECURITY: the release tag v1.4.1 is gone; it was on {first[:7]}",
+            f"SECURITY: the release tag v1.4.2 was moved from {first[:7]} to {other[:7]}; nothing that bears it is promoted",
+        ]
