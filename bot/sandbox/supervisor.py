@@ -287,4 +287,7 @@ async def play(data: Path, port: int, policy: Path) -> None:
     async with sandbox(data, port, policy) as running:
         print(f"The sandbox is open: {running.url}", flush=True)
         print(f"{running.worlds.scene.first}   (Ctrl-C ends it)", flush=True)
+        here = running.worlds.github
+        for repository in await here.snapshot():
+            print(f"git clone {here.address(repository)}", flush=True)
         await stop.wait()
