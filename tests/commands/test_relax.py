@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.hints import Hints
 from commands.ports import EntryPhase, Pull, Request
 from tests.bot.books import unsettled
 from tests.commands.test_crash import Life, Mortal
 from tests.conversation import Bot, plays
-from tests.world import Fault, People, Town, story
+from tests.world import Fault, People, Town, commit, story
 
 REPOSITORY = "acme/checkout"
 GUARDED = {"checks": ["unit"], "reviews": 2}
@@ -338,6 +339,51 @@ async def test_the_operation_itself_cannot_be_aborted(relaxing: Town) -> None:
     """,
         relaxing,
     )
+
+
+@pytest.mark.requirement("S0-38")
+async def test_what_github_says_of_the_merge_has_it_put_back_at_once(relaxing: Town) -> None:
+    await plays(RELAXED, relaxing)
+    relaxing.protections.pulls[60] = Pull("main", open=False, merged=True)
+    async with Bot(relaxing) as bot:
+        await bot.rests()
+        assert rules(relaxing) == {"reviews": 2}  # nobody has looked yet
+        await Hints(bot.store, relaxing.policies).wake({REPOSITORY})
+        await bot.rests()
+    assert rules(relaxing) == GUARDED
+
+
+async def test_status_shows_what_is_relaxed(relaxing: Town) -> None:
+    await plays(
+        RELAXED
+        + """
+    maya: /release status checkout
+    bot → maya: Status of checkout: nothing under way.
+         …
+         ! checks of main of acme/checkout: relaxed until Tue 24 Nov 2026 10:00 UTC (X-82f3e9c695)
+    """,
+        relaxing,
+    )
+
+
+async def test_it_is_written_down_in_the_runbook_by_a_pull_request(relaxing: Town) -> None:
+    policy = relaxing.policies.current().policy.model_dump(mode="python", by_alias=True)
+    policy["exceptions"]["relaxation"]["runbook"] = {"file": "docs/runbook.md", "branch": "main"}
+    relaxing.policies.adopt(exceptions=policy["exceptions"])
+    relaxing.github.branches["main"] = commit("checkout", 2)
+    await plays(RELAXED, relaxing)
+    await plays(
+        """
+    … 1 h later
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: …
+    """
+        + OVER,
+        relaxing,
+    )
+    (pull,) = relaxing.github.moving.pulls
+    assert (pull.source, pull.target) == ("release-bot/X-82f3e9c695", "main")
+    assert "asked by omar, granted by rita" in pull.body
+    await ended(relaxing)
 
 
 async def relaxes(town: Town, life: Life) -> None:
