@@ -915,7 +915,11 @@ class GitHub:
 
     def on_its_way(self, name: str, *said: Any, **named: Any) -> None:
         """It was sent by somebody who looked and then died, and arrives a few seconds later."""
-        self.late.append((self._clock.now() + timedelta(seconds=4), partial(getattr(self, f"_{name}"), *said, **named)))
+        at = self._clock.now() + timedelta(seconds=4)
+        if name in {"propose", "merge", "begin"}:
+            self.late.append((at, partial(self.moving.arrives, name, *said, **named)))
+        else:
+            self.late.append((at, partial(getattr(self, f"_{name}"), *said, **named)))
 
 
 # People -------------------------------------------------------------------------------------------------------------
@@ -1060,7 +1064,10 @@ class Slack:
 class Protections:
     """What guards branches: for each, words of `Relaxes` that it asks for, by the name of a ruleset."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: HandClock) -> None:
+        self._clock = clock
+        self.late: list[tuple[datetime, Callable[[], None]]] = []
+        """Writes that are still on their way."""
         self.guarding: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
         self.pulls: dict[int, Pull] = {}
         self.remarks: dict[int, list[str]] = {}
@@ -1078,6 +1085,9 @@ class Protections:
     def _of(self, repository: str, branch: str) -> dict[str, dict[str, Any]]:
         if self.away:
             raise Unavailable("GitHub does not answer.")
+        for _, arrives in [one for one in self.late if one[0] <= self._clock.now()]:
+            arrives()
+        self.late = [one for one in self.late if one[0] > self._clock.now()]
         return self.guarding.get((repository, branch), {})
 
     async def guards(self, repository: str, branch: str) -> tuple[Guard, ...]:
@@ -1103,9 +1113,12 @@ class Protections:
         if fault is Fault.REFUSED:
             raise Rejected("GitHub refuses to change the rules.")
         branch, _, name = wanted.name.partition(" ")
-        if fault is not Fault.LOST_REQUEST:
-            self.somebody_sets(repository, branch, name, **dict(wanted.state or {}))
-        if fault in {Fault.LOST_REPLY, Fault.LOST_REQUEST}:
+        arrives = partial(self.somebody_sets, repository, branch, name, **dict(wanted.state or {}))
+        if fault is Fault.LATE:
+            self.late.append((self._clock.now() + timedelta(seconds=8), arrives))
+        elif fault is not Fault.LOST_REQUEST:
+            arrives()
+        if fault in {Fault.LOST_REPLY, Fault.LOST_REQUEST, Fault.LATE}:
             raise OutcomeUnknown("The change got no answer.")
 
     async def newest(self, repository: str, guard: Guard) -> int:
@@ -1214,7 +1227,7 @@ class Town:
         self.github = GitHub(self.clock)
         self.people = People()
         self.policies = Policies()
-        self.protections = Protections()
+        self.protections = Protections(self.clock)
         self.releases = Releases(self.github)
         self.slack = Slack()
         path = directory / "books.db"

@@ -273,6 +273,28 @@ async def test_a_write_without_an_answer_is_looked_for_and_not_repeated_blindly(
     assert [stood["gate"] for stood in relaxing.protections.ever] == [GUARDED, {"reviews": 2}]
 
 
+async def test_a_write_that_comes_after_it_was_put_back_is_undone(relaxing: Town) -> None:
+    relaxing.protections.faults.append(Fault.LATE)
+    await plays(
+        ASKED
+        + """
+    rita: [Approve]
+    bot: @rita approved …
+    bot now: The exception X-82f3e9c695 …
+    omar: /release exception revoke X-82f3e9c695 reason:not needed
+    bot: @omar revoked …
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: X-82f3e9c695 was revoked.
+    """
+        + OVER
+        + """
+    … 31 s later
+    """,
+        relaxing,
+    )
+    assert [stood["gate"] for stood in relaxing.protections.ever] == [GUARDED, {"reviews": 2}, GUARDED]
+    await ended(relaxing)
+
+
 async def test_what_is_refused_is_said_and_nothing_was_relaxed(relaxing: Town) -> None:
     relaxing.protections.faults.append(Fault.REFUSED)
     await plays(
