@@ -11,8 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from commands.errors import Conflict, OutcomeUnknown, Rejected, Unavailable
 from commands.ports import Change, Link, Merged
@@ -218,6 +217,7 @@ class Branches:
     # ------------------------------------------------------------------------------------------------------------------
 
     def _reachable(self) -> None:
+        self._github._reachable()
         if self.away:
             raise Unavailable("GitHub does not answer.")
 
@@ -251,9 +251,18 @@ class Branches:
             if len(clash & (self.holds(ours) | self.holds(theirs))) > 1:
                 raise Rejected("it conflicts.")
 
-    def on_its_way(self, name: str, *said: object, **named: object) -> Callable[[], object]:
-        """What arrives later of a write that was sent by somebody who died."""
-        return partial(getattr(self, name), *said, **named)
+    def arrives(self, name: str, _: str, *what: Any, **said: Any) -> None:
+        """A write that somebody sent before they died is carried out, where GitHub would still do it."""
+        if name == "merge":
+            pull = self._pull(*what)
+            if pull.merged is None and self._github.branches[pull.source] == said["head"]:
+                self._merge(pull, said["title"])
+        elif name == "begin":
+            self._github.branches.setdefault(*what)
+        elif name == "propose" and not self.seen(said["source"], said["target"]):
+            stands, to = self._github.branches[said["source"]], self._github.branches[said["target"]]
+            if self._github.only(to, stands):
+                self._propose(said["source"], said["target"], said["title"], said["body"])
 
 
 def _sides(base: frozenset[str], ours: frozenset[str], theirs: frozenset[str]) -> frozenset[str]:

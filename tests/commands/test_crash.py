@@ -395,6 +395,25 @@ async def test_github_hears_once_of_what_arrives_after_the_death_of_whoever_said
 
 
 @pytest.mark.requirement("D-07")
+@pytest.mark.parametrize("bad", [False, True], ids=["merged", "taken back"])
+async def test_a_branch_moves_once_of_what_arrives_after_the_death_of_whoever_sent_it(
+    bad: bool,
+    tmp_path: Path,
+) -> None:
+    begins = _merging_badly if bad else _merging
+    alive, town = Life(), begins(tmp_path / "alive")
+    await play(GOOD, town, alive)
+    expected = await became(town)
+    writes = [number for number, name in enumerate(alive.calls) if name in {"propose", "merge", "begin"}]
+    assert len(writes) == (4 if bad else 2)
+    for number in writes:
+        town = begins(tmp_path / str(number))
+        await play(GOOD, town, Life(number, leaves=town.github.on_its_way))
+        assert town.github.late == []
+        assert await became(town) == expected, alive.calls[number]
+
+
+@pytest.mark.requirement("D-07")
 async def test_whoever_wakes_it_meanwhile_does_not_have_github_hear_it_twice(tmp_path: Path) -> None:
     alive, town = Life(), _town(tmp_path / "alive")
     await play(GOOD, town, alive)
