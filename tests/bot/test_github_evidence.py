@@ -97,6 +97,40 @@ async def test_protection_that_we_may_not_see_is_not_taken_for_none(host: Host, 
         await github.not_passed(REPOSITORY, "release/1.8", HEAD)
 
 
+QUEUE = {"type": "merge_queue"}
+SQUASHED = {"type": "pull_request", "parameters": {"allowed_merge_methods": ["squash", "rebase"]}}
+ANY_WAY = {"type": "pull_request", "parameters": {"allowed_merge_methods": ["merge", "squash"]}}
+LINEAR = {**CLASSIC, "required_linear_history": {"enabled": True}}
+
+
+@pytest.mark.parametrize(
+    ("home", "rules", "classic", "says"),
+    [
+        ({"allow_merge_commit": True}, [ANY_WAY, {"type": "pull_request"}], CLASSIC, ""),
+        ({}, [], UNPROTECTED, ""),  # who may not write is not told
+        ({"allow_merge_commit": False}, [], UNPROTECTED, f"{REPOSITORY} allows no merge commits; its settings must"),
+        ({}, [QUEUE], UNPROTECTED, "release/1.8 is merged by a merge queue, which makes commits of its own"),
+        ({}, [SQUASHED], UNPROTECTED, "a rule of release/1.8 allows no merge commits, only squash or rebase"),
+        ({}, [{"type": "required_linear_history"}], UNPROTECTED, "a rule wants a linear history of release/1.8"),
+        ({}, [], LINEAR, "the protection of release/1.8 wants a linear history"),
+    ],
+)
+async def test_whatever_forbids_merge_commits_is_told_before_anything_is_merged(
+    host: Host, github: GitHub, home: dict[str, bool], rules: list[Any], classic: Any, says: str
+) -> None:
+    host.answers = {"": home, RULES: rules, PROTECTION: classic}
+    found = await github.unmergeable(REPOSITORY, "release/1.8")
+    assert found.startswith(says) if says else found == ""
+
+
+async def test_whether_a_branch_takes_merge_commits_is_not_known_where_we_may_not_see(
+    host: Host, github: GitHub
+) -> None:
+    host.answers = {"": {}, RULES: [], PROTECTION: REFUSED}
+    with pytest.raises(Rejected):
+        await github.unmergeable(REPOSITORY, "release/1.8")
+
+
 def wanted_by_rules(*checks: tuple[str, int | None]) -> dict[str, Any]:
     named = [{"context": name, **({"integration_id": app} if app else {})} for name, app in checks]
     return {"type": "required_status_checks", "parameters": {"required_status_checks": named}}
