@@ -213,7 +213,7 @@ class Hotfix(Part):
     )
     branch: Text = Field(
         default="hotfix/{version}-{ticket}",
-        description="What its branch is called: `{version}` is the next patch of what production serves, `{ticket}` said",
+        description="What its branch is called: `{version}` is the next patch after what serves, `{ticket}` said",
     )
     tags: Pattern = Field(
         default=r"^v[0-9]+\.[0-9]+\.[0-9]+$", description="Tags of versions look like that, whole; a regular expression"
