@@ -23,6 +23,8 @@ from policy.glob import alike
 from policy.model import Sha, Unknown
 
 KIND = "audit"
+LOOKS_BACK = timedelta(days=90)
+"""What was merged before that and left lying about is nobody's news any more."""
 SHOWN = 20
 """So many are named in one message; the ledger has them all."""
 
@@ -188,7 +190,7 @@ async def survey(
     if branches is None:
         return None
     list_now = before is None or before.listed_at is None or eyes.at - before.listed_at >= scope.audit.list_every
-    since = eyes.at - timedelta(days=scope.audit.left_days) - 2 * scope.audit.list_every
+    since = eyes.at - timedelta(days=scope.audit.left_days) - LOOKS_BACK
     proposed = await eyes.read("proposals", "the pull requests", repositories.proposals(name, since))
     heads, _ = await asyncio.gather(eyes.happened(branches), eyes.standing(branches, proposed or ()))
     listed = await eyes.lying_about(branches, proposed) if list_now and proposed is not None else None
@@ -205,7 +207,7 @@ async def glance(
         return None
     new = list(dict.fromkeys(eyes.found))
     return Writes(
-        entries=tuple(_found(eyes, "found", each) for each in new),
+        entries=_entries(eyes, "found", {each.key: each.says for each in new}),
         messages=tuple(Message(channel, reply) for reply in _told(eyes, new, []) for channel in _channels(eyes)),
         audited=(replace(before, heads=heads),),
     )
@@ -220,11 +222,11 @@ def _written(eyes: _Eyes, heads: Mapping[str, Sha], listed: tuple[Found, ...] | 
     new = [each for each in dict.fromkeys(eyes.found) if each.key not in told]
     mended = [key for key in told if key not in standing | kept | unread.keys()]
     nobody_knows = [why for key, why in unread.items() if key not in told]
-    entries = [
-        *(_found(eyes, "found", each) for each in new),
-        *(_entry(eyes, "put right", key) for key in mended if not key.startswith("unread ")),
-        *(_found(eyes, "listed", each) for each in listed or ()),
-    ]
+    entries = (
+        *_entries(eyes, "found", {each.key: each.says for each in new}),
+        *_entries(eyes, "put right", {key: key for key in mended if not key.startswith("unread ")}),
+        *_entries(eyes, "listed", {each.key: each.says for each in listed or ()}),
+    )
     known_now = Audited(
         eyes.name,
         at,
@@ -235,24 +237,18 @@ def _written(eyes: _Eyes, heads: Mapping[str, Sha], listed: tuple[Found, ...] | 
     )
     says = [*_told(eyes, new, nobody_knows), *_listed(eyes, listed or ())]
     messages = tuple(Message(channel, reply) for reply in says for channel in _channels(eyes))
-    return Writes(entries=tuple(entries), messages=messages, audited=(known_now,))
+    return Writes(entries=entries, messages=messages, audited=(known_now,))
 
 
-def _found(eyes: _Eyes, what: str, found: Found) -> Entry:
-    return replace(_entry(eyes, what, found.key), private={"says": found.says})
-
-
-def _entry(eyes: _Eyes, what: str, key: str) -> Entry:
-    kind, _, about = key.partition(" ")
-    return Entry(
-        KIND,
-        EntryPhase.OBSERVATION,
-        what,
-        BOT,
-        target={"repository": eyes.name, "service": eyes.scope.services[0]},
-        detail={"kind": kind},
-        private={"about": about},
-    )
+def _entries(eyes: _Eyes, what: str, says: Mapping[str, str]) -> tuple[Entry, ...]:
+    """One for all of it: whoever looks for a release among the newest entries must still find it."""
+    if not says:
+        return ()
+    target = {"repository": eyes.name, "service": eyes.scope.services[0]}
+    kinds = [key.partition(" ")[0] for key in says]
+    detail = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+    private = {str(number): each for number, each in enumerate(says.values(), 1)}  # a branch may be called anything
+    return (Entry(KIND, EntryPhase.OBSERVATION, what, BOT, target=target, detail=detail, private=private),)
 
 
 def _told(eyes: _Eyes, new: list[Found], nobody_knows: list[str]) -> list[Reply]:

@@ -78,7 +78,7 @@ class Looked:
 
     async def rows(self) -> list[tuple[str, str]]:
         found: list[Recorded] = [row for row in await self.bot.store.newest(99) if row.kind == "audit"]
-        return [(row.what, row.private.get("says") or row.private["about"]) for row in reversed(found)]
+        return [(row.what, says) for row in reversed(found) for says in row.private.values()]
 
 
 @asynccontextmanager
@@ -133,7 +133,7 @@ async def test_a_branch_that_is_not_called_letter_by_letter_is_told_once_until_i
         await place.passes(DAY)
         assert (await place.looks())[1:] == ["branch Dev of dev not found (found dev)"]
         says = "branch Dev of dev not found (found dev)"
-        assert await place.rows() == [("found", says), ("put right", "Dev"), ("found", says)]
+        assert await place.rows() == [("found", says), ("put right", "branches Dev"), ("found", says)]
 
 
 @pytest.mark.requirement("S0-10", "S4-030", "S4-115")
@@ -178,7 +178,7 @@ async def test_a_check_that_a_promotion_wants_is_required_before_the_merge_too(t
         await place.asks("PUT", "branches/stage/protection", {"required_status_checks": required, **rest})
         await place.passes(DAY)
         assert await place.looks() == []
-        assert ("put right", "stage: check frontend-tests") in await place.rows()
+        assert ("put right", "protection stage: check frontend-tests") in await place.rows()
 
 
 @pytest.mark.requirement("S2-06")
@@ -223,10 +223,10 @@ jobs:
 async def test_an_open_pull_request_that_goes_where_it_must_not_is_told(tmp_path: Path) -> None:
     async with looked(tmp_path, look_for=["proposals"]) as place:
         await usual(place)
-        for head, base in (("feature/x", "main"), ("feature/y", "Dev")):
+        for head, base in (("feature/größer", "main"), ("feature/y", "Dev")):
             await place.push(head, head, off="main")
             await place.asks("POST", "pulls", {"title": "Bring it", "head": head, "base": base})
-        assert (await place.looks())[1:] == ["#1 went where it must not: feature/x→main (open)"]
+        assert (await place.looks())[1:] == ["#1 went where it must not: feature/größer→main (open)"]
 
 
 # What happened ------------------------------------------------------------------------------------------------------
@@ -381,7 +381,7 @@ async def test_of_two_who_look_at_once_one_tells(tmp_path: Path) -> None:
         known = Audited(APP, place.town.clock.now() - DAY, {"main": Sha("0" * 40)})
         other = AuditWatch(place.bot.world, place.repositories)
         await asyncio.gather(place.watch.look(), other.look())
-        assert [what for what, _ in await place.rows()] == ["found", "found"], "stage and Dev, each once"
+        assert [row[0] for row in await place.rows()] == ["found", "found"], "stage and Dev, each once"
         assert (await place.bot.store.audited())[0].number == 1
         assert known.number == 0
 
