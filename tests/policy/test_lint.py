@@ -553,3 +553,27 @@ def test_what_nothing_enforces_is_listed_and_falls_due() -> None:
     (never,) = [lint for lint in found(unenforced=[{**rule, "every": "P90D"}]) if lint.name == "verify-again"]
     assert "was last verified never" in never.says
     assert never.weight is Weight.WARNING
+
+
+def test_a_log_that_would_move_a_release_past_what_was_tested() -> None:
+    branches = {
+        "stage": {"rank": 1, "branch": "main"},
+        "prod": {"rank": 2, "production": True, "branch": "release"},
+    }
+
+    def logs(branch: str, model: str) -> list[tuple[str, str, str]]:
+        log = {"file": "docs/RELEASE_LOG.md", "branch": branch}
+        told = said(environments=branches, path__model=model, path__log=log)
+        return [one for one in told if one[0] == "log-on-release"]
+
+    assert logs("main", "fast_forward") == logs("log", "branch_merge") == []
+    ((_, where, says),) = logs("release", "fast_forward")
+    assert where == "paths.0.log.branch"
+    assert says == "each line in it would move prod's own branch past what was tested; keep it on another branch"
+    assert len(logs("main", "branch_merge")) == len(logs("release", "branch_merge")) == 1
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "../other/log.md", "docs//log.md", "."])
+def test_a_log_lies_inside_the_repository(file: str) -> None:
+    with pytest.raises(ValueError, match="inside the repository"):
+        found(path__log={"file": file, "branch": "main"})
