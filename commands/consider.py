@@ -45,8 +45,25 @@ async def gather_for(operation: Operation, world: World, active: ActivePolicy, v
     stated, cast = _by_the_asker(operation, votes)
     gathered = remembering(await gather.promotion(world, active, gather.asked(operation, by, cast)), operation.plan)
     facts = gathered.facts
-    gathered = replace(gathered, facts=replace(facts, confirmed=facts.confirmed.union(stated)))
+    stands = replace(
+        facts, confirmed=facts.confirmed.union(stated), exceptions=_others_uses(operation, facts.exceptions)
+    )
+    gathered = replace(gathered, facts=stands)
     return await member.as_part(gathered, operation, world, active) if operation.of_a_set else gathered
+
+
+def _others_uses(
+    operation: Operation, known: tuple[ExceptionRecord, ...] | Unknown
+) -> tuple[ExceptionRecord, ...] | Unknown:
+    """The exceptions as they are for it: what it began with once and was then decided again, it has not used up."""
+    if isinstance(known, Unknown):
+        return known
+    return tuple(
+        replace(record, used=tuple(use for use in record.used if use != operation.id))
+        if operation.id in record.used
+        else record
+        for record in known
+    )
 
 
 def _by_the_asker(operation: Operation, votes: tuple[Vote, ...]) -> tuple[frozenset[str], tuple[Vote, ...]]:

@@ -7,7 +7,8 @@ from textwrap import dedent
 import pytest
 
 from commands.lineage import taken_back, unpromoted
-from commands.ports import EntryPhase, Link
+from commands.ports import EntryPhase, Link, Request
+from commands.record import hash_of
 from policy.model import Sha
 from tests.branches import Lost
 from tests.conversation import Bot, plays
@@ -197,6 +198,31 @@ async def test_a_base_that_moves_has_everything_decided_again_and_nobody_agrees_
 AGAIN = """
     bot: • checkout c2c2c2c2c2c2 → prod: main moved just when #51 was to be merged; nothing was. Nothing was moved; everything is decided again.
     """
+
+
+async def test_what_let_it_begin_once_lets_it_begin_again(town: Town) -> None:
+    town.github.branches |= {"stage": commit("search", 2), "main": commit("search", 1)}
+    once = {"waives": ["soak"], "uses": 1, "approvals": [{"role": "tech_lead"}]}
+    town.policies.adopt(exceptions={"early": once})
+    town.github.moving.faults += [Lost.NOTHING, Lost.BASE]
+    async with Bot(town) as bot:
+        says = [
+            ("maya", "exception request search prod waive:soak until:20h reason:hurry"),
+            ("raj", "approve {exception} plan:{asked}"),
+            ("maya", "promote search stage→prod"),
+            ("omar", "approve {op} plan:{plan}"),
+        ]
+        for number, (who, words) in enumerate(says):
+            asked = next(iter(await bot.store.exceptions(town.clock.now())), None)
+            newest = next(iter(await bot.store.open_operations()), None)
+            plan = newest.plan.hash[:8] if newest is not None and newest.plan is not None else ""
+            named = {"exception": asked.id if asked else "", "asked": hash_of(asked)[:8] if asked else ""}
+            said = words.format(**named, plan=plan, op=newest.id if newest else "")
+            await bot.hears(Request(f"r{number}", said, town.people.account(who), "C0RELEASES"))
+            await bot.rests()
+        assert town.runs.serving("search") == digest("search", 2)
+        (used,) = await bot.store.exceptions(town.clock.now())
+        assert len(used.used) == 1
 
 
 async def test_after_five_times_somebody_has_to_look(town: Town) -> None:
