@@ -319,6 +319,8 @@ def _exceptions(old: Policy, new: Policy) -> Iterator[Lint]:
             continue
         yield from _gained((*here, "waives"), before.waives, kind.waives, "it may waive {} now")
         yield from _gained((*here, "relaxes"), before.relaxes, kind.relaxes, "it may relax {} now")
+        if before.runbook is not None and kind.runbook is None:
+            yield _loose((*here, "runbook"), "it is written down in no runbook any more")
         if before.asked_by and not kind.asked_by:
             yield _loose((*here, "asked_by"), "whoever may ask for exceptions may ask for it now")
         elif before.asked_by:
