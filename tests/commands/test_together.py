@@ -715,21 +715,15 @@ async def test_what_shipped_stays_where_the_policy_says_so(shop: Town) -> None:
 )
 async def test_a_set_goes_back_to_the_one_before_it_as_a_whole(shop: Town, words: str) -> None:
     await plays(ASKS + AGREED + PAYMENTS + CHECKOUT + LIVE, shop)
-    for service in ("payments", "checkout"):
-        shop.version(service, 3, "Mend it", "lea-gh")
-        shop.deployed(service, "stage", 3, ago=25 * HOUR)
-    await plays(
-        """
-    maya: /release promote shop stage→prod
-    … once: Plan for
-    omar: [Approve]
-    """,
-        shop,
-        heads=False,
-    )
+    approved = "… once: Plan for\nomar: [Approve]"
+    for number, services in ((3, ("payments",)), (4, ("payments", "checkout"))):  # first one alone, then both as a set
+        for service in services:
+            shop.version(service, number, "Mend it", "lea-gh")
+            shop.deployed(service, "stage", number, ago=25 * HOUR)
+        await plays(f"maya: /release promote {','.join(services)} stage→prod\n{approved}", shop, heads=False)
     async with Bot(shop) as bot:
         second, first = await bot.store.manifests("prod")
-    assert (second.manifest.digest("payments"), first.manifest.id) == (digest("payments", 3), "M-cd184655fa")
+    assert (second.manifest.digest("payments"), first.manifest.id) == (digest("payments", 4), "M-cd184655fa")
     await plays(
         f"""
     ines: /release {words.format(first=first.manifest.id)}
@@ -743,12 +737,12 @@ async def test_a_set_goes_back_to_the_one_before_it_as_a_whole(shop: Town, words
     bot: checkout c2c2c2c2c2c2 ⟲ prod serves again. [Lift the hold]
     bot: Plan for checkout c2c2c2c2c2c2 ⟲ prod: every rule is met
     bot: ✓ checkout c2c2c2c2c2c2 ⟲ prod: checkout-r-c2c2c2c2c2c2 (c2c2c2c2c2c2) serves 100 % again, …
-    bot: ✓ checkout c2c2c2c2c2c2 ⟲ prod: recorded as GitHub deployment 22
+    bot: ✓ checkout c2c2c2c2c2c2 ⟲ prod: recorded as GitHub deployment …
     bot: checkout c2c2c2c2c2c2 ⟲ prod serves again. It took … [Lift the hold]
     bot: payments a2a2a2a2a2a2 ⟲ prod serves again. [Lift the hold]
     bot: Plan for payments a2a2a2a2a2a2 ⟲ prod: every rule is met
     bot: ✓ payments a2a2a2a2a2a2 ⟲ prod: payments-r-a2a2a2a2a2a2 (a2a2a2a2a2a2) serves 100 % again, …
-    bot: ✓ payments a2a2a2a2a2a2 ⟲ prod: recorded as GitHub deployment 23
+    bot: ✓ payments a2a2a2a2a2a2 ⟲ prod: recorded as GitHub deployment …
     bot: payments a2a2a2a2a2a2 ⟲ prod serves again. It took … [Lift the hold]
     bot: checkout and payments ⟲ prod serve again.
          …
