@@ -114,6 +114,7 @@ def test_where_a_commit_was_picked_from_and_what_it_takes_back() -> None:
     one, two = "1" * 40, "2" * 40
     message = f"Fix\n\n(cherry picked from commit {one})\n(cherry picked from commit {two})"
     assert written.picked_from(message) == two
+    assert list(written.origins(message)) == [one, two]
     assert written.picked_from(f"Not so: (cherry picked from commit {one})") is None
     assert list(written.reverts(f'Revert "x"\n\nThis reverts commit {one}, reversing\nchanges made to {two}.')) == [one]
     assert list(written.reverts(f"As said, This reverts commit {one}")) == []

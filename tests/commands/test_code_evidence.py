@@ -474,6 +474,10 @@ def test_what_was_picked_either_way_and_what_was_taken_back_is_not_lost() -> Non
     assert shipped_alone((fix,), ()) == shipped_alone((fix,), (Link(B, "Other", (SOURCE,)),)) == (fix,)
     assert shipped_alone((fix,), (Link(B, "Fix", (SOURCE,), picked_from=A),)) == ()
     assert shipped_alone((replace(fix, picked_from=B),), (Link(B, "Fix", (SOURCE,)),)) == ()
+    squashed = Link(B, "Both", (SOURCE,), picked_from=C, origins=(A, C))
+    assert shipped_alone((fix, Link(C, "And more", (A,))), (squashed,)) == ()
+    undoes = Link(C, "Revert what was there before", (SOURCE,), reverts=(D,))
+    assert shipped_alone((undoes,), ()) == (undoes,)
     assert shipped_alone((fix, Link(C, "Revert", (A,), reverts=(A,))), ()) == ()
     assert shipped_alone((Link(A, "Merge", (sha("0"), SOURCE)),), ()) == ()
 
