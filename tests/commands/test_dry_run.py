@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conversation import Bot, plays
-from tests.world import Town
+from tests.world import Town, commit
 
 BRANCHES = {"stage": "stage", "prod": "main"}
 
@@ -92,39 +92,51 @@ async def test_a_dry_run_of_what_cannot_be_planned_says_why(town: Town) -> None:
     await nothing_is_kept(town)
 
 
-@pytest.mark.parametrize(
-    ("model", "step"),
-    [
-        ("branch_merge", "GitHub acme/checkout: merge stage at c2c2c2c into main by a pull request"),
-        ("fast_forward", "GitHub acme/checkout: move main to c2c2c2c, without force"),
-    ],
+MERGES = (
+    "1. GitHub acme/checkout: open a pull request from stage to main",
+    "2. GitHub acme/checkout: merge that pull request with a merge commit, where stage stands at c2c2c2c",
+    "3. GitHub acme/checkout: create a deployment of that merge to prod, in progress",
 )
-async def test_a_model_that_is_decided_and_not_yet_carried_out_is_said_to_be_so(
-    town: Town, model: str, step: str
+MOVES = (
+    "1. GitHub acme/checkout: move main from c1c1c1c to c2c2c2c, without force",
+    "2. GitHub acme/checkout: create a deployment of c2c2c2c to prod, in progress",
+)
+
+
+@pytest.mark.parametrize(("model", "steps"), [("branch_merge", MERGES), ("fast_forward", MOVES)])
+async def test_how_the_branch_would_move_is_told_before_all_else(
+    town: Town, model: str, steps: tuple[str, ...]
 ) -> None:
     along_branches(town, model)
-    name = model.replace("_", " ")
+    town.github.branches |= {"stage": commit("checkout", 2), "main": commit("checkout", 1)}
+    told = "\n".join(f"         • {step}" for step in steps)
     await plays(
         f"""
-    maya: /release why checkout stage→prod
-    bot → maya: checkout stage→prod: 2 of 14 rules not met (second-person, approvals).
-         …
-         • It is decided here, but {name} is nothing that I can carry out yet.
-         …
     maya: /release promote checkout stage→prod --plan
     bot → maya: Dry run of checkout stage→prod: 2 of 14 rules not met (second-person, approvals). Nothing was done.
          …
-         • 1. {step}
-         ✗ It is decided here, but {name} is nothing that I can carry out yet.
+{told}
          …
     """,
         town,
     )
     await nothing_is_kept(town)
+    assert town.github.moving.pulls == []
+    assert town.github.branches["main"] == commit("checkout", 1)
+
+
+@pytest.mark.parametrize("model", ["branch_merge", "fast_forward"])
+async def test_a_branch_that_is_not_there_is_said_to_be_missing(town: Town, model: str) -> None:
+    along_branches(town, model)
     await plays(
-        f"""
+        """
+    maya: /release why checkout stage→prod
+    bot → maya: checkout stage→prod: 2 of 14 rules not met (second-person, approvals).
+         …
+         ✗ There is no branch stage in acme/checkout.
+         …
     maya: /release promote checkout stage→prod
-    bot → maya: checkout stage→prod: it is decided here, but {name} is nothing that I can carry out yet.
+    bot → maya: checkout stage→prod cannot be promoted: … There is no branch stage in acme/checkout.
     """,
         town,
     )
