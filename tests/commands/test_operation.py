@@ -20,7 +20,7 @@ BEFORE = (Phase.BLOCKED, Phase.WAITING)
 EVENTS: dict[str, tuple[Callable[[Operation], Operation], tuple[Phase, ...]]] = {
     "begun": (lambda o: o.begun(START, Moment(Step.RECORD)), BEFORE),
     "at": (lambda o: o.at(Moment(Step.SMOKE), START), MOVING),
-    "doing": (lambda o: o.doing(Effect("shift:0")), MOVING),
+    "doing": (lambda o: o.doing(Effect("shift:0")), (*BEFORE, *MOVING)),  # a pull request while it waits
     "turned back": (lambda o: o.turned_back("bad", START), (Phase.RUNNING,)),
     "ended": (lambda o: o.ended(Phase.DONE, ""), (*BEFORE, *MOVING, Phase.WATCHING)),
 }
