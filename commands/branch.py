@@ -15,7 +15,7 @@ from commands.branch_plan import to_be_opened
 from commands.deployment import about_to_tell, doubted, may_try_again, tried_again
 from commands.errors import Conflict, LostLease, Rejected, ReleaseBotError, Unavailable
 from commands.hand import AT_ONCE, MOVED, Hand
-from commands.operation import Effect, Operation
+from commands.operation import Effect, Operation, Phase
 from commands.places import known
 from commands.plan import Plan, PlannedBranch
 from commands.ports import Entry, EntryPhase, Look, Merged, Message, World, Writes
@@ -117,6 +117,12 @@ def never_mind(operation: Operation) -> tuple[Entry, ...]:
             target_of(operation),
         ),
     )
+
+
+async def step(hand: Hand) -> Writes:
+    """The branch goes there, before traffic; or back, after it."""
+    back = hand.operation.phase is Phase.GOING_BACK or hand.plan.deed == Deed.ROLLBACK
+    return await (go_back(hand) if back else move(hand))
 
 
 # There ----------------------------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from commands import (
     health,
     heed,
     hotfix,
-    relax,
     publish,
+    relax,
     release_log,
     remind,
     rewind,
@@ -98,11 +98,15 @@ async def step(hand: Hand) -> Writes:
         heeded = await heed.heed(hand, operation.wish)
         if heeded is not None:
             return heeded
+    return await _taken(hand)
+
+
+async def _taken(hand: Hand) -> Writes:
+    """The same, whatever people want of it."""
+    operation = hand.operation
     match operation.moment.step:
-        case Step.BRANCH if operation.phase is Phase.GOING_BACK or hand.plan.deed == Deed.ROLLBACK:
-            return await branch.go_back(hand)
         case Step.BRANCH:
-            return await branch.move(hand)
+            return await branch.step(hand)
         case Step.RECORD:
             return await deployment.record(hand)
         case Step.DEPLOY:

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from bot.clock import MovableClock
+from bot.sandbox.delivery import REGISTRY
 from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.google.engine import Behaviour
 from bot.sandbox.google.world import GoogleWorld
-from bot.sandbox.scene import BEGINS_AT, REGISTRY
+from bot.sandbox.scene import BEGINS_AT
 from bot.sandbox.supervisor import BOT_TOKEN, Worlds, scene_of
 
 TICK = 0.05

@@ -353,9 +353,9 @@ class History:
             case 2:
                 changes = {f"new{self.chance.randrange(4)}": self.lines(3)}
             case _:
-                content = files[path].splitlines(keepends=True)
-                content[self.chance.randrange(len(content))] = self.lines(1)
-                changes = {path: "".join(content)}
+                kept = files[path].splitlines(keepends=True)
+                kept[self.chance.randrange(len(kept))] = self.lines(1)
+                changes = {path: "".join(kept)}
         files |= {name: content for name, content in changes.items() if content is not None}
         return await self._write(name, changes)
 
