@@ -170,6 +170,8 @@ async def test_help_comes_from_the_catalogue(town: Town) -> None:
          • /release exception request [service] <environment> waive:<rule,rule> until:… reason:… [kind:…] Ask that rules be waived there until then, for a reason.
          • /release exception list What is waived or asked to be, and what is owed, by whom, until when.
          • /release exception revoke <exception> reason:… End a waiver at once.
+         • /release hotfix start …
+         • /release hotfix port …
          • /release status [service] What serves where, what is under way and what is frozen.
          • /release why [service] <from>→<to> Every rule for that promotion, met or not, and what would help; changes nothing.
          • /release log [service] [last:20] Who did what, newest first.
@@ -182,6 +184,7 @@ async def test_help_comes_from_the_catalogue(town: Town) -> None:
          • For example /release rollback checkout despite:database reason:the old column is still there
          • For example /release rollback checkout flag:new-cart=off link:https://flags.example/new-cart
          • For example /release rollback checkout,payments prod reason:carts are empty
+         • For example /release rollback prod to M-1a2b3c4d5e reason:carts are empty
     maya: /release help banana
     bot → maya: I do not know `banana`. I know …
     """,
@@ -206,7 +209,7 @@ async def test_what_is_not_understood_is_never_guessed(town: Town) -> None:
     maya: /release freeze thaw
     bot → maya: `freeze` goes on with `start`, `end` and `list`. I know `start`, `end` and `list`.
     maya: /release promote checkout prod→stage
-    bot → maya: checkout prod→stage cannot be promoted: 4 of 11 rules not met (allowed-path, window, second-person, approvals).
+    bot → maya: checkout prod→stage cannot be promoted: 4 of 11 rules not met (allowed-path, window, second-person, approvals). There is no such path.
     maya: /release promote checkout stage→prod c9c9c9c9
     bot → maya: checkout stage→prod cannot be promoted: 8 of 14 rules not met (…).
          …
