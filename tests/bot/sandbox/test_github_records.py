@@ -9,10 +9,12 @@ import json
 from typing import Any
 
 import aiohttp
+import jwt
 import pytest
 from aiohttp import web
 
 from bot.sandbox.github.attestations import snappy
+from tests.bot.github_world import key_pair
 from tests.bot.sandbox.github_place import PROMOTER, Place
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -318,3 +320,33 @@ async def test_too_much_in_one_minute_is_told_to_wait(place: Place) -> None:
     place.clock.advance(seconds=40)
     assert (await asks("GET", "")).status == 200
     place.world.hurry(None)
+
+
+# What else is asked now and then -------------------------------------------------------------------------------------
+
+
+async def test_an_app_finds_where_it_is_installed(place: Place) -> None:
+    now = int(place.clock.now().timestamp())
+    claims = {"iat": now - 60, "exp": now + 540, "iss": str(PROMOTER)}
+    itself = place.asks(jwt.encode(claims, key_pair()[0], algorithm="RS256"))
+    (installed,) = (await itself("GET", "/app/installations")).body
+    of_the_organisation = (await itself("GET", "/orgs/acme/installation")).body
+    assert installed["id"] == of_the_organisation["id"] == PROMOTER + 1000
+    assert installed["app_id"] == PROMOTER
+    assert installed["permissions"]["contents"] == "write"
+
+
+async def test_single_things_are_told_as_the_whole_tells_them(place: Place) -> None:
+    asks = place.asks()
+    said = await asks("PUT", "environments/stage", {"wait_timer": 30})
+    alone = (await asks("GET", "environments/stage")).body
+    assert (alone["name"], alone["id"]) == ("stage", said.body["id"])
+    assert (await asks("GET", "environments/nothing")).status == 404
+    reviews = {"required_approving_review_count": 2, "require_code_owner_reviews": True}
+    guarded = {"required_status_checks": None, "enforce_admins": True, "restrictions": None}
+    await asks("PUT", "branches/main/protection", {**guarded, "required_pull_request_reviews": reviews})
+    alone = (await asks("GET", "branches/main/protection/required_pull_request_reviews")).body
+    assert alone["required_approving_review_count"] == 2
+    assert alone == (await asks("GET", "branches/main/protection")).body["required_pull_request_reviews"]
+    assert (await asks("GET", f"/users/acme/attestations/{'sha256:' + 'cd' * 32}")).body == {"attestations": []}
+    assert (await asks("GET", "/meta")).body["verifiable_password_authentication"] is False
