@@ -46,9 +46,9 @@ def hold_id(operation: str) -> str:
     return f"H-{_short_hash(operation)}"
 
 
-def manifest_id(hash: str) -> str:
-    """The same set has the same name, wherever it goes."""
-    return f"M-{hash[:10]}"
+def manifest_id(digest: str) -> str:
+    """By the hash of the set: the same one has the same name, wherever it goes."""
+    return f"M-{digest[:10]}"
 
 
 def target_of(operation: Operation) -> dict[str, str]:

@@ -135,7 +135,8 @@ async def _told(operation: Operation, reply: Reply, entry: Entry, world: World, 
     touched = tuple(
         other.id
         for other in await world.store.open_operations()
-        if other.question.target == place.environment and (not place.service or place.service in other.question.services)
+        if other.question.target == place.environment
+        and (not place.service or place.service in other.question.services)
     )
     return Writes(
         operation=operation.ended(Phase.DONE, ""),

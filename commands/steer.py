@@ -104,11 +104,16 @@ def _why_not(operation: Operation, word: str, asking: Asking) -> str | None:
         return "A rollback is taking over; that cannot be held up."
     if operation.moving and operation.wish in {Wish.ABORT, Wish.CANCEL}:
         return "It was aborted already; its traffic goes back."
+    return _why_not_held(operation, word) or (_why_not_on(operation, asking) if word == "continue" else None)
+
+
+def _why_not_held(operation: Operation, word: str) -> str | None:
+    """It stands still already, or does not."""
     if word == "pause" and operation.wish is Wish.PAUSE:
         return "It is paused already."
     if word == "resume" and operation.moving and operation.wish is not Wish.PAUSE:
         return "It is not paused."
-    return _why_not_on(operation, asking) if word == "continue" else None
+    return None
 
 
 def _why_not_abort(operation: Operation, word: str, asking: Asking) -> str | None:
