@@ -51,8 +51,8 @@ from tests.world import Town
 
 REST = 2.0
 """Seconds: with nothing moving, what is due later than that is waited for only where the page says so."""
-STEPS = 3000
-"""More than any story takes; then it goes round in circles."""
+STEPS = 6000
+"""More than any story takes, one held over a weekend with a look each minute too; then it goes round in circles."""
 CHANNELS = {"releases": "C0RELEASES", "checkout": "C0CHECKOUT", "payments": "C0PAYMENTS", "search": "C0SEARCH"}
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
