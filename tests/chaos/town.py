@@ -25,7 +25,7 @@ from bot.sandbox.github.world import GitHubWorld
 from bot.sandbox.google.engine import Behaviour
 from bot.sandbox.google.world import GoogleWorld
 from bot.sandbox.scene import BEGINS_AT
-from bot.sandbox.supervisor import BOT_TOKEN, Worlds, scene_of
+from bot.sandbox.supervisor import BOT_TOKEN, TRUSTED, Worlds, scene_of
 
 TICK = 0.05
 """Seconds between two rounds of requests."""
@@ -218,6 +218,7 @@ async def _worlds(stack: AsyncExitStack, data: Path, file: Path, chance: random.
     slack = scene.slack(clock, signing_secret, BOT_TOKEN)
     google = GoogleWorld(clock)
     github = GitHubWorld(data / "github", clock)
+    (data / TRUSTED).write_text(github.sigstore.trusted_root(), "utf-8")
     github._books.limit = 1_000_000  # nobody ships that much in an hour, so nobody may run out of requests either
     for name in ("get_service", "get_revision", "get_operation", "update_service"):
         setattr(google.engine, name, far(getattr(google.engine, name), chance, latency))
