@@ -138,9 +138,10 @@ async def move(hand: Hand) -> Writes:
         if hand.now - (hand.operation.began_at or hand.now) > STALE:
             return _again(hand, "it was decided long ago", ())
         detail = {"branch": branch.target, "from": branch.base, "to": branch.head}
+        hand.operation = _perhaps(hand.operation)
         return hand.intend("branch", {**detail, **({"pull_request": n} if (n := branch.pull_request) else {})})
     if (before := about_to_tell(hand, effect)) is not None:
-        return replace(before, operation=_perhaps(before.operation))
+        return before
     try:
         landed, wrong = await _landed(hand, branch)
     except LostLease:
@@ -225,9 +226,9 @@ def _again(hand: Hand, why: str, entries: tuple[Entry, ...]) -> Writes:
     )
 
 
-def _perhaps(operation: Operation | None) -> Operation | None:
-    """From now on the branch may have moved."""
-    return None if operation is None else replace(operation, seen={**operation.seen, MOVED: "perhaps"})
+def _perhaps(operation: Operation) -> Operation:
+    """From now on the branch may have moved, whoever stops it and whenever."""
+    return replace(operation, seen={**operation.seen, MOVED: "perhaps"})
 
 
 def _surely_not(operation: Operation) -> Operation:
@@ -247,7 +248,7 @@ async def go_back(hand: Hand) -> Writes:
     except (Unavailable, Rejected) as error:
         return _by_hand(hand, branch, None, str(error))
     if merge is None:
-        return hand.next({"mark": Mark.YES.value, "says": f"{branch.target} had not moved"})
+        return rewind.not_moved(hand, branch)
     if effect is None:
         return hand.intend("branch", {"branch": branch.target, "reverts": merge})
     if (before := about_to_tell(hand, effect)) is not None:

@@ -14,10 +14,10 @@ from typing import Any
 
 from commands import tell, way_back
 from commands.branch_plan import path_forward
-from commands.deployment import about_to_tell, may_try_again, tried_again
+from commands.deployment import ARRIVES, about_to_tell, may_try_again, tried_again
 from commands.errors import Conflict, LostLease, Rejected, ReleaseBotError
 from commands.gather import Gathered
-from commands.hand import AT_ONCE, Hand
+from commands.hand import AT_ONCE, LOOK, Hand
 from commands.operation import Operation, Phase
 from commands.places import known, seen
 from commands.plan import Plan, PlannedBranch
@@ -45,6 +45,8 @@ async def ask(hand: Hand) -> Writes:
         says = f"where {branch.target} has to go back to is not known: look at {plan.repository}"
         return hand.next({"mark": Mark.NO.value, "says": says})
     stands = await known(f"the branch {branch.target}", hand.world.code.head(plan.repository, branch.target))
+    if stands == branch.base and plan.deed == Deed.PROMOTE and "branch:0" not in operation.seen:
+        return not_moved(hand, branch)
     if stands == to:
         return hand.next({"mark": Mark.YES.value, "says": f"{branch.target} stands at {short(to)}, which serves again"})
     at = branch.head if stands is None or isinstance(stands, Unknown) else stands
@@ -52,6 +54,13 @@ async def ask(hand: Hand) -> Writes:
     says = f"{branch.target} still stands at {short(at)}: {back.id} takes it back once that is agreed to"
     done = hand.next({"mark": Mark.NOTE.value, "says": says})
     return replace(done, starts=(*done.starts, (back, AT_ONCE)))
+
+
+def not_moved(hand: Hand, branch: PlannedBranch) -> Writes:
+    """Nothing is to be taken back, once what was cut off on its way there has arrived or is lost."""
+    if hand.now < (hand.operation.since or hand.now) + ARRIVES:
+        return Writes(operation=hand.operation, due=LOOK)
+    return hand.next({"mark": Mark.YES.value, "says": f"{branch.target} had not moved"})
 
 
 def _following(hand: Hand, source: str, branch: PlannedBranch) -> Operation:

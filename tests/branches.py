@@ -30,6 +30,8 @@ class Lost(Enum):
     """It is carried out, and nobody hears of it."""
     REQUEST = auto()
     """It never arrives, and nobody hears of that either."""
+    LATE = auto()
+    """It arrives a few seconds later, and nobody hears of it."""
     BASE = auto()
     """Somebody moved the base just now."""
 
@@ -144,7 +146,9 @@ class Branches:
             raise Conflict(f"{pull.source} moved from {head[:7]} to {stands[:7]} since #{number} was looked at.")
         if fault is Lost.BASE:
             raise Conflict(f"{pull.target} moved just when #{number} was to be merged; nothing was.")
-        if fault is Lost.REQUEST:
+        if fault is Lost.LATE:
+            self._github.on_its_way("merge", repository, number, head=head, title=title)
+        if fault in {Lost.LATE, Lost.REQUEST}:
             raise OutcomeUnknown("GitHub gave no answer.")
         merged = self._merge(pull, title)
         if fault is Lost.REPLY:
@@ -171,9 +175,11 @@ class Branches:
             raise Rejected(f"{to[:7]} does not come after {seen[:7]}, where {branch} stands.")
         if back and self.forbids:
             raise Rejected(self.forbids)
-        if fault is not Lost.REQUEST:
+        if fault is Lost.LATE:
+            self._github.on_its_way("move", repository, branch, seen=seen, to=to)
+        if fault not in {Lost.REQUEST, Lost.LATE}:
             self._github.branches[branch] = to
-        if fault in {Lost.REPLY, Lost.REQUEST}:
+        if fault in {Lost.REPLY, Lost.REQUEST, Lost.LATE}:
             raise OutcomeUnknown("GitHub gave no answer.")
 
     async def begin(self, repository: str, branch: str, at: Sha) -> None:
@@ -257,6 +263,8 @@ class Branches:
             pull = self._pull(*what)
             if pull.merged is None and self._github.branches[pull.source] == said["head"]:
                 self._merge(pull, said["title"])
+        elif name == "move" and self._github.branches[what[0]] == said["seen"]:
+            self._github.branches[what[0]] = said["to"]
         elif name == "begin":
             self._github.branches.setdefault(*what)
         elif name == "propose" and not self.seen(said["source"], said["target"]):

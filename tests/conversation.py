@@ -229,7 +229,7 @@ async def _do(deed: str, bot: Bot, once: re.Match[str] | None) -> None:
         if once is None:
             return False
         if once["words"] is None:
-            return town.runs.on_its_way()
+            return town.runs.on_its_way() or bool(town.github.late)
         return any(once["words"] in m.now["text"] for m in town.slack.messages[before:])
 
     await bot.rests(enough)

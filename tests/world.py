@@ -916,7 +916,7 @@ class GitHub:
     def on_its_way(self, name: str, *said: Any, **named: Any) -> None:
         """It was sent by somebody who looked and then died, and arrives a few seconds later."""
         at = self._clock.now() + timedelta(seconds=4)
-        if name in {"propose", "merge", "begin"}:
+        if name in {"propose", "merge", "move", "begin"}:
             self.late.append((at, partial(self.moving.arrives, name, *said, **named)))
         else:
             self.late.append((at, partial(getattr(self, f"_{name}"), *said, **named)))

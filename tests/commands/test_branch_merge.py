@@ -253,6 +253,42 @@ async def test_what_got_no_answer_is_looked_for_and_done_once(town: Town, lost: 
     assert town.github.link(main(town)).parents == (SERVING, CANDIDATE)
 
 
+@pytest.mark.parametrize("stops", ["maya: [Abort]", "ines: /release rollback checkout"])
+async def test_a_merge_that_arrives_after_it_was_stopped_is_taken_back(town: Town, stops: str) -> None:
+    town.github.moving.faults += [Lost.NOTHING, Lost.LATE]
+    rolls_back = "rollback" in stops
+    await plays(
+        page(
+            ASKED,
+            APPROVED,
+            f"""
+            bot now: checkout c2c2c2c2c2c2 → prod is under way. [Pause] [Abort]
+            bot now: Plan for checkout c2c2c2c2c2c2 → prod: every rule is met
+            … once a write is late
+            {stops}
+            """,
+            NOTHING_TO_ROLL_BACK if rolls_back else "bot: @maya aborted it: traffic goes back.\n",
+            """
+            bot: ✗ checkout c2c2c2c2c2c2 → prod: …
+            bot: ✓ checkout c2c2c2c2c2c2 → prod: no traffic had moved from checkout-r-c1c1c1c1c1c1
+            bot: • checkout c2c2c2c2c2c2 → prod: pull request #52 takes … back from main; somebody has to review and merge it
+            bot: checkout c2c2c2c2c2c2 → prod failed. It took …
+            """,
+            "bot: checkout c1c1c1c1c1c1 ⟲ prod was cancelled.\n" if rolls_back else "",
+            "bot now: checkout c2c2c2c2c2c2 → prod failed.\n",
+        ),
+        town,
+    )
+    (revert,) = town.github.moving.opened()
+    assert town.github.link(town.github.branches[revert.source]).reverts == (main(town),)
+
+
+NOTHING_TO_ROLL_BACK = """
+    bot: checkout c1c1c1c1c1c1 ⟲ prod was cancelled.
+    bot: checkout c1c1c1c1c1c1 ⟲ prod was cancelled.
+    """
+
+
 @pytest.mark.requirement("S0-26")
 async def test_a_rollback_of_what_was_merged_takes_the_merge_back_after_traffic(town: Town) -> None:
     await plays(page(ASKED, APPROVED, MERGED, LIVE), town)

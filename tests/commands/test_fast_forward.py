@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.branches import Lost
 from tests.commands.test_promote import ON_TO_100
 from tests.conversation import plays
 from tests.world import Town, commit, digest
@@ -109,6 +110,30 @@ async def test_where_release_moved_after_people_agreed_it_is_decided_again(relea
         releasing,
     )
     assert releasing.github.branches["release"] == commit("checkout", 0)
+
+
+async def test_a_move_that_arrives_after_it_was_stopped_is_taken_back_once_that_is_agreed_to(releasing: Town) -> None:
+    releasing.github.moving.faults.append(Lost.LATE)
+    await plays(
+        ASKED
+        + APPROVED
+        + """
+    bot now: checkout c2c2c2c2c2c2 → prod is under way. [Pause] [Abort]
+    bot now: Plan for checkout c2c2c2c2c2c2 → prod: every rule is met
+    … once a write is late
+    maya: [Abort]
+    bot: @maya aborted it: traffic goes back.
+    bot: ✗ checkout c2c2c2c2c2c2 → prod: maya aborted it.
+    bot: ✓ checkout c2c2c2c2c2c2 → prod: no traffic had moved from checkout-r-c1c1c1c1c1c1
+    bot: • checkout c2c2c2c2c2c2 → prod: release still stands at c2c2c2c: op_… takes it back once that is agreed to
+    bot: checkout c2c2c2c2c2c2 → prod failed. It took …
+    bot: checkout@prod release ⟲ c1c1c1c is waiting for approval. [Approve] [Reject] [Cancel]
+    bot: Plan for checkout@prod release ⟲ c1c1c1c: 1 of 2 rules not met (approvals) [Approve] [Reject] [Cancel]
+    bot now: checkout c2c2c2c2c2c2 → prod failed.
+    """,
+        releasing,
+    )
+    assert releasing.github.branches["release"] == NEXT
 
 
 BAD_RELEASE = """
