@@ -249,7 +249,7 @@ OTHERS: Mapping[Deed, tuple[Rule, ...]] = {
     Deed.EXCEPTION: (
         MAY_ASK,
         Rule(exception.EXCEPTION_COMPLETE, exception.exception_complete, looks_at=_at("asked_by", "wanted")),
-        Rule(exception.EXCEPTION_ALLOWED, exception.exception_allowed, looks_at=_at("wanted")),
+        Rule(exception.EXCEPTION_ALLOWED, exception.exception_allowed, looks_at=_at("asked_by", "wanted")),
         *AGREED,
     ),
     Deed.LIFT: (MAY_ASK,),

@@ -87,8 +87,9 @@ async def test_whether_it_can_be_merged_is_unknown_until_it_was_thought_about(pl
     place.world.inject("mergeable_unknown", times=2)
     asks = place.asks()
     assert (await asks("GET", "pulls/1/files")).status == 200
-    seen = [(one["mergeable"], one["mergeable_state"]) for one in [(await asks("GET", "pulls/1")).body for _ in range(3)]]
-    assert seen == [(None, "unknown"), (None, "unknown"), (True, "clean")]
+    shown = [(await asks("GET", "pulls/1")).body for _ in range(3)]
+    said = [(one["mergeable"], one["mergeable_state"]) for one in shown]
+    assert said == [(None, "unknown"), (None, "unknown"), (True, "clean")]
     shown = (await place.asks()("GET", "pulls/1")).body
     assert shown["mergeable_state"] == "clean"
     assert place.git("log", "-1", "--format=%P", shown["merge_commit_sha"]).split() == [
