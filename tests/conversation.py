@@ -78,7 +78,17 @@ class Bot:
         self.town = town
         self.store = Store(town.database_url, town.clock, render, version="test", patience=30)
         self.world = town.ports(around(self.store))
-        for name in ("people", "runs", "configurations", "metrics", "probes", "code", "branches", "releases", "protections"):
+        for name in (
+            "people",
+            "runs",
+            "configurations",
+            "metrics",
+            "probes",
+            "code",
+            "branches",
+            "releases",
+            "protections",
+        ):
             object.__setattr__(self.world, name, around(getattr(self.world, name)))
         books = cast("Store", self.world.store)
         self.worker = Worker(books, self.world)
