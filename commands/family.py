@@ -305,7 +305,7 @@ async def _judged(
     for other in await world.store.open_operations(place):
         if other.question.deed is Deed.ROLLBACK and FAMILY not in other.seen:
             return f"{other.asked_by.name} is rolling {place} back already, {other.id}"
-        under_way = other if other.moving else under_way
+        under_way = other if other.has_place else under_way
     question = Question(Deed.ROLLBACK, place.service, place.environment)
     lasts = now + rollback.LASTS
     asks = Asked(question, by, now, lasts, to, confirmed=despite, trigger=trigger, leaves=leaves)

@@ -68,7 +68,7 @@ async def notice(world: World, policy: Policy, place: Place, before: Watched | N
 
 
 async def _moving(world: World, place: Place) -> bool:
-    return any(each.moving for each in await world.store.open_operations(place))
+    return any(each.has_place for each in await world.store.open_operations(place))
 
 
 def _ours_to_change(policy: Policy, place: Place) -> bool:

@@ -176,6 +176,11 @@ class Operation:
         return self.phase in {Phase.RUNNING, Phase.GOING_BACK}
 
     @property
+    def has_place(self) -> bool:
+        """True while nobody else may change its place: a branch that goes back, after traffic did, keeps nobody out."""
+        return self.moving and self.question.deed is not Deed.REWIND
+
+    @property
     def left(self) -> dict[str, int] | None:
         """The traffic that somebody ended it with, whole per cent by revision; None: nobody did."""
         found = self.seen.get(LEFT)

@@ -50,10 +50,22 @@ async def ask(hand: Hand) -> Writes:
     if stands == to:
         return hand.next({"mark": Mark.YES.value, "says": f"{branch.target} stands at {short(to)}, which serves again"})
     at = branch.head if stands is None or isinstance(stands, Unknown) else stands
-    back = _following(hand, path.source, replace(branch, head=to, base=at))
+    waits = await _waiting(hand, to)
+    back = waits or _following(hand, path.source, replace(branch, head=to, base=at))
     says = f"{branch.target} still stands at {short(at)}: {back.id} takes it back once that is agreed to"
     done = hand.next({"mark": Mark.NOTE.value, "says": says})
+    if waits is not None:
+        return replace(done, wakes=(*done.wakes, back.id))
     return replace(done, starts=(*done.starts, (back, AT_ONCE)))
+
+
+async def _waiting(hand: Hand, to: Sha) -> Operation | None:
+    """What waits already for the same, since an earlier release went bad; None: nothing does."""
+    for other in await hand.world.store.open_operations(hand.operation.place):
+        plan = other.plan
+        if plan is not None and plan.deed == Deed.REWIND and _branch(plan).head == to:
+            return other
+    return None
 
 
 def not_moved(hand: Hand, branch: PlannedBranch) -> Writes:
@@ -195,7 +207,6 @@ def _again(hand: Hand, why: str, seen: dict[str, Any]) -> Writes:
         operation=again,
         entries=(hand.outcome(effect, "not happened", {"says": why}),),
         messages=(told, hand.root(again)),
-        leaves=operation.place,
         due=AT_ONCE,
     )
 

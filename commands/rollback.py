@@ -41,7 +41,7 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         if other.question.deed is Deed.ROLLBACK:
             says = f"{other.asked_by.name} is rolling {question.place} back already: {other.id} is {tell.doing(other)}."
             return asking.refused("operation", target, Reply(says), operation=other.id)
-    under_way = next((other for other in open_operations if other.moving), None)
+    under_way = next((other for other in open_operations if other.has_place), None)
     asks = Asked(question, asking.person, now, now + LASTS, intent.to, confirmed=intent.despite)
     gathered = await gather.rollback(world, asking.active, asks, under_way)
     judged = judge(question, gathered, asking.active, now)
@@ -81,7 +81,7 @@ async def ask(intent: Rollback, asking: Asking) -> Writes:
         messages=tuple(
             replace(message, request=request.id) for message in standing(operation, judged)
         ),  # should the channel be closed to us, the asker hears of it
-        wishes=() if waits else tuple((other.id, Wish.YIELD) for other in open_operations if other.moving),
+        wishes=() if waits else tuple((other.id, Wish.YIELD) for other in open_operations if other.has_place),
         due=wait(operation, decision, now) if waits else timedelta(0),
     )
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.branches import Lost
 from tests.commands.test_promote import ON_TO_100
-from tests.conversation import plays
-from tests.world import Town, commit, digest
+from tests.conversation import Bot, plays
+from tests.world import HOUR, Town, commit, digest
 
 GOOD, NEXT, BAD = commit("checkout", 1), commit("checkout", 2), commit("payments", 2)
 
@@ -284,3 +284,54 @@ async def test_where_github_forbids_it_people_hear_what_would_let_it(town: Town)
         town,
     )
     assert town.github.branches["release"] == commit("payments", 1)
+
+
+async def test_no_rollback_waits_for_a_branch_that_goes_back(town: Town) -> None:
+    town = forward(town, "payments")
+    await plays(BAD_RELEASE, town)
+    town.github.moving.faults.append(Lost.LATE)
+    await plays(
+        """
+    omar: [Approve]
+    bot: @omar approved payments@prod release ⟲ a1a1a1a. Checking everything again.
+    bot → omar: Your approval of payments@prod release ⟲ a1a1a1a is recorded.
+    bot now: payments@prod release ⟲ a1a1a1a is under way.
+    bot now: Plan for payments@prod release ⟲ a1a1a1a: every rule is met
+    … once a write is late
+    ines: /release rollback payments
+    bot: payments a0a0a0a0a0a0 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for payments a0a0a0a0a0a0 ⟲ prod: every rule is met
+    bot: ✓ payments a0a0a0a0a0a0 ⟲ prod: payments-r-a0a0a0a0a0a0 (a0a0a0a0a0a0) serves 100 % again, 1.2 s after it was asked for
+    bot: ✓ payments a0a0a0a0a0a0 ⟲ prod: recorded as GitHub deployment 17
+    bot: • payments a0a0a0a0a0a0 ⟲ prod: release still stands at a2a2a2a: op_… takes it back once that is agreed to
+    bot: payments a0a0a0a0a0a0 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
+    bot: payments@prod release ⟲ a0a0a0a is waiting for approval. [Approve] [Reject] [Cancel]
+    bot: Plan for payments@prod release ⟲ a0a0a0a: 1 of 2 rules not met (approvals) [Approve] [Reject] [Cancel]
+    bot: payments@prod release ⟲ a1a1a1a is where it was good again. It took …
+    bot now: payments@prod release ⟲ a1a1a1a is where it was good again.
+    """,
+        town,
+    )
+
+
+async def test_two_bad_releases_leave_one_branch_to_take_back(town: Town) -> None:
+    town = forward(town, "payments")
+    await plays(BAD_RELEASE, town)
+    town.version("payments", 3, "Mend it", "lea-gh")
+    town.deployed("payments", "stage", 3, ago=30 * HOUR)
+    town.github.branches["main"] = commit("payments", 3)
+    town.runs.behaviours[digest("payments", 3)] = town.runs.behaviours[digest("payments", 2)]
+    async with Bot(town) as bot:
+        (waits,) = await bot.store.open_operations()
+    again = (
+        BAD_RELEASE.partition("    bot: payments@prod")[0].replace("a2", "a3").replace("from a1a1a1a", "from a2a2a2a")
+    )
+    await plays(
+        again.replace("deployment 16", "deployment 18").replace("op_…", waits.id)
+        + """
+    bot: What would be done has changed: where release stands. Approvals start again.
+    bot now: payments a3a3a3a3a3a3 → prod was taken back. [Lift the hold]
+    bot now: Plan for payments a3a3a3a3a3a3 → prod: every rule is met
+    """,
+        town,
+    )
