@@ -9,6 +9,7 @@ whoever goes on after a crash repeats it without harm; nothing stands on any bra
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -40,6 +41,8 @@ REMINDS = timedelta(days=1)
 """So often people are told of one that is still open."""
 LASTS = timedelta(days=3650)
 """It is looked after until it is merged or settled, not until a day."""
+LINES_MAX = 50
+"""So many branches get fixes; each is a pull request that somebody reviews, and that is looked at all day."""
 TITLE_MAX = 200  # GitHub takes 256 (https://docs.github.com/rest/pulls/pulls#create-a-pull-request)
 _WILD = re.compile(r"[*?]")
 _LINE = re.compile(r"(?P<major>\d+)\.(?P<minor>\d+)$")
@@ -92,7 +95,10 @@ def ticket_in(hotfix: Hotfix, words: Any) -> str:  # noqa: ANN401 (any texts)
 
 
 async def lines(world: World, hotfix: Hotfix, repository: str, wanted: Sequence[str] = ()) -> dict[str, Sha]:
-    """The branches that must have fixes, and where each stands, in the policy's order; with `wanted`, those of them."""
+    """The branches that must have fixes, and where each stands, in the policy's order; with `wanted`, those of them.
+
+    `Rejected` where there are more than anybody means.
+    """
     found: dict[str, Sha] = {}
     for pattern in hotfix.ports_to:
         if not _WILD.search(pattern):
@@ -102,11 +108,15 @@ async def lines(world: World, hotfix: Hotfix, repository: str, wanted: Sequence[
         refs = await world.code.refs(repository, f"heads/{_WILD.split(pattern)[0]}")
         named = {name.removeprefix("heads/"): stands for name, stands in refs.items()}
         found |= {name: stands for name, stands in sorted(named.items()) if like(name, (pattern,))}
-    return {
+    alive = {
         name: stands
         for name, stands in found.items()
         if not like(name, hotfix.closed) and (not wanted or name in wanted)
     }
+    if len(alive) > LINES_MAX:
+        where = listed(hotfix.ports_to, "or")
+        raise Rejected(f"{len(alive)} branches of {repository} are like {where}; fixes come to {LINES_MAX} at most.")
+    return alive
 
 
 # One look -------------------------------------------------------------------------------------------------------------
@@ -376,19 +386,20 @@ class _Port:
         return replace(goes_on, entries=(outcome,))
 
     def commands(self) -> tuple[str, ...]:
-        """What a person types who does it by hand."""
+        """What a person types who does it by hand; whoever may push a branch has named it, so names are quoted."""
         its = self.its
+        branch, to, from_ = map(shlex.quote, (its["branch"], its["to"], f"origin/{its['to']}"))
         picks = [
             " ".join(("git cherry-pick -x", *([f"-m {one['mainline']}"] if one["merge"] else []), one["commit"]))
             for one in its["commits"]
         ]
         return (
             "git fetch origin",
-            f"git switch -c {its['branch']} origin/{its['to']}",
+            f"git switch -c {branch} {from_}",
             *picks,
             "git add -A && git cherry-pick --continue  # after each conflict that you have put right",
-            f"git push origin {its['branch']}",
-            f"gh pr create --base {its['to']} --head {its['branch']}",
+            f"git push origin {branch}",
+            f"gh pr create --base {to} --head {branch}",
         )
 
     # Until it is merged ---------------------------------------------------------------------------------------------
@@ -500,8 +511,8 @@ class _Port:
         its, more = self.its, len(self.its["commits"]) - 1
         of = its["tag"] or short(its["commits"][-1]["commit"])
         about = f" ({its['ticket']})" if its["ticket"] and its["ticket"] not in its["commits"][0]["title"] else ""
-        title = f"{its['commits'][0]['title']}{about}"[:TITLE_MAX]
-        return f"{title}{f' and {more} more' if more else ''} ({of} into {its['to']})"
+        where = f"{f' and {more} more' if more else ''} ({of} into {its['to']})"[:TITLE_MAX]
+        return f"{its['commits'][0]['title']}{about}"[: TITLE_MAX - len(where)] + where
 
     def _body(self, pulls: Sequence[int]) -> str:
         """What a reviewer should know, under headings that gates can read; a squash keeps where it is from."""

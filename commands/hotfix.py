@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Container, Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import Any
 from commands import bring, explain, fields, tell
 from commands.asking import Asking
 from commands.bring import AT_ONCE, FIX, LASTS
-from commands.errors import Conflict, Rejected
+from commands.errors import Conflict, Rejected, Unavailable
 from commands.explain import texts
 from commands.fields import Gap
 from commands.intent import PortFix, StartHotfix
@@ -28,7 +29,7 @@ from policy.wording import listed
 BEGIN = "begin"
 """Key in what was seen: which branch is to be made, where, and for what."""
 COMMITS_MAX = 50
-"""So many commits of one pull request are looked through; it was rebased, if it has several."""
+"""Of one pull request, which was rebased if it has several; a part of them is no fix."""
 _VERSION = re.compile(r"(?P<before>\D*)(?P<line>\d+\.\d+)\.(?P<patch>\d+)")
 
 
@@ -59,9 +60,10 @@ async def start(intent: StartHotfix, asking: Asking) -> Writes:
         its = await _branch(world, asking, rules, intent)
     except Rejected as error:
         return asking.refused("hotfix", target, Reply(f"No hotfix was begun: {error}"))
-    question = Question(Deed.HOTFIX, intent.service, intent.target, change=f"begin {its['branch']}")
+    what = its["version"] or its["branch"]  # of a version there is one: the books refuse a second at the same moment
+    question = Question(Deed.HOTFIX, intent.service, intent.target, change=f"begin {what}")
     if any(one.question == question for one in await world.store.timers(question.place)):
-        return asking.privately(Reply(f"{its['branch']} is being made already."))
+        return asking.privately(Reply(f"A hotfix of {intent.service} is being made already: {what}."))
     now = world.clock.now()
     operation = Operation(
         id=operation_id(asking.request.id),
@@ -169,6 +171,7 @@ async def _begin(operation: Operation, world: World) -> Writes:
         intended = replace(operation, seen={BEGIN: {**its, "intended": True}})
         return Writes(operation=intended, entries=(intent,), due=AT_ONCE)
     try:
+        await _still(operation, world)
         await world.branches.begin(its["repository"], its["branch"], Sha(its["at"]))
     except (Conflict, Rejected) as error:
         ended = operation.ended(Phase.FAILED, str(error))
@@ -177,6 +180,22 @@ async def _begin(operation: Operation, world: World) -> Writes:
         ended, what = operation.ended(Phase.DONE, ""), "confirmed"
     outcome = Entry("hotfix", EntryPhase.OUTCOME, what, BOT, operation.id, BEGIN, _target(operation), detail=detail)
     return Writes(operation=ended, entries=(outcome,), messages=(_root(ended),))
+
+
+async def _still(operation: Operation, world: World) -> None:
+    """It is there, or may be made as it was asked for: much may have happened while GitHub was away. `Rejected`: no."""
+    its, question, policy = operation.seen[BEGIN], operation.question, world.policies.current().policy
+    repository, branch, at = its["repository"], its["branch"], Sha(its["at"])
+    if await world.code.head(repository, branch) == at:
+        return
+    if policy.hotfix is None or question.service not in policy.services:
+        raise Rejected("The policy knows no hotfixes of it any more.")
+    serving = (await seen(world, policy, question.service, question.target)).serving
+    if isinstance(serving, Unknown):
+        raise Unavailable(f"It is not known what {question.target} serves: {serving.why}.")
+    if serving.commit != at:
+        raise Rejected(f"{question.target} does not serve {short(at)} any more. Ask again.")
+    await _free(world, repository, policy.hotfix, branch, its["version"], at)
 
 
 def _target(operation: Operation) -> dict[str, str]:
@@ -206,7 +225,7 @@ def _root(operation: Operation) -> Message:
     lines = [Line(Mark.NO, operation.note)] if operation.note else []
     if operation.phase is Phase.DONE:
         lines += [
-            Line(Mark.NOTE, (Code(f"git fetch origin && git switch {its['branch']}"),)),
+            Line(Mark.NOTE, (Code(f"git fetch origin && git switch {shlex.quote(its['branch'])}"),)),
             Line(Mark.NOTE, "Put the fix there by a pull request: it waives no review and no check"),
         ]
     card = Reply(
@@ -324,9 +343,13 @@ async def _named(world: World, repository: str, intent: PortFix) -> list[dict[st
     if len(made.parents) > 1:
         return [{"commit": made.commit, "mainline": 1}]
     found = [made.commit]  # of a rebase one for each of its commits, the last of which is told
-    while len(found) < COMMITS_MAX and len(made.parents) == 1:
+    while len(made.parents) == 1:
         made = await world.code.written(repository, made.parents[0])
         if await world.code.came_by(repository, made.commit) != number:
             break
+        if len(found) == COMMITS_MAX:
+            raise Rejected(
+                f"#{number} brought more than {COMMITS_MAX} commits; bring it by hand, or name them one by one."
+            )
         found.append(made.commit)
     return [{"commit": commit, "mainline": 1} for commit in reversed(found)]

