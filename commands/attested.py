@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from policy.evidence import Attestation, Document, Signature
@@ -22,6 +23,9 @@ SUBJECTS: Mapping[str, tuple[str, ...]] = {
 """What is signed → the statements whose signature is one of it: provenance binds an image's digest to its builder."""
 
 
+EVER = datetime.min.replace(tzinfo=UTC)
+
+
 def looked_at(gate: Any) -> bool:  # noqa: ANN401 - any kind of gate
     """Whether attestations tell what the gate looks at."""
     match gate.kind:
@@ -35,7 +39,7 @@ def looked_at(gate: Any) -> bool:  # noqa: ANN401 - any kind of gate
 
 
 def documents(attestations: tuple[Attestation, ...] | Unknown, items: Collection[str]) -> dict[str, Document] | Unknown:
-    """By item, what was verified of it; one that nobody attested is left out."""
+    """By item, the newest that was verified of it; one that nobody attested is left out."""
     unasked = sorted(set(items) - DOCUMENTS.keys())
     if unasked:
         return Unknown(f"nothing here can look for {', '.join(unasked)} yet")
@@ -45,7 +49,8 @@ def documents(attestations: tuple[Attestation, ...] | Unknown, items: Collection
     for item in items:
         good = [one for one in attestations if one.verified and one.predicate.startswith(DOCUMENTS[item])]
         if good:
-            found[item] = Document(f"statement sha256:{good[0].hash}", good[0].digest, good[0].at)
+            newest = max(good, key=lambda one: one.at or EVER)
+            found[item] = Document(f"statement sha256:{newest.hash}", newest.digest, newest.at)
     return found
 
 

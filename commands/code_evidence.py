@@ -81,22 +81,28 @@ async def code_evidence(
         if asks := [gate for gate in gates.values() if looks_at_it(gate)]:
             asking[name] = ask(world, where, asks)
     found = dict(zip(asking, await asyncio.gather(*asking.values()), strict=True))
-    found |= _proved(found, gates.values())
+    found |= _proved(found, gates.values(), where.digest)
     if "alerts" in found:
         found["alerts_at"] = world.clock.now()
     return found
 
 
-def _proved(found: Mapping[str, Any], gates: Iterable[Any]) -> dict[str, Any]:
-    """The documents and signatures that attestations tell, beside what else was found of signatures."""
+def _proved(found: Mapping[str, Any], gates: Iterable[Any], artifact: Digest | Unknown) -> dict[str, Any]:
+    """The documents and signatures that attestations of this artifact tell, beside what else was found of signatures.
+
+    What is stated of another artifact is true, and proves nothing of this one.
+    """
     gates = tuple(gates)
+    attestations: tuple[Attestation, ...] | Unknown = found.get("attestations", NOT_GATHERED)
+    if not isinstance(attestations, Unknown):
+        attestations = tuple(one for one in attestations if one.digest == artifact)
     items = dict.fromkeys(item for gate in gates if gate.kind == "evidence" for item in gate.items)
     told: dict[str, Any] = {}
     if items:
-        told["documents"] = attested.documents(found.get("attestations", NOT_GATHERED), tuple(items))
+        told["documents"] = attested.documents(attestations, tuple(items))
     signed = [gate for gate in gates if gate.kind == "signature"]
     if signed:
-        by = attested.signatures(found.get("attestations", NOT_GATHERED), signed)
+        by = attested.signatures(attestations, signed)
         tag: Mapping[str, Signature] | Unknown = found.get("signatures", {})
         if isinstance(by, Unknown) or isinstance(tag, Unknown):
             told["signatures"] = by if isinstance(by, Unknown) else tag

@@ -329,11 +329,11 @@ BUILDER = "https://github.com/acme/pipelines/.github/workflows/build.yml@refs/ta
 SLSA, SPDX = "https://slsa.dev/provenance/v1", "https://spdx.dev/Document/v2.3"
 
 
-def attested(town: Town, predicate: str, why_not: str = "", builder: str = BUILDER) -> None:
+def attested(town: Town, predicate: str, why_not: str = "", builder: str = BUILDER, build: int = 2) -> None:
     town.github.attested.append(
         Attestation(
             predicate,
-            digest("checkout", 2),
+            digest("checkout", build),
             builder,
             verified=not why_not,
             why_not=why_not,
@@ -361,6 +361,24 @@ async def test_what_is_attested_of_the_candidate_is_told_to_whichever_gate_asks(
     await finds(branched, "? asked: what is attested of it could not be read: GitHub does not answer.")
     asks(branched, kind="signature", subjects=["image", "tag"])
     await finds(branched, "? asked: what is attested of it could not be read: GitHub does not answer.")
+
+
+async def test_what_is_attested_of_another_artifact_proves_nothing_of_this_one(branched: Town) -> None:
+    attested(branched, SLSA, build=1)
+    asks(branched, kind="signature", subjects=["image"])
+    await finds(branched, "✗ asked: signatures for c2c2c2c: image: not verified (unsigned)")
+    asks(branched, kind="evidence", items=["provenance"])
+    await finds(branched, "✗ asked: provenance is missing for c2c2c2c")
+    attested(branched, SLSA)
+    await finds(branched, "✓ asked: there for c2c2c2c: provenance")
+
+
+async def test_of_several_documents_the_newest_counts(branched: Town) -> None:
+    attested(branched, SPDX)
+    branched.clock.move(timedelta(hours=2))
+    attested(branched, SPDX)
+    asks(branched, kind="evidence", items=["sbom"], max_age="PT1H")
+    await finds(branched, "✓ asked: there for c2c2c2c: sbom")
 
 
 @pytest.mark.requirement("S4-088")
