@@ -20,7 +20,7 @@ from bot.dialect import Row
 from bot.ledger import micros, moment
 from commands.errors import Conflict
 from commands.manifest import ManifestRecord
-from commands.ports import Audited, SeenTag, Taken, Watched, Writes
+from commands.ports import Audited, SeenTag, Shown, Taken, Watched, Writes
 from commands.record import hash_of
 from policy.facts import ExceptionRecord, Freeze, Hold, KnownGood, Obligation, Verdict, Vote
 from policy.model import Digest, Person, Place, Sha
@@ -65,6 +65,13 @@ def _audited() -> TypeAdapter[Audited]:
 
 
 @cache
+def _shown() -> TypeAdapter[Shown]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Shown)
+
+
+@cache
 def _manifests() -> TypeAdapter[ManifestRecord]:
     from pydantic import TypeAdapter
 
@@ -73,7 +80,7 @@ def _manifests() -> TypeAdapter[ManifestRecord]:
 
 def warm() -> None:
     """What reads and writes them is made."""
-    for adapter in (_persons, _exceptions, _obligations, _watched, _audited, _manifests):
+    for adapter in (_persons, _exceptions, _obligations, _watched, _audited, _shown, _manifests):
         adapter()
 
 
@@ -91,6 +98,7 @@ class Ready:
     obligations: tuple[str, ...]
     watched: tuple[str, ...]
     audited: tuple[str, ...]
+    shown: tuple[str, ...]
     manifests: tuple[str, ...]
 
 
@@ -102,6 +110,7 @@ def ready(writes: Writes) -> Ready:
         obligations=tuple(_obligations().dump_json(obligation).decode() for obligation in writes.obligations),
         watched=tuple(_watched().dump_json(each).decode() for each in writes.watched),
         audited=tuple(_audited().dump_json(each).decode() for each in writes.audited),
+        shown=tuple(_shown().dump_json(each).decode() for each in writes.shown),
         manifests=tuple(_manifests().dump_json(each).decode() for each in writes.manifests),
     )
 
@@ -140,6 +149,8 @@ def _keep_places(books: Transaction, step: Ready) -> None:
         _keep_watched(books, each, data)
     for audited, data in zip(writes.audited, step.audited, strict=True):
         _keep_audited(books, audited, data)
+    for shown, data in zip(writes.shown, step.shown, strict=True):
+        _keep_shown(books, shown, data)
     for manifest, data in zip(writes.manifests, step.manifests, strict=True):
         _keep_manifest(books, manifest, data)
     for tag in writes.tags:
@@ -320,6 +331,20 @@ def _keep_audited(books: Transaction, audited: Audited, data: str) -> None:
         raise Taken(audited.repository)
 
 
+def _keep_shown(books: Transaction, shown: Shown, data: str) -> None:
+    """The newest look of its kind stands."""
+    books.run(
+        "INSERT INTO shown (service, environment, what, data) VALUES (:service, :environment, :what, :data)"
+        " ON CONFLICT (service, environment, what) DO UPDATE SET data = excluded.data",
+        {
+            "service": shown.place.service,
+            "environment": shown.place.environment,
+            "what": shown.what,
+            "data": data,
+        },
+    )
+
+
 def _keep_tag(books: Transaction, tag: SeenTag) -> None:
     """What it named at first sight stands."""
     books.run(
@@ -487,6 +512,13 @@ AUDITED = "SELECT data, number FROM audited_repositories ORDER BY repository"
 
 def audited(row: Row) -> Audited:
     return replace(_audited().validate_json(row[0]), number=row[1])
+
+
+SHOWN = "SELECT data FROM shown WHERE service = :service ORDER BY environment, what"
+
+
+def shown(row: Row) -> Shown:
+    return _shown().validate_json(row[0])
 
 
 _SEEN_TAG = "SELECT repository, name, service, commit_sha, digest, at FROM seen_tags WHERE repository = :repository"

@@ -39,6 +39,7 @@ from commands.ports import (
     Recorded,
     Request,
     SeenTag,
+    Shown,
     Taken,
     Watched,
     Writes,
@@ -771,6 +772,10 @@ class Store:
     async def audited(self) -> tuple[Audited, ...]:
         """Every repository that was ever looked over, as it was last written down."""
         return tuple(map(records.audited, await self._all(records.AUDITED)))
+
+    async def shown(self, service: str) -> tuple[Shown, ...]:
+        """What was seen of it in each environment, the newest of its kind."""
+        return tuple(map(records.shown, await self._all(records.SHOWN, {"service": service})))
 
     async def seen_tags(self, repository: str, commit: Sha, name: str = "") -> tuple[SeenTag, ...]:
         """Those that were first seen on that commit, and that of this name, by every service; oldest first."""

@@ -390,6 +390,18 @@ class SeenTagRow(SQLModel, table=True):
     at: int = Field(sa_type=WHOLE)
 
 
+class ShownRow(SQLModel, table=True):
+    """What an environment was seen to do, the newest of its kind: `data` is all of it."""
+
+    __tablename__ = "shown"
+    __table_args__ = (STRICT,)
+
+    service: str = Field(primary_key=True, sa_type=TEXT)
+    environment: str = Field(primary_key=True, sa_type=TEXT)
+    what: str = Field(primary_key=True, sa_type=TEXT)
+    data: str = Field(sa_type=TEXT)
+
+
 # What is still to be said -------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from commands import (
     health,
     heed,
     hotfix,
+    probing,
     publish,
     relax,
     release_log,
@@ -47,9 +48,12 @@ async def advance(operation: Operation, lease: Lease, world: World) -> Writes:
 
 
 async def _advance(operation: Operation, lease: Lease, world: World) -> Writes:
+    waits = operation.phase in {Phase.BLOCKED, Phase.WAITING}
+    if waits and operation.wish is Wish.RUN and operation.effect is None and probing.is_about_to_send(operation):
+        return await probing.send(operation, world)
     if operation.is_a_set:
         return await together.advance(operation, world)
-    if operation.phase in {Phase.BLOCKED, Phase.WAITING}:
+    if waits:
         if operation.effect is not None and operation.plan is not None and operation.wish is Wish.RUN:
             return await branch.propose(Hand(operation, operation.plan, lease, world))
         writes = await consider(operation, world)

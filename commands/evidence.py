@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from commands import separated, way_back
+from commands import probing, separated, testimony, way_back
 from commands.code_evidence import code_evidence, reviewers_count
 from commands.places import WORKED, Seen, known, site_of
 from commands.ports import Comparison, World
@@ -21,9 +21,11 @@ UNSEEN = replace(Evidence(), **_YET)
 """Of all this, nothing can be looked up yet."""
 
 
-def places(gates: Mapping[str, Any]) -> frozenset[str]:
+def places(policy: Policy, gates: Mapping[str, Any]) -> frozenset[str]:
     """Environments that these gates look at."""
-    return frozenset(gate.environment for gate in gates.values() if gate.kind in {"same", "order", "soak"})
+    kinds = {"same", "order", "soak", "probe"}
+    looked_at = frozenset(gate.environment for gate in gates.values() if gate.kind in kinds)
+    return looked_at.union(testimony.items(policy, gates.values()).values())
 
 
 async def evidence(
@@ -36,7 +38,13 @@ async def evidence(
 ) -> Evidence:
     """All that these gates look at and that our ports can tell. `seen` holds their places, and source and target."""
     found, kinds = UNSEEN, {gate.kind for gate in gates.values()}
-    found = replace(found, **await code_evidence(world, policy, question, gates, candidate, seen))
+    mine = testimony.items(policy, gates.values())
+    theirs = testimony.others(gates, mine)
+    found = replace(found, **await code_evidence(world, policy, question, theirs, candidate, seen))
+    if mine:
+        found = await _with_records(world, question, mine, candidate, seen, found)
+    if "probe" in kinds:
+        found = replace(found, probes=await probing.probed(world, policy, question.service, gates, seen))
     if "same" in kinds:
         trees = any(gate.kind == "same" and gate.by == "tree" for gate in gates.values())
         compared = [seen[gate.environment] for gate in gates.values() if gate.kind == "same"]
@@ -56,6 +64,22 @@ async def evidence(
     if "rollback_ready" in kinds:
         found = replace(found, way_back=await _way_back(world, policy, question, candidate, seen[question.target]))
     return found
+
+
+async def _with_records(
+    world: World,
+    question: Question,
+    mine: Mapping[str, str],
+    candidate: Candidate | Unknown,
+    seen: Mapping[str, Seen],
+    found: Evidence,
+) -> Evidence:
+    """With our own records among the documents."""
+    theirs = {} if found.documents == YET else found.documents
+    kept = await testimony.documents(world, question.service, mine, candidate, seen)
+    if isinstance(theirs, Unknown) or isinstance(kept, Unknown):
+        return replace(found, documents=theirs if isinstance(theirs, Unknown) else kept)
+    return replace(found, documents={**theirs, **kept})
 
 
 async def _built(

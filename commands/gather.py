@@ -11,9 +11,10 @@ from commands import branch_plan, database, way_back
 from commands.evidence import UNSEEN, YET, authors, evidence, places, reviewers
 from commands.operation import Operation
 from commands.places import Seen, known, seen, site_of
-from commands.plan import Plan, PlannedBranch, PlannedHealth, PlannedProbe, PlannedStep, PlannedTrigger
+from commands.plan import Plan, PlannedBranch, PlannedHealth, PlannedStep, PlannedTrigger
 from commands.ports import Comparison, Running, Site, World
-from policy.document import ActivePolicy, Model, Path, Policy, Probe, Rollout, Step
+from commands.probing import planned_probes
+from policy.document import ActivePolicy, Model, Path, Policy, Rollout, Step
 from policy.facts import Candidate, EmergencyRecord, Facts, KnownGood, Question, Serving, Vote
 from policy.model import Digest, Person, Sha, Unknown, short
 from policy.required import required
@@ -122,7 +123,7 @@ async def promotion(world: World, active: ActivePolicy, asks: Asked) -> Gathered
     async with asyncio.TaskGroup() as reading:
         looks = {
             environment: reading.create_task(seen(world, policy, question.service, environment))
-            for environment in {source, target, *places(gates)}
+            for environment in {source, target, *places(policy, gates)}
         }
         freezes = reading.create_task(known("the freezes", world.store.freezes(now)))
         holds = reading.create_task(known("the holds", world.store.holds(question.service)))
@@ -267,22 +268,6 @@ async def _free_name(world: World, policy: Policy, question: Question, candidate
 def _step(step: Step, policy: Policy) -> PlannedStep:
     probes = () if step.probes is None else policy.probes[step.probes]
     return PlannedStep(step.percent, int(step.hold.total_seconds()), step.min_requests, planned_probes(probes))
-
-
-def planned_probes(probes: Sequence[Probe]) -> tuple[PlannedProbe, ...]:
-    """As they will be asked."""
-    return tuple(
-        PlannedProbe(
-            probe.method,
-            probe.path,
-            probe.expect,
-            probe.repeat,
-            probe.within.total_seconds(),
-            probe.body,
-            probe.content_type,
-        )
-        for probe in probes
-    )
 
 
 def planned_triggers(rollout: Rollout, policy: Policy) -> tuple[PlannedTrigger, ...]:

@@ -754,6 +754,24 @@ class SeenTag:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What an environment was seen to do while it served exactly one revision. The newest look of its kind stands."""
+
+    place: Place
+    what: str
+    """`probes:staging`, `staging_evidence`."""
+    revision: str
+    digest: Digest
+    commit: Sha | None
+    """None: nobody knew what it was built from."""
+    at: datetime
+    asked: str = ""
+    """Hash of what was asked of it: the answers to other questions are none."""
+    found: Mapping[str, Any] = field(default_factory=dict)
+    """Plain JSON values."""
+
+
+@dataclass(frozen=True, slots=True)
 class Audited:
     """What is known of a repository since it was last looked over."""
 
@@ -850,6 +868,7 @@ class Writes:
     """Release tags that were looked at; of those that were seen before, nothing is written."""
     audited: tuple[Audited, ...] = ()
     """What is known of these repositories now: `Taken` where somebody else wrote one down since it was read."""
+    shown: tuple[Shown, ...] = ()
     answers: str = ""
     """Id of the request that this answers: it is done with, and if it was already, nothing at all is written."""
 
@@ -908,6 +927,9 @@ class Store(Protocol):
 
     async def watched(self) -> tuple[Watched, ...]:
         """Every place that was ever looked at, as it was last written down."""
+
+    async def shown(self, service: str) -> tuple[Shown, ...]:
+        """What was seen of it in each environment, the newest of its kind."""
 
     async def seen_tags(self, repository: str, commit: Sha, name: str = "") -> tuple[SeenTag, ...]:
         """Those that were first seen on that commit, and that of this name, by every service; oldest first."""

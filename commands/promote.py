@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commands import confirm, explain, fields, gather, tags, tell
+from commands import confirm, explain, fields, gather, probing, tags, tell
 from commands.asking import Asking
 from commands.branch_plan import to_be_opened
 from commands.consider import entry_of, held_back, in_line, phase_for, same_human, standing, wait
@@ -77,8 +77,13 @@ async def ask(intent: Promote, asking: Asking) -> Writes:
             replace(message, request=asking.request.id)
             for message in (*sighting.messages, *standing(operation, judged))
         ),  # should the channel be closed to us, the asker hears of it
-        due=timedelta(0) if decision.allowed or to_be_opened(plan) else wait(operation, decision, asks.at),
+        due=timedelta(0) if _at_once(plan, judged) else wait(operation, decision, asks.at),
     )
+
+
+def _at_once(plan: Plan, judged: Judged) -> bool:
+    """Whether there is something to do for it right now."""
+    return judged.decision.allowed or to_be_opened(plan) or probing.wanted(judged.case, judged.decision)
 
 
 def asked(intent: Promote, asking: Asking) -> Asked:

@@ -10,11 +10,11 @@ from commands import explain, fields, tell, triggers
 from commands.asking import Asking
 from commands.errors import Unavailable
 from commands.explain import texts
-from commands.gather import planned_probes
 from commands.intent import Switched
 from commands.operation import Operation, Phase
 from commands.places import site_of
 from commands.ports import Entry, EntryPhase, Message, World, Writes
+from commands.probing import planned_probes
 from commands.record import BOT, operation_id, target_of
 from commands.reply import Button, Code, Line, Mark, Reply, Text, Tone, When
 from policy.document import Policy

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 
-from commands import confirm, explain, family, fields, gather, manifest, member, places, tell
+from commands import confirm, explain, family, fields, gather, manifest, member, places, probing, tell
 from commands.asking import Asking
-from commands.consider import SOON, entry_of, phase_for, rejected, remembering, summary, wait, who_wanted
+from commands.consider import SOON, entry_of, looking, phase_for, rejected, remembering, summary, wait, who_wanted
 from commands.gather import Asked, Gathered
 from commands.grammar import ARROW
 from commands.intent import PromoteSeveral
@@ -137,7 +137,7 @@ async def ask(intent: PromoteSeveral, asking: Asking) -> Writes:
         creates=True,
         entries=tuple(replace(entry, private=private) for entry in _entries(operation, "asked", looked, actor=asks.by)),
         messages=tuple(replace(message, request=asking.request.id) for message in _standing(operation, looked)),
-        due=timedelta(0) if looked.allowed else _wait(operation, looked, asking.world),
+        due=timedelta(0) if looked.allowed or _sends(looked) else _wait(operation, looked, asking.world),
     )
 
 
@@ -340,12 +340,13 @@ async def _consider(operation: Operation, world: World) -> Writes:
     considered = replace(considered, phase=phase, attempts=0, note=note)
     considered = replace(considered, seen=_in_line(considered, looked, cast))
     changed = considered != operation
-    return Writes(
+    writes = Writes(
         operation=considered,
         messages=(*told, *_standing(considered, looked)) if changed else (),
         entries=_entries(considered, "decided again", looked) if changed else (),
         due=_wait(considered, looked, world),
     )
+    return await looking(writes, [(one.case, one.decision) for one in looked.shipping], world)
 
 
 def _replanned(operation: Operation, looked: Looked) -> tuple[Operation, tuple[Message, ...]]:
@@ -362,6 +363,11 @@ def _replanned(operation: Operation, looked: Looked) -> tuple[Operation, tuple[M
 def _phase(looked: Looked) -> Phase:
     phases = {phase_for(one.decision) for one in looked.shipping}
     return Phase.BLOCKED if Phase.BLOCKED in phases or isinstance(looked.plan, Unknown) else Phase.WAITING
+
+
+def _sends(looked: Looked) -> bool:
+    """Whether probes are to be sent for one of them."""
+    return any(probing.wanted(one.case, one.decision) for one in looked.shipping)
 
 
 def _in_line(operation: Operation, looked: Looked, cast: tuple[Vote, ...]) -> dict[str, object]:

@@ -19,7 +19,7 @@ from commands.errors import Rejected
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest version; a test holds it against `versions/`."""
 PATIENCE = 5.0  # seconds to wait for the database
 
