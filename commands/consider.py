@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from commands import branch, branch_plan, explain, gather, member, owed, rewind, tags, tell, waived
+from commands import branch, branch_plan, explain, gather, member, owed, probing, rewind, tags, tell, testimony, waived
 from commands.evidence import YET
 from commands.gather import Gathered
 from commands.judged import Judged, judge
@@ -15,6 +16,7 @@ from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Message, Site, World, Writes
 from commands.record import BOT, target_of
 from commands.reply import Reply
+from policy.case import Case
 from policy.document import ActivePolicy, Policy
 from policy.facts import Deed, ExceptionRecord, Vote
 from policy.finding import Decision, Standing
@@ -124,8 +126,27 @@ async def consider(operation: Operation, world: World) -> Writes:
     writes = _waits(operation, considered, judged, votes, told)
     proposing, entries = branch.about_to_propose(writes.operation or considered, world)
     if not entries:
-        return writes
+        return await looking(writes, [(judged.case, judged.decision)], world)
     return replace(writes, operation=proposing, entries=(*writes.entries, *entries), due=timedelta(0))
+
+
+async def looking(writes: Writes, decided: Sequence[tuple[Case, Decision]], world: World) -> Writes:
+    """The same of what waits, with what the bot itself finds out or puts on record of it meanwhile."""
+    if writes.operation is None:
+        return writes
+    sending = await probing.about_to_send(writes.operation, decided, world)
+    if sending != writes.operation:
+        return replace(writes, operation=sending, due=timedelta(0))
+    kept = await testimony.about_to_record(sending, decided, world)
+    if kept is None:
+        return writes
+    return replace(
+        writes,
+        entries=(*writes.entries, *kept.entries),
+        messages=(*writes.messages, *kept.messages),
+        shown=kept.shown,
+        due=kept.due,
+    )
 
 
 def not_yet(judged: Judged) -> str:
