@@ -19,7 +19,7 @@ from bot.github.credentials import Access
 from bot.github.names import part
 from bot.github.reading import read
 from bot.github.refusal import Refusal
-from bot.github.verifier import Untold, Untrue, Verifier, Vouched
+from bot.github.verifier import UNREADABLE, Untold, Untrue, Verifier, Vouched
 from commands.errors import Rejected
 from policy.evidence import Attestation
 from policy.model import Digest, Sha, Unknown, digest, sha, short
@@ -69,14 +69,12 @@ class Attested:
 
         `Rejected` where none is, and of some nobody here can tell.
         """
-        kept = await _kept(client, repository, artifact)
-        bundles = await asyncio.gather(*(_bundle(client, one) for one in kept))
         sought = _Sought(repository, artifact, commit)
         trees: dict[str, bool] = {}
         found, untold = [], ""
-        for bundle in bundles:
-            try:
-                found.append(await self._judged(client, bundle, sought, trees))
+        for one in await _kept(client, repository, artifact):
+            try:  # one after the other: a hundred of them at once would not fit into memory
+                found.append(await self._judged(client, await _bundle(client, one), sought, trees))
             except Untold as why:
                 untold = untold or str(why)
         if untold and not any(one.verified for one in found):
@@ -196,7 +194,7 @@ def _statement(vouched: Vouched) -> tuple[str, list[Digest]]:
         said = json.loads(vouched.said)
         about = [digest(f"sha256:{each['digest']['sha256']}") for each in said["subject"] if "sha256" in each["digest"]]
         kind = str(said["predicateType"])
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise Untrue("what it states cannot be read") from error
     if not about:
         raise Untrue("it states nothing about an artifact")
@@ -239,5 +237,5 @@ def _claimed(bundle: bytes) -> str:
     try:
         said: Mapping[str, Any] = json.loads(base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"]))
         return str(said["predicateType"])
-    except (ValueError, KeyError, TypeError):
+    except UNREADABLE:
         return ""

@@ -161,6 +161,8 @@ class Client(GitHubAPI):
                     return bytes(found)
             except (aiohttp.ClientError, TimeoutError):
                 continue
+            except ValueError:  # it is no address
+                break
         raise Unavailable("What GitHub keeps elsewhere cannot be fetched.")
 
     # Writing --------------------------------------------------------------------------------------------------------

@@ -21,12 +21,12 @@ from cryptography.x509 import (
     UniformResourceIdentifier,
     UnrecognizedExtension,
 )
-from sigstore.errors import CertValidationError, Error, VerificationError
+from sigstore.errors import CertValidationError, Error
 from sigstore.models import Bundle, IncompatibleEntry, TrustedRoot
 from sigstore.verify import Verifier
 from sigstore_models.trustroot import v1 as trusted
 
-from bot.github.verifier import Untold, Untrue, Vouched
+from bot.github.verifier import UNREADABLE, Untold, Untrue, Vouched
 from commands.errors import Rejected
 
 log = logging.getLogger(__name__)
@@ -59,12 +59,12 @@ class SigstoreVerifier:
             raise Untrue("it cannot be read") from error
         if not self._verifiers:
             raise Untold("the trusted root has no log to go by")
-        told: VerificationError | None = None
+        told: Error | None = None
         for verifier in self._verifiers:
             seen = _Seen()
             try:
                 kind, said = verifier.verify_dsse(read, seen)
-            except VerificationError as error:
+            except Error as error:  # an envelope without a signature is no VerificationError
                 told = told if told is not None and isinstance(error, CertValidationError) else error
                 continue
             return seen.vouched(kind, said)
@@ -135,6 +135,6 @@ def _unlogged(bundle: bytes) -> bool:
     try:
         material = json.loads(bundle)["verificationMaterial"]
         stamped = material["timestampVerificationData"]["rfc3161Timestamps"]
-    except (ValueError, KeyError, TypeError):
+    except UNREADABLE:
         return False
     return bool(stamped) and not material.get("tlogEntries")

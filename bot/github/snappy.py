@@ -22,8 +22,9 @@ def unpacked(data: bytes, most: int) -> bytes:
             if not 0 < back <= len(out):
                 message = "a copy of what is not there"
                 raise ValueError(message)
-            for _ in range(length):  # it may overlap itself
-                out.append(out[-back])
+            begin = len(out) - back
+            piece = out[begin : begin + length]
+            out += (piece * -(-length // len(piece)))[:length]  # it may overlap itself
         if len(out) > size:
             break
     if len(out) != size:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
+"""What reading JSON of strangers may run into, and looking for something in it."""
+
 
 class Untrue(Exception):
     """It is not what it says it is; the text is why."""

@@ -146,6 +146,11 @@ def unlogged(made: dict[str, Any]) -> dict[str, Any]:
     return {**made, "verificationMaterial": material}
 
 
+def unsigned(sigstore: Sigstore, by: Workflow) -> dict[str, Any]:
+    made = provenance(sigstore, by)
+    return {**made, "dsseEnvelope": {**made["dsseEnvelope"], "signatures": []}}
+
+
 def of_another_log(sigstore: Sigstore, by: Workflow) -> dict[str, Any]:
     made = provenance(sigstore, by)
     other = provenance(Sigstore(), by)
@@ -159,6 +164,7 @@ def of_another_log(sigstore: Sigstore, by: Workflow) -> dict[str, Any]:
     [
         (tampered, "its signature does not hold"),
         (of_another_log, "its signature does not hold"),
+        (unsigned, "its signature does not hold"),
         (lambda _, by: provenance(Sigstore(), by), "nobody trusted vouches for who signed it"),
         (
             lambda sigstore, by: provenance(sigstore, replace(by, repository="https://github.com/acme/other")),
@@ -281,6 +287,18 @@ async def test_the_pinned_root_and_several_in_one_file_are_trusted_each_for_its_
         await found(place, asking(place, verifying(both)))
 
 
+async def test_what_is_stated_in_depths_that_nobody_reads_proves_nothing(place: Place, sigstore: Sigstore) -> None:
+    class Believes:
+        def vouched(self, _: bytes) -> Vouched:
+            issuer, repository = "https://token.actions.githubusercontent.com", f"https://github.com/{place.name}"
+            kind, said = "application/vnd.in-toto+json", b"[" * 100_000
+            return Vouched(kind, said, issuer, BUILDER, repository, head(place), "github-hosted", AT)
+
+    place.world.attest(place.name, provenance(sigstore, workflow(place)))
+    (one,) = await found(place, asking(place, Attested(Believes)))
+    assert (one.verified, one.why_not) == (False, "what it states cannot be read")
+
+
 async def test_a_part_of_very_many_decides_nothing(place: Place, github: GitHub) -> None:
     for _ in range(BUNDLES_MAX + 1):
         place.world.attest(place.name, {"mediaType": "x"}, DIGEST)
@@ -303,6 +321,9 @@ async def test_what_lies_elsewhere_is_fetched_bounded_and_only_where_nobody_list
         await client.elsewhere(url.replace("/bundles/", "/bundles/x"), 100)
     with pytest.raises(Unavailable, match="where it cannot be fetched safely"):
         await client.elsewhere(f"{place.world.url}.example.com/x", 100)
+    for nowhere in ("https://[x", "https://example.com:99999/", "https://example.com:x/"):
+        with pytest.raises(Unavailable):
+            await client.elsewhere(nowhere, 100)
 
 
 async def test_who_cannot_tell_leaves_it_to_the_next(place: Place, sigstore: Sigstore) -> None:
