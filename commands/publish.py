@@ -71,7 +71,7 @@ async def publish(operation: Operation, fence: int, world: World) -> Writes:
     wants = None if released is None else rules(world.policies.current().policy, released)
     if released is None or released.plan is None or wants is None:
         return Writes(operation=operation.ended(Phase.CANCELLED, "The policy asks for no release of it any more."))
-    not_yet = await _not_yet(operation, released, world)
+    not_yet = await _not_yet(operation, released, fence, world)
     if not_yet is not None:
         return not_yet
     step = _next(operation, wants)
@@ -101,10 +101,8 @@ def _mine(operation: Operation, effect: Effect, fence: int, now: datetime) -> Wr
     return Writes(operation=operation.doing(mine), due=max(AT_ONCE, waits))
 
 
-async def _not_yet(operation: Operation, released: Operation, world: World) -> Writes | None:
-    """What is written while it is not sure that it stays; None: it is, or what was begun goes on."""
-    if operation.seen or operation.effect is not None:
-        return None
+async def _not_yet(operation: Operation, released: Operation, fence: int, world: World) -> Writes | None:
+    """What is written while it is not sure that it stays, and once it did not; None: it does, as far as is known."""
     watching = await world.store.operation(operation_id(f"watch {released.id}"))
     if watching is not None and not watching.over:
         return Writes(operation=operation, due=STILL_WATCHED)
@@ -113,9 +111,15 @@ async def _not_yet(operation: Operation, released: Operation, world: World) -> W
     digest = "" if released.plan is None else released.plan.digest
     if stays and not any(hold.digest == digest and hold.place == released.place for hold in held):
         return None
-    says = f"{Mark.NOTE.value} {tell.title(released)} was taken back since, so no release is made of it."
+    effect, made = operation.effect, MADE in operation.seen
+    sent = effect is not None and (effect.attempts > 0 or effect.fence not in {0, fence})
+    happened = "unknown" if sent else "not happened"
+    entries = () if effect is None else (_entry(released, EntryPhase.OUTCOME, happened, effect.key),)
+    what = "its release is not published" if made else "no release is made of it"
+    says = f"{Mark.NOTE.value} {tell.title(released)} was taken back since, so {what}."
     return Writes(
         operation=operation.ended(Phase.CANCELLED, "It was taken back."),
+        entries=entries,
         messages=(Message(released.channel, Reply(says), operation=released.id, slot=PUBLISH),),
     )
 
@@ -172,7 +176,8 @@ def _on(operation: Operation, released: Operation, step: str, seen: dict[str, An
 def _given_up(operation: Operation, released: Operation, step: str, error: ReleaseBotError) -> Writes:
     """What shipped stands; people are told what is missing."""
     happened = "not happened" if isinstance(error, Rejected) else "unknown"
-    says = f"{Mark.NO.value} {tell.title(released)} is live, but no release was made of it ({step}): {error}"
+    what = "its release is not finished" if MADE in operation.seen else "no release was made of it"
+    says = f"{Mark.NO.value} {tell.title(released)} is live, but {what} ({step}): {error}"
     return Writes(
         operation=operation.ended(Phase.FAILED, str(error)),
         entries=(_entry(released, EntryPhase.OUTCOME, happened, step, {"says": str(error)}),),

@@ -20,6 +20,7 @@ from commands.ports import Release
 from policy.model import Sha, short
 
 _SLOW = "GitHub answers so slowly that no release can be made safely; nothing was sent."
+PAGES_MAX = 100  # of a hundred each; GitHub lists 10,000 (https://docs.github.com/rest/releases/releases#list-releases)
 UPLOADED = "uploaded"
 JSON = "application/json; charset=utf-8"
 
@@ -58,7 +59,8 @@ class GitHubReleases:
         """The public one of that tag, else the draft with that mark, else the only draft; None: there is none."""
         client = await self._connection.client()
         # drafts are told to nobody who asks by tag
-        listed = read_all(_Release, await client.pages(repository, "/releases", access=Access.BRANCHES))
+        pages = client.pages(repository, "/releases", access=Access.BRANCHES, most=PAGES_MAX)
+        listed = read_all(_Release, await pages)
         found = [one for one in listed if one.tag_name == tag]
         public = [one for one in found if not one.draft]
         ours = [one for one in found if mark in (one.body or "")]

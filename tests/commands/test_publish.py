@@ -10,9 +10,11 @@ import pytest
 from commands import publish
 from policy.evidence import PullRequest, Tag
 from policy.model import Sha
+from tests.bot.books import unsettled
 from tests.commands.test_deployments import LIVE
 from tests.commands.test_promote import APPROVED, ASKED
-from tests.conversation import plays
+from tests.commands.test_rollback import BACK_PLAN, BACK_STEPS
+from tests.conversation import Bot, plays
 from tests.world import Town, commit, digest
 
 CANDIDATE = commit("checkout", 2)
@@ -130,3 +132,33 @@ async def test_what_is_watched_is_published_once_it_stayed_well(releasing: Town)
         "    bot: ✓ checkout-r-c2c2c2c2c2c2 stayed well for 1 h … after it had all the traffic.\n" + PUBLISHED,
         releasing,
     )
+
+
+async def test_what_is_taken_back_while_github_is_away_is_not_published(releasing: Town) -> None:
+    releasing.releases.away = True
+    await plays(page(), releasing)
+    await plays(
+        """
+    ines: /release rollback checkout reason:errors after the release
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+         …
+    """
+        + BACK_PLAN
+        + BACK_STEPS
+        + "    bot: • checkout c2c2c2c2c2c2 → prod was taken back since, so no release is made of it.\n",
+        releasing,
+    )
+    releasing.releases.away = False
+    await plays("… 30 min later", releasing)
+    assert releasing.releases.made == []
+    async with Bot(releasing) as bot:
+        assert await unsettled(bot.store) == ()
+
+
+async def test_a_file_that_others_put_there_leaves_it_unfinished(releasing: Town) -> None:
+    theirs = await releasing.releases.draft(
+        "acme/checkout", tag="v2.0.0", commit=CANDIDATE, title="Two", body="Ours", mark="<!-- ci -->"
+    )
+    await releasing.releases.attach("acme/checkout", theirs, "release.json", b"theirs")
+    why = "its release is not finished (attach release.json): The release of v2.0.0 holds another release.json already."
+    await plays(page(f"    bot: ✗ checkout c2c2c2c2c2c2 → prod is live, but {why}\n"), releasing)
