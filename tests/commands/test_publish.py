@@ -145,7 +145,7 @@ async def test_what_is_taken_back_while_github_is_away_is_not_published(releasin
     """
         + BACK_PLAN
         + BACK_STEPS
-        + "    bot: • checkout c2c2c2c2c2c2 → prod was taken back since, so no release is made of it.\n",
+        + "bot: • checkout c2c2c2c2c2c2 → prod was taken back since, so no release is made of it.\n",
         releasing,
     )
     releasing.releases.away = False
