@@ -36,6 +36,8 @@ TRIES = "decided_again"
 REVERT = "revert"
 """The same: how far the way back of the branch has come."""
 PROPOSE_AGAIN = timedelta(minutes=1)
+ROWS = 200
+"""So many are looked through for a pull request that takes the same back; more lie between only after weeks."""
 NO_LOOK = frozenset[Look]()
 
 
@@ -286,6 +288,8 @@ async def _reverting(hand: Hand, branch: PlannedBranch, merge: Sha) -> Writes:
     came: dict[str, Any] = operation.seen.get(REVERT, {})
     name = revert_branch(operation)
     title = f'Revert "{branch.source} to {branch.target}" ({short(merge)})'
+    if not came and (says := await _needless(hand, branch, merge)):
+        return hand.next({"mark": Mark.NOTE.value, "says": says}, (hand.outcome(effect, "not happened", {}),))
     if "commit" not in came:
         onto = await world.code.head(plan.repository, branch.target)
         if onto is None:
@@ -305,6 +309,22 @@ async def _reverting(hand: Hand, branch: PlannedBranch, merge: Sha) -> Writes:
     says = f"pull request #{number} takes {short(merge)} back from {branch.target}; somebody has to review and merge it"
     outcome = hand.outcome(effect, "confirmed", {"pull_request": number, "reverts": merge, "commit": came["commit"]})
     return hand.next({"mark": Mark.NOTE.value, "says": says, "pull_request": number}, (outcome,))
+
+
+async def _needless(hand: Hand, branch: PlannedBranch, merge: Sha) -> str:
+    """Why nobody needs to take it back, or not once more; empty: somebody does."""
+    plan, world = hand.plan, hand.world
+    if plan.deed == Deed.ROLLBACK and plan.commit is not None:
+        lies = await world.code.compare(plan.repository, merge, plan.commit)
+        if not lies.behind:
+            return f"{short(plan.commit)} holds {short(merge)}: nothing is to be taken back from {branch.target}"
+    services = world.policies.current().policy.services
+    for name in (name for name, service in services.items() if service.repository == plan.repository):
+        for row in await world.store.history(name, ROWS):
+            opened = row.detail.get("pull_request") if row.detail.get("reverts") == merge else None
+            if opened is not None and (await world.code.opened(plan.repository, opened)).open:
+                return f"pull request #{opened} takes {short(merge)} back from {branch.target} already"
+    return ""
 
 
 def _came(hand: Hand, came: dict[str, Any]) -> Writes:

@@ -309,6 +309,48 @@ async def test_a_rollback_of_what_was_merged_takes_the_merge_back_after_traffic(
     assert town.github.link(town.github.branches[revert.source]).reverts == (merge,)
 
 
+async def test_what_is_taken_back_twice_has_one_pull_request_for_it(town: Town) -> None:
+    async with Bot(town) as bot:
+        await hears(bot, ("maya", "promote checkout stage→prod"), ("omar", "approve {op} plan:{plan}"))
+        await hears(bot, ("ines", "rollback checkout reason:errors"), ("ines", "freeze end {hold} reason:mended"))
+        await hears(bot, ("maya", "promote checkout stage→prod"), ("omar", "approve {op} plan:{plan}"))
+        await hears(bot, ("ines", "rollback checkout reason:errors"))
+    (revert,) = town.github.moving.opened()
+    merge = main(town)
+    says = f"pull request #{revert.number} takes {merge[:7]} back from main already"
+    assert town.slack.messages[-2].now["text"] == f"• checkout c1c1c1c1c1c1 ⟲ prod: {says}"
+
+
+async def test_going_back_to_what_came_later_takes_nothing_back(town: Town) -> None:
+    async with Bot(town) as bot:
+        await hears(bot, ("maya", "promote checkout stage→prod"), ("omar", "approve {op} plan:{plan}"))
+        earlier = main(town)
+        town.version("checkout", 3, "Do more", "lea-gh")
+        town.deployed("checkout", "stage", 3, ago=30 * HOUR)
+        town.github.branches["stage"] = commit("checkout", 3)
+        await hears(bot, ("maya", "promote checkout stage→prod"), ("omar", "approve {op} plan:{plan}"))
+        later = main(town)
+        await hears(bot, ("ines", "rollback checkout reason:errors"), ("ines", "freeze end {hold} reason:mended"))
+        await hears(bot, ("ines", "rollback checkout prod to c3c3c3c3c3c3 reason:mended"))
+    (revert,) = town.github.moving.opened()
+    assert town.github.link(town.github.branches[revert.source]).reverts == (later,)
+    says = f"{later[:7]} holds {earlier[:7]}: nothing is to be taken back from main"
+    assert town.slack.messages[-2].now["text"] == f"• checkout c3c3c3c3c3c3 ⟲ prod: {says}"
+
+
+async def hears(bot: Bot, *said: tuple[str, str]) -> None:
+    """One after the other, each once all rests."""
+    for who, words in said:
+        newest, held = (await bot.store.open_operations())[-1:], (await bot.store.holds())[-1:]
+        named = {"hold": held[0].id} if held else {}
+        for operation in newest:
+            named |= {"op": operation.id, "plan": operation.plan.hash[:8] if operation.plan else ""}
+        bot.town.slack.heard += 1
+        request = Request(f"h{bot.town.slack.heard}", words.format(**named), bot.town.people.account(who), "C0RELEASES")
+        await bot.hears(request)
+        await bot.rests()
+
+
 async def test_a_conflict_leaves_traffic_back_and_says_what_to_type(town: Town) -> None:
     await plays(page(ASKED, APPROVED, MERGED, LIVE), town)
     merge = main(town)
