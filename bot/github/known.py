@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 NESTED_MAX = 3
 """Tags of tags of tags; deeper nobody means it."""
-TAGS_MAX = 300
-"""Annotated ones that are called like the pattern, each a request."""
+TAGS_AT_ONCE, TAGS_MAX = 50, 300
+"""Looked up from the highest down, each a request, until those that are meant were found."""
 _NUMBERS = re.compile(r"\d+")
 _INPUT = re.compile(r"(?<!\S)([\w-]+)=(\S+)")
 _NO_REPLY = re.compile(r"(?:\d+\+)?(?P<login>[\w-]+)(?P<bot>\[bot\])?@users\.noreply\.github\.com", re.IGNORECASE)
@@ -158,20 +158,25 @@ async def tag(client: Client, repository: str, commit: Sha, pattern: str, servin
     """The highest tag on the commit that is called like the pattern, with the one on what serves."""
     listed = read_all(_Ref, await client.read(repository, "/git/matching-refs/tags/"))
     refs = [one for one in listed if re.fullmatch(pattern, _name(one))]
-    if sum(one.object.type == "tag" for one in refs) > TAGS_MAX:
-        raise Rejected(f"{repository} has more than {TAGS_MAX} tags like {pattern}; which one counts is not looked up.")
-    ends = await asyncio.gather(*(_end(client, repository, one) for one in refs))
-    on = {full(commit): "", **({full(serving): ""} if serving else {})}
-    for one, (end, _) in sorted(zip(refs, ends, strict=True), key=lambda each: _height(_name(each[0]))):
-        if end in on:
-            on[end] = _name(one)
-    name = on[full(commit)]
-    if not name:
+    refs.sort(key=lambda one: _height(_name(one)), reverse=True)
+    wanted = {full(commit), *([full(serving)] if serving else [])}
+    found: dict[str, tuple[_Ref, _TagObject | None]] = {}
+    for begin in range(0, len(refs), TAGS_AT_ONCE):
+        if begin >= TAGS_MAX:
+            raise Rejected(f"{repository} has more than {TAGS_MAX} tags like {pattern}, and not all are looked up.")
+        some = refs[begin : begin + TAGS_AT_ONCE]
+        ends = await asyncio.gather(*(_end(client, repository, one) for one in some))
+        for one, (end, made) in zip(some, ends, strict=True):
+            if end in wanted:
+                found.setdefault(end, (one, made))
+        if found.keys() == wanted:
+            break
+    if full(commit) not in found:
         return None
-    ref, (_, made) = next((one, end) for one, end in zip(refs, ends, strict=True) if _name(one) == name)
+    before = found.get(serving or "")
     return replace(
-        _tag(ref, made, commit),
-        previous=on.get(serving or "", ""),
+        _tag(*found[full(commit)], commit),
+        previous="" if before is None else _name(before[0]),
         breaking=await _breaking(client, repository, serving, commit),
     )
 

@@ -645,6 +645,26 @@ async def test_the_highest_tag_on_the_commit_is_told_with_who_signed_it_and_what
     assert await github.tag(REPOSITORY, HEAD, r"v2.*", None) is None
 
 
+async def test_of_very_many_tags_the_highest_are_looked_up_until_those_that_are_meant_are_found(
+    host: Host, github: GitHub
+) -> None:
+    names = [f"v1.{number}.0" for number in range(400)]
+    host.answers = {
+        **{f"/git/tags/{name}": tag_object(BASE) for name in names},
+        "/git/matching-refs/tags/": [ref(name, name) for name in names],
+        "/git/tags/v1.399.0": tag_object(HEAD),
+        "/git/tags/v1.398.0": tag_object(OLD),
+        f"/compare/{OLD}...{HEAD}": compared(commit(HEAD, "maya", "feat: new")),
+    }
+    found = await github.tag(REPOSITORY, HEAD, r"v[\d.]+", OLD)
+    assert found is not None
+    assert (found.name, found.previous) == ("v1.399.0", "v1.398.0")
+    assert sum("/git/tags/" in heard.path for heard in host.heard) <= 50
+    host.answers["/git/tags/v1.399.0"] = tag_object(BASE)
+    with pytest.raises(Rejected, match="more than 300 tags"):  # it may be one of the others
+        await github.tag(REPOSITORY, HEAD, r"v[\d.]+", OLD)
+
+
 @pytest.mark.parametrize(
     ("changed", "seen"),
     [
