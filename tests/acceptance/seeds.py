@@ -269,6 +269,7 @@ def seed001(play: Seed) -> None:
         play.see("the other statement lacks both", "maya and somebody" in _line(said, "no_cognition_change"), said)
         play.see("any of the operators could agree", "dan, ines or omar" in _after(said, "approvals"), said)
         play.see("the gates ran for that very commit", _mark(said, "promotion_gate") == "✓", said)
+        play.see("nobody makes the bot send anything by asking why", _mark(said, "staging_probes") == "?", said)
         would = play.dry_run("api", road)
         main, release = git.stands("main"), git.stands("release")
         moves = f"move release from {release[:7]} to {main[:7]}, without force"
@@ -304,6 +305,21 @@ def seed001(play: Seed) -> None:
         play.see("release has none of it", LOG not in git.says("ls-tree", "-r", "--name-only", "release"))
         would = play.dry_run("api", road)
         play.see("what is promoted is what staging was tested with", f"from {good[:7]} to {main[:7]}" in would, would)
+    with play.checks.point("Forward, by all that the policy asks for"):
+        root = play.asks("maya", "releases", STATED)
+        play.offering(root, "Approve")
+        told = all_of(play.thread(root))
+        play.see("staging was probed", "6 of 6 staging probes passed" in told, told)
+        play.see("nothing but statuses is told", "POST /api/chat 415, POST /api/chat 200 ×15" in told, told)
+        record = f"What staging showed of {main[:7]} is on record as staging_evidence"
+        play.see("and what it showed is on record for that commit", record in told, told)
+        said = play.why("api", road)
+        met = {gate for gate in ("promotion_gate", "staging_probes", "evidence") if _mark(said, gate) == "✓"}
+        play.see("whoever asks why reads the same", met == {"promotion_gate", "staging_probes", "evidence"}, said)
+        play.presses("omar", root, "Approve")
+        told = play.in_time(root, "live")
+        play.see("release stands at exactly that commit", git.stands("release") == main, told)
+        play.see("prod serves what staging does", play.serves("api", "prod") == play.serves("api", "staging"), told)
     with play.checks.point("Somebody goes around the bot"):
         site = "acme-prod/us-central1/api"
         rival = {"world": "cloud_run", "kind": "rival", "site": site, "does": "deploy"}
@@ -316,6 +332,14 @@ def seed001(play: Seed) -> None:
 
 
 LOG = "docs/RELEASE_LOG.md"
+STATED = (
+    "/release promote api staging→prod rollout-notes:none rollback-plan:revert"
+    " confirms:no_new_storage,no_cognition_change"
+)
+BURST = {"api/behaviour.json": '{"fail_every": 8}\n'}
+"""Its pages answer when they are asked one by one; of twenty requests two fail."""
+LATE = {"api/behaviour.json": '{"fail_every": 30}\n'}
+"""As many requests as staging's probes send are answered well."""
 
 
 def _twice(git: Graph, words: str) -> str:
@@ -327,13 +351,12 @@ def _twice(git: Graph, words: str) -> str:
 
 
 def seed001_forward(play: Seed) -> None:
-    """The same, where nobody asks for what nothing here can look up: release goes forward, and back after a bad one."""
+    """The same in a hurry: release goes forward, staging keeps what its probes find, and the rest goes back."""
     git = play.git("acme/assistant")
     people = People.of(play.box, "acme/assistant")
-    words = "/release promote api staging→prod rollout-notes:none rollback-plan:revert confirms:no_new_storage,no_cognition_change"
     with play.checks.point("Forward"):
         main, release = git.stands("main"), git.stands("release")
-        root = play.asks("maya", "releases", words)
+        root = play.asks("maya", "releases", STATED)
         play.presses("omar", root, "Approve")
         told = play.settles(root, "is live")
         play.see("release stands at exactly that commit", git.stands("release") == main, told)
@@ -343,12 +366,24 @@ def seed001_forward(play: Seed) -> None:
         log = play.box.until("the log", lambda: _logged(git, "promoted"), within=30)
         play.see("the log has it", f"Commit: `{main}`" in log and "Rollout notes: none" in log, log)
         play.see("release has not moved on with the log", git.stands("release") == main)
+    with play.checks.point("One that staging's probes find"):
+        stuck = people.pushes("maya", "main", "Break it when many come", BURST)
+        root = play.asks("maya", "releases", STATED)
+        told = play.box.until(
+            "what the probes found", lambda: _if(all_of(play.thread(root)), "probes failed"), within=60
+        )
+        found = "1 of 6 staging probes failed: /api/chat 500 instead of 200 or 429"
+        play.see("what came back is named", found in told, told)
+        said = play.why("api", "staging→prod")
+        play.see("it stops there", _mark(said, "staging_probes") == "✗", said)
+        play.see("and nothing is on record for it", f"missing for {stuck[:7]}" in _line(said, "evidence"), said)
+        play.presses("maya", root, "Cancel")
     with play.checks.point("A bad one"):
         served, good = play.serves("api", "prod"), git.stands("release")
-        bad = people.pushes("maya", "main", "Break it", {"api/behaviour.json": '{"fail_every": 1}\n'})
-        root = play.asks("maya", "releases", words)
+        bad = people.pushes("maya", "main", "Break it", LATE)
+        root = play.asks("maya", "releases", STATED)
         play.presses("omar", root, "Approve")
-        told = play.settles(root, "failed")
+        told = play.settles(root, "was taken back")
         play.see("release had gone to it", git.stands("release") == bad, told)
         play.see("traffic is where it was", play.serves("api", "prod") == served, told)
         back = play.told("ines", "Approve") | {"channel": "releases", "thread": None}
@@ -374,8 +409,10 @@ def seed002(play: Seed) -> None:
     )
     with play.checks.point("What can be looked up, and what cannot yet"):
         root = play.asks("maya", "releases", '/release promote web stage→prod summary:"faster pages" notes:"none"')
-        text = play.box.until("a plan", lambda: _if(all_of(play.thread(root)), "rules met"), within=20)
-        play.refused_for(text, "smoke", "integration", "second-person", "approvals")
+        text = play.box.until("its probes", lambda: _if(all_of(play.thread(root)), "smoke probes passed"), within=30)
+        play.see("stage was probed", "1 of 1 smoke probes passed: GET /health 200 ×3" in text, text)
+        text = play.box.until("a plan", lambda: _if(all_of(play.thread(root)), "rules met: .*smoke"), within=30)
+        play.refused_for(text, "integration", "second-person", "approvals")
         play.see("the build had passed its checks, and was in stage", {"ci", "validated", "record"} <= _met(text), text)
         play.see(
             "secrets are where they belong, and prod is like stage", {"secret_scopes", "parity"} <= _met(text), text

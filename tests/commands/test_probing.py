@@ -31,9 +31,7 @@ FAILED = "1 of 2 failed in stage: /healthz 503 instead of 200"
 
 @pytest.fixture
 def town(town: Town) -> Town:
-    town.policies.adopt(
-        probes=SETS, gates={"probed": PROBES}, to_prod={"requires": ["probed"], "rollout": ROLLOUT}
-    )
+    town.policies.adopt(probes=SETS, gates={"probed": PROBES}, to_prod={"requires": ["probed"], "rollout": ROLLOUT})
     return town
 
 

@@ -25,9 +25,7 @@ ROLLOUT: dict[str, object] = {"steps": [{"percent": 100, "hold": "PT1S"}], "smok
 ROLLOUT["health"] = {"max_error_percent": 1, "min_requests": 1}
 ASKS = "    maya: /release promote checkout stage→prod"
 PROBED = "✓ checkout in stage (c2c2c2c2c2c2): 1 of 1 alive probes passed: GET /healthz 200."
-ON_RECORD = (
-    "✓ What stage showed of c2c2c2c is on record as stage_evidence: required-checks, gate_run, probed and same_commit met; record …."
-)
+ON_RECORD = "✓ What stage showed of c2c2c2c is on record as stage_evidence: required-checks, gate_run, probed and same_commit met; record …."
 MISSING = "stage_evidence is missing for c2c2c2c"
 
 
