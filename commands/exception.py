@@ -43,7 +43,7 @@ async def request(intent: RequestException, asking: Asking) -> Writes:
         return asking.refused("exception", {**target, "needs": ", ".join(kind.asked_by)}, reply)
     record, gaps = form.filled()
     if record is not None and (other := await _relaxed_already(record, asking)) is not None:
-        says = f"{other} relaxes {record.fields['branch']} already, or asks to; one does at a time, until it is over."
+        says = f"{other} relaxes {_repository(record, asking.active.policy)} already, or asks to; one does at a time."
         return asking.refused("exception", {**target, "other": other}, Reply(says))
     if record is None:
         words = ("exception", "request", intent.service or "", intent.environment)
@@ -75,14 +75,13 @@ async def request(intent: RequestException, asking: Asking) -> Writes:
 
 
 async def _relaxed_already(record: ExceptionRecord, asking: Asking) -> str | None:
-    """The exception that relaxes the same branch, or asks to; one at a time does."""
-    wanted, policy = exceptions.relaxation(record), asking.active.policy
-    if wanted is None:
+    """The exception that relaxes a branch of the same repository, or asks to; one at a time does."""
+    policy = asking.active.policy
+    if exceptions.relaxation(record) is None:
         return None
     there = {name for name, service in policy.services.items() if service.repository == _repository(record, policy)}
     for other in await asking.world.store.exceptions(asking.world.clock.now()):
-        relaxed = exceptions.relaxation(other)
-        if relaxed is not None and relaxed.branch == wanted.branch and other.service in there and other.id != record.id:
+        if exceptions.relaxation(other) is not None and other.service in there and other.id != record.id:
             return other.id
     return None
 

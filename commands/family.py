@@ -140,6 +140,8 @@ async def _back_to(intent: RollbackSeveral, asking: Asking) -> _BackTo | str:
     if not records:
         return _BackTo(intent.services, {})
     services = intent.services or named[0].manifest.services
+    if gone := [service for service in services if service not in asking.active.policy.services]:
+        return f"{intent.to} pins {listed(gone)}, of which the policy knows nothing any more."
     serves = {service: await _serves(asking, service, intent.target) for service in services}
 
     def is_it(each: ManifestRecord) -> bool:

@@ -55,6 +55,8 @@ async def broken(operation: Operation, world: World) -> str:
         begun = begun and part.service != operation.question.service
         if part.service == operation.question.service or not (begun or part.digest == part.from_digest):
             continue
+        if part.service not in policy.services:
+            return f"The policy knows no service {part.service} any more."
         serving = (await seen(world, policy, part.service, part.target)).serving
         if isinstance(serving, Unknown):
             raise Unavailable(f"{serving.why}.")

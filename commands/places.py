@@ -121,6 +121,9 @@ def site_of(policy: Policy, service: str, environment: str) -> Site | Unknown:
 
 async def seen(world: World, policy: Policy, service: str, environment: str) -> Seen:
     """Everything about one place, read at once."""
+    if service not in policy.services:  # the policy may have changed since it came there
+        gone = Unknown(f"the policy knows no service {service}")
+        return Seen(environment, gone, gone)
     repository = policy.services[service].repository
     at, deployments = await asyncio.gather(
         _serving(world, policy, service, environment),

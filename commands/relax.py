@@ -19,13 +19,14 @@ from commands.deployment import ARRIVES, SOON
 from commands.errors import LostLease, OutcomeUnknown, Rejected, ReleaseBotError, Unavailable
 from commands.explain import texts
 from commands.hand import AT_ONCE, TRIES
+from commands.notes import escaped
 from commands.operation import Effect, Operation, Phase
 from commands.ports import Entry, EntryPhase, Guard, Lease, Message, World, Writes
 from commands.record import BOT, operation_id
 from commands.reply import Line, Mark, Reply, Text, When
 from policy.agreement import Relaxes
 from policy.document import Policy
-from policy.exceptions import relaxation
+from policy.exceptions import objections, relaxation
 from policy.facts import Deed, ExceptionRecord, Obligation, Question
 from policy.model import Place
 from policy.wording import listed
@@ -154,8 +155,10 @@ class _Relaxing:
         self.what = tuple(Relaxes(word) for word in about["what"])
         self.owner = str(about["owner"])
         self.name = f"{self.branch} of {self.repository}"
-        self.place = Place(self.repository, self.branch)
-        """Nobody else relaxes it meanwhile."""
+        self.place = Place(self.repository, "")
+        """Nobody else relaxes it, or another branch of it, meanwhile: a ruleset may guard several."""
+        self.answered = False
+        """Whether somebody answers for how it stands: what was owed because of it is settled."""
 
     # Step by step ---------------------------------------------------------------------------------------------------
 
@@ -171,8 +174,9 @@ class _Relaxing:
             wanted = protections.relaxed(guards, self.what)
             if self.pull is not None:
                 pull = await protections.pull(self.repository, self.pull)
-                if pull.base != self.branch:
-                    why = f"Nothing was relaxed: pull request {self.pull} goes to {pull.base}, not to {self.branch}."
+                if pull.base != self.branch or not pull.open:
+                    what = f"goes to {pull.base}, not to {self.branch}" if pull.open else "is not open any more"
+                    why = f"Nothing was relaxed: pull request {self.pull} {what}."
                     return self._ended(Phase.FAILED, why, loud=True)
             versions = {guard.name: await protections.newest(self.repository, guard) for guard in wanted}
         except Rejected as error:
@@ -234,12 +238,11 @@ class _Relaxing:
 
     async def restore(self) -> Writes:
         """All of it stands as it did; until then people hear of what is in the way."""
-        if OWED in self.operation.seen and await self._owed() is None:
-            return self._left_as_it_is()
+        self.answered = OWED in self.operation.seen and await self._owed() is None
         try:
             live = await self._again()
         except (Rejected, Unavailable) as error:
-            return self._alarm(str(error), patient=True)
+            return self._alarm(str(error), patient=not isinstance(error, Rejected))
         left = self._left(live, BEFORE)
         if left:
             return await self._put(left[0], self._kept(BEFORE)[left[0].name])
@@ -268,7 +271,11 @@ class _Relaxing:
 
     async def settle(self) -> Writes:
         """It is over once it is written down, and nothing that was on its way can have relaxed it again."""
-        live = await self._again()
+        wait = datetime.fromisoformat(self.operation.seen[RESTORED]) + SETTLES - self.now
+        try:
+            live = await self._again()
+        except Rejected as error:
+            return Writes(operation=self.operation, due=wait) if wait > AT_ONCE else self._unseen(error)
         if self._left(live, BEFORE):  # what somebody else changes from now on is theirs
             seen = {key: value for key, value in self.operation.seen.items() if key != RESTORED}
             settled = () if self.operation.effect is None else (self._outcome("unknown"),)
@@ -279,7 +286,6 @@ class _Relaxing:
         for what in self._to_tell():
             if what not in told:
                 return await self._tell(what)
-        wait = datetime.fromisoformat(self.operation.seen[RESTORED]) + SETTLES - self.now
         if wait > AT_ONCE:
             return Writes(operation=self.operation, due=wait)
         untold = self.operation.seen.get(UNTOLD, ())
@@ -301,10 +307,20 @@ class _Relaxing:
             return f"{record.id} was revoked"
         if record.granted_at is None or (record.ends_at is not None and record.ends_at <= self.now):
             return f"the time of {record.id} is over"
+        if no := self._not_allowed_now():
+            return no
         if self.pull is None or RELAXED not in self.operation.seen:
             return None
         pull = await self._pull_stands()
         return None if pull is None else f"pull request {self.pull} was {pull}"
+
+    def _not_allowed_now(self) -> str:
+        """Why nobody could grant it as the policy is now; empty: somebody could."""
+        policy = self.world.policies.current().policy
+        service = policy.services.get(self.record.service or "")
+        if service is None or service.repository != self.repository:
+            return f"the policy does not have {self.record.service} in {self.repository} any more"
+        return next((f"the policy allows it no more: {no}" for no in objections(self.record, policy)), "")
 
     async def _pull_stands(self) -> str | None:
         try:
@@ -466,7 +482,12 @@ class _Relaxing:
     # What people hear -----------------------------------------------------------------------------------------------
 
     def _alarm(self, why: str, *, patient: bool = False) -> Writes:
-        """People are asked to put it right, at once and every five minutes; somebody owes it until it is."""
+        """People are asked to put it right, at once and every five minutes; somebody owes it until it is.
+
+        Once somebody answers for how it stands, that ends it, unless only GitHub keeps us from putting it back.
+        """
+        if self.answered:
+            return Writes(operation=self.operation, due=LOOK) if patient else self._left_as_it_is()
         last, since = self.operation.seen.get(ALARMED), self.operation.since or self.now
         early = patient and last is None and self.now - since < PATIENT
         if early or (last is not None and self.now - datetime.fromisoformat(last) < ALARM):
@@ -500,6 +521,7 @@ class _Relaxing:
             owner=self.owner,
             due_at=self.now + OWED_WITHIN,
             says=f"what guards {self.name} is as it was before",
+            takers=frozenset({record.asked_by.human} if record.asked_by.human else ()),
         )
 
     async def _owed(self) -> Obligation | None:
@@ -517,8 +539,14 @@ class _Relaxing:
 
     def _left_as_it_is(self) -> Writes:
         """Somebody settled what was owed: they answer for how it stands."""
+        return self._uncertain(f"What guards {self.name} stays as it stands, as somebody answered for it.")
+
+    def _unseen(self, error: Rejected) -> Writes:
+        """It stood as it did, and that is all that anybody can find out."""
+        return self._uncertain(f"{self.name} was guarded again, and cannot be looked at once more: {error}")
+
+    def _uncertain(self, note: str) -> Writes:
         settled = () if self.operation.effect is None else (self._outcome("unknown"),)
-        note = f"What guards {self.name} stays as it stands, as somebody answered for it."
         over = self._ended(Phase.UNCERTAIN, note, loud=True)
         return replace(over, entries=(*settled, *over.entries))
 
@@ -555,20 +583,21 @@ class _Relaxing:
         )
 
     def _for_pull(self) -> str:
-        """For whoever reads the pull request: nobody's own words, and no name of an account."""
+        """For whoever reads the pull request or the runbook. What people said is escaped, and no account is named."""
         seen, record, ends_at = self.operation.seen, self.record, self.operation.expires_at.isoformat()
         what = ", ".join(one.value for one in self.what)
+        by = ", ".join(escaped(one.name) for one in record.granted_by)
         lines = [
-            f"**{self.branch} is relaxed for a time** ({record.id})",
+            f"**{escaped(self.branch)} is relaxed for a time** ({record.id})",
             f"- relaxed: {what}",
-            f"- asked by {record.asked_by.name}, granted by {', '.join(one.name for one in record.granted_by) or '-'}",
+            f"- asked by {escaped(record.asked_by.name)}, granted by {by or '-'}",
             f"- from {seen[RELAXED]}, until this is merged or closed, at most until {ends_at}",
         ]
         if RESTORED in seen:
-            lines[0] = f"**{self.branch} is guarded again exactly as it was** ({record.id})"
-            lines[-1] = f"- from {seen[RELAXED]} until {seen[RESTORED]}: {seen[WHY]}"
-        reason = record.fields.get("reason", "").strip()
-        lines += [f"- reason: `{reason.replace('`', chr(39))[:500]}`"] if reason else []
+            lines[0] = f"**{escaped(self.branch)} is guarded again exactly as it was** ({record.id})"
+            lines[-1] = f"- from {seen[RELAXED]} until {seen[RESTORED]}: {escaped(seen[WHY])}"
+        reason = escaped(record.fields.get("reason", "")[:500])
+        lines += [f"- reason: {reason}"] if reason else []
         return "\n".join(lines)
 
     # What is recorded -----------------------------------------------------------------------------------------------

@@ -75,6 +75,8 @@ class Setting:
         if len(first) < 2:
             return None
         services = {self.service(word) for word in first}
+        if len(services) == 1:
+            raise Misunderstood(f"That names one service only; say `{services.pop()}` once.")
         for group in groups.values():
             if services <= set(group):
                 return tuple(service for service in group if service in services), words[named:]

@@ -1074,6 +1074,8 @@ class Protections:
         self.faults: deque[Fault] = deque()
         """What goes wrong with the next writes, one each."""
         self.away = False
+        self.hidden = False
+        """Nobody may look any more: the App's key is gone."""
         self.ever: list[dict[str, dict[str, Any]]] = []
         """How they stood after each write, ours or not."""
 
@@ -1085,6 +1087,8 @@ class Protections:
     def _of(self, repository: str, branch: str) -> dict[str, dict[str, Any]]:
         if self.away:
             raise Unavailable("GitHub does not answer.")
+        if self.hidden:
+            raise Rejected("No App is set up that may change what guards a branch.")
         for _, arrives in [one for one in self.late if one[0] <= self._clock.now()]:
             arrives()
         self.late = [one for one in self.late if one[0] > self._clock.now()]

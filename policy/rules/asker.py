@@ -59,8 +59,7 @@ def may_ask(case: Case) -> Finding:
 def _asks_by_itself(case: Case, name: str) -> Finding:
     """A trigger of the policy that takes back what was released there, without anybody being asked."""
     question = case.question
-    ship_together = any(question.service in services for services in case.policy.groups.values())
-    all_go_back = ship_together and case.policy.manifest.if_one_fails == "back"
+    all_go_back = case.policy.manifest.if_one_fails == "back"  # whatever `groups` says by now: it went as one
     if name == TOGETHER and question.deed is Deed.ROLLBACK and all_go_back:
         return met(MAY_ASK, "another one of the set went bad, so all of it goes back")
     for path in case.policy.paths:

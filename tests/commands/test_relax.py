@@ -172,10 +172,101 @@ async def test_of_one_branch_one_is_relaxed_at_a_time(relaxing: Town) -> None:
         RELAXED
         + """
     omar: /release exception request checkout prod kind:relaxation relax:reviews until:1h reason:more
-    bot → omar: X-82f3e9c695 relaxes main already, or asks to; one does at a time, until it is over.
+    bot → omar: X-82f3e9c695 relaxes acme/checkout already, or asks to; one does at a time.
     """,
         relaxing,
     )
+
+
+async def test_of_one_repository_one_is_relaxed_at_a_time_for_a_ruleset_may_guard_several_branches(
+    relaxing: Town,
+) -> None:
+    environments = relaxing.policies.current().policy.model_dump(mode="python", by_alias=True)["environments"]
+    environments["stage"]["branch"] = "stage"
+    relaxing.policies.adopt(environments=environments)
+    await plays(
+        RELAXED
+        + """
+    omar: /release exception request checkout stage kind:relaxation relax:reviews until:1h reason:more
+    bot → omar: X-82f3e9c695 relaxes acme/checkout already, or asks to; one does at a time.
+    """,
+        relaxing,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"relaxes": ["reviews"]}, "relaxation may not relax checks, only reviews"),
+        ({"longest": "PT30M"}, "it may last 30 min, and would last longer"),
+        (None, "there is no kind of exception relaxation; kinds are …"),
+    ],
+)
+async def test_what_the_policy_allows_no_more_is_put_back_at_once(
+    relaxing: Town, changes: dict[str, object] | None, why: str
+) -> None:
+    await plays(RELAXED, relaxing)
+    _the_kind(relaxing, changes)
+    await plays(
+        f"""
+    … 31 s later
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: the policy allows it no more: {why}.
+    """
+        + OVER,
+        relaxing,
+    )
+    assert rules(relaxing) == GUARDED
+    await ended(relaxing)
+
+
+async def test_what_the_policy_allows_no_more_is_not_even_begun(relaxing: Town) -> None:
+    await plays(
+        ASKED.replace("until:1h", "from:10:30 until:11:30") + "rita: [Approve]\n    bot: …\n    bot now: …", relaxing
+    )
+    _the_kind(relaxing, None)
+    await plays(
+        """
+    … 31 min later
+    bot: • Nothing was relaxed: the policy allows it no more: there is no kind of exception relaxation; kinds are ….
+    bot now: The exception X-82f3e9c695 …
+    """,
+        relaxing,
+    )
+    assert relaxing.protections.ever == [{"gate": GUARDED}]
+
+
+def _the_kind(town: Town, changes: dict[str, object] | None) -> None:
+    """It has these keys from now on; None: it is gone."""
+    kinds = town.policies.current().policy.model_dump(mode="python", by_alias=True)["exceptions"]
+    kind = kinds.pop("relaxation")
+    town.policies.adopt(exceptions=kinds if changes is None else {**kinds, "relaxation": {**kind, **changes}})
+
+
+async def test_for_a_pull_request_that_is_over_nothing_is_relaxed(relaxing: Town) -> None:
+    relaxing.protections.pulls[60] = Pull("main", open=False, merged=True)
+    await plays(
+        ASKED
+        + """
+    rita: [Approve]
+    bot: @rita approved …
+    bot: • Nothing was relaxed: pull request 60 is not open any more.
+    bot: • Nothing was relaxed: pull request 60 is not open any more.
+    """
+        + OVER,
+        relaxing,
+    )
+    assert relaxing.protections.ever == [{"gate": GUARDED}]
+
+
+async def test_what_people_said_pings_nobody_on_the_pull_request_and_forges_no_mark(relaxing: Town) -> None:
+    words = ASKED.strip().splitlines()[0].removeprefix("omar: /release ").partition(" reason:")[0]
+    reason = 'reason:"down\n\n@acme/everyone <!-- release-bot op_1 restored --> fixes #3"'
+    async with Bot(relaxing) as bot:
+        await bot.hears(Request("r0", f"{words} {reason}", relaxing.people.account("omar"), "C0RELEASES"))
+    await plays("rita: [Approve]\nbot: …\nbot: …\nbot now: …", relaxing)
+    (told,) = relaxing.protections.remarks[60]
+    assert not {"@acme", "<!--", "#3"} & set(told.replace(">", " ").split())
+    assert "\n\n" not in told
 
 
 async def test_what_nobody_asks_for_cannot_be_relaxed(relaxing: Town) -> None:
@@ -254,6 +345,86 @@ async def test_somebody_may_answer_for_how_it_stands(relaxing: Town) -> None:
     )
     assert rules(relaxing) == {"reviews": 1}
     await ended(relaxing)
+
+
+async def test_whoever_asked_for_it_does_not_answer_for_it_alone(relaxing: Town) -> None:
+    await plays(RELAXED, relaxing)
+    relaxing.protections.somebody_sets(REPOSITORY, "main", "gate", reviews=1)
+    await plays(
+        """
+    … 31 s later
+    bot: ✗ main of acme/checkout is not guarded …
+    bot: ✗ main of acme/checkout is not guarded …
+    omar: [Done] it is fine
+    bot → omar: omar took part, so cannot settle it: what guards main of acme/checkout is as it was before (O-…).
+    """,
+        relaxing,
+    )
+
+
+async def test_what_we_could_put_back_ourselves_is_put_back_whoever_answered_for_it(relaxing: Town) -> None:
+    await plays(RELAXED, relaxing)
+    relaxing.protections.away = True
+    await plays(
+        """
+    … 1 h later
+    … 61 s later
+    bot: ✗ main of acme/checkout is not guarded …
+    bot: ✗ main of acme/checkout is not guarded …
+    rita: [Done] it will be fine
+    bot: @rita settled …
+    bot → rita: O-… is settled.
+    … 10 min later
+    """,
+        relaxing,
+    )
+    relaxing.protections.away = False
+    await plays(
+        """
+    … 31 s later
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: the time of X-82f3e9c695 is over.
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: the time of X-82f3e9c695 is over.
+    """
+        + OVER,
+        relaxing,
+    )
+    assert rules(relaxing) == GUARDED
+    await ended(relaxing)
+
+
+async def test_without_the_key_for_it_people_are_asked_at_once_and_it_is_put_back_once_it_is_there_again(
+    relaxing: Town,
+) -> None:
+    await plays(RELAXED, relaxing)
+    relaxing.protections.hidden = True
+    await plays(
+        """
+    … 1 h later
+    bot: ✗ main of acme/checkout is not guarded as it was before X-82f3e9c695: No App is set up that may change what guards a branch. …
+    bot: ✗ main of acme/checkout is not guarded as it was before X-82f3e9c695: No App is set up that may change what guards a branch. …
+    """,
+        relaxing,
+    )
+    relaxing.protections.hidden = False
+    await plays("… 31 s later\nbot: ✓ …\nbot: ✓ …\nbot now: …", relaxing)
+    assert rules(relaxing) == GUARDED
+    await ended(relaxing)
+
+
+async def test_without_the_key_for_it_what_was_put_back_is_over_all_the_same(relaxing: Town) -> None:
+    await plays(RELAXED, relaxing)
+    await plays("… 1 h later\nbot: ✓ …\nbot now: …", relaxing)
+    relaxing.protections.hidden = True
+    await plays(
+        """
+    … 31 s later
+    bot: • main of acme/checkout was guarded again, and cannot be looked at once more: No App is set up that may change what guards a branch.
+    bot: • main of acme/checkout was guarded again, and cannot be looked at once more: No App is set up that may change what guards a branch.
+    """,
+        relaxing,
+    )
+    async with Bot(relaxing) as bot:
+        assert [one for one in await bot.store.timers() if one.question.deed == "relax"] == []
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_REPLY, Fault.LOST_REQUEST])

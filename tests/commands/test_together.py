@@ -592,6 +592,31 @@ async def test_another_policy_in_the_midst_judges_what_is_left_and_takes_nothing
         assert shop.runs.serving(service) == digest(service, 2)
 
 
+def leaves(service: str, town: Town) -> None:
+    """The policy is about it no more."""
+    policy = town.policies.current().policy.model_dump(mode="python", by_alias=True)
+    del policy["services"][service]
+    town.policies.adopt(services=policy["services"], groups={})
+
+
+async def test_one_that_left_the_policy_in_the_midst_is_not_shipped_and_what_shipped_goes_back(shop: Town) -> None:
+    await plays(ASKS + "omar: [Approve]\n… once: payments-r-a2a2a2a2a2a2 serves 100 %\n", shop, heads=False)
+    leaves("checkout", shop)
+    await plays("… 5 s later\n… 25 h later", shop, heads=False)
+    assert shop.runs.serving("checkout") == digest("checkout", 1)
+    assert shop.runs.serving("payments") == digest("payments", 1)
+
+
+async def test_one_that_shipped_and_left_the_policy_stays_and_people_are_told(shop: Town) -> None:
+    await plays(ASKS + "omar: [Approve]\n… once: payments-r-a2a2a2a2a2a2 serves 100 %\n", shop, heads=False)
+    leaves("payments", shop)
+    await plays("… 5 s later", shop, heads=False)
+    assert shop.runs.serving("checkout") == digest("checkout", 1)
+    told = [m.now for m in shop.slack.messages if m.now["text"].endswith("(M-cd184655fa) → prod failed.")][-1]
+    assert any("The policy knows no service payments any more." in line for line in told["body"])
+    assert any("Not all is back: payments cannot go back: " in line for line in told["body"])
+
+
 async def test_each_path_keeps_its_own_approvers(shop: Town) -> None:
     """payments needs a tech lead besides; whoever may agree to one of them only does not agree to the other."""
     path = shop.policies.current().policy.paths[0].model_dump(mode="python", by_alias=True)
@@ -751,6 +776,29 @@ async def test_a_set_goes_back_to_the_one_before_it_as_a_whole(shop: Town, words
     )
     for service in ("payments", "checkout"):
         assert shop.runs.serving(service) == digest(service, 2)
+
+
+async def test_a_set_does_not_come_back_once_one_of_it_left_the_policy(shop: Town) -> None:
+    await plays(ASKS + "omar: [Approve]", shop, heads=False)
+    leaves("checkout", shop)
+    await plays(
+        """
+    ines: /release rollback prod to M-cd184655fa
+    bot → ines: M-cd184655fa pins checkout, of which the policy knows nothing any more.
+    """,
+        shop,
+    )
+
+
+@pytest.mark.parametrize("words", ["promote checkout,checkout stage→prod", "rollback Checkout,checkout prod"])
+async def test_one_alone_is_no_set_however_often_it_is_named(shop: Town, words: str) -> None:
+    await plays(
+        f"""
+    maya: /release {words}
+    bot → maya: That names one service only; say `checkout` once.
+    """,
+        shop,
+    )
 
 
 async def test_status_and_log_name_the_set(shop: Town) -> None:
