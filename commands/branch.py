@@ -190,6 +190,8 @@ async def _landed(hand: Hand, branch: PlannedBranch) -> tuple[tuple[Sha, Sha], s
         plan.repository,
         branch.pull_request,
         head=branch.head,
+        base=branch.base,
+        description=branch.description,
         title=f"{title} (#{branch.pull_request})",
         message=f"Operation {hand.operation.id}, plan {plan.hash[:12]}.",
     )

@@ -487,8 +487,13 @@ class Branches(Protocol):
     async def label(self, repository: str, number: int, labels: Sequence[str]) -> None:
         """That pull request has these labels, besides those it had."""
 
-    async def merge(self, repository: str, number: int, *, head: Sha, title: str, message: str) -> Merged:
-        """That pull request is merged with a merge commit, at exactly that head; found merged, what became of it."""
+    async def merge(
+        self, repository: str, number: int, *, head: Sha, base: Sha, description: str, title: str, message: str
+    ) -> Merged:
+        """That pull request is merged with a merge commit, at exactly that head; found merged, what became of it.
+
+        `Conflict` also where its target stood elsewhere, or it said something else, right before. `description`:
+        SHA-256 of that, hex."""
 
     async def move(self, repository: str, branch: str, *, seen: Sha, to: Sha, back: bool = False) -> None:
         """The branch stands at `to`: moved forward from where it was seen, or found there.

@@ -134,7 +134,9 @@ class Branches:
         self._reachable()
         self._pull(number).labels |= set(labels)
 
-    async def merge(self, repository: str, number: int, *, head: Sha, title: str, message: str) -> Merged:
+    async def merge(
+        self, repository: str, number: int, *, head: Sha, base: Sha, description: str, title: str, message: str
+    ) -> Merged:
         if self.somebody is not None:
             doing, self.somebody = self.somebody, None
             doing()
@@ -144,6 +146,10 @@ class Branches:
         stands = self._github.branches[pull.source]
         if stands != head:
             raise Conflict(f"{pull.source} moved from {head[:7]} to {stands[:7]} since #{number} was looked at.")
+        if _sha256(pull.body) != description:
+            raise Conflict(f"#{number} says something else than when it was looked at.")
+        if (at := self._github.branches[pull.target]) != base:
+            raise Conflict(f"{pull.target} moved from {base[:7]} to {at[:7]} meanwhile.")
         if fault is Lost.BASE:
             raise Conflict(f"{pull.target} moved just when #{number} was to be merged; nothing was.")
         if fault is Lost.LATE:
@@ -240,8 +246,8 @@ class Branches:
 
         for pull in self.opened():
             if (pull.source, pull.target) == (source, target):
-                body = hashlib.sha256(pull.body.encode()).hexdigest()
-                return PullRequest(pull.number, pull.title, fields=sections(pull.body), description=body)
+                fields = sections(pull.body)
+                return PullRequest(pull.number, pull.title, fields=fields, description=_sha256(pull.body))
         return None
 
     def _made(
@@ -279,3 +285,7 @@ def _sides(base: frozenset[str], ours: frozenset[str], theirs: frozenset[str]) -
 
 def _hash(text: str) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

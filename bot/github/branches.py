@@ -13,7 +13,7 @@ from bot.github.connection import LOOKS, Connection
 from bot.github.credentials import Access
 from bot.github.names import file_path, full, ref_path
 from bot.github.pace import StoodStill
-from bot.github.pull_requests import PullRead, PullRequests, text_of
+from bot.github.pull_requests import PullRead, PullRequests, text_hash, text_of
 from bot.github.reading import CommitRead, ComparisonRead, read, read_all
 from bot.github.refusal import Refusal
 from bot.github.three_way import GitCommit, ThreeWay
@@ -29,7 +29,7 @@ _APPEND = "mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(i
 _PULL = """query($owner: String!, $name: String!, $number: Int!) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
-      state isDraft headRefOid headRefName baseRefName mergeable
+      state isDraft body headRefOid headRefName baseRefName mergeable
       mergeCommit { oid parents(first: 3) { nodes { oid } } tree { oid } }
     }
   }
@@ -54,6 +54,7 @@ class _MergeCommit(BaseModel):
 class _Pull(BaseModel):
     state: str
     is_draft: bool = Field(alias="isDraft")
+    body: str
     head: str = Field(alias="headRefOid")
     source: str = Field(alias="headRefName")
     target: str = Field(alias="baseRefName")
@@ -129,8 +130,13 @@ class GitHubBranches:
         """That pull request has these labels, besides those it had."""
         await fixes.label(await self._connection.client(), repository, number, tuple(labels))
 
-    async def merge(self, repository: str, number: int, *, head: Sha, title: str, message: str) -> Merged:
-        """That pull request is merged with a merge commit, at exactly that head; found merged, what became of it."""
+    async def merge(
+        self, repository: str, number: int, *, head: Sha, base: Sha, description: str, title: str, message: str
+    ) -> Merged:
+        """That pull request is merged with a merge commit, at exactly that head; found merged, what became of it.
+
+        GitHub takes a condition for the head alone; how the rest stands is looked at right before.
+        """
         client, connection = await self._connection.client(), self._connection
         body = {"merge_method": "merge", "sha": full(head), "commit_title": title, "commit_message": message}
 
@@ -144,6 +150,10 @@ class GitHubBranches:
             if pull.state == "MERGED":
                 return _became(number, pull, head)
             _demand_mergeable(number, pull, head)
+            if text_hash(pull.body) != description:
+                raise Conflict(f"#{number} says something else than when it was looked at.")
+            if (stands := await self._head(repository, pull.target)) != base:
+                raise Conflict(_elsewhere(pull.target, base, stands))
             try:
                 said = await client.write(
                     repository,

@@ -144,7 +144,7 @@ class PullRequests:
             head=pull.head.ref,
             base=pull.base.ref,
             url=pull.html_url,
-            description=hashlib.sha256((pull.body or "").encode()).hexdigest(),
+            description=text_hash(pull.body or ""),
             draft=pull.draft,
         )
 
@@ -254,6 +254,11 @@ async def owners_at(client: Client, repository: str, ref: str) -> tuple[codeowne
             raise Rejected(f"{place} has lines that GitHub does not understand; who owns what is not known.")
         return codeowners.lines(text)
     return ()
+
+
+def text_hash(body: str) -> str:
+    """By which the description of a pull request is known again: SHA-256, hex."""
+    return hashlib.sha256(body.encode()).hexdigest()
 
 
 async def text_of(client: Client, repository: str, path: str, ref: str) -> str | None:

@@ -187,6 +187,37 @@ async def test_a_head_that_moves_after_the_approval_needs_another_one(town: Town
     assert town.runs.serving("checkout") == digest("checkout", 1)
 
 
+@pytest.mark.parametrize("moved", ["main", "the description"])
+async def test_what_else_they_agreed_to_is_looked_at_right_before_the_merge(town: Town, moved: str) -> None:
+    branches = town.github.moving
+
+    def changes() -> None:
+        if moved == "main":
+            branches.somebody_commits("main", "By hand")
+        else:
+            branches.opened()[0].body += "\nAnd one thing more."
+
+    branches.somebody = changes
+    why = (
+        "main moved from c1c1c1c to … meanwhile"
+        if moved == "main"
+        else "#51 says something else than when it was looked at"
+    )
+    await plays(
+        page(
+            ASKED,
+            APPROVED,
+            f"""
+            bot: • checkout c2c2c2c2c2c2 → prod: {why}. Nothing was moved; everything is decided again.
+            bot: What would be done has changed: …. Approvals start again.
+            """,
+        ),
+        town,
+    )
+    assert town.github.moving.opened()
+    assert town.runs.serving("checkout") == digest("checkout", 1)
+
+
 async def test_a_base_that_moves_has_everything_decided_again_and_nobody_agrees_to_what_they_did_not_see(
     town: Town,
 ) -> None:

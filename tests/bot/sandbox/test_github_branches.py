@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import hashlib
 import os
 import random
 import subprocess
@@ -21,7 +22,7 @@ from bot.github import GitHub, GitHubBranches, Pace, PersonalToken
 from bot.github.three_way import SCRATCH
 from bot.sandbox.github.git import Signature
 from commands.errors import Conflict, OutcomeUnknown, Rejected, Unavailable
-from commands.ports import Branches
+from commands.ports import Branches, Merged
 from policy.model import Sha
 from tests.bot.github_world import NINE
 from tests.bot.sandbox.github_place import Place
@@ -69,8 +70,25 @@ async def propose(branches: Branches, place: Place, source: str = "dev") -> int:
     return await branches.propose(place.name, source=source, target="main", title="Promote dev", body="## Notes\nWork")
 
 
+SAID = hashlib.sha256(b"## Notes\nWork").hexdigest()
+
+
+async def merged(
+    branches: Branches, place: Place, number: int, head: Sha, *, base: Sha | None = None, said: str = SAID
+) -> Merged:
+    return await branches.merge(
+        place.name,
+        number,
+        head=head,
+        base=base or at(place, "main"),
+        description=said,
+        title="Promote dev",
+        message="Operation: op_1",
+    )
+
+
 async def merge(branches: Branches, place: Place, number: int, head: Sha) -> Sha:
-    made = await branches.merge(place.name, number, head=head, title="Promote dev (#1)", message="op_1")
+    made = await merged(branches, place, number, head)
     assert made.tree == tree(place, made.commit)
     return made.commit
 
@@ -119,13 +137,13 @@ async def test_a_pull_request_is_merged_by_a_merge_commit_at_exactly_that_head(
 ) -> None:
     before, head = at(place, "main"), Sha(await place.branch("dev", {"a": "1\n"}))
     number = await propose(branches, place)
-    made = await branches.merge(place.name, number, head=head, title="Promote dev", message="Operation: op_1")
+    made = await merged(branches, place, number, head)
     assert at(place, "main") == made.commit
     assert place.git("rev-list", "--parents", "-n1", "main").split() == [made.commit, before, head]
     assert made.parents == (before, head)
     assert made.tree == tree(place, "main") == tree(place, "dev")
     assert place.git("log", "-1", "--format=%B", "main") == "Promote dev\n\nOperation: op_1"
-    assert await branches.merge(place.name, number, head=head, title="Promote dev", message="Operation: op_1") == made
+    assert await merged(branches, place, number, head, base=before) == made
     assert at(place, "main") == made.commit
 
 
@@ -157,6 +175,18 @@ async def test_a_head_that_moved_since_it_was_agreed_to_is_not_merged(place: Pla
     with pytest.raises(Conflict, match="dev moved from"):
         await merge(branches, place, number, head)
     assert at(place, "main") == before
+
+
+async def test_what_is_not_as_it_was_agreed_to_is_not_merged(place: Place, branches: Branches) -> None:
+    before, head = at(place, "main"), Sha(await place.branch("dev", {"a": "1\n"}))
+    number = await propose(branches, place)
+    moved = await place.write("main", {"b": "by hand\n"})
+    with pytest.raises(Conflict, match="main moved from"):
+        await merged(branches, place, number, head, base=before)
+    await place.asks()("PATCH", f"pulls/{number}", {"body": "## Notes\nNone"})
+    with pytest.raises(Conflict, match="says something else"):
+        await merged(branches, place, number, head)
+    assert at(place, "main") == moved
 
 
 async def test_a_base_that_moves_in_the_last_moment_is_told_apart_from_a_refusal(
