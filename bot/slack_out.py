@@ -180,8 +180,8 @@ def _wrapped(mark: str, text: str) -> str:
 
 
 def _unmarked(text: str, mark: str) -> str:
-    # the mark itself, or a line break, would end what it marks
-    return _one_line(text).replace(mark, "'" if mark == "`" else "\u2217").strip()
+    # the mark itself, or a line break, would end what it marks; what looks like it means nothing in a shell either
+    return _one_line(text).replace(mark, "\u02cb" if mark == "`" else "\u2217").strip()
 
 
 def _one_line(text: str) -> str:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import logging
 import re
+import shlex
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -228,9 +230,16 @@ def test_what_we_build_ourselves_means_something() -> None:
         Link("https://ours.example/a?b&c", "diff|1"),
     )
     assert mrkdwn(said) == (
-        "<@U0MAYA> at <!date^1795510800^{date_short_pretty} at {time}|Tue 24 Nov 2026 09:00 UTC> `a'b` *x\u2217y* <https://ours.example/a?b&amp;c|diff¦1>"
+        "<@U0MAYA> at <!date^1795510800^{date_short_pretty} at {time}|Tue 24 Nov 2026 09:00 UTC> `a\u02cbb` *x\u2217y* <https://ours.example/a?b&amp;c|diff¦1>"
     )
     assert mrkdwn((Mention("cli:root", "root"), Link("javascript:alert(1)", "x"))) == "@rootx"
+
+
+@given(st.text())
+@settings(deadline=None)
+def test_a_quoted_word_of_a_command_that_is_shown_stays_one_word(name: str) -> None:
+    shown = mrkdwn((Code(f"git switch {shlex.quote(name)}"),))[1:-1]
+    assert len(shlex.split(html.unescape(shown))) == 3
 
 
 def test_the_notification_is_a_full_sentence_in_plain_words() -> None:
