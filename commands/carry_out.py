@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from commands import (
     branch,
+    database,
     deployment,
     ending,
     family,
@@ -49,12 +50,13 @@ async def advance(operation: Operation, lease: Lease, world: World) -> Writes:
 
 async def _advance(operation: Operation, lease: Lease, world: World) -> Writes:
     waits = operation.phase in {Phase.BLOCKED, Phase.WAITING}
-    if waits and operation.wish is Wish.RUN and operation.effect is None and probing.is_about_to_send(operation):
+    wanted = operation.wish not in database.WANTED_BACK  # what was paused and is decided again is wanted, too
+    if waits and wanted and operation.effect is None and probing.is_about_to_send(operation):
         return await probing.send(operation, world)
     if operation.is_a_set:
         return await together.advance(operation, world)
     if waits:
-        if operation.effect is not None and operation.plan is not None and operation.wish is Wish.RUN:
+        if operation.effect is not None and operation.plan is not None and wanted:
             return await branch.propose(Hand(operation, operation.plan, lease, world))
         writes = await consider(operation, world)
         starts = remind.follows(writes, operation.channel, world.clock.now())

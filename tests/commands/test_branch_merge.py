@@ -256,6 +256,21 @@ async def test_what_let_it_begin_once_lets_it_begin_again(town: Town) -> None:
         assert len(used.used) == 1
 
 
+async def test_what_was_paused_and_is_decided_again_gets_the_pull_request_that_it_lacks(town: Town) -> None:
+    branches = town.github.moving
+    async with Bot(town) as bot:
+        await hears(bot, ("maya", "promote checkout stage→prod"))
+        branches.faults += [Lost.REQUEST, Lost.BASE]
+        (operation,) = await bot.store.open_operations()
+        plan = "" if operation.plan is None else operation.plan.hash[:8]
+        omar = town.people.account("omar")
+        await bot.hears(Request("a", f"approve {operation.id} plan:{plan}", omar, "C0RELEASES"))
+        await bot.rests(lambda: len(branches.faults) == 1)
+        branches.pulls[0].closed = True
+        await hears(bot, ("omar", f"pause {operation.id}"))
+    assert [pull.number for pull in branches.opened()] == [52]
+
+
 async def test_after_five_times_somebody_has_to_look(town: Town) -> None:
     town.github.moving.faults += [Lost.NOTHING, *[Lost.BASE] * 6]
     await plays(
