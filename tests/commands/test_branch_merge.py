@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from textwrap import dedent
 
 import pytest
@@ -268,6 +269,8 @@ async def test_what_was_paused_and_is_decided_again_gets_the_pull_request_that_i
         await bot.rests(lambda: len(branches.faults) == 1)
         branches.pulls[0].closed = True
         await hears(bot, ("omar", f"pause {operation.id}"))
+        town.clock.move(timedelta(seconds=10))
+        await bot.rests()
     assert [pull.number for pull in branches.opened()] == [52]
 
 
