@@ -47,6 +47,7 @@ TITLE_MAX = 200  # GitHub takes 256 (https://docs.github.com/rest/pulls/pulls#cr
 _WILD = re.compile(r"[*?]")
 _LINE = re.compile(r"(?P<major>\d+)\.(?P<minor>\d+)$")
 _VERSION = re.compile(r"(?P<major>\d+)\.(?P<minor>\d+)\.\d+")
+_WORD = re.compile(r"[^\s,;:!?()\[\]{}<>\"']+")
 _TRAILER = re.compile(r"[A-Za-z0-9-]+: .*|\(cherry picked from commit [0-9a-f]{40}\)")
 
 
@@ -88,10 +89,10 @@ def _operation(cause: str, of: Operation, change: str, seen: dict[str, Any], now
 
 
 def ticket_in(hotfix: Hotfix, words: Any) -> str:  # noqa: ANN401 (any texts)
-    """The first ticket that stands in any of these texts; empty: none does."""
-    pattern = re.compile(rf"(?<![\w-])(?:{hotfix.tickets.removeprefix('^').removesuffix('$')})(?![\w-])")
-    found = (pattern.search(text) for text in words)
-    return next((one[0] for one in found if one), "")
+    """The first ticket that stands in any of these texts, as a word or as part of an address; empty: none does."""
+    said = (word.strip(".") for text in words for word in _WORD.findall(text))
+    each = (part for word in said for part in (word, *word.split("/")))
+    return next((part for part in each if re.fullmatch(hotfix.tickets, part)), "")
 
 
 async def lines(world: World, hotfix: Hotfix, repository: str, wanted: Sequence[str] = ()) -> dict[str, Sha]:

@@ -12,7 +12,9 @@ import pytest
 
 from bot.github.written import sections
 from bot.store import Store
+from commands.bring import ticket_in
 from commands.ports import Request
+from policy.document import Hotfix
 from policy.evidence import PullRequest, Tag
 from policy.model import Sha
 from tests.bot.books import unsettled
@@ -258,6 +260,26 @@ async def test_what_serves_production_is_brought_to_every_branch_that_lacks_it(t
     told = posted(town, "Owed from now on")
     assert "until Tue 24 Nov 2026 23:00 UTC" in str(told.now["text"])  # the end of the day in Berlin
     assert posted(town, f"✓ #{into(town, 'main').number} brings").thread == told.thread != ""
+
+
+@pytest.mark.parametrize("tickets", ["(?i)^abc-[0-9]+$", "^(?:INC[0-9]+|ABC-[0-9]+)$", "^INC[0-9]+$|^ABC-[0-9]+$"])
+async def test_tickets_are_found_however_the_policy_says_what_they_look_like(town: Town, tickets: str) -> None:
+    town.policies.adopt(hotfix={**HOTFIX, "tickets": tickets})
+    await released(town)
+    assert sections(into(town, "main").body)["ticket"] == "ABC-9"
+
+
+@pytest.mark.parametrize(
+    ("said", "ticket"),
+    [
+        ("fix(ABC-9): totals", "ABC-9"),
+        ("See https://acme.example/browse/ABC-9.", "ABC-9"),
+        ("[ABC-9] and ABC-10", "ABC-9"),
+        ("XABC-9x, ABC-9-1 and abc-9", ""),
+    ],
+)
+def test_a_ticket_is_a_word(said: str, ticket: str) -> None:
+    assert ticket_in(Hotfix.model_validate(HOTFIX), [said]) == ticket
 
 
 async def test_it_is_owed_until_it_is_merged(town: Town) -> None:
