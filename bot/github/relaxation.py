@@ -65,6 +65,7 @@ _NAMED = (
     "reviewDismissalAllowances",
 )
 """Who may do what; we only compare these."""
+_ON_CHECKS = frozenset({"requiredStatusChecks", "requiresStrictStatusChecks"})
 _WHO = "actor { ... on User { id } ... on Team { id } ... on App { id } }"
 _LISTS = " ".join(f"{name}(first: 100) {{ nodes {{ {_WHO} }} pageInfo {{ hasNextPage }} }}" for name in _NAMED)
 _READ = (
@@ -218,17 +219,16 @@ class GitHubProtections:
 
     def relaxed(self, guards: Sequence[Guard], what: Iterable[Relaxes]) -> tuple[Guard, ...]:
         """Those of them that have to change for that, as they will stand then; `Rejected` says why it cannot be."""
-        now = {guard.name: guard for guard in guards}
+        now = tuple(guards)
         for one in what:
-            after = {name: self._without(guard, one) for name, guard in now.items()}
-            changed = [name for name in after if after[name] != now[name].state]
-            if not changed:
+            asks = [guard for guard in guards if self._without(guard, one) != guard.state]
+            if not asks:
                 raise Rejected(f"Nothing that guards the branch asks for {one.says}; there is nothing to relax.")
-            for name in changed:
-                if not now[name].ours:
-                    raise Rejected(f"{now[name].says} asks for {one.says} as well, and cannot be changed here.")
-            now = {name: guard._replace(state=after[name]) for name, guard in now.items()}
-        return tuple(now[guard.name] for guard in guards if now[guard.name].state != guard.state)
+            for guard in asks:
+                if not guard.ours:
+                    raise Rejected(f"{guard.says} asks for {one.says} as well, and cannot be changed here.")
+            now = tuple(guard._replace(state=self._without(guard, one)) for guard in now)
+        return tuple(after for guard, after in zip(guards, now, strict=True) if after.state != guard.state)
 
     def _without(self, guard: Guard, one: Relaxes) -> Json:
         state = copy.deepcopy(dict(guard.state or {}))
@@ -355,9 +355,9 @@ def _changes(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
     changed = {name: wanted[name] for name in wanted if wanted[name] != seen.get(name)}
     if changed.keys() & {"id", "pattern", *_NAMED}:
         raise Rejected(f"The protection of {wanted['pattern']} differs in what is never changed here.")
+    if not wanted["requiresStatusChecks"]:  # what hangs on that switch goes with it
+        return {name: said for name, said in changed.items() if name not in _ON_CHECKS}
     if "requiredStatusChecks" in changed:
         checks = [{"context": one["context"], "appId": one["app"] or ANY_APP} for one in wanted["requiredStatusChecks"]]
         changed |= {"requiredStatusChecks": checks}
-        if not wanted["requiresStatusChecks"]:
-            changed = {"requiresStatusChecks": False}
     return changed

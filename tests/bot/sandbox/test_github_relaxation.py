@@ -83,9 +83,14 @@ async def put_back(protections: GitHubProtections, place: Place, before: list[Gu
         await protections.put(place.name, seen, one, lease())
 
 
-@pytest.mark.parametrize("what", [one for one in ALL if one is not Relaxes.BREAK_GLASS], ids=lambda one: one.value)
+CLASSIC_ALL = tuple(one for one in ALL if one is not Relaxes.BREAK_GLASS)
+
+
+@pytest.mark.parametrize(
+    "what", [*((one,) for one in CLASSIC_ALL), CLASSIC_ALL], ids=lambda what: "+".join(one.value for one in what)
+)
 async def test_classic_protection_is_relaxed_and_put_back_and_nothing_else_is_touched(
-    place: Place, what: Relaxes
+    place: Place, what: tuple[Relaxes, ...]
 ) -> None:
     asks = place.asks()
     assert (await asks("PUT", "branches/main/protection", CLASSIC)).status == 200
@@ -93,7 +98,7 @@ async def test_classic_protection_is_relaxed_and_put_back_and_nothing_else_is_to
     place.world.repository(place.name).records.protections["main"].also = {"requiresDeployments": True}
     before, protections = await shown(place), protections_of(place)
     to_the_letter = (await asks("GET", "branches/main/protection")).body
-    guards = await relaxed(protections, place, what)
+    guards = await relaxed(protections, place, *what)
     assert await shown(place) != before
     await put_back(protections, place, *guards)
     assert await shown(place) == before
