@@ -20,6 +20,10 @@ from policy.model import Sha, Unknown, short
 NOTHING = "Nothing user-facing."
 CUT_SHORT = "There is more: the list was cut short before it reached us."
 LINES_SHOWN = 8
+TEXT_MAX = 300
+"""Of what one change says of itself: a title may be as long as somebody likes."""
+MARKDOWN_MAX = 40_000
+"""GitHub takes 65,536 letters for a pull request, of which others say the rest."""
 
 
 class Group(StrEnum):
@@ -134,18 +138,27 @@ class Notes:
 
     def markdown(self, level: int = 3) -> str:
         """For a pull request's description or a release: headings of that level, and nothing that was not meant."""
-        parts = []
+        parts, room, left_out = [], MARKDOWN_MAX, 0
         for group in Group:
-            if of_it := [note for note in self.shown if note.group is group]:
-                heading = f"{'#' * level} {group.value}"
-                parts.append("\n".join((heading, "", *(note.markdown() for note in of_it))))
+            lines = []
+            for note in (note for note in self.shown if note.group is group):
+                lines.append(note.markdown())
+                room -= len(lines[-1])
+                if room < 0:
+                    left_out += 1
+                    lines.pop()
+            if lines:
+                parts.append("\n".join((f"{'#' * level} {group.value}", "", *lines)))
         internal = len(self.notes) - len(self.shown)
+        if left_out:
+            parts.append(f"{_counted(left_out)} more that there is no room for.")
         if not parts and self.complete:
             parts.append(NOTHING)
         if internal:
             parts.append(f"{_counted(internal)} that nobody who uses it notices.")
-        if self.tickets:
-            parts.append(f"Tickets: {', '.join(map(escaped, self.tickets))}")
+        tickets = f"Tickets: {', '.join(map(escaped, self.tickets))}"
+        if self.tickets and len(tickets) <= room:
+            parts.append(tickets)
         if not self.complete:
             parts.append(CUT_SHORT)
         return "\n\n".join(parts) + "\n"
@@ -200,7 +213,7 @@ def _of_pull_request(pull: PullRequest, commits: Sequence[Commit]) -> Note:
     group = Group.BREAKING if breaks else min([*labelled, kind] if labelled else [kind], key=list(Group).index)
     if not breaks and Group.INTERNAL in labelled and Group.SECURITY not in labelled:
         group = Group.INTERNAL  # somebody said so
-    says = one_line(pull.fields.get("release_notes", ""))
+    says = _cut(one_line(pull.fields.get("release_notes", "")))
     if says.casefold().strip(" .") in SAYS_NOTHING:
         says = ""
     return Note(
@@ -224,12 +237,16 @@ def _of_commit(title: str, authors: Sequence[str], commit: Sha, *, breaks: bool,
 
 def _read(title: str) -> tuple[Group, str, str]:
     """What kind of change it says it is, of what, and what it does."""
-    said = _NUMBERED.sub("", one_line(title)) or "(no title)"
+    said = _cut(_NUMBERED.sub("", one_line(title))) or "(no title)"
     found = _TYPED.fullmatch(said)
     group = TYPES.get(found["type"].casefold()) if found else None
     if found is None or group is None:
         return (Group.REVERT if said.startswith('Revert "') else Group.UNCLASSIFIED), "", said
     return (Group.BREAKING if found["breaks"] else group), (found["scope"] or "").strip(), found["text"]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 1]}…"
 
 
 def _tickets(*texts: str) -> tuple[str, ...]:

@@ -104,6 +104,16 @@ def test_a_list_that_was_cut_short_claims_nothing() -> None:
     assert [plain(line.text) for line in said.lines()] == [notes.CUT_SHORT]
 
 
+def test_however_much_there_is_it_fits_into_a_pull_request_and_what_is_left_out_is_counted() -> None:
+    many = [pull(number, f"fix: {'x' * 100} {number}") for number in range(1, 1001)]
+    said = told(changes(*many, pull(1001, "feat: " + "y" * 70_000))).markdown()
+    assert len(said) < 65_536  # https://github.com/orgs/community/discussions/27190
+    shown = sum(line.startswith("- ") for line in said.splitlines())
+    assert said.startswith(f"### Features\n\n- {'y' * 200}")
+    assert said.endswith(f"\n\n{1001 - shown} changes more that there is no room for.\n")
+    assert "Nothing" not in told(changes(pull(1, "fix: x", fields={"ticket": "ABC-1 " * 9_000}))).markdown()
+
+
 def test_without_pull_requests_the_commits_are_told_and_what_is_not_known_stays_unknown() -> None:
     change = ports.Change(OF[100], "fix: x", "maya", ("raj",))
     found = notes.of(Unknown("nobody looked"), ports.Comparison(2, 0, (change,)))
