@@ -95,6 +95,11 @@ def _proposed(hand: Hand, outcome: Entry, trouble: str) -> Writes:
     return Writes(operation=replace(operation, effect=None, seen=seen, attempts=0), entries=(outcome,), due=AT_ONCE)
 
 
+def not_opened(operation: Operation) -> str:
+    """Why its pull request could not be opened, a full sentence; empty: it could, or nobody has tried."""
+    return str(operation.seen.get(PROPOSED, {}).get("says", "")) if to_be_opened(operation.plan) else ""
+
+
 async def _words(hand: Hand, branch: PlannedBranch) -> tuple[str, str]:
     """Title and description: what it brings, and what was said for going back."""
     operation, plan = hand.operation, hand.plan

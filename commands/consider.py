@@ -216,7 +216,8 @@ def _waits(
 def held_back(operation: Operation, judged: Judged) -> Operation:
     """The same; blocked, with the reason, where its branch cannot be moved, whatever the rules say."""
     why = explain.unsaid(not_yet(judged), judged.decision)
-    return replace(operation, phase=Phase.BLOCKED, note=why) if why else operation
+    note = " ".join(part for part in (why, branch.not_opened(operation)) if part)
+    return replace(operation, phase=Phase.BLOCKED, note=note) if why else operation
 
 
 def may_be_agreed(judged: Judged) -> bool:

@@ -7,7 +7,9 @@ from textwrap import dedent
 
 import pytest
 
+from commands import proposal
 from commands.lineage import taken_back, unpromoted
+from commands.notes import Group, Note, Notes
 from commands.ports import EntryPhase, Link, Request
 from commands.record import hash_of
 from policy.model import Sha
@@ -135,6 +137,21 @@ async def test_what_was_reverted_is_not_silently_lost_by_the_next_promotion(town
         maya: /release promote checkout stage→prod
         bot: checkout c3c3c3c3c3c3 → prod is waiting for approval. [Approve] [Reject] [Cancel]
         bot: Plan for checkout c3c3c3c3c3c3 → prod: … [Approve] [Reject] [Cancel]
+        """,
+        town,
+    )
+
+
+async def test_why_its_pull_request_cannot_be_opened_is_said(town: Town) -> None:
+    town.github.moving.away = True
+    await plays(
+        """
+        maya: /release promote checkout stage→prod
+        bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+             …
+             • Its pull request is not open yet. GitHub does not answer.
+             …
+        bot: Plan for checkout c2c2c2c2c2c2 → prod: …
         """,
         town,
     )
@@ -272,6 +289,20 @@ async def test_what_was_paused_and_is_decided_again_gets_the_pull_request_that_i
         town.clock.move(timedelta(seconds=10))
         await bot.rests()
     assert [pull.number for pull in branches.opened()] == [52]
+
+
+async def test_a_description_has_room_for_what_is_said_however_much_it_brings(town: Town) -> None:
+    async with Bot(town) as bot:
+        await hears(bot, ("maya", "promote checkout stage→prod reason:hurry"))
+        (operation,) = await bot.store.open_operations()
+    assert operation.plan is not None
+    assert operation.plan.branch is not None
+    much = Notes(tuple(Note(Group.FEATURE, "better " * 30, commit=CANDIDATE) for _ in range(1000)))
+    _, body = proposal.promotion(operation, operation.plan, operation.plan.branch, much)
+    assert 50_000 < len(body) < 65_536
+    assert "There is more than has room here." in body
+    assert "hurry" in body
+    assert "## Rollback plan" in body
 
 
 async def test_after_five_times_somebody_has_to_look(town: Town) -> None:
