@@ -251,7 +251,10 @@ class EvidenceGate(DatedGate):
     """Documents that belong to exactly the candidate."""
 
     kind: Literal["evidence"]
-    items: tuple[Text, ...] = Field(min_length=1, description="Each is there: `sbom`, `provenance`, `release_log`")
+    items: tuple[Text, ...] = Field(
+        min_length=1,
+        description="Each is there: `sbom`, `provenance`, `scan`, or the bot's record of an environment: `stage_evidence`",
+    )
 
 
 class AttestationGate(Gate):

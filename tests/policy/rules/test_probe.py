@@ -64,6 +64,11 @@ def test_probes_that_ran_elsewhere_or_not_at_all_are_no_pass(facts: Facts, reaso
     assert (finding.standing, finding.reason) == (UNKNOWN, reason)
 
 
+def test_where_they_never_ran_it_is_said_who_sends_them() -> None:
+    (remedy,) = found(seeing(probes={})).remedies
+    assert remedy.says == "smoke passes in stage on aaaaaaaaaaaa, sent once a request waits for it"
+
+
 @pytest.mark.parametrize(("total", "standing"), [(0, UNKNOWN), (1, MET)])
 def test_of_a_set_that_is_not_in_the_policy_at_least_one_ran(total: int, standing: str) -> None:
     assert judged(SMOKE, probed(total=total)).standing == standing
