@@ -253,7 +253,7 @@ class EvidenceGate(DatedGate):
     kind: Literal["evidence"]
     items: tuple[Text, ...] = Field(
         min_length=1,
-        description="Each is there: `sbom`, `provenance`, `scan`, or the bot's record of an environment: `stage_evidence`",
+        description="Each is there: `sbom`, `provenance`, `scan`, the bot's record of an environment: `stage_evidence`",
     )
 
 
