@@ -258,6 +258,7 @@ async def go_back(hand: Hand) -> Writes:
         return _by_hand(hand, branch, None, str(error))
     if merge is None:
         return rewind.not_moved(hand, branch)
+    rewind.moved_after_all(hand, branch, merge)
     if effect is None:
         return hand.intend("branch", {"branch": branch.target, "reverts": merge})
     if (before := about_to_tell(hand, effect)) is not None:

@@ -47,6 +47,8 @@ async def ask(hand: Hand) -> Writes:
     stands = await known(f"the branch {branch.target}", hand.world.code.head(plan.repository, branch.target))
     if stands == branch.base and plan.deed == Deed.PROMOTE and "branch:0" not in operation.seen:
         return not_moved(hand, branch)
+    if stands == branch.head:
+        moved_after_all(hand, branch, branch.head)
     if stands == to:
         return hand.next({"mark": Mark.YES.value, "says": f"{branch.target} stands at {short(to)}, which serves again"})
     at = branch.head if stands is None or isinstance(stands, Unknown) else stands
@@ -73,6 +75,14 @@ def not_moved(hand: Hand, branch: PlannedBranch) -> Writes:
     if hand.now < (hand.operation.since or hand.now) + ARRIVES:
         return Writes(operation=hand.operation, due=LOOK)
     return hand.next({"mark": Mark.YES.value, "says": f"{branch.target} had not moved"})
+
+
+def moved_after_all(hand: Hand, branch: PlannedBranch, to: Sha) -> None:
+    """It is remembered that a promotion moved its branch, where nobody had heard of that."""
+    if hand.plan.deed == Deed.PROMOTE and "branch:0" not in hand.operation.seen:
+        says = f"{branch.target} moved from {short(branch.base)} to {short(to)}, which nobody heard of in time"
+        moved = {"mark": Mark.YES.value, "says": says, "commit": to}
+        hand.operation = replace(hand.operation, seen={**hand.operation.seen, "branch:0": moved})
 
 
 def _following(hand: Hand, source: str, branch: PlannedBranch) -> Operation:

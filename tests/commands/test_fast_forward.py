@@ -112,12 +112,10 @@ async def test_where_release_moved_after_people_agreed_it_is_decided_again(relea
     assert releasing.github.branches["release"] == commit("checkout", 0)
 
 
-async def test_a_move_that_arrives_after_it_was_stopped_is_taken_back_once_that_is_agreed_to(releasing: Town) -> None:
-    releasing.github.moving.faults.append(Lost.LATE)
-    await plays(
-        ASKED
-        + APPROVED
-        + """
+STOPPED_LATE = (
+    ASKED
+    + APPROVED
+    + """
     bot now: checkout c2c2c2c2c2c2 → prod is under way. [Pause] [Abort]
     bot now: Plan for checkout c2c2c2c2c2c2 → prod: every rule is met
     … once a write is late
@@ -130,9 +128,13 @@ async def test_a_move_that_arrives_after_it_was_stopped_is_taken_back_once_that_
     bot: checkout@prod release ⟲ c1c1c1c is waiting for approval. [Approve] [Reject] [Cancel]
     bot: Plan for checkout@prod release ⟲ c1c1c1c: 1 of 2 rules not met (approvals) [Approve] [Reject] [Cancel]
     bot now: checkout c2c2c2c2c2c2 → prod failed.
-    """,
-        releasing,
-    )
+    """
+)
+
+
+async def test_a_move_that_arrives_after_it_was_stopped_is_taken_back_once_that_is_agreed_to(releasing: Town) -> None:
+    releasing.github.moving.faults.append(Lost.LATE)
+    await plays(STOPPED_LATE, releasing)
     assert releasing.github.branches["release"] == NEXT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.branches import Lost
-from tests.commands.test_fast_forward import BAD_RELEASE, RELEASED, forward
+from tests.commands.test_fast_forward import BAD_RELEASE, RELEASED, STOPPED_LATE, forward
 from tests.conversation import plays
 from tests.world import Town
 
@@ -104,3 +104,21 @@ async def test_a_log_that_cannot_be_written_holds_nothing_up_and_is_said(town: T
         town,
     )
     assert town.github.moving.files == {}
+
+
+async def test_a_move_that_nobody_heard_of_in_time_is_written_down(town: Town) -> None:
+    logging(town)
+    town.github.moving.faults.append(Lost.LATE)
+    await plays(
+        STOPPED_LATE.replace(
+            "    bot now: checkout c2c2c2c2c2c2 → prod failed.\n",
+            f"""    bot: ✓ checkout c2c2c2c2c2c2 → prod: written down in {FILE} on main (…)
+    bot now: checkout c2c2c2c2c2c2 → prod failed.
+""",
+        ),
+        town,
+    )
+    text = "\n".join(lines(town))
+    assert "checkout in prod, failed" in text
+    assert "which nobody heard of in time" in text
+    assert "takes it back once that is agreed to" in text
