@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from commands import audit
 from commands.audit import Found, Scope
+from commands.errors import Rejected
 from commands.places import WORKED, known
 from commands.ports import Audited, Entry, EntryPhase, Look, Message, Proposed, Repositories, World, Writes
 from commands.record import BOT
@@ -27,7 +28,8 @@ LOOKS_BACK = timedelta(days=90)
 """What was merged before that and left lying about is nobody's news any more."""
 SHOWN = 20
 """So many are named in one message; the ledger has them all."""
-
+COMPARED = 500
+"""Branches, each with a request of its own: what people promote needs GitHub's patience, too."""
 TAGS = 30
 """Each is a request or two, and what was released longer ago nobody promotes."""
 
@@ -53,6 +55,8 @@ class _Eyes:
     found: list[Found] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
     """Kind → why it could not be looked at."""
+    again: set[str] = field(default_factory=set)
+    """Keys of what happened and will be found by the next look, too: that begins where this one did."""
 
     async def read(self, kind: str, what: str, reading: Awaitable[_Fact]) -> _Fact | None:
         """What it gave; None: it could not be had, and that is noted for this kind."""
@@ -114,7 +118,7 @@ class _Eyes:
         heads: dict[str, Sha] = {}
         for name in self.scope.long_lived(branches):
             now, then = branches[name], begins.get(name)
-            if then is None and self.before is not None and not await self._begins(name, now):
+            if then is None and begins and not await self._begins(name, now):
                 continue
             read = then is None or then == now or await self._came(name, then, now)
             heads[name] = now if read or then is None else then
@@ -136,14 +140,15 @@ class _Eyes:
         compared = await self.read("rewrites", f"what became of {name}", code.compare(self.name, then, now))
         if compared is None:
             return False
-        if scope.wants("rewrites"):
-            self.found += audit.rewritten(name, then, now, compared)
+        lost = tuple(audit.rewritten(name, then, now, compared)) if scope.wants("rewrites") else ()
+        self.found += lost
         if not (scope.wants("pushes") or scope.wants("merges")):
             return True
         green = any("merged_green" in gate.require for gate in scope.gates)
         look = frozenset({Look.CHECKS} if green else ())
         changes = await self.read("pushes", f"what came to {name}", code.changes(self.name, then, now, look, name))
         if changes is None:
+            self.again |= {each.key for each in lost}
             return False
         if scope.wants("pushes"):
             self.found += audit.pushed(scope, name, changes)
@@ -159,7 +164,11 @@ class _Eyes:
         trunk = branches.get(scope.trunk)
         if scope.wants("short_lived") and trunk is not None:
             like = alike(scope.audit.short_lived)
-            for name in (name for name in branches if like(name) and name not in scope.shared):
+            names = [name for name in branches if like(name) and name not in scope.shared]
+            if len(names) > COMPARED:
+                says = f"{len(names)} branches are short-lived ones; I look at the first {COMPARED} by name"
+                self.unread.setdefault("short_lived", says)
+            for name in sorted(names)[:COMPARED]:
                 reading = self.repositories.unmerged(self.name, trunk, branches[name])
                 unmerged = await self.read("short_lived", f"what {name} holds", reading)
                 found += audit.too_old(scope, self.at, name, unmerged, proposed) if unmerged is not None else ()
@@ -183,12 +192,13 @@ class _Eyes:
 
 async def survey(
     world: World, repositories: Repositories, policy: Policy, name: str, scope: Scope, before: Audited | None
-) -> Writes | None:
-    """What is written because of what lies in the repository now; None: not even its branches could be read."""
+) -> Writes:
+    """What is written because of what lies in the repository now; `Unavailable` where nobody tells its branches."""
     eyes = _Eyes(world, repositories, policy, name, scope, before, world.clock.now())
-    branches = await eyes.read("branches", "the branches", repositories.branches(name))
-    if branches is None:
-        return None
+    try:
+        branches = await repositories.branches(name)
+    except Rejected as error:  # it would say the same in a minute
+        return _unseen(eyes, f"the branches could not be read: {error}")
     list_now = before is None or before.listed_at is None or eyes.at - before.listed_at >= scope.audit.list_every
     since = eyes.at - timedelta(days=scope.audit.left_days) - LOOKS_BACK
     proposed = await eyes.read("proposals", "the pull requests", repositories.proposals(name, since))
@@ -205,26 +215,36 @@ async def glance(
     heads = await eyes.happened(await repositories.branches(name))
     if heads == before.heads:
         return None
-    new = list(dict.fromkeys(eyes.found))
+    new = [each for each in dict.fromkeys(eyes.found) if each.key not in before.told]
     return Writes(
         entries=_entries(eyes, "found", {each.key: each.says for each in new}),
         messages=tuple(Message(channel, reply) for reply in _told(eyes, new, []) for channel in _channels(eyes)),
-        audited=(replace(before, heads=heads),),
+        audited=(replace(before, heads=heads, told=tuple(sorted({*before.told, *eyes.again}))),),
+    )
+
+
+def _unseen(eyes: _Eyes, why: str) -> Writes:
+    """Nothing could be looked at, and what was found before stands."""
+    before, key = eyes.before or Audited(eyes.name, eyes.at, {}), "unread branches"
+    says = _told(eyes, [], [why] if key not in before.told else [])
+    return Writes(
+        messages=tuple(Message(channel, reply) for reply in says for channel in _channels(eyes)),
+        audited=(replace(before, at=eyes.at, told=tuple(sorted({*before.told, key}))),),
     )
 
 
 def _written(eyes: _Eyes, heads: Mapping[str, Sha], listed: tuple[Found, ...] | None) -> Writes:
     before, at = eyes.before, eyes.at
     told = before.told if before is not None else ()
-    standing = {each.key for each in eyes.found if each.kind in audit.STANDING}
+    standing = {each.key for each in eyes.found if each.kind in audit.STANDING} | eyes.again
     unread = {f"unread {kind}": why for kind, why in eyes.unread.items()}
     kept = {key for key in told if key.partition(" ")[0] in eyes.unread}
     new = [each for each in dict.fromkeys(eyes.found) if each.key not in told]
-    mended = [key for key in told if key not in standing | kept | unread.keys()]
+    mended = [key for key in told if key not in standing | kept and key.partition(" ")[0] in audit.STANDING]
     nobody_knows = [why for key, why in unread.items() if key not in told]
     entries = (
         *_entries(eyes, "found", {each.key: each.says for each in new}),
-        *_entries(eyes, "put right", {key: key for key in mended if not key.startswith("unread ")}),
+        *_entries(eyes, "put right", {key: key for key in mended}),
         *_entries(eyes, "listed", {each.key: each.says for each in listed or ()}),
     )
     known_now = Audited(
@@ -255,7 +275,9 @@ def _told(eyes: _Eyes, new: list[Found], nobody_knows: list[str]) -> list[Reply]
     if not new and not nobody_knows:
         return []
     lines = [Line(Mark.NO, each.says) for each in new] + [Line(Mark.UNKNOWN, why) for why in nobody_knows]
-    return [Reply(f"I looked over {eyes.name}: {_count(lines)} not as the policy wants.", lines=_some(lines))]
+    says = [f"{_count(new)} not as the policy wants"] if new else []
+    says += ["not all of it could be read"] if nobody_knows else []
+    return [Reply(f"I looked over {eyes.name}: {', and '.join(says)}.", lines=_some(lines))]
 
 
 def _listed(eyes: _Eyes, listed: tuple[Found, ...]) -> list[Reply]:
@@ -263,8 +285,8 @@ def _listed(eyes: _Eyes, listed: tuple[Found, ...]) -> list[Reply]:
     return [Reply(f"What lies about in {eyes.name}", lines=_some(lines))] if lines else []
 
 
-def _count(lines: list[Line]) -> str:
-    return "one thing is" if len(lines) == 1 else f"{len(lines)} things are"
+def _count(found: list[Found]) -> str:
+    return "one thing is" if len(found) == 1 else f"{len(found)} things are"
 
 
 def _some(lines: list[Line]) -> tuple[Line, ...]:

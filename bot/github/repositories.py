@@ -20,6 +20,8 @@ from commands.ports import Proposed, Unmerged
 from policy.model import Sha
 
 WORKFLOWS = ".github/workflows"
+BRANCHES_MAX = 100
+"""Pages of branches."""
 PULLS_MAX = 10
 """Pages of pull requests that are closed: nobody looks further back."""
 _USES = re.compile(r"""^\s*(?:-\s*)?uses:\s*(?P<quote>["']?)(?P<part>[^\s"'#]+)(?P=quote)""", re.MULTILINE)
@@ -73,7 +75,8 @@ class GitHubRepositories:
     async def branches(self, repository: str) -> Mapping[str, Sha]:
         """Every branch, and where it stands."""
         client = await self._connection.client()
-        return {one.name: Sha(one.commit.sha) for one in read_all(_Branch, await client.pages(repository, "/branches"))}
+        listed = read_all(_Branch, await client.pages(repository, "/branches", most=BRANCHES_MAX))
+        return {one.name: Sha(one.commit.sha) for one in listed}
 
     async def environments(self, repository: str) -> tuple[str, ...]:
         """As GitHub calls them."""
@@ -88,10 +91,12 @@ class GitHubRepositories:
         opened = read_all(_Updated, await client.pages(repository, "/pulls", access=Access.PULL_REQUESTS, state="open"))
         merged: list[_Updated] = []
         query = {"state": "closed", "sort": "updated", "direction": "desc"}
+        pages = 0
         async for page in client.each_page(repository, "/pulls", Access.PULL_REQUESTS, most=PULLS_MAX, **query):
             closed = read_all(_Updated, page)
             merged += [one for one in closed if one.merged_at is not None and one.merged_at >= since]
-            if any(one.updated_at < since for one in closed):
+            pages += 1
+            if pages == PULLS_MAX or any(one.updated_at < since for one in closed):
                 break
         found = [*opened, *merged]
         seen = await asyncio.gather(*(pulls.seen(one, frozenset()) for one in found))

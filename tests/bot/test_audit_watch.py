@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from bot.audit_watch import AuditWatch
 from bot.github import GitHub, GitHubRepositories, PersonalToken
+from bot.github.client import Client
 from bot.policy_file import read_policy
 from bot.sandbox.github import GitHubWorld
 from commands.errors import Unavailable
@@ -420,3 +422,90 @@ async def test_a_release_tag_that_was_moved_or_is_gone_is_an_alarm(tmp_path: Pat
             f"SECURITY: the release tag v1.4.1 is gone; it was on {first[:7]}",
             f"SECURITY: the release tag v1.4.2 was moved from {first[:7]} to {other[:7]}; nothing that bears it is promoted",
         ]
+
+
+# What GitHub does not tell ------------------------------------------------------------------------------------------
+
+
+async def test_a_repository_that_is_gone_is_told_once_and_asked_for_once_a_day(tmp_path: Path) -> None:
+    async with looked(tmp_path, look_for=["branches", "rewrites"]) as place:
+        await usual(place)
+        await place.asks("DELETE", "git/refs/heads/Dev")
+        found = "branch Dev of dev not found"
+        assert (await place.looks())[1:] == [found]
+        there = place.github._books.repositories  # no story deletes one
+        kept = there.pop(APP)
+        await place.passes(DAY)
+        assert await place.looks() == [
+            "I looked over acme/app: not all of it could be read.",
+            "the branches could not be read: GitHub shows us no repository acme/app: missing, or not ours to see.",
+        ]
+        asked = len(place.github.exchanges)
+        await place.passes(HOUR)
+        again = AuditWatch(place.bot.world, place.repositories)
+        await again.look()
+        assert len(place.github.exchanges) == asked, "another process asks no more than this one"
+        await place.passes(DAY)
+        assert await place.looks() == []
+        there[APP] = kept
+        await place.passes(DAY)
+        assert await place.looks() == []
+        assert await place.rows() == [("found", found)]
+
+
+async def test_a_branch_that_was_rewritten_is_told_once_though_what_came_to_it_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with looked(tmp_path, look_for=["rewrites", "pushes"]) as place:
+        await usual(place)
+        await place.looks()
+        stands = await place.github.repository(APP).git.ref("refs/heads/main")
+        assert stands
+        lost = await place.push("main", "lost")
+        await place.passes(DAY)
+        assert (await place.looks())[1:] == [f"main: {lost[:7]} came by no pull request"]
+        await place.github.set_ref(APP, "refs/heads/main", stands)
+
+        async def away(*_: object, **__: object) -> Any:
+            raise Unavailable("GitHub does not answer.")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(place.code, "changes", away)
+            await place.passes(DAY)
+            assert "by force" in " ".join(await place.looks())
+            await place.passes(DAY)
+            assert await place.looks() == []
+            place.watch.heard(APP)
+            assert await place.looks() == []
+        await place.passes(DAY)
+        assert await place.looks() == []
+
+
+async def test_a_repository_with_thousands_of_branches_is_looked_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("commands.survey.COMPARED", 3)
+    async with looked(tmp_path, look_for=["branches", "short_lived"], short_lived=["feature/**"]) as place:
+        await usual(place)
+        git = place.github.repository(APP).git
+        stands = await git.ref("refs/heads/main")
+        made = (f"create refs/heads/feature/{number} {stands}\n" for number in range(1100))
+        await git.run("update-ref", "--stdin", given="".join(made).encode())
+        assert await place.looks() == [
+            "I looked over acme/app: not all of it could be read.",
+            "1100 branches are short-lived ones; I look at the first 3 by name",
+        ]
+
+
+async def test_of_very_many_closed_pull_requests_the_newest_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.github.repositories.PULLS_MAX", 1)
+    monkeypatch.setattr(Client, "each_page", partialmethod(Client.each_page, per_page="1"))
+    async with looked(tmp_path, look_for=["branches", "merged"]) as place:
+        await usual(place)
+        await place.push("left", off="main")
+        for _ in range(2):
+            opened = await place.asks("POST", "pulls", {"title": "Left", "head": "left", "base": "main"})
+            await place.asks("PATCH", f"pulls/{opened.body['number']}", {"state": "closed"})
+        assert await place.looks() == []
