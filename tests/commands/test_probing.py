@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
+from commands import probing
+from commands.carry_out import advance
 from commands.plan import PlannedProbe
-from commands.ports import EntryPhase, Probed
+from commands.ports import EntryPhase, Probed, Request, Shown
 from tests.conversation import Bot, plays
 from tests.world import Behaviour, Town, commit, digest, revision_of, site_of
 
@@ -175,3 +178,62 @@ async def test_what_was_seen_stands_in_the_ledger_without_a_word_of_what_was_ans
         {"probe": "GET /healthz", "saw": [200], "slowest_ms": 12},
         {"probe": "GET /", "saw": [200, 200, 200], "slowest_ms": 12},
     ]
+
+
+async def test_a_network_that_stalls_holds_nobody_up(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "WITHIN", timedelta(milliseconds=50))
+
+    async def stalls(address: str, probe: PlannedProbe) -> Probed:
+        await asyncio.Event().wait()
+        raise AssertionError(address, probe)
+
+    town.probes.probe = stalls  # type: ignore[method-assign]
+    await plays(
+        f"""
+{ASKS}
+    bot: checkout c2c2c2c2c2c2 → prod is blocked for now. [Check again] [Cancel]
+    bot: Plan for checkout c2c2c2c2c2c2 → prod: … [Check again] [Cancel]
+         …
+         ✗ probed: 2 of 2 failed in stage: /healthz no answer instead of 200 and / no answer instead of 200
+         …
+    bot: ✗ checkout in stage (c2c2c2c2c2c2): 2 of 2 alive probes failed: …
+    """,
+        town,
+    )
+
+
+def asks(words: str) -> Request:
+    return Request("r1", words, "slack:T0ACME/U0MAYA", "C0RELEASES")
+
+
+async def test_of_several_that_go_as_one_each_is_probed_where_its_path_asks(town: Town) -> None:
+    async with Bot(town) as bot:
+        await bot.hears(asks("promote checkout,payments stage→prod"))
+        await bot.rests()
+        kept = {
+            row.place.service: (row.digest, row.found["failed"]) for name in SHIPS for row in await shown(bot, name)
+        }
+    assert kept == {name: (digest(name, 2), []) for name in SHIPS}
+
+
+async def test_a_process_that_dies_before_it_sends_leaves_it_to_the_next(town: Town) -> None:
+    async with Bot(town) as bot:
+        await bot.hears(asks("promote checkout stage→prod"))
+        first = await bot.store.claim()
+        assert first is not None
+        await bot.store.commit(await advance(*first, bot.world), first[1])
+        (operation,) = await bot.store.open_operations()
+        assert probing.is_about_to_send(operation)
+        assert sent(town) == 0
+    town.clock.move(timedelta(minutes=2))
+    async with Bot(town) as bot:
+        await bot.rests()
+        assert len(await shown(bot, "checkout")) == 1
+    assert sent(town) == 4
+
+
+SHIPS = ("checkout", "payments")
+
+
+async def shown(bot: Bot, service: str) -> tuple[Shown, ...]:
+    return await bot.store.shown(service)
