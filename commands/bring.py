@@ -43,6 +43,10 @@ LASTS = timedelta(days=3650)
 """It is looked after until it is merged or settled, not until a day."""
 LINES_MAX = 50
 """So many branches get fixes; each is a pull request that somebody reviews, and that is looked at all day."""
+CALLED_MAX = 5
+"""So many commits are called by their names."""
+COMMITS_MAX = 50
+"""So many commits are picked for one branch, each with a dozen requests; more than that is no fix."""
 TITLE_MAX = 200  # GitHub takes 256 (https://docs.github.com/rest/pulls/pulls#create-a-pull-request)
 _WILD = re.compile(r"[*?]")
 _LINE = re.compile(r"(?P<major>\d+)\.(?P<minor>\d+)$")
@@ -166,7 +170,7 @@ async def _spread(operation: Operation, world: World, policy: Policy, hotfix: Ho
     begun = await world.store.timers(place)
     starts, owes = [], []
     for name, alone in missing.items():
-        what = f"{listed([short(one.commit) for one in alone])} into {name}"
+        what = f"{_called([one.commit for one in alone])} into {name}"
         if any(one.question.change == what for one in begun):
             continue
         duty_of = duty.of_hotfix(fix["thread"], place, what, now, policy)
@@ -220,11 +224,22 @@ async def _there(world: World, repository: str, line: Sha, link: Link) -> bool:
     return any(link.commit in {one.picked_from, *one.origins} for one in brought)
 
 
+def _called(commits: Sequence[Sha]) -> str:
+    """`5c1d234 and 77aa812`, `12 commits up to 5c1d234`."""
+    many = len(commits) > CALLED_MAX
+    return f"{len(commits)} commits up to {short(commits[-1])}" if many else listed(list(map(short, commits)))
+
+
 def _commit(link: Link, fix: Mapping[str, Any]) -> dict[str, Any]:
     """As it is kept: which parent its change is counted from is said of a merge."""
     said = {one["commit"]: one["mainline"] for one in fix.get("commits", ())}
     merge = len(link.parents) > 1
-    return {"commit": link.commit, "title": one_line(link.title), "mainline": said.get(link.commit, 1), "merge": merge}
+    return {
+        "commit": link.commit,
+        "title": one_line(link.title)[:TITLE_MAX],
+        "mainline": said.get(link.commit, 1),
+        "merge": merge,
+    }
 
 
 # One branch -----------------------------------------------------------------------------------------------------------
@@ -292,6 +307,8 @@ class _Port:
             )
             return replace(self._goes_on(onto=stands, picked=[], branch=self._branch()), entries=(intent,))
         done = len(its["picked"])
+        if len(its["commits"]) > COMMITS_MAX:
+            return self._by_hand(f"more than {COMMITS_MAX} commits are not picked one by one")
         if done == len(its["commits"]):
             if its["onto"] == self._tip():
                 return self._not_needed(owes)
@@ -371,8 +388,9 @@ class _Port:
         return replace(goes_on, entries=(outcome,))
 
     def _by_hand(self, why: str) -> Writes:
-        """Nothing of it stands anywhere; whoever owes it reads exactly what to do."""
+        """No pull request brings it; whoever owes it reads exactly what to do."""
         its = self.its
+        left = f"{its['branch']} holds it already." if self._begun else "Nothing was left there."
         outcome = self._entry(EntryPhase.OUTCOME, "not happened", says=why)
         lines = tuple(Line(Mark.NOTE, (Code(line),)) for line in self.commands())
         wants = [word for word in (its["ticket"], its["tag"]) if word]
@@ -380,11 +398,16 @@ class _Port:
         whose = f" That is for {role(self.hotfix.owes.owner)}." if its["obligation"] else ""
         told = Reply(
             f"{Mark.NO.value} {self._what()} cannot be brought to {its['to']} by itself: {why.rstrip('.')}. "
-            f"Nothing was left there.{whose}{describe}",
+            f"{left}{whose}{describe}",
             lines=lines,
         )
         goes_on = self._goes_on(step="watch", reminded=self.now.isoformat(), told=told, slot="by hand", due=LOOK)
         return replace(goes_on, entries=(outcome,))
+
+    @property
+    def _begun(self) -> bool:
+        """Whether its branch stands with all of it, and only the pull request is missing."""
+        return bool(self.its["step"] == "propose")
 
     def commands(self) -> tuple[str, ...]:
         """What a person types who does it by hand; whoever may push a branch has named it, so names are quoted."""
@@ -394,14 +417,14 @@ class _Port:
             " ".join(("git cherry-pick -x", *([f"-m {one['mainline']}"] if one["merge"] else []), one["commit"]))
             for one in its["commits"]
         ]
-        return (
+        begin = (
             "git fetch origin",
             f"git switch -c {branch} {from_}",
             *picks,
             "git add -A && git cherry-pick --continue  # after each conflict that you have put right",
             f"git push origin {branch}",
-            f"gh pr create --base {to} --head {branch}",
         )
+        return (*(() if self._begun else begin), f"gh pr create --base {to} --head {branch}")
 
     # Until it is merged ---------------------------------------------------------------------------------------------
 
@@ -487,7 +510,7 @@ class _Port:
     # In words -------------------------------------------------------------------------------------------------------
 
     def _what(self) -> str:
-        return listed([short(one["commit"]) for one in self.its["commits"]])
+        return _called([one["commit"] for one in self.its["commits"]])
 
     def _backport(self) -> str:
         """`1.6`, where it goes to an older line than that it was made for; empty: it goes forward."""

