@@ -466,7 +466,7 @@ class _Port:
 
     def _came(self, owes: Obligation | None, pull: Opened) -> Writes:
         """It is there, and its pull request says what it is for."""
-        lacking = [word for word in (self.its["ticket"], self.its["tag"]) if word and word not in _said_in(pull)]
+        lacking = [word for word in (self.its["ticket"], self.its["tag"]) if word and not _names(pull, word)]
         if lacking:
             return self._complains(f"#{pull.number} is merged, but does not name {listed(lacking)} in its description")
         says = f"{self._what()} came to {self.its['to']} by #{pull.number}."
@@ -546,16 +546,23 @@ class _Port:
         parts = {
             "Why": escaped(its["why"]) or "It serves production, and must not be lost here.",
             "Original": "\n".join(originals),
-            "Ticket": its["ticket"] or "none was named",
-            "Release": its["tag"] or "it bears no version tag",
+            "Ticket": _plainly(its["ticket"]) or "none was named",
+            "Release": _plainly(its["tag"]) or "it bears no version tag",
             "Divergence": "None: each commit was picked without a conflict.",
             "Picked from": "\n".join(f"(cherry picked from commit {one['commit']})" for one in its["commits"]),
         }
         return "\n\n".join(f"## {name}\n{said}" for name, said in parts.items())
 
 
-def _said_in(pull: Opened) -> str:
-    return f"{pull.title}\n{pull.body}"
+def _names(pull: Opened, word: str) -> bool:
+    """Whether it speaks of that, and not of `ABC-99` where `ABC-9` is meant."""
+    found = re.search(rf"(?<![\w-]){re.escape(word)}(?![.-]?\w)", f"{pull.title}\n{pull.body}")
+    return found is not None
+
+
+def _plainly(word: str) -> str:
+    """A name that somebody else chose, as it is where it does nothing in a description."""
+    return word if re.fullmatch(r"[\w./-]*", word) else escaped(word)
 
 
 def message_of(written: Written) -> str:

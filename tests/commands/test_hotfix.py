@@ -334,12 +334,12 @@ async def test_what_would_lose_it_is_stopped_and_told_what_to_merge(town: Town) 
 async def test_a_pull_request_that_does_not_say_what_it_is_for_settles_nothing(town: Town) -> None:
     fix = await released(town)
     pull = into(town, "main")
-    pull.body = pull.title = "Fix"
+    pull.body = pull.title = "Fix of ABC-99 and XABC-9, in v1.4.21, v1.4.2-rc.1 and v1.4.2.1"
     town.github.moving.somebody_merges(into(town, "main").number)
     says = f"#{pull.number} is merged, but does not name ABC-9 and v1.4.2 in its description"
     await plays(f"… 5 min later\nbot: ✗ {fix[:7]} is not settled for main: {says}.", town)
     assert len(await owed(town)) == 2
-    pull.body = "For ABC-9, in v1.4.2"
+    pull.body = "For ABC-9, in v1.4.2."
     await plays(f"… 5 min later\nbot: ✓ {fix[:7]} came to main by #{into(town, 'main').number}.", town)
 
 
@@ -350,6 +350,19 @@ async def test_a_pull_request_that_lost_the_fix_on_its_way_settles_nothing(town:
     town.github.moving.somebody_merges(pull.number)
     await plays("… 5 min later", town)
     assert f"the hotfix is merged: {fix[:7]} into main" in await owed(town)
+
+
+async def test_a_tag_calls_nobody_and_hides_nothing_in_the_description(town: Town) -> None:
+    town.policies.adopt(hotfix={**HOTFIX, "tags": "^v.*$"})
+    town.github.branches["hotfix/1.4.2-ABC-9"] = SERVES
+    fix, name = fixed(town), "v1.4.2-@acme/everyone<!--"
+    town.github.tags[fix] = Tag(name, fix, annotated=True, verified=True)
+    await releases(town)
+    pull = into(town, "main")
+    assert "@acme" not in pull.body
+    assert "<!--" not in pull.body
+    town.github.moving.somebody_merges(pull.number)
+    await plays(f"… 5 min later\nbot: ✓ {fix[:7]} came to main by #{pull.number}.", town)
 
 
 @pytest.mark.requirement("S4-180")
