@@ -119,10 +119,12 @@ def _remedies(
         excuses = {gate.excused[name]: "it does not apply" for name in troubles}
         return replace(facts, fields=MappingProxyType({**facts.fields, **excuses}))
 
-    pass_on = f"{wording.listed(others)} {'passes' if len(others) == 1 else 'pass'} on {commit}"
-    linked = f"a ticket says what makes {wording.listed(by_chance)} run again"
-    says = "; ".join(part for part, wanted in ((pass_on, others), (linked, by_chance)) if wanted)
-    remedies = (Remedy(RemedyKind.EVIDENCE, says, applied=passed),)
+    wanted = []
+    if others:
+        wanted.append(f"{wording.listed(others)} {'passes' if len(others) == 1 else 'pass'} on {commit}")
+    if by_chance:
+        wanted.append(f"a ticket says what makes {wording.listed(by_chance)} run again")
+    remedies = (Remedy(RemedyKind.EVIDENCE, "; ".join(wanted), applied=passed),)
     if set(troubles.values()) != {UNEXCUSED}:
         return remedies
     fields = wording.listed(f"{gate.excused[name]}:" for name in troubles)
