@@ -165,4 +165,9 @@ class Plan:
         return asdict(self)
 
     def to_bytes(self) -> bytes:
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        said = {name: value for name, value in asdict(self).items() if name not in _LATER or value}
+        return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+_LATER = frozenset({"manifest", "parts"})
+"""Left out where they say nothing: people agreed to plans before there were any, and their votes stand."""

@@ -61,6 +61,13 @@ def test_a_difference_in_any_part_of_a_part_makes_another_plan(part: str) -> Non
         assert other.hash != PLAN.hash, field.name
 
 
+def test_a_plan_keeps_the_hash_that_people_agreed_to_before_sets_were_known() -> None:
+    before = TypeAdapter(Plan).dump_python(PLAN)
+    del before["manifest"], before["parts"]
+    read = TypeAdapter(Plan).validate_python(before)
+    assert read.hash == "d1c61d30d6566a96b3b4198afefd284c40a25e344d91a0a8e93e14e4d01c6b69"
+
+
 def test_it_comes_back_from_json_as_it_was() -> None:
     stored = TypeAdapter(Plan)  # as the store keeps it within its operation
     back = stored.validate_json(stored.dump_json(PLAN))
