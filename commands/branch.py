@@ -36,8 +36,6 @@ TRIES = "decided_again"
 REVERT = "revert"
 """The same: how far the way back of the branch has come."""
 PROPOSE_AGAIN = timedelta(minutes=1)
-ROWS = 200
-"""So many are looked through for a pull request that takes the same back; more lie between only after weeks."""
 NO_LOOK = frozenset[Look]()
 
 
@@ -150,7 +148,7 @@ async def move(hand: Hand) -> Writes:
     if (before := about_to_tell(hand, effect)) is not None:
         return before
     try:
-        landed, wrong = await _landed(hand, branch)
+        landed = await _landed(hand, branch)
     except LostLease:
         raise
     except Conflict as error:
@@ -167,7 +165,17 @@ async def move(hand: Hand) -> Writes:
         return hand.turn_back(
             f"Whether {branch.target} moved could not be told: {error}", bad=False, entries=(outcome,)
         )
-    commit, base = landed
+    return await _moved(hand, branch, *landed)
+
+
+async def _moved(hand: Hand, branch: PlannedBranch, ends: tuple[Sha, Sha], wrong: str) -> Writes:
+    """The same, once the target stands where it does by it, or by another one of the same repository."""
+    (commit, base), effect = ends, hand.effect()
+    if not wrong and (other := await rewind.moved_by(hand, branch, commit)):
+        says = f"{branch.target} was moved to {short(commit)} by {other} just then"
+        hand.operation = _surely_not(hand.operation)
+        settled = hand.outcome(effect, "not happened", {"says": says})
+        return hand.next({"mark": Mark.YES.value, "says": says, "commit": commit, "held": True}, (settled,))
     how = f" by #{branch.pull_request}" if branch.pull_request else ""
     seen = {
         "mark": Mark.YES.value,
@@ -258,7 +266,8 @@ async def go_back(hand: Hand) -> Writes:
         return _by_hand(hand, branch, None, str(error))
     if merge is None:
         return rewind.not_moved(hand, branch)
-    rewind.moved_after_all(hand, branch, merge)
+    if effect is None and (settled := await rewind.moved_after_all(hand, branch, merge)) is not None:
+        return settled
     if effect is None:
         return hand.intend("branch", {"branch": branch.target, "reverts": merge})
     if (before := about_to_tell(hand, effect)) is not None:
@@ -328,7 +337,7 @@ async def _needless(hand: Hand, branch: PlannedBranch, merge: Sha) -> str:
             return f"{short(plan.commit)} holds {short(merge)}: nothing is to be taken back from {branch.target}"
     services = world.policies.current().policy.services
     for name in (name for name, service in services.items() if service.repository == plan.repository):
-        for row in await world.store.history(name, ROWS):
+        for row in await world.store.history(name, rewind.ROWS):
             opened = row.detail.get("pull_request") if row.detail.get("reverts") == merge else None
             if opened is not None and (await world.code.opened(plan.repository, opened)).open:
                 return f"pull request #{opened} takes {short(merge)} back from {branch.target} already"

@@ -10,8 +10,6 @@ from policy.model import Sha, Unknown, short
 
 TITLE_MAX = 200
 """GitHub takes 256 letters; nobody reads as many."""
-BODY_MAX = 60_000  # GitHub refuses more than 65,536, https://github.com/renovatebot/renovate/issues/2032
-NO_ROOM = "There is more than has room here."
 NOTES, BACK = "Release notes", "Rollback plan"
 
 
@@ -25,13 +23,12 @@ def promotion(operation: Operation, plan: Plan, branch: PlannedBranch, brings: N
     sections: dict[str, list[str]] = {NOTES: [], BACK: []}
     for key, said in plan.fields.items():
         sections.setdefault(tell.name(key.replace("_", "-")), []).append(_said(said))
+    sections[NOTES].append(found)
     sections[BACK].append(
         f"Traffic of {plan.service} in {plan.target} goes back to `{plan.from_revision}` first. Then a pull request"
         f" takes this merge back from `{branch.target}`."
     )
     who = f"{operation.id}, asked for by {escaped(operation.asked_by.name)}"
-    others = sum(len(one) for each in sections.values() for one in each)
-    sections[NOTES].append(_within(BODY_MAX - others, found))
     text = [f"{plan.service} goes from {plan.source} to {plan.target} with this: {who}."]
     text += [f"## {heading}\n\n" + "\n\n".join(one.strip() for one in said) for heading, said in sections.items()]
     return title[:TITLE_MAX], "\n\n".join(text) + "\n"
@@ -56,11 +53,3 @@ def revert(operation: Operation, plan: Plan, branch: PlannedBranch, merge: Sha, 
 def _said(text: str) -> str:
     """Line by line, so that it stands there as it was said and does nothing."""
     return "\n".join(escaped(line) for line in text.splitlines()).strip()
-
-
-def _within(room: int, text: str) -> str:
-    """So many whole lines of it as have room."""
-    if len(text) <= room:
-        return text
-    lines, _, _ = text[: max(room, 0)].rpartition("\n")
-    return f"{lines}\n\n{NO_ROOM}\n"

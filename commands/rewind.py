@@ -30,6 +30,8 @@ from policy.evidence import Authors
 from policy.facts import Deed, Facts, KnownGood, Question, Vote
 from policy.model import Sha, Unknown, short
 
+ROWS = 200
+"""So many of each service are looked through for what else moved a branch, or takes the same back."""
 LASTS = timedelta(days=30)
 """What nobody agreed to by then, nobody wants."""
 REFUSED = "refused"
@@ -47,8 +49,8 @@ async def ask(hand: Hand) -> Writes:
     stands = await known(f"the branch {branch.target}", hand.world.code.head(plan.repository, branch.target))
     if stands == branch.base and plan.deed == Deed.PROMOTE and "branch:0" not in operation.seen:
         return not_moved(hand, branch)
-    if stands == branch.head:
-        moved_after_all(hand, branch, branch.head)
+    if stands == branch.head and (settled := await moved_after_all(hand, branch, branch.head)) is not None:
+        return settled
     if stands == to:
         return hand.next({"mark": Mark.YES.value, "says": f"{branch.target} stands at {short(to)}, which serves again"})
     at = branch.head if stands is None or isinstance(stands, Unknown) else stands
@@ -77,12 +79,31 @@ def not_moved(hand: Hand, branch: PlannedBranch) -> Writes:
     return hand.next({"mark": Mark.YES.value, "says": f"{branch.target} had not moved"})
 
 
-def moved_after_all(hand: Hand, branch: PlannedBranch, to: Sha) -> None:
-    """It is remembered that a promotion moved its branch, where nobody had heard of that."""
-    if hand.plan.deed == Deed.PROMOTE and "branch:0" not in hand.operation.seen:
-        says = f"{branch.target} moved from {short(branch.base)} to {short(to)}, which nobody heard of in time"
-        moved = {"mark": Mark.YES.value, "says": says, "commit": to}
-        hand.operation = replace(hand.operation, seen={**hand.operation.seen, "branch:0": moved})
+async def moved_after_all(hand: Hand, branch: PlannedBranch, to: Sha) -> Writes | None:
+    """It is remembered that a promotion moved its branch, where nobody had heard of that; or that another one did."""
+    if hand.plan.deed != Deed.PROMOTE or "branch:0" in hand.operation.seen:
+        return None
+    if other := await moved_by(hand, branch, to):
+        says = f"{branch.target} was moved to {short(to)} by {other}, and stays there"
+        return hand.next({"mark": Mark.YES.value, "says": says})
+    says = f"{branch.target} moved from {short(branch.base)} to {short(to)}, which nobody heard of in time"
+    moved = {"mark": Mark.YES.value, "says": says, "commit": to}
+    hand.operation = replace(hand.operation, seen={**hand.operation.seen, "branch:0": moved})
+    return None
+
+
+async def moved_by(hand: Hand, branch: PlannedBranch, to: Sha) -> str:
+    """Id of another operation that moved the branch there since this one began; empty: none did.
+
+    Services of one repository may share their branches: what one of them brought, another does not take back.
+    """
+    services, began = hand.world.policies.current().policy.services, hand.operation.began_at or hand.now
+    for name in (name for name, service in services.items() if service.repository == hand.plan.repository):
+        for row in await hand.world.store.history(name, ROWS):
+            there = (row.detail.get("branch"), row.detail.get("commit")) == (branch.target, to)
+            if there and row.at >= began and row.operation != hand.operation.id:
+                return row.operation
+    return ""
 
 
 def _following(hand: Hand, source: str, branch: PlannedBranch) -> Operation:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
-from commands import proposal
+from commands.errors import OutcomeUnknown
 from commands.lineage import taken_back, unpromoted
-from commands.notes import Group, Note, Notes
-from commands.ports import EntryPhase, Link, Request
-from commands.record import hash_of
+from commands.operation import Wish
+from commands.ports import Entry, EntryPhase, Link, Merged, Request, Writes
+from commands.record import BOT, hash_of
 from policy.model import Sha
 from tests.branches import Lost
 from tests.conversation import Bot, plays
@@ -291,20 +293,6 @@ async def test_what_was_paused_and_is_decided_again_gets_the_pull_request_that_i
     assert [pull.number for pull in branches.opened()] == [52]
 
 
-async def test_a_description_has_room_for_what_is_said_however_much_it_brings(town: Town) -> None:
-    async with Bot(town) as bot:
-        await hears(bot, ("maya", "promote checkout stage→prod reason:hurry"))
-        (operation,) = await bot.store.open_operations()
-    assert operation.plan is not None
-    assert operation.plan.branch is not None
-    much = Notes(tuple(Note(Group.FEATURE, "better " * 30, commit=CANDIDATE) for _ in range(1000)))
-    _, body = proposal.promotion(operation, operation.plan, operation.plan.branch, much)
-    assert 50_000 < len(body) < 65_536
-    assert "There is more than has room here." in body
-    assert "hurry" in body
-    assert "## Rollback plan" in body
-
-
 async def test_after_five_times_somebody_has_to_look(town: Town) -> None:
     town.github.moving.faults += [Lost.NOTHING, *[Lost.BASE] * 6]
     await plays(
@@ -429,6 +417,35 @@ async def hears(bot: Bot, *said: tuple[str, str]) -> None:
         request = Request(f"h{bot.town.slack.heard}", words.format(**named), bot.town.people.account(who), "C0RELEASES")
         await bot.hears(request)
         await bot.rests()
+
+
+@pytest.mark.parametrize("stops", [False, True])
+async def test_what_another_service_of_the_repository_merged_just_then_is_not_taken_back(
+    town: Town, stops: bool
+) -> None:
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=500)
+    branches = town.github.moving
+    merge = branches.merge
+
+    async def beaten(*what: Any, **said: Any) -> Merged:
+        if branches.pulls[0].merged is None:
+            at = branches.somebody_merges(51)
+            target = {"service": "checkout", "environment": "prod"}
+            entry = Entry("branch", EntryPhase.OUTCOME, "confirmed", BOT, "op_other", "branch:0", target)
+            await bot.store.commit(Writes(entries=(replace(entry, detail={"branch": "main", "commit": at}),)))
+            if stops:
+                (operation,) = await bot.store.open_operations()
+                await bot.store.commit(Writes(wishes=((operation.id, Wish.ABORT),)))
+                raise OutcomeUnknown("It was cut off.")
+        return await merge(*what, **said)
+
+    branches.merge = beaten  # type: ignore[method-assign]
+    async with Bot(town) as bot:
+        await hears(bot, ("maya", "promote checkout stage→prod"), ("omar", "approve {op} plan:{plan}"))
+    assert branches.opened() == []
+    said = [message.now["text"] for message in town.slack.messages]
+    assert any("by op_other" in text for text in said), said
+    assert town.runs.serving("checkout") == digest("checkout", 1)
 
 
 async def test_a_conflict_leaves_traffic_back_and_says_what_to_type(town: Town) -> None:
