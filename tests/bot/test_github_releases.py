@@ -16,7 +16,7 @@ from bot.github.connection import Connection
 from bot.github.pace import Pace
 from bot.github.releases import GitHubReleases
 from bot.sandbox.github import GitHubWorld
-from commands.errors import Rejected
+from commands.errors import OutcomeUnknown, Rejected
 from commands.ports import Release
 from policy.model import Sha
 from tests.bot.github_world import NINE, REPOSITORY, HandClock, github_world
@@ -101,6 +101,19 @@ async def test_a_write_without_an_answer_is_looked_for_and_not_repeated(
     await releases.publish(REPOSITORY, release, commit=head, latest=True)
     (stands,) = await made(world)
     assert (stands["draft"], stands["assets"]) == (False, {"record.json": RECORD.decode()})
+
+
+async def test_a_file_whose_upload_was_broken_off_is_put_aside_and_sent_again(
+    world: GitHubWorld, releases: GitHubReleases, head: Sha
+) -> None:
+    await world.tag(REPOSITORY, "v1.0.0", head, "release-ci[bot]", "One", NINE)
+    release = await drafted(releases, head)
+    world.inject("upload_cut_off", method="POST")
+    with pytest.raises(OutcomeUnknown):
+        await releases.attach(REPOSITORY, release, "record.json", RECORD)
+    await releases.attach(REPOSITORY, release, "record.json", RECORD)
+    (stands,) = await made(world)
+    assert stands["assets"] == {"record.json": RECORD.decode()}
 
 
 async def test_a_tag_that_is_missing_is_not_made(world: GitHubWorld, releases: GitHubReleases, head: Sha) -> None:

@@ -44,6 +44,7 @@ KINDS = {
         Kind("mergeable_unknown", "has not found out yet whether a pull request can be merged", READS),
         Kind("duplicate_check_runs", "lists each check run once more: older, opposite, in another suite", READS),
         Kind("bundle_inline", "hands an attestation's bundle out with the list, as before July 2026", READS),
+        Kind("upload_cut_off", "keeps an empty file of a release, and answers 502", ("POST",)),
         Kind(
             "base_moved",
             "somebody pushes between the last look of a merge or a file and its write",
@@ -57,6 +58,7 @@ _WHERE = {
     "duplicate_check_runs": r"/check-runs$",
     "bundle_inline": r"/attestations/",
     "base_moved": r"/merge$|/contents/",
+    "upload_cut_off": r"/assets",
     "mergeable_unknown": r"/pulls/\d+$",
 }
 """Kinds that fit some paths only: what is found in these."""

@@ -108,6 +108,8 @@ class Asset:
     content: bytes
     uploader: str
     created_at: datetime
+    whole: bool = True
+    """False: its upload was broken off; its name is taken all the same."""
 
 
 @dataclass(slots=True)

@@ -114,9 +114,12 @@ async def upload(call: Call) -> Answer:
         raise invalid("ReleaseAsset", "name" if not name else "size", "missing_field")
     if any(one.name == name for one in made.assets):
         raise invalid("ReleaseAsset", "name", "already_exists")
-    label = call.query.get("label", "")
-    asset = Asset(call.books.new_id(), name, label, call.content_type, call.content, call.login, call.books.now())
+    label, cut_off = call.query.get("label", ""), "upload_cut_off" in call.faults
+    content, now = b"" if cut_off else call.content, call.books.now()
+    asset = Asset(call.books.new_id(), name, label, call.content_type, content, call.login, now, whole=not cut_off)
     made.assets.append(asset)
+    if cut_off:
+        return Answer(502)
     return Answer(201, shapes.asset(call.books, call.repository, made, asset))
 
 

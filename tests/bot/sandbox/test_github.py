@@ -499,6 +499,7 @@ async def test_every_kind_of_fault_can_be_played_and_then_is_over(world: GitHubW
         "mergeable_unknown": 201,
         "duplicate_check_runs": 201,
         "bundle_inline": 201,
+        "upload_cut_off": 201,
         "base_moved": 201,
     }
     done = {one["context"] for one in (await ask("GET", f"{HOME}/commits/main/status?per_page=100")).body["statuses"]}
@@ -511,6 +512,7 @@ async def test_every_kind_of_fault_can_be_played_and_then_is_over(world: GitHubW
         "duplicate_check_runs",
         "base_moved",
         "bundle_inline",
+        "upload_cut_off",
     }
 
 
