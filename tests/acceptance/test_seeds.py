@@ -35,18 +35,28 @@ def test_release_goes_forward_and_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_service_that_is_called_otherwise_where_it_runs_is_promoted_to_its_good_end(tmp_path: Path) -> None:
-    # the story's rules over people, builds and sites that are made up for the policy
+def test_an_image_goes_forward_and_back_while_no_branch_moves(tmp_path: Path) -> None:
+    # the story's rules over people, builds and sites that are made up for the policy; one is called otherwise there
     story = (POLICIES / "story.yaml").read_text("utf-8")
     policy = tmp_path / "other.yaml"
     policy.write_text(story.replace("/europe-west1/checkout", "/europe-north1/shop-checkout-v2"), "utf-8")
     with sandbox(tmp_path / "data", "--policy", str(policy)) as running:
-        seed = Seed(running.box.url)
-        new = whole(running.box.world(), "checkout", "stage")
+        seed = Seed(running.box.url, tmp_path / "data")
+        new, old = (whole(running.box.world(), "checkout", where) for where in ("stage", "prod"))
+        git = seed.git("acme/checkout")
+        stood = git.says("for-each-ref")
         root = seed.asks("maya", "releases", "/release promote checkout stage→prod")
         seed.presses("omar", root, "Approve")
         seed.settles(root, "live")
         assert whole(running.box.world(), "checkout", "prod") == new
+        root = seed.asks("ines", "releases", "/release rollback checkout reason:errors in the basket")
+        seed.settles(root, "serves again")
+        assert whole(running.box.world(), "checkout", "prod") == old
+        forward, back = running.box.world()["github"]["acme/checkout"]["deployments"][-2:]
+        assert (forward["payload"]["digest"], back["payload"]["digest"]) == (new, old)
+        assert git.says("merge-base", "--is-ancestor", forward["sha"], "main") == ""
+        assert git.says("merge-base", "--is-ancestor", back["sha"], forward["sha"]) == ""
+        assert git.says("for-each-ref") == stood
         assert seed.checks.end() == 0
 
 
