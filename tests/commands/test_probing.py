@@ -43,6 +43,7 @@ def sent(town: Town, version: int = 2) -> int:
     return sum(count for _, name, count, _ in town.metrics.probed if name == revision_of("checkout", version))
 
 
+@pytest.mark.requirement("S2-12")
 async def test_what_a_path_asks_for_is_sent_once_and_counts_for_all_looks(town: Town) -> None:
     await plays(OPEN, town)
     assert sent(town) == 4

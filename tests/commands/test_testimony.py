@@ -166,6 +166,29 @@ async def test_the_same_image_built_from_another_commit_has_no_record(town: Town
     )
 
 
+async def test_the_same_build_as_another_revision_needs_a_record_of_its_own(town: Town) -> None:
+    await plays(ALL_WELL, town)
+    ago = town.clock.now() - timedelta(hours=25)
+    town.runs.add(
+        site_of("checkout", "stage"), "checkout-other-settings", digest("checkout", 2), commit("checkout", 2), ago
+    )
+    await plays(
+        f"""
+    gus: /release why checkout stage→prod
+    bot → gus: checkout stage→prod: …
+         …
+         ✗ evidence: {MISSING}
+         …
+    """,
+        town,
+    )
+    await plays(f"… 20 min later\nbot: {PROBED}\nbot: {ON_RECORD}", town)
+    assert [row.target["revision"] for row in await records(town)] == [
+        "checkout-other-settings",
+        revision_of("checkout", 2),
+    ]
+
+
 async def test_where_its_deployment_there_is_not_recorded_as_a_success_nothing_is_put_on_record(town: Town) -> None:
     for record in town.github.records["acme/checkout"]:
         if record.deployment.digest == digest("checkout", 2):
