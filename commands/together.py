@@ -468,7 +468,7 @@ async def _next(operation: Operation, part: Plan, members: Members, world: World
     """That service begins to ship: it is judged once more, and so are those that shipped before it."""
     for other in await world.store.open_operations(part.place):
         if other.question.deed is Deed.PROMOTE and other.plan is not None and other.plan.digest == part.digest:
-            why = f"{other.asked_by.name} promotes {part.service} alone meanwhile, {other.id}."
+            why = f"{other.asked_by.name} promotes {part.service} meanwhile, {other.id}."
             return await _went_bad(operation, members, world, Phase.FAILED, f"{why} {part.service} was not begun.")
     one = Operation(
         id=operation_id(_cause(operation, part.service)),

@@ -514,6 +514,31 @@ async def test_none_of_them_goes_alone_while_the_set_is_open(shop: Town) -> None
     )
 
 
+async def test_of_two_sets_that_overlap_and_were_asked_for_in_the_same_instant_one_ships(shop: Town) -> None:
+    shop.policies.adopt(groups={"shop": ["payments", "checkout"], "all": ["payments", "search", "checkout"]})
+    shop.deployed("search", "stage", 2, ago=30 * HOUR)
+    accounts = [shop.people.account(name) for name in ("maya", "tom", "omar")]
+    async with Bot(shop) as bot:
+        await bot.hears(
+            Request("r100", "promote shop stage→prod", accounts[0], "C0RELEASES"),
+            Request("r101", "promote all stage→prod", accounts[1], "C0RELEASES"),
+        )
+        for number, whole in enumerate(await bot.store.open_operations()):
+            assert whole.plan is not None
+            words = f"approve {whole.id} plan:{whole.plan.hash[:8]}"
+            await bot.hears(Request(f"r20{number}", words, accounts[2], "C0RELEASES"))
+        await bot.rests()
+        assert await bot.store.open_operations() == ()
+    assert shop.runs.serving("search") == digest("search", 1)
+    for service in ("payments", "checkout"):
+        assert shop.runs.serving(service) == digest(service, 2)
+        assert len(shop.github.told(service)) == 1
+    said = [line for message in shop.slack.messages for line in message.now["body"]]
+    assert any(
+        re.fullmatch(r"• maya promotes payments meanwhile, op_\w+. payments was not begun.", line) for line in said
+    )
+
+
 async def test_nothing_ships_beside_what_somebody_took_back_meanwhile(shop: Town) -> None:
     await plays(
         ASKS
