@@ -12,7 +12,7 @@ from typing import Any
 
 from commands import notes, proposal, rewind, tell
 from commands.branch_plan import to_be_opened
-from commands.deployment import about_to_tell, doubted, may_try_again, tried_again
+from commands.deployment import about_to_tell, doubted, holds_up, may_try_again, tried_again
 from commands.errors import Conflict, LostLease, Rejected, ReleaseBotError, Unavailable
 from commands.hand import AT_ONCE, MOVED, Hand
 from commands.operation import Effect, Operation, Phase
@@ -277,7 +277,8 @@ async def go_back(hand: Hand) -> Writes:
     except LostLease:
         raise
     except ReleaseBotError as error:
-        if not isinstance(error, Rejected) and may_try_again(hand, effect):
+        again = not isinstance(error, Rejected) and may_try_again(hand, effect)
+        if again and not await holds_up(hand):
             return tried_again(hand, effect, error)
         return _by_hand(hand, branch, merge, str(error))
 

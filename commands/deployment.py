@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from commands import tell
 from commands.errors import LostLease, OutcomeUnknown, Rejected, ReleaseBotError
 from commands.hand import AT_ONCE, TRIES, Hand
 from commands.operation import Effect
@@ -75,6 +76,13 @@ def doubted(hand: Hand) -> bool:
 
 def may_try_again(hand: Hand, effect: Effect) -> bool:
     return effect.attempts + hand.operation.attempts < TRIES
+
+
+async def holds_up(hand: Hand) -> bool:
+    """True where somebody wants traffic to go back further, which has to wait until this one has let go."""
+    others = await hand.world.store.open_operations(hand.operation.place)
+    back = (one for one in others if one.question.deed is Deed.ROLLBACK and one.id != hand.operation.id)
+    return any(not tell.waits_for_people(one) for one in back)
 
 
 def tried_again(hand: Hand, effect: Effect, error: ReleaseBotError) -> Writes:

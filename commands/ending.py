@@ -35,7 +35,8 @@ async def finish(hand: Hand) -> Writes:
             await deployment.conclude(hand, recorded, failed=failed)
             settled = (hand.outcome(operation.effect, "confirmed", {"deployment": recorded}),)
         except (Unavailable, OutcomeUnknown, Rejected) as error:
-            if deployment.may_try_again(hand, operation.effect):
+            again = deployment.may_try_again(hand, operation.effect)
+            if again and not (went_back and await deployment.holds_up(hand)):
                 return deployment.tried_again(hand, operation.effect, error)
             trouble = f" GitHub could not be told how it ended: {error}"
             settled = (hand.outcome(operation.effect, "unknown", {}),)

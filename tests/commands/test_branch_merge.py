@@ -14,7 +14,8 @@ from commands.lineage import taken_back, unpromoted
 from commands.operation import Wish
 from commands.ports import Entry, EntryPhase, Link, Merged, Request, Writes
 from commands.record import BOT, hash_of
-from policy.model import Sha
+from policy.facts import KnownGood
+from policy.model import Place, Sha
 from tests.branches import Lost
 from tests.conversation import Bot, plays
 from tests.world import HOUR, Behaviour, Town, commit, digest, revision_of, site_of
@@ -109,6 +110,31 @@ async def test_a_bad_one_has_its_traffic_back_first_and_then_a_revert_that_peopl
     assert town.github.link(town.github.branches[revert.source]).reverts == (merge,)
     assert holds(town, revert.source) == town.github.moving.tree(SERVING)
     assert town.github.link(merge).parents == (SERVING, CANDIDATE), "nobody but people merges the revert"
+
+
+async def test_github_being_away_on_the_way_back_holds_up_nobody_who_wants_traffic_further_back(town: Town) -> None:
+    town.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=500)
+    revisions = town.runs.places[site_of("checkout")].revisions
+    old = replace(revisions[revision_of("checkout", 1)], name=revision_of("checkout", 0), digest=digest("checkout", 0))
+    revisions[old.name] = old
+    good = KnownGood(old.name, old.digest, town.clock.now() - 300 * HOUR, "by hand")
+
+    def goes_back() -> bool:
+        return any("Smoke test failed" in message.now["text"] for message in town.slack.messages)
+
+    async with Bot(town) as bot:
+        await bot.store.commit(Writes(good=((Place("checkout", "prod"), good),)))
+        await hears(bot, ("maya", "promote checkout stage→prod"))
+        (operation,) = await bot.store.open_operations()
+        plan = "" if operation.plan is None else operation.plan.hash[:8]
+        omar = town.people.account("omar")
+        await bot.hears(Request("a", f"approve {operation.id} plan:{plan}", omar, "C0RELEASES"))
+        await bot.rests(goes_back)
+        town.github.away = True
+        await hears(bot, ("ines", f"rollback checkout prod to {old.digest[7:19]} reason:worse"))
+    said = [message.now["text"] for message in town.slack.messages]
+    assert any("serves 100 % again, 2.4 s after it was asked for" in text for text in said), said
+    assert any(f"git revert -m 1 {main(town)}" in text for text in said), said
 
 
 async def test_what_was_reverted_is_not_silently_lost_by_the_next_promotion(town: Town) -> None:
