@@ -332,10 +332,8 @@ class _Port:
         return Sha(made[-1] if made else self.its["onto"])
 
     def _not_needed(self, owes: Obligation | None) -> Writes:
-        outcome = self._entry(EntryPhase.OUTCOME, "not happened", says="there already")
         says = f"{self._what()} would change nothing in {self.its['to']}: it is there already."
-        over = self._over(owes, says, "there already", settles=True)
-        return replace(over, entries=(outcome, *over.entries))
+        return self._over(owes, says, "there already", settles=True)
 
     async def _begin(self) -> Writes:
         """The branch is there, with all of it."""
@@ -431,6 +429,8 @@ class _Port:
     async def _watch(self, owes: Obligation | None) -> Writes:
         """Settled once it is merged, by whomever and however it came; until then people are told of it each day."""
         its = self.its
+        if like(its["to"], self.hotfix.closed):
+            return self._over(owes, f"{its['to']} gets no fixes any more.", "closed", settles=True)
         pull = await self.world.code.opened(self.repository, its["number"]) if its.get("number") else None
         if pull is not None and pull.merged is not None and pull.target == its["to"] and await self._ours(pull):
             return self._came(owes, pull)
@@ -497,12 +497,15 @@ class _Port:
         return (Entry("obligation", EntryPhase.RECORD, "settled", BOT, self.operation.id, "", owed.target_of(owes)),)
 
     def _over(self, owes: Obligation | None, says: str, what: str, *, settles: bool = False, **detail: Any) -> Writes:  # noqa: ANN401 (plain JSON)
-        entry = self._entry(EntryPhase.OBSERVATION, what, **detail)
+        entries = [self._entry(EntryPhase.OBSERVATION, what, **detail)]
+        if self.its.get("onto") and self.its["step"] != "watch":  # it ends in the middle of what was intended
+            happened = "not happened" if self.its["step"] == "pick" else "unknown"
+            entries.insert(0, self._entry(EntryPhase.OUTCOME, happened, says=what))
         settled = (replace(owes, settled_at=self.now),) if owes is not None and settles else ()
         told = self._said(Reply(f"{Mark.YES.value} {says}"), "over")
         return Writes(
             operation=self.operation.ended(Phase.DONE, says),
-            entries=(entry, *(self._settled(owes) if settles else ())),
+            entries=(*entries, *(self._settled(owes) if settles else ())),
             obligations=settled,
             messages=(told,),
         )

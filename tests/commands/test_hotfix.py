@@ -398,6 +398,23 @@ async def test_a_person_settles_it_by_word(town: Town) -> None:
     assert await owed(town) == [f"the hotfix is merged: {fix[:7]} into main"]
 
 
+async def test_what_is_settled_in_the_middle_leaves_no_intent_without_an_end(town: Town) -> None:
+    town.github.moving.away = True
+    fix = town.github.moving.somebody_commits("main", "Put the totals right")
+    await ports(town, f"{fix} to:release/1.5")
+    await plays("omar: [Done] 1.5 is retired\nbot → omar: …\nbot now: …", town)
+    await plays("… 5 min later\nbot: ✓ Somebody settled it.", town)
+    async with Bot(town) as bot:
+        assert await unsettled(bot.store) == ()
+
+
+async def test_a_branch_that_the_policy_closes_meanwhile_is_owed_nothing(town: Town) -> None:
+    fix = await released(town)
+    town.policies.adopt(hotfix={**HOTFIX, "closed": ["release/*"]})
+    await plays("… 5 min later\nbot: ✓ release/1.5 gets no fixes any more.", town)
+    assert await owed(town) == [f"the hotfix is merged: {fix[:7]} into main"]
+
+
 async def test_where_github_says_no_people_are_told_and_it_goes_on_once_it_says_yes(town: Town) -> None:
     fix, main = await released(town), into(town, "main")
     town.github.moving.somebody_merges(into(town, "release/1.5").number)
