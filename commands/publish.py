@@ -70,7 +70,8 @@ async def publish(operation: Operation, fence: int, world: World) -> Writes:
     released = await world.store.operation(operation.question.change)
     wants = None if released is None else rules(world.policies.current().policy, released)
     if released is None or released.plan is None or wants is None:
-        return Writes(operation=operation.ended(Phase.CANCELLED, "The policy asks for no release of it any more."))
+        ended = operation.ended(Phase.CANCELLED, "The policy asks for no release of it any more.")
+        return Writes(operation=ended, entries=() if released is None else _left(operation, released, fence))
     not_yet = await _not_yet(operation, released, fence, world)
     if not_yet is not None:
         return not_yet
@@ -111,17 +112,22 @@ async def _not_yet(operation: Operation, released: Operation, fence: int, world:
     digest = "" if released.plan is None else released.plan.digest
     if stays and not any(hold.digest == digest and hold.place == released.place for hold in held):
         return None
-    effect, made = operation.effect, MADE in operation.seen
-    sent = effect is not None and (effect.attempts > 0 or effect.fence not in {0, fence})
-    happened = "unknown" if sent else "not happened"
-    entries = () if effect is None else (_entry(released, EntryPhase.OUTCOME, happened, effect.key),)
-    what = "its release is not published" if made else "no release is made of it"
+    what = "its release is not published" if MADE in operation.seen else "no release is made of it"
     says = f"{Mark.NOTE.value} {tell.title(released)} was taken back since, so {what}."
     return Writes(
         operation=operation.ended(Phase.CANCELLED, "It was taken back."),
-        entries=entries,
+        entries=_left(operation, released, fence),
         messages=(Message(released.channel, Reply(says), operation=released.id, slot=PUBLISH),),
     )
+
+
+def _left(operation: Operation, released: Operation, fence: int) -> tuple[Entry, ...]:
+    """The end of what was intended and is left as it is."""
+    effect = operation.effect
+    if effect is None:
+        return ()
+    sent = effect.attempts > 0 or effect.fence not in {0, fence}
+    return (_entry(released, EntryPhase.OUTCOME, "unknown" if sent else "not happened", effect.key),)
 
 
 def _next(operation: Operation, wants: Publication) -> str:

@@ -155,6 +155,15 @@ async def test_what_is_taken_back_while_github_is_away_is_not_published(releasin
         assert await unsettled(bot.store) == ()
 
 
+async def test_what_the_policy_asks_for_no_more_leaves_no_intent_without_an_end(releasing: Town) -> None:
+    releasing.releases.away = True
+    await plays(page(), releasing)
+    releasing.policies.adopt(to_prod={"release": None})
+    await plays("… 30 min later", releasing)
+    async with Bot(releasing) as bot:
+        assert await unsettled(bot.store) == ()
+
+
 async def test_a_file_that_others_put_there_leaves_it_unfinished(releasing: Town) -> None:
     theirs = await releasing.releases.draft(
         "acme/checkout", tag="v2.0.0", commit=CANDIDATE, title="Two", body="Ours", mark="<!-- ci -->"
