@@ -131,7 +131,8 @@ async def look(operation: Operation, world: World) -> Writes:
     """One step: which branches lack it, or one of them on its way."""
     policy = world.policies.current().policy
     if policy.hotfix is None or operation.question.service not in policy.services:
-        return Writes(operation=operation.ended(Phase.CANCELLED, "The policy knows no hotfixes any more."))
+        says = "The policy knows no hotfixes any more."
+        return Writes(operation=operation.ended(Phase.CANCELLED, says), entries=_left(operation, says))
     if PORT in operation.seen:
         return await _Port(operation, world, policy.hotfix).step()
     try:
@@ -288,10 +289,7 @@ class _Port:
         return Message(self.operation.channel, reply, operation=self.its["thread"], slot=f"{self.operation.id}:{slot}")
 
     def _entry(self, phase: EntryPhase, what: str, **detail: Any) -> Entry:  # noqa: ANN401 (plain JSON)
-        target = {"service": self.operation.question.service, "environment": self.operation.question.target}
-        return Entry(
-            "port", phase, what, BOT, self.operation.id, "port", {**target, "branch": self.its["to"]}, detail=detail
-        )
+        return _entry(self.operation, phase, what, **detail)
 
     # Its steps ------------------------------------------------------------------------------------------------------
 
@@ -497,10 +495,7 @@ class _Port:
         return (Entry("obligation", EntryPhase.RECORD, "settled", BOT, self.operation.id, "", owed.target_of(owes)),)
 
     def _over(self, owes: Obligation | None, says: str, what: str, *, settles: bool = False, **detail: Any) -> Writes:  # noqa: ANN401 (plain JSON)
-        entries = [self._entry(EntryPhase.OBSERVATION, what, **detail)]
-        if self.its.get("onto") and self.its["step"] != "watch":  # it ends in the middle of what was intended
-            happened = "not happened" if self.its["step"] == "pick" else "unknown"
-            entries.insert(0, self._entry(EntryPhase.OUTCOME, happened, says=what))
+        entries = (*_left(self.operation, what), self._entry(EntryPhase.OBSERVATION, what, **detail))
         settled = (replace(owes, settled_at=self.now),) if owes is not None and settles else ()
         told = self._said(Reply(f"{Mark.YES.value} {says}"), "over")
         return Writes(
@@ -555,6 +550,21 @@ class _Port:
             "Picked from": "\n".join(f"(cherry picked from commit {one['commit']})" for one in its["commits"]),
         }
         return "\n\n".join(f"## {name}\n{said}" for name, said in parts.items())
+
+
+def _entry(operation: Operation, phase: EntryPhase, what: str, **detail: Any) -> Entry:  # noqa: ANN401 (plain JSON)
+    question, to = operation.question, operation.seen[PORT]["to"]
+    target = {"service": question.service, "environment": question.target, "branch": to}
+    return Entry("port", phase, what, BOT, operation.id, "port", target, detail=detail)
+
+
+def _left(operation: Operation, says: str) -> tuple[Entry, ...]:
+    """The end of what was intended for a branch and is left in the middle."""
+    its = operation.seen.get(PORT, {})
+    if not its.get("onto") or its["step"] == "watch":
+        return ()
+    happened = "not happened" if its["step"] == "pick" else "unknown"
+    return (_entry(operation, EntryPhase.OUTCOME, happened, says=says),)
 
 
 def _names(pull: Opened, word: str) -> bool:

@@ -408,6 +408,17 @@ async def test_what_is_settled_in_the_middle_leaves_no_intent_without_an_end(tow
         assert await unsettled(bot.store) == ()
 
 
+async def test_a_policy_that_knows_no_hotfixes_any_more_leaves_no_intent_without_an_end(town: Town) -> None:
+    town.github.moving.away = True
+    fix = town.github.moving.somebody_commits("main", "Put the totals right")
+    await ports(town, f"{fix} to:release/1.5")
+    may = {**town.policies.current().policy.may.model_dump(), "hotfix": []}
+    town.policies.adopt(hotfix=None, may=may)
+    await plays("… 5 min later", town)
+    async with Bot(town) as bot:
+        assert await unsettled(bot.store) == ()
+
+
 async def test_a_branch_that_the_policy_closes_meanwhile_is_owed_nothing(town: Town) -> None:
     fix = await released(town)
     town.policies.adopt(hotfix={**HOTFIX, "closed": ["release/*"]})
