@@ -24,8 +24,6 @@ from policy.wording import listed
 
 STANDING = frozenset({"branches", "protection", "environments", "proposals", "workflows", "tags"})
 """What is so until somebody mends it; the rest happened once."""
-LYING_ABOUT = frozenset({"short_lived", "merged", "released"})
-"""What is listed now and then."""
 _PINNED = re.compile(r"[0-9a-f]{40}|v?\d+(\.\d+)*([.+-][\w.+-]*)?")
 """A commit, or a tag that is called like a version."""
 

@@ -94,7 +94,7 @@ CATALOGUE = (
     Command(
         ("exception", "request"),
         "exception request [service] <environment> waive:<rule,rule> until:… reason:… [kind:…]",
-        "Ask that rules be waived there until then, for a reason.",
+        "Ask that rules be waived there until then; or, by its kind, that a branch be guarded less (relax:…).",
         "exception request checkout prod waive:soak until:18:00 reason:the fix cannot wait",
         read.request_exception,
     ),

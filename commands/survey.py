@@ -291,7 +291,7 @@ def _count(found: list[Found]) -> str:
 
 def _some(lines: list[Line]) -> tuple[Line, ...]:
     more = len(lines) - SHOWN
-    return (*lines[:SHOWN], *([Line(Mark.NOTE, f"and {more} more, in the log")] if more > 0 else ()))
+    return (*lines[:SHOWN], *([Line(Mark.NOTE, f"and {more} more, on record")] if more > 0 else ()))
 
 
 def _channels(eyes: _Eyes) -> tuple[str, ...]:

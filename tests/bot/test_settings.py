@@ -78,6 +78,20 @@ def test_socket_mode_needs_no_signing_secret_and_a_local_world_no_app() -> None:
             },
             "GITHUB_BREAK_GLASS_APP_ID names the same App",
         ),
+        (
+            {
+                "GITHUB_BREAK_GLASS_APP_ID": "9",
+                "GITHUB_BREAK_GLASS_PRIVATE_KEY": "k",
+                "GITHUB_BREAK_GLASS_INSTALLATION_ID": "acme",
+            },
+            "GITHUB_BREAK_GLASS_APP_ID (a number), GITHUB_BREAK_GLASS_PRIVATE_KEY and GITHUB_BREAK_GLASS_INSTALLATION_ID (",
+        ),
+        ({"ATTESTATION_VERIFIER": "nobody"}, "ATTESTATION_VERIFIER: write package.module:name"),
+        (
+            {"ATTESTATION_VERIFIER": "no.such:Verifier"},
+            "ATTESTATION_VERIFIER names no.such:Verifier, and that cannot be",
+        ),
+        ({"ATTESTATION_VERIFIER": "json:Verifier"}, "ATTESTATION_VERIFIER names json:Verifier, and that cannot be"),
         ({"SANDBOX_CLOCK": "clock"}, "SANDBOX_CLOCK is set, but Cloud Run is the real one"),
     ],
 )

@@ -167,7 +167,7 @@ async def test_help_comes_from_the_catalogue(town: Town) -> None:
          • /release freeze start [service] <environment> until:… reason:… [from:…] [exit:…] Block promotions until then.
          • /release freeze end [freeze or hold] [reason:…] Open again; also lifts the hold on a build that was rolled back.
          • /release freeze list What is frozen or held, by whom, why and until when.
-         • /release exception request [service] <environment> waive:<rule,rule> until:… reason:… [kind:…] Ask that rules be waived there until then, for a reason.
+         • /release exception request [service] <environment> waive:<rule,rule> until:… reason:… [kind:…] Ask that rules be waived there until then; or, by its kind, that a branch be guarded less (relax:…).
          • /release exception list What is waived or asked to be, and what is owed, by whom, until when.
          • /release exception revoke <exception> reason:… End a waiver at once.
          • /release hotfix start …
