@@ -901,6 +901,9 @@ class Store(Protocol):
     async def timers(self, place: Place | None = None) -> tuple[Operation, ...]:
         """Those that nobody asked for and that are not over: they wait for a time, or watch."""
 
+    async def holder(self, place: Place) -> str:
+        """Id of the operation that may change this place, or empty."""
+
     async def votes(self, operation: str) -> tuple[Vote, ...]: ...
 
     async def freezes(self, at: datetime) -> tuple[Freeze, ...]:

@@ -168,6 +168,8 @@ class _Relaxing:
             return self._ended(Phase.CANCELLED, f"Nothing was relaxed: {over}.")
         if self.record.starts_at > self.now:
             return Writes(operation=self.operation, due=self.record.starts_at - self.now)
+        if await self.world.store.holder(self.place):  # what is to be put back there comes first
+            return Writes(operation=self.operation, due=LOOK)
         protections = self.world.protections
         try:
             guards = await protections.guards(self.repository, self.branch)

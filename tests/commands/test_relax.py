@@ -194,6 +194,30 @@ async def test_of_one_repository_one_is_relaxed_at_a_time_for_a_ruleset_may_guar
     )
 
 
+async def test_the_next_one_waits_until_what_the_one_before_relaxed_is_as_it_was(relaxing: Town) -> None:
+    await plays(RELAXED, relaxing)
+    relaxing.protections.somebody_sets(REPOSITORY, "main", "gate", reviews=1)
+    await plays(
+        """
+    … 61 min later
+    bot: ✗ main of acme/checkout is not guarded …
+    bot: ✗ main of acme/checkout is not guarded …
+    omar: /release exception request checkout prod kind:relaxation relax:reviews until:1h reason:more
+    bot: The exception … waits for approval. [Approve] [Reject] [Withdraw]
+    rita: [Approve]
+    bot: @rita approved …
+    bot now: The exception … is in force.
+    """,
+        relaxing,
+    )
+    assert rules(relaxing) == {"reviews": 1}
+    relaxing.protections.somebody_sets(REPOSITORY, "main", "gate", **GUARDED)
+    await plays("… 31 s later\nbot: ✓ …\nbot: ✓ …\nbot now: …", relaxing)
+    assert rules(relaxing) == GUARDED
+    await plays("… 31 s later\n… 31 s later\nbot: ! main of acme/checkout is relaxed (reviews) until …", relaxing)
+    assert rules(relaxing) == {"checks": ["unit"]}
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
