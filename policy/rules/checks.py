@@ -60,10 +60,20 @@ def required_checks(name: str, gate: ChecksGate) -> Judge:
 def _failed(
     name: str, gate: ChecksGate, troubles: Mapping[str, str], checks: Mapping[str, Check], case: Case, commit: str
 ) -> Finding:
-    seen = {each: f"{each} {troubles.get(each, 'passed')}" for each in (*gate.names, *troubles)}
     standing = Standing.UNKNOWN if set(troubles.values()) == {NEVER_RAN} else Standing.UNMET
     remedies = _remedies(troubles, gate, checks, case, commit)
-    return Finding(name, standing, "{} on {}", (wording.All(tuple(seen.values())), commit), remedies)
+    return Finding(name, standing, "{} on {}", (_Each(gate.names, troubles), commit), remedies)
+
+
+class _Each(NamedTuple):
+    """How each of them went; what is not among the troubles passed."""
+
+    names: tuple[str, ...]
+    troubles: Mapping[str, str]
+
+    def __str__(self) -> str:
+        each = dict.fromkeys((*self.names, *self.troubles))
+        return wording.listed(f"{name} {self.troubles.get(name, 'passed')}" for name in each)
 
 
 class _Passed(NamedTuple):
