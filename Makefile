@@ -1,6 +1,6 @@
 # What can be done here. Needs Python 3.11 or newer and make; the rest is fetched into the virtual environment.
 #   make sandbox   the whole thing on this machine, with a page to play with     (ARGS="--port 3001")
-#   make test      every test, by two processes side by side                     (ARGS="-k freeze -x" HANDS=8)
+#   make test      every test, by four processes side by side                    (ARGS="-k freeze -x" HANDS=8)
 #   make format    what ruff can put right by itself
 #   make check     format, lint, types, audit, locks, tree: what .ci/run asks before the tests
 #   make bench     throughput, latency, start and memory beside Bolt and aiohttp
@@ -15,7 +15,7 @@
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
-HANDS ?= 2
+HANDS ?= 4
 BIN := $(VENV)/bin
 UV := VIRTUAL_ENV="$(abspath $(VENV))" $(BIN)/uv
 PATHS := bot commands deploy policy tests .ci
