@@ -134,9 +134,11 @@ async def _back_to(intent: RollbackSeveral, asking: Asking) -> _BackTo | str:
     wanted = intent.to.casefold()
     named = [each for each in good if wanted and each.manifest.id.casefold().startswith(wanted)]
     if wanted and len(named) != 1:
-        known_ones = listed(f"{each.manifest.id} ({each.manifest})" for each in good[:5]) or "none"
-        which = "names more than one of the sets" if named else "is no set"
-        return f"{intent.to} {which} that were verified as a whole in {intent.target}; those were {known_ones}."
+        if not good:
+            return f"No set was ever verified as a whole in {intent.target}; roll back each service by itself."
+        known_ones = listed(f"{each.manifest.id} ({each.manifest})" for each in good[:5])
+        which = "names more than one set" if named else "is no set that was verified as a whole"
+        return f"{intent.to} {which} in {intent.target}; these were: {known_ones}."
     if not records:
         return _BackTo(intent.services, {})
     services = intent.services or named[0].manifest.services

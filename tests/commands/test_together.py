@@ -803,6 +803,19 @@ async def test_a_set_goes_back_to_the_one_before_it_as_a_whole(shop: Town, words
         assert shop.runs.serving(service) == digest(service, 2)
 
 
+async def test_a_set_that_nobody_knows_is_answered_with_those_that_were_well(shop: Town) -> None:
+    asks = """
+    ines: /release rollback prod to M-123
+    bot → ines: {}
+    """
+    none = "No set was ever verified as a whole in prod; roll back each service by itself."
+    await plays(asks.format(none), shop)
+    await plays(ASKS + "omar: [Approve]", shop, heads=False)
+    pinned = "payments a2a2a2a2a2a2, checkout c2c2c2c2c2c2"
+    known = f"M-123 is no set that was verified as a whole in prod; these were: M-cd184655fa ({pinned})."
+    await plays(asks.format(known), shop)
+
+
 async def test_a_set_does_not_come_back_once_one_of_it_left_the_policy(shop: Town) -> None:
     await plays(ASKS + "omar: [Approve]", shop, heads=False)
     leaves("checkout", shop)
