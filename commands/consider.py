@@ -321,7 +321,12 @@ async def _changing(operation: Operation, world: World) -> list[Operation]:
 
 
 async def _before(operation: Operation, world: World) -> list[Operation]:
-    """Who asked earlier for the same place, and might begin now as well: first come, first served."""
+    """Who asked earlier for the same place, and might begin now as well: first come, first served.
+
+    What takes something back stands in no line: promotions wait for a rollback, and would for ever if it did for them.
+    """
+    if operation.question.deed is not Deed.PROMOTE:
+        return []
     now = world.clock.now()
 
     def might(other: Operation) -> bool:

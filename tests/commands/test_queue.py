@@ -12,6 +12,7 @@ from commands.operation import Phase
 from commands.ports import Request
 from commands.reply import plain
 from commands.status import status
+from policy.facts import Deed
 from tests.commands.test_promote import LIVE, ON_TO_100, PLAN_SETTLED, SERVES_10
 from tests.conversation import Bot, plays
 from tests.world import Town
@@ -102,3 +103,24 @@ async def test_who_asked_first_begins_first(night: Town, salt: str) -> None:
         assert second is not None
         assert (first.phase, second.phase) == (Phase.DONE, Phase.BLOCKED), "there is nothing left to promote"
         assert second.note == "", "it waits for nobody any more"
+
+
+async def test_a_rollback_stands_in_no_line_behind_a_promotion_that_asked_before_it(town: Town) -> None:
+    """All is agreed to when the rollback comes, and the promotion lets it go first: they wait for each other no more."""
+    async with Bot(town) as bot:
+
+        async def says(who: str, words: str) -> None:
+            await bot.hears(Request(words, words, town.people.account(who), "C0RELEASES"))
+            town.clock.move(timedelta(milliseconds=1))
+
+        await says("maya", "promote checkout stage→prod")
+        [promotion] = await bot.store.open_operations()
+        assert promotion.plan is not None
+        await says("omar", f"approve {promotion.id} plan:{promotion.plan.hash[:8]}")
+        await says("ines", "rollback checkout reason:errors in the basket")
+        _, back = await bot.store.open_operations()
+        later = town.clock.now() + timedelta(minutes=1)
+        await bot.rests(lambda: town.clock.now() >= later)
+        ended = await bot.store.operation(back.id)
+        assert ended is not None
+        assert (ended.question.deed, ended.phase) == (Deed.ROLLBACK, Phase.DONE)
