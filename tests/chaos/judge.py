@@ -144,9 +144,17 @@ def _nothing_lost(seen: Evidence, found: Violations) -> None:
         if apologies[account] < 0:
             found.lost.append(f"{account} was told {times} times that “{words}” was taken")
     found.lost += [f"nobody answered {account}: {words}" for account, words, answered in seen.asked if not answered]
-    found.lost += [f"{one.id} is still {one.phase}" for one in seen.operations if not one.over]
+    found.lost += [f"{one.id} is still {one.phase}{_stands(one)}" for one in seen.operations if not one.over]
     found.unsaid += [f"something for {channel} about {operation or 'nothing'}" for channel, operation in seen.unsent]
     found.unsaid += [f"{one} still has its place" for one in seen.locks]
+
+
+def _stands(one: Kept) -> str:
+    """What it is, and what the books say of why it waits."""
+    known = one.data.get("seen", {})
+    unmet = [f"{rule} {standing}" for rule, standing in known.get("decided", ()) if standing in {"unmet", "unknown"}]
+    says = (f"{one.kind} {one.service}", one.data.get("note"), known.get("waits"), ", ".join(unmet))
+    return "".join(f"; {each}" for each in says if each)
 
 
 # Cloud Run ----------------------------------------------------------------------------------------------------------
