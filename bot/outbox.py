@@ -3,6 +3,9 @@
 Each is sent at least once: a crash between the sending and our note of it says it twice. An operation's root message
 comes before the rest of its thread; under a slot only the newest state is sent, as an update of what stands there.
 One process at a time speaks in a channel, whoever committed what is to be said; when it dies, another does.
+
+What a dead one sent, or nobody confirmed, may still arrive, and put an older state over a newer one. So as long as that
+can be, a newer state is sent at once and once more afterwards, and counts as sent only then.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from bot.store import ROOT, SHUT_OUT, Standing, Store, Unsent
-from commands.errors import Rejected, ReleaseBotError
+from commands.errors import LostLease, OutcomeUnknown, Rejected, ReleaseBotError
 from commands.reply import Reply
 
 log = logging.getLogger(__name__)
@@ -33,6 +36,7 @@ UPDATE_TRIES = 12
 MISTAKES = 5
 """Tries of a message that fails in a way nobody foresaw, so that it does not stop its channel for good."""
 POLL = 5.0  # seconds between looks without a reason
+ARRIVES = 5.0  # seconds in which what was sent and nobody confirmed arrives, or is lost
 GRACE = 3.0  # seconds for what is being sent when it is stopped
 
 
@@ -94,6 +98,7 @@ class Outbox:
         *,
         gap: float = GAP,
         burst: int = BURST,
+        arrives: float = ARRIVES,
         said: Callable[[Unsent, str], None] = lambda _message, _ts: None,
     ) -> None:
         """`said` hears of each message that was sent, with its ts. A `gap` of 0 sends as fast as it goes."""
@@ -101,6 +106,7 @@ class Outbox:
         self._chat = chat
         self._gap = gap
         self._burst = burst
+        self._arrives = arrives
         self._said = said
         self._paces: dict[str, Pace] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
@@ -108,6 +114,12 @@ class Outbox:
         """Until when we speak in that channel, on the monotonic clock."""
         self._silent: dict[str, float] = {}
         """Until when somebody else does, as far as we know."""
+        self._doubtful: dict[str, float] = {}
+        """Until when something may arrive in that channel that was sent before, on the monotonic clock."""
+        self._again: dict[str, dict[int, float]] = {}
+        """By channel and message: when it is sent once more."""
+        self._looked = asyncio.Event()
+        """Set, and replaced by another, whenever there may be more to say."""
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -122,6 +134,8 @@ class Outbox:
                     channels = frozenset()
                 now = time.monotonic()
                 self._silent = {channel: until for channel, until in self._silent.items() if until > now}
+                self._looked.set()
+                self._looked = asyncio.Event()
                 for channel in channels - self._busy.keys() - self._silent.keys():
                     self._start(channel)
                 others = [until - now for channel, until in self._silent.items() if channel in channels]
@@ -138,6 +152,7 @@ class Outbox:
     async def stop(self) -> None:
         """Nothing new is sent, and what was being sent is said and noted, unless that takes longer than `GRACE`."""
         self._stopping.set()
+        self._looked.set()
         self._store.filled.set()
         if self._busy:
             await asyncio.wait(list(self._busy.values()), timeout=GRACE)
@@ -179,12 +194,20 @@ class Outbox:
             await asyncio.gather(speech, keeper, return_exceptions=True)
 
     async def _claim(self, channel: str) -> None:
-        until = await self._store.speaks_in(channel)
+        until, from_another = await self._store.speaks_in(channel)
+        if from_another:
+            self._doubtful[channel] = time.monotonic() + self._arrives
         if until > 0:
             self._speaks[channel] = until
         else:
             self._speaks.pop(channel, None)
+            self._again.pop(channel, None)
             self._silent[channel] = time.monotonic() - until
+
+    def _still_ours(self, channel: str) -> None:
+        """Whoever was held up for long says nothing old in a channel that somebody else speaks in by now."""
+        if self._speaks.get(channel, 0.0) <= time.monotonic():
+            raise LostLease(f"somebody else speaks in {channel} by now")
 
     async def _keep(self, channel: str) -> None:
         """Returns once it is no longer ours to speak there."""
@@ -196,6 +219,7 @@ class Outbox:
     async def _say_all(self, channel: str) -> None:
         """Everything for that channel is sent, replaced or given up; or one thing could not be, and it was waited."""
         while not self._stopping.is_set() and self._speaks.get(channel, 0.0) > time.monotonic():
+            looked = self._looked
             try:
                 messages = await self._store.unsent(channel)
             except ReleaseBotError as error:
@@ -204,10 +228,20 @@ class Outbox:
                 return
             if not messages:
                 return
-            first = _roots_first(messages)[0]
-            same = [message for message in messages if _same_slot(first, message)]
+            again = self._again.setdefault(channel, {})
+            same = _first(messages, again)
+            if not same:
+                next_at = min(again[message.id] for message in messages if message.id in again)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(next_at - time.monotonic()):
+                        await looked.wait()
+                continue
+            for message in same:
+                again.pop(message.id, None)
             try:
                 await self._send(same[-1], same[:-1])
+            except LostLease:
+                return
             except Exception as error:  # noqa: BLE001  (whatever it runs into, the message is tried again or given up)
                 await self._not_sent(same[-1], same[:-1], error)
                 return
@@ -220,6 +254,10 @@ class Outbox:
             return
         standing = await self._store.slot(message.operation, message.slot) if message.slot else None
         ts = await self._updated(message, standing) if standing is not None else None
+        doubtful = self._doubtful.get(message.channel, 0.0)
+        if ts is not None and doubtful > time.monotonic():
+            self._again.setdefault(message.channel, {})[message.id] = doubtful
+            return
         try:
             if ts is None:
                 ts = await self._posted(message)
@@ -240,6 +278,7 @@ class Outbox:
 
     async def _updated(self, message: Unsent, standing: Standing) -> str | None:
         """The ts that now says this, or None where it can only be said anew."""
+        self._still_ours(message.channel)
         try:
             await self._chat.update(standing.channel, standing.ts, message.payload)
         except Rejected as error:
@@ -263,6 +302,7 @@ class Outbox:
     async def _post(self, channel: str, payload: Mapping[str, Any], thread: str) -> str:
         if self._gap > 0:
             await asyncio.sleep(self._paces.setdefault(channel, Pace(self._gap, self._burst)).wait())
+        self._still_ours(channel)
         return await self._chat.post(channel, payload, thread)
 
     async def _whisper(self, message: Unsent, thread: str) -> None:
@@ -285,6 +325,8 @@ class Outbox:
     async def _not_sent(self, message: Unsent, replaced: Sequence[Unsent], error: Exception) -> None:
         """It is noted, and the channel waits as long as it must; or it was tried often enough, and is given up."""
         foreseen = isinstance(error, ReleaseBotError)
+        if isinstance(error, OutcomeUnknown):
+            self._doubtful[message.channel] = time.monotonic() + self._arrives
         asked = float(getattr(error, "retry_after", 0.0))
         after = max(asked, backoff(message.attempts))
         trace = None if foreseen else error
@@ -300,6 +342,16 @@ class Outbox:
         with suppress(TimeoutError):
             async with asyncio.timeout(after):
                 await self._stopping.wait()
+
+
+def _first(messages: Sequence[Unsent], again: Mapping[int, float]) -> Sequence[Unsent]:
+    """What is said next, the newest last, after what it replaces; nothing: all was, and some of it comes once more."""
+    now = time.monotonic()
+    for first in _roots_first(messages):
+        same = [message for message in messages if _same_slot(first, message)]
+        if again.get(same[-1].id, now) <= now:
+            return same
+    return ()
 
 
 def _roots_first(messages: Sequence[Unsent]) -> Sequence[Unsent]:

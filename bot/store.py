@@ -676,7 +676,7 @@ class Store:
         def work(books: _Books) -> None:
             books.run("UPDATE operations SET owner = NULL, lease_until = 0 WHERE over = 0")
             books.run("UPDATE requests SET claimed_by = '', claimed_until = 0 WHERE answered_at IS NULL")
-            books.run("DELETE FROM speakers")
+            books.run("UPDATE speakers SET lease_until = 0")
 
         await self._writer.write(work)
 
@@ -832,8 +832,9 @@ class Store:
         rows = await self._all("SELECT DISTINCT channel FROM outbox WHERE state = 'waiting'")
         return frozenset(row[0] for row in rows)
 
-    async def speaks_in(self, channel: str) -> float:
-        """Until when, on this process's monotonic clock, it and no other sends to that channel: for a lease from now.
+    async def speaks_in(self, channel: str) -> tuple[float, bool]:
+        """Until when, on this process's monotonic clock, it and no other sends to that channel: for a lease from now;
+        and whether another did before, without a word that it had ended.
 
         Negative where another does: so many seconds until that ends, unless it goes on.
         """
@@ -841,10 +842,11 @@ class Store:
         values = {"channel": channel, "me": self._me, "lease": self._lease_micros}
         other = await self._one(f"{left} AND owner <> :me AND lease_until > {self._sql.NOW}", values)
         if other is not None:  # whoever does not speak keeps nobody from writing
-            return -max(0.02, float(other[0]) / 1_000_000)
+            return -max(0.02, float(other[0]) / 1_000_000), False
 
-        def work(books: _Books) -> float:
+        def work(books: _Books) -> tuple[float, bool]:
             ends = time.monotonic() + self._lease
+            before = books.one("SELECT owner FROM speakers WHERE channel = :channel", values)
             done = books.run(
                 f"INSERT INTO speakers (channel, owner, lease_until) VALUES (:channel, :me, {self._sql.NOW} + :lease)"
                 " ON CONFLICT (channel) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until"
@@ -852,9 +854,9 @@ class Store:
                 values,
             )
             if done.rowcount == 1:
-                return ends
+                return ends, before is not None and before[0] != self._me
             row = books.one(left, values)
-            return -max(0.02, (0 if row is None else row[0]) / 1_000_000)
+            return -max(0.02, (0 if row is None else row[0]) / 1_000_000), False
 
         return await self._writer.write(work)
 

@@ -93,7 +93,7 @@ class Bot:
         books = cast("Store", self.world.store)
         self.worker = Worker(books, self.world)
         self.controller = Controller(books, self._advance)
-        self.outbox = Outbox(self.store, town.slack, gap=0)
+        self.outbox = Outbox(self.store, town.slack, gap=0, arrives=0)
         self.surprises: list[Exception] = []
         """What a step ran into and nobody foresaw."""
         self._open = AsyncExitStack()

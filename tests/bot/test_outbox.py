@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest
 
 from bot import outbox
 from bot.outbox import Chat, Outbox, Pace, ShutOut
-from bot.store import Store, Unsent
+from bot.store import Standing, Store, Unsent
 from commands.errors import OutcomeUnknown, Rejected, ReleaseBotError, Unavailable
 from commands.ports import Message, Writes
 from commands.reply import Reply
@@ -104,8 +105,8 @@ async def commit(store: Store, *messages: Message) -> None:
 
 
 @asynccontextmanager
-async def sending(store: Store, talk: Chat, gap: float = 0.0) -> AsyncIterator[Outbox]:
-    outbox = Outbox(store, talk, gap=gap)
+async def sending(store: Store, talk: Chat, gap: float = 0.0, arrives: float = outbox.ARRIVES) -> AsyncIterator[Outbox]:
+    outbox = Outbox(store, talk, gap=gap, arrives=arrives)
     running = asyncio.create_task(outbox.run())
     try:
         yield outbox
@@ -225,6 +226,99 @@ async def test_of_a_slot_only_the_newest_state_is_sent_in_the_place_of_the_first
             ("told running", []),
             ("told done", []),
         ]
+
+
+async def dies(store: Store) -> None:
+    """Whoever spoke did not say that it had ended."""
+    dead = "UPDATE speakers SET owner = 'whoever died', lease_until = 0"
+    await store._writer.write(lambda books: books.run(dead).rowcount)
+
+
+async def test_what_a_dead_speaker_sent_and_comes_late_does_not_stand_for_good(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        await store.commit(created())
+        await commit(store, say("waiting for approval", operation="op_1", slot="root"))
+        await all_sent(store, talk)
+        await dies(store)
+        await commit(store, say("the plan has changed", operation="op_1", slot="root"))
+        async with sending(store, talk, arrives=1.0):
+
+            async def says(text: str) -> bool:
+                return talk.said[-1].text == text
+
+            await until(lambda: says("the plan has changed"))
+            await talk.update(CHECKOUT, talk.said[0].ts, {"text": "approved, checking everything again"})
+            await commit(store, say("something else", operation="op_1"))
+            await until(lambda: says("something else"))  # which waits for nothing
+            await sent(store)
+        assert talk.texts() == ["the plan has changed", "something else"]
+
+
+async def test_what_nobody_confirmed_and_comes_late_does_not_stand_for_good(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        await store.commit(created())
+        await commit(store, say("waiting for approval", operation="op_1", slot="root"))
+        await all_sent(store, talk)
+        await commit(store, say("approved, checking everything again", operation="op_1", slot="root"))
+        talk.trouble = [OutcomeUnknown("no answer")]
+        async with sending(store, talk, arrives=2.0):
+
+            async def tried() -> bool:
+                return not talk.trouble
+
+            await until(tried)
+            await commit(store, say("the plan has changed", operation="op_1", slot="root"))
+
+            async def says() -> bool:
+                return talk.texts() == ["the plan has changed"]
+
+            await until(says)
+            await talk.update(CHECKOUT, talk.said[0].ts, {"text": "approved, checking everything again"})
+            await sent(store)
+        assert talk.texts() == ["the plan has changed"]
+
+
+async def test_a_newer_state_takes_the_place_of_one_that_was_to_be_said_once_more(tmp_path: Path) -> None:
+    talk = Talk()
+    async with opened(tmp_path) as store:
+        await store.commit(created())
+        await commit(store, say("1", operation="op_1", slot="root"))
+        await all_sent(store, talk)
+        await dies(store)
+        async with sending(store, talk, arrives=1.0):
+            for text in ("2", "3"):
+
+                async def says(text: str = text) -> bool:
+                    return talk.texts() == [text]
+
+                await commit(store, say(text, operation="op_1", slot="root"))
+                await until(says)
+            await sent(store)
+        assert (talk.texts(), talk.said[0].had) == (["3"], ["1", "2", "3"])
+
+
+async def test_who_was_stopped_and_goes_on_says_nothing_old_where_another_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = Talk()
+    async with opened(tmp_path, lease=0.6) as store:
+        await store.commit(created())
+        await commit(store, say("1", operation="op_1", slot="root"))
+        await all_sent(store, talk)
+        await commit(store, say("2", operation="op_1", slot="root"))
+        looks = store.slot
+
+        async def stopped(operation: str, slot: str) -> Standing | None:
+            stands = await looks(operation, slot)
+            time.sleep(0.7)  # as SIGSTOP does it: nothing else of the process runs meanwhile
+            return stands
+
+        monkeypatch.setattr(store, "slot", stopped)
+        await Outbox(store, talk, gap=0.0)._empty(CHECKOUT)
+        assert talk.texts() == ["1"]
+        assert await store.channels_to_tell() == {CHECKOUT}
 
 
 async def test_what_cannot_be_updated_is_posted_anew(tmp_path: Path) -> None:
