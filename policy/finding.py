@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from policy.facts import Facts
@@ -50,8 +50,8 @@ class Remedy(NamedTuple):
     """One thing that would turn an unmet finding into a met one."""
 
     kind: RemedyKind
-    says: str
-    """A sentence for people, without a full stop: `wait until 13:00`."""
+    words: Any
+    """What `says` says: a sentence, or what becomes one only when somebody reads it."""
     who: tuple[str, ...] = ()
     """Humans who can do it now, after separation of duties; empty where nobody in particular must."""
     at: datetime | None = None
@@ -60,14 +60,22 @@ class Remedy(NamedTuple):
     applied: Applied | None = None
     """How to try it; None for `WAIT`, which is tried by the clock. A remedy that cannot be tried is never shown."""
 
+    @property
+    def says(self) -> str:
+        """A sentence for people, without a full stop: `wait until 13:00`."""
+        return str(self.words)
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Remedy) and self[:4] == other[:4]
+        return isinstance(other, Remedy) and self._told() == other._told()
 
     def __ne__(self, other: object) -> bool:
         return not self == other  # a tuple would look at all five
 
     def __hash__(self) -> int:
-        return hash(self[:4])
+        return hash(self._told())
+
+    def _told(self) -> tuple[object, ...]:
+        return self.kind, self.says, self.who, self.at
 
 
 class Finding(NamedTuple):

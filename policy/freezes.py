@@ -83,8 +83,9 @@ def _recurring(policy: Policy, question: Question) -> tuple[Recurring, ...]:
 
 def in_scope(freezes: Iterable[Freeze], question: Question) -> list[Freeze]:
     """Those that people declared for the question's place at some time, by start."""
-    mine = (f for f in freezes if f.environment == question.target and f.service in {None, question.service})
-    return sorted(mine, key=lambda freeze: (freeze.starts_at, freeze.ends_at, freeze.id))
+    here, mine = question.target, question.service
+    found = [one for one in freezes if one.environment == here and (one.service is None or one.service == mine)]
+    return sorted(found, key=lambda freeze: (freeze.starts_at, freeze.ends_at, freeze.id)) if len(found) > 1 else found
 
 
 def holding(case: Case) -> tuple[Freeze, ...] | Unknown:
@@ -144,8 +145,8 @@ def unsaid(freeze: Freeze, policy: Policy) -> tuple[str, ...]:
 def who_may_end(facts: Facts, policy: Policy) -> tuple[str, ...]:
     """By name, as far as is known; never a bot, a guest or somebody who left."""
     people = {} if type(facts.people) is Unknown else facts.people
-    roles = frozenset(policy.may.freeze)
-    able = [human for human, person in people.items() if not roles.isdisjoint(person.roles) and not not_ours(person)]
+    roles = policy.may.freeze
+    able = [human for human, person in people.items() if not person.roles.isdisjoint(roles) and not not_ours(person)]
     return tuple(sorted(able))
 
 

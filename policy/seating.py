@@ -59,7 +59,8 @@ class Table(NamedTuple):
 
     def could(self, roles: Iterable[str]) -> list[Human]:
         """Who may agree with any of these roles, and does not reject it."""
-        wanted, out, rejecting, mine = frozenset(roles), self.apart.out, self.rejecting, self.asked_by
+        wanted, out, rejecting = frozenset(roles), self.apart.out, self.rejecting
+        mine, account = self.asked_by.human, self.asked_by.account
         return sorted(
             [
                 human
@@ -67,8 +68,8 @@ class Table(NamedTuple):
                 if not wanted.isdisjoint(person.roles)
                 and human not in out
                 and human not in rejecting
-                and human != mine.human
-                and person.account != mine.account
+                and human != mine
+                and person.account != account
                 and person.active
                 and person.kind is _HUMAN
             ]

@@ -91,6 +91,11 @@ class Count(NamedTuple):
         much = self._worth(now)
         return tuple(one for one in sorted(willing) if self._worth({**now, one: among(willing[one], wanted)}) > much)
 
+    def lacks_one(self, gate: str = "") -> bool:
+        """Whether one seat is all that this sign-off asks for besides, or the agreement itself: whoever could fill it,
+        fills all of it."""
+        return not self.table.apart.alone and [seat.gate for seat in self.open].count(gate) == 1
+
     @property
     def relented(self) -> Count:
         """The same, had nobody rejected it."""

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from policy import votes, wording
 from policy.case import Case
+from policy.facts import Vote
 from policy.finding import Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
 from policy.model import Human, Unknown, short
 from policy.votes import Count, Filled, counted, if_agreed
@@ -47,39 +48,57 @@ def approved(case: Case) -> Finding:
 
 def agreeing(case: Case, count: Count, gate: str = "") -> tuple[Remedy, ...]:
     """Who would have to say what for this sign-off, or for the agreement itself, to stand; nothing where nobody can."""
-    says, who = _needed(count, gate)
-    return (Remedy(RemedyKind.APPROVE, says, who, applied=if_agreed(case, gate)),) if says else ()
+    steps, who = _needed(count, gate)
+    return (_made(Remedy, (RemedyKind.APPROVE, steps, who, None, if_agreed(case, gate))),) if steps else ()
 
 
-def _needed(count: Count, gate: str = "") -> tuple[str, tuple[Human, ...]]:
-    """What would have to be done, in words, and who can do it; no words where nobody can."""
+class _Steps(NamedTuple):
+    """What would have to be done."""
+
+    against: tuple[Vote, ...]
+    """Those who would have to take back their no."""
+    able: tuple[Human, ...]
+    """Those who could agree."""
+    few: int
+    """So many of them must; 0: nobody."""
+
+    def __str__(self) -> str:
+        steps = []
+        if self.against:
+            back = "withdraws the rejection" if len(self.against) == 1 else "withdraw their rejections"
+            steps.append(f"{votes.names(self.against)} {back}")
+        if self.few:
+            enough = len(self.able) == self.few
+            more = "" if enough or self.few == 1 else f", {self.few} of them are needed"
+            steps.append(f"{wording.listed(self.able, 'and' if enough else 'or')} can agree{more}")
+        return wording.listed(steps)
+
+
+def _needed(count: Count, gate: str = "") -> tuple[_Steps | None, tuple[Human, ...]]:
+    """What would have to be done, and who can do it; nothing where nobody can."""
     against, free = ((), count) if gate else (count.rejected, count.relented)
     willing = free.table.willing()
-    still = free.still(gate, willing)
-    if still is None:
-        return "", ()
-    steps, who = [], [vote.voter.human for vote in against if vote.voter.human]
+    able, few = free.helpers(gate, willing), 1
+    if not able or not free.lacks_one(gate):
+        still = free.still(gate, willing)
+        if still is None or not (still or against):
+            return None, ()
+        able, few = (able or still) if still else (), len(still)
+    who = able
     if against:
-        back = "withdraws the rejection" if len(against) == 1 else "withdraw their rejections"
-        steps.append(f"{votes.names(against)} {back}")
-    if still:
-        able = free.helpers(gate, willing) or still
-        enough = len(able) == len(still)
-        more = "" if enough or len(still) == 1 else f", {len(still)} of them are needed"
-        steps.append(f"{wording.listed(able, 'and' if enough else 'or')} can agree{more}")
-        who += able
-    return wording.listed(steps), tuple(dict.fromkeys(who))
+        who = tuple(dict.fromkeys([*(vote.voter.human for vote in against if vote.voter.human), *able]))
+    return _made(_Steps, (against, able, few)), who
 
 
-def needed_to_agree(case: Case) -> tuple[str, tuple[Human, ...]]:
+def needed_to_agree(case: Case) -> tuple[_Steps | None, tuple[Human, ...]]:
     """The same for the agreement itself."""
     count = case.once(counted)
-    return _needed(count) if isinstance(count, Count) and case.facts.plan else ("", ())
+    return _needed(count) if isinstance(count, Count) and case.facts.plan else (None, ())
 
 
 def _agreeing(case: Case) -> tuple[Remedy, ...]:
-    says, who = case.once(needed_to_agree)
-    return (_made(Remedy, (RemedyKind.APPROVE, says, who, None, if_agreed(case))),) if says else ()
+    steps, who = case.once(needed_to_agree)
+    return (_made(Remedy, (RemedyKind.APPROVE, steps, who, None, if_agreed(case))),) if steps else ()
 
 
 def _what(case: Case) -> str:

@@ -12,10 +12,11 @@ from policy.age import says_stale, stale
 from policy.case import Case, Judge
 from policy.evidence import Check, CheckState
 from policy.facts import Facts
-from policy.finding import Finding, Remedy, RemedyKind, Standing, met, unknown
+from policy.finding import Finding, Remedy, RemedyKind, met, unknown, unmet
 from policy.gates import ChecksGate
 from policy.model import Unknown, short
 
+_made: Final = tuple.__new__
 PASSED: Final = CheckState.PASSED
 NEVER_RAN = "has no result"
 UNEXCUSED = "has no result, and nobody said why"
@@ -60,9 +61,9 @@ def required_checks(name: str, gate: ChecksGate) -> Judge:
 def _failed(
     name: str, gate: ChecksGate, troubles: Mapping[str, str], checks: Mapping[str, Check], case: Case, commit: str
 ) -> Finding:
-    standing = Standing.UNKNOWN if set(troubles.values()) == {NEVER_RAN} else Standing.UNMET
+    found = unknown if set(troubles.values()) == {NEVER_RAN} else unmet
     remedies = _remedies(troubles, gate, checks, case, commit)
-    return Finding(name, standing, "{} on {}", (_Each(gate.names, troubles), commit), remedies)
+    return found(name, "{} on {}", _Each(gate.names, troubles), commit, remedies=remedies)
 
 
 class _Each(NamedTuple):
@@ -83,6 +84,23 @@ class _Passed(NamedTuple):
     def __str__(self) -> str:
         passed = (f"{name} passed" for name in self.names)
         return wording.listed((*passed, *(f"{name} is not configured" for name in self.lacking)))
+
+
+class _Wanted(NamedTuple):
+    """What they would have to come to."""
+
+    others: tuple[str, ...]
+    by_chance: tuple[str, ...]
+    commit: str
+
+    def __str__(self) -> str:
+        wanted = []
+        if self.others:
+            pass_on = f"{'passes' if len(self.others) == 1 else 'pass'} on {self.commit}"
+            wanted.append(f"{wording.listed(self.others)} {pass_on}")
+        if self.by_chance:
+            wanted.append(f"a ticket says what makes {wording.listed(self.by_chance)} run again")
+        return "; ".join(wanted)
 
 
 def _trouble(name: str, gate: ChecksGate, check: Check | None, case: Case) -> str:
@@ -129,12 +147,8 @@ def _remedies(
         excuses = {gate.excused[name]: "it does not apply" for name in troubles}
         return replace(facts, fields=MappingProxyType({**facts.fields, **excuses}))
 
-    wanted = []
-    if others:
-        wanted.append(f"{wording.listed(others)} {'passes' if len(others) == 1 else 'pass'} on {commit}")
-    if by_chance:
-        wanted.append(f"a ticket says what makes {wording.listed(by_chance)} run again")
-    remedies = (Remedy(RemedyKind.EVIDENCE, "; ".join(wanted), applied=passed),)
+    wanted = _Wanted(tuple(others), tuple(by_chance), commit)
+    remedies = (_made(Remedy, (RemedyKind.EVIDENCE, wanted, (), None, passed)),)
     if set(troubles.values()) != {UNEXCUSED}:
         return remedies
     fields = wording.listed(f"{gate.excused[name]}:" for name in troubles)

@@ -10,7 +10,7 @@ from policy.case import Case
 from policy.document import Policy
 from policy.facts import Deed, Facts, Freeze, Question, Vote
 from policy.finding import Applied, Finding, Remedy, RemedyKind, met, not_applicable, unknown, unmet
-from policy.model import Unknown
+from policy.model import Human, Unknown
 from policy.votes import Filled, agreed_by, counted, filling, who_could_fill
 
 _made: Final = tuple.__new__
@@ -129,10 +129,7 @@ def _lift(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
         return done.but(facts, freezes=tuple(freeze for freeze in declared if freeze.id not in ids))
 
     able = freezes.who_may_end(case.facts, case.policy)
-    by = f" ({wording.listed(able, 'or')} may)" if able else ""
-    what = "the freeze" if len(blocking) == 1 else "the freezes"
-    named = wording.listed(freeze.id for freeze in blocking)
-    return (_made(Remedy, (RemedyKind.LIFT, f"end {what} {named}{by}", able, None, applied)),)
+    return (_made(Remedy, (RemedyKind.LIFT, _made(_End, (blocking, able)), able, None, applied)),)
 
 
 def _let(case: Case, blocking: tuple[Freeze, ...]) -> tuple[Remedy, ...]:
@@ -172,6 +169,18 @@ class _Through(NamedTuple):
     def __str__(self) -> str:
         who = wording.listed(one.vote.voter.name for one in self.by)
         return f"{self.freeze}; {who} let{'s' if len(self.by) == 1 else ''} this through"
+
+
+class _End(NamedTuple):
+    """Freezes, and who may end them."""
+
+    blocking: tuple[Freeze, ...]
+    able: tuple[Human, ...]
+
+    def __str__(self) -> str:
+        what = "the freeze" if len(self.blocking) == 1 else "the freezes"
+        named = wording.listed(freeze.id for freeze in self.blocking)
+        return f"end {what} {named}" + (f" ({wording.listed(self.able, 'or')} may)" if self.able else "")
 
 
 def _says(freeze: Freeze, case: Case) -> freezes.Says:

@@ -46,7 +46,7 @@ def _not_probed(name: str, gate: ProbeGate, case: Case, digest: Digest, probed: 
     remedies = _pass(gate, case, digest)
     wanted = short(digest)
     if probed is None:
-        sent = tuple(one._replace(says=f"{one.says}, sent once a request waits for it") for one in remedies)
+        sent = tuple(one._replace(words=f"{one.says}, sent once a request waits for it") for one in remedies)
         return unknown(name, "{} did not run in {} on {}", gate.probes, gate.environment, wanted, remedies=sent)
     served = short(probed.digest) if probed.digest else "nobody knows what"
     says = "{} ran in {} on {}, not on {}"

@@ -21,7 +21,7 @@ def test_advice_is_the_same_where_it_says_the_same_however_it_is_tried() -> None
     assert len({LINT, other}) == 1
 
 
-@pytest.mark.parametrize("change", [{"kind": RemedyKind.SAY}, {"says": "lint fails"}, {"who": ("omar",)}, {"at": NOW}])
+@pytest.mark.parametrize("change", [{"kind": RemedyKind.SAY}, {"words": "lint fails"}, {"who": ("omar",)}, {"at": NOW}])
 def test_it_is_another_where_it_says_another_thing(change: dict[str, Any]) -> None:
     assert LINT._replace(**change) != LINT
 
