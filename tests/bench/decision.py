@@ -41,7 +41,9 @@ from tests.shipped import ROOT, compiler, environment, unpacked
 
 SHIPPED, PLAIN = "as shipped, compiled", "plain Python"
 CEDAR = "Cedar, its context made of the facts"
-COPIES = 32
+COPIES = 8
+"""So many that each is another object than those just looked at, and so few that they stay in the processor's own memory,
+as what was read a moment ago does."""
 QUICK, ADVISED = 40.0, 500.0
 """Microseconds: what a decision may take without trying any advice, and with."""
 
@@ -101,7 +103,7 @@ def _alone(lib: Path) -> Measured:
     return found
 
 
-def here(rounds: int = 15, times: int = 100) -> Measured:
+def here(rounds: int = 25, times: int = 100) -> Measured:
     """With the policy of this very process."""
     works = {name: _decisions(facts, at) for name, (facts, at) in STATES.items()}
     works["a window"] = _window()
