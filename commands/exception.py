@@ -108,9 +108,8 @@ class _Form:
 
     def filled(self) -> tuple[ExceptionRecord | None, list[Gap]]:
         """The record that they mean, or what is missing before they mean one."""
-        meant = self.kind_meant()
-        relaxes = meant is not None and bool(meant.relaxes)
-        waives = frozenset[str]() if relaxes else self._waives()
+        relaxes, waiving = self._about()
+        waives = self._waives() if waiving else frozenset[str]()
         name, kind = self._kind(waives)
         said = dict(self.said)
         if relaxes and kind is not None:
@@ -141,12 +140,21 @@ class _Form:
         self.gaps.setdefault(key, Gap(key, why, choices))
 
     def kind_meant(self) -> ExceptionKind | None:
-        """The kind that was named, or else the only one that may relax what shall be; None: it is not clear yet."""
+        """The kind that was named, or else the only one there is, of those that relax if so; None: it is not clear."""
         kinds, said = self.policy.exceptions, self.said.get("kind", "").casefold()
         named = [kind for name, kind in kinds.items() if name.casefold() == said]
-        relaxing = [kind for kind in kinds.values() if kind.relaxes] if "relax" in self.said and not said else []
-        found = named or relaxing
+        fitting = [kind for kind in kinds.values() if kind.relaxes or "relax" not in self.said]
+        found = named if said else fitting
         return found[0] if len(found) == 1 else None
+
+    def _about(self) -> tuple[bool, bool]:
+        """Whether it is about relaxing a branch, and whether it is about waiving rules; neither: its kind must say."""
+        meant, said = self.kind_meant(), self.said
+        if "relax" in said or "waive" in said:
+            return "relax" in said, "waive" in said
+        if meant is not None:
+            return bool(meant.relaxes), bool(meant.waives)
+        return False, not said.get("kind", "")
 
     def _relaxing(self, kind: ExceptionKind) -> dict[str, str]:
         """What is relaxed of which branch, in the words that are kept."""
@@ -181,19 +189,22 @@ class _Form:
 
     def _kind(self, waives: frozenset[str]) -> tuple[str, ExceptionKind | None]:
         kinds, said = self.policy.exceptions, self.said.get("kind", "")
+        able, does = list(kinds), ""
+        if "relax" in self.said:
+            able, does = [name for name, kind in kinds.items() if kind.relaxes], "relaxes"
+        elif "waive" in self.said:
+            able, does = [name for name, kind in kinds.items() if kind.waives], "waives"
         if said:
             found = next((name for name in kinds if name.casefold() == said.casefold()), None)
-            if found is None:
-                self._gap("kind", f"I know no kind {said}", tuple(kinds))
-                return "", None
-            return found, kinds[found]
-        meant = self.kind_meant()
-        if meant is not None and meant.relaxes:
-            return next((name, kind) for name, kind in kinds.items() if kind is meant)
-        fitting = [name for name, kind in kinds.items() if waives and waives <= set(kind.waives)]
+            if found is not None and found in able:
+                return found, kinds[found]
+            says = f"{found} {does} nothing" if found else f"I know no kind {said}"
+            self._gap("kind", says, tuple(able if found else kinds))
+            return "", None
+        fitting = [name for name in able if waives <= set(kinds[name].waives) and does]
         chosen = fitting if len(fitting) == 1 else list(kinds) if len(kinds) == 1 else []
         if not chosen:
-            self._gap("kind", "say which kind it is", tuple(fitting or kinds))
+            self._gap("kind", "say which kind it is", tuple(fitting or able))
             return "", None
         return chosen[0], kinds[chosen[0]]
 

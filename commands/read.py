@@ -220,6 +220,14 @@ def list_freezes(said: Said, _setting: Setting) -> ListFreezes:
 
 
 def request_exception(said: Said, setting: Setting) -> RequestException:
+    kinds = setting.policy.exceptions.values()
+    if "relax" in said.keys and not any(kind.relaxes for kind in kinds):
+        raise Misunderstood("No kind of exception here relaxes anything: the policy would have to name one.")
+    if {"relax", "waive"} <= said.keys.keys():
+        raise Misunderstood(
+            "One exception waives rules or relaxes a branch, never both: ask for one with `waive:`, and for another"
+            " with `relax:`."
+        )
     said.only(*fields.of_exception(setting.policy))
     otherwise = "Say where: `exception request checkout prod waive:soak until:18:00 reason:…`."
     service, environment = _where(said, setting, otherwise)

@@ -167,6 +167,74 @@ async def test_what_cannot_be_meant_is_said_at_once(relaxing: Town) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (
+            "relax:checks waive:soak until:1h reason:x",
+            "One exception waives rules or relaxes a branch, never both: ask for one with `waive:`, and for … `relax:`.",
+        ),
+        ("relax:checks waive:soak", "One exception waives rules or relaxes a branch, never both: …"),
+        (
+            "kind:relaxtion relax:checks reason:x until:1h",
+            """An exception in prod needs a little more. [Fill in]
+         ✗ kind: I know no kind relaxtion: one of early, relaxation
+         Or say /release exception request checkout prod relax:checks reason:x until:1h kind:…""",
+        ),
+        (
+            "kind:relaxtion reason:x until:1h",
+            """An exception in prod needs a little more. [Fill in]
+         ✗ kind: I know no kind relaxtion: one of early, relaxation
+         Or say /release exception request checkout prod reason:x until:1h kind:…""",
+        ),
+        (
+            "kind:early relax:checks until:1h reason:x risk:low",
+            """An exception in prod needs a little more. [Fill in]
+         ✗ kind: early relaxes nothing: one of relaxation
+         Or say /release exception request checkout prod relax:checks until:1h reason:x risk:low kind:…""",
+        ),
+        (
+            "kind:relaxation waive:soak until:1h reason:x",
+            """An exception in prod needs a little more. [Fill in]
+         ✗ kind: relaxation waives nothing: one of early
+         Or say /release exception request checkout prod waive:soak until:1h reason:x kind:…""",
+        ),
+    ],
+)
+async def test_what_relaxes_and_what_waives_are_not_mixed_up(relaxing: Town, words: str, answer: str) -> None:
+    await plays(
+        f"""
+    omar: /release exception request checkout prod {words}
+    bot → omar: {answer}
+    """,
+        relaxing,
+    )
+
+
+async def test_of_several_kinds_that_relax_the_one_that_is_meant_is_asked_for(relaxing: Town) -> None:
+    raw = relaxing.policies.current().policy.model_dump(mode="python", by_alias=True)["exceptions"]
+    relaxing.policies.adopt(exceptions={**raw, "short": {**raw["relaxation"], "longest": "PT1H"}})
+    await plays(
+        """
+    omar: /release exception request checkout prod relax:checks until:1h reason:x
+    bot → omar: An exception in prod needs a little more. [Fill in]
+         ✗ kind: say which kind it is: one of relaxation, short
+         Or say /release exception request checkout prod relax:checks until:1h reason:x kind:…
+    """,
+        relaxing,
+    )
+
+
+async def test_where_no_kind_relaxes_anything_that_is_the_answer(town: Town) -> None:
+    await plays(
+        """
+    omar: /release exception request checkout prod relax:checks until:1h reason:x
+    bot → omar: No kind of exception here relaxes anything: the policy would have to name one.
+    """,
+        town,
+    )
+
+
 async def test_of_one_branch_one_is_relaxed_at_a_time(relaxing: Town) -> None:
     await plays(
         RELAXED
