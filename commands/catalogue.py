@@ -208,11 +208,10 @@ def find(words: str) -> tuple[Command, Said]:
         size = len(command.verb)
         if tuple(word.lower() for word in said.words[:size]) == command.verb:
             return command, Said(said.words[size:], said.keys)
-    seconds = [command.verb[1] for command in candidates]
-    second = said.words[1] if len(said.words) > 1 else ""
-    raise Misunderstood(
-        f"`{first}` goes on with {known(seconds)}. {nearest(second, seconds) if second else ''}".strip()
-    )
+    rest = {word.lower() for word in said.words}
+    like = next((command for command in candidates if command.verb[1] in rest), candidates[0])
+    seconds = known((command.verb[1] for command in candidates), "or")
+    raise Misunderstood(f"`{first}` goes on with {seconds}, like `{like.example}`.")
 
 
 def understand(words: str, setting: Setting) -> Intent:

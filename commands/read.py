@@ -267,19 +267,29 @@ def start_hotfix(said: Said, setting: Setting) -> StartHotfix:
 
 def port_fix(said: Said, setting: Setting) -> PortFix:
     said.only(*PORTING)
-    if not said.words or len(said.words) > 2:
-        raise Misunderstood(
-            "Say what to bring elsewhere: `hotfix port checkout #120 to:release/1.8 ticket:… reason:…`."
-        )
-    what = said.words[-1].lower()
-    if not _FIX.fullmatch(what):
-        raise Misunderstood(f"`{what[:48]}` is neither a pull request like `#120` nor a whole commit of 40 letters.")
+    what = said.words[-1].lower() if said.words else ""
+    if len(said.words) > 2 or not _FIX.fullmatch(what):
+        says = _no_fix(said.words, setting)
+        raise Misunderstood(f"{says}: `hotfix port checkout #120 to:release/1.8 ticket:… reason:…`.")
     service = setting.service(said.words[0] if len(said.words) > 1 else None)
     mainline = said.keys.get("mainline", "")
     if mainline not in {"", "1", "2"}:
         raise Misunderstood("`mainline:` is 1 or 2: the parent of the merge from which its change is counted.")
     to = tuple(dict.fromkeys(said.keys.get("to", "").replace(",", " ").split()))
     return PortFix(service, setting.production(), what, to, int(mainline or 0), said.keys)
+
+
+def _no_fix(words: tuple[str, ...], setting: Setting) -> str:
+    """What is wrong with these words, that should be a service, or none, and a fix."""
+    fixes = [word for word in words if _FIX.fullmatch(word.lower())]
+    strange = [word for word in words if word not in fixes and not setting.is_service(word)]
+    if not fixes and strange:
+        return f"`{strange[-1][:48]}` is neither a pull request like `#120` nor a whole commit"
+    if not fixes:
+        return "Say what to bring elsewhere, a pull request or a whole commit"
+    if strange:
+        return f"I cannot place `{strange[0][:48]}`; branches stand behind `to:`"
+    return "Bring one after the other" if len(fixes) > 1 else "Name one service, and after it what to bring"
 
 
 def _operation(said: Said, word: str) -> str:

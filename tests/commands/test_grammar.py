@@ -159,6 +159,9 @@ def test_words_become_intents(words: str, intent: object) -> None:
     assert understand(words, SETTING) == intent
 
 
+PORTING = ": `hotfix port checkout #120 to:release/1.8 ticket:… reason:…`."
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -181,12 +184,30 @@ def test_words_become_intents(words: str, intent: object) -> None:
         ("log checkout last:²", "`last:` takes a number from 1 to 100."),
         ("status checkout search", "Name one service"),
         ("rollback checkout --plan", "I know no environment `--plan`."),
-        ("exception", "`exception` goes on with `request`, `list`, `revoke` and `settle`."),
+        ("exception", "`exception` goes on with `request`, `list`, `revoke` or `settle`, like `exception request "),
         ("exception revoke", "Name one exception"),
         ("exception revoke X-1", "Say why"),
         ("exception settle", "Name one thing that is owed"),
         ("exception settle O-1", "Say what was done"),
-        ("freeze", "`freeze` goes on with `start`, `end` and `list`."),
+        ("freeze", "`freeze` goes on with `start`, `end` or `list`, like `freeze start prod "),
+        ("hotfix checkout", "`hotfix` goes on with `start` or `port`, like `hotfix start checkout ticket:ABC-9 "),
+        ("hotfix checkout port #120", "`hotfix` goes on with `start` or `port`, like `hotfix port checkout #120 "),
+        ("hotfix port", f"Say what to bring elsewhere, a pull request or a whole commit{PORTING}"),
+        ("hotfix port checkout", f"Say what to bring elsewhere, a pull request or a whole commit{PORTING}"),
+        ("hotfix port checkout 120", f"`120` is neither a pull request like `#120` nor a whole commit{PORTING}"),
+        (
+            "hotfix port c2c2c2c checkout",
+            f"`c2c2c2c` is neither a pull request like `#120` nor a whole commit{PORTING}",
+        ),
+        ("hotfix port #120 checkout", f"Name one service, and after it what to bring{PORTING}"),
+        ("hotfix port checkout search #120", f"Name one service, and after it what to bring{PORTING}"),
+        (
+            "hotfix port checkout #120 release/1.8",
+            f"I cannot place `release/1.8`; branches stand behind `to:`{PORTING}",
+        ),
+        ("hotfix port #120 to main", f"I cannot place `to`; branches stand behind `to:`{PORTING}"),
+        ("hotfix port checkout #120 #121", f"Bring one after the other{PORTING}"),
+        ("hotfix port chekout #120", "I know no service `chekout`. Did you mean `checkout`?"),
         ("approve op_1", "An approval names the plan"),
         ("approve op_1 plan:3f2", "An approval names the plan"),
         ("abort", "Say which request: `abort op_1a2b3c4d5e`"),

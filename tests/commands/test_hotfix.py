@@ -616,7 +616,7 @@ async def test_ticket_original_and_backport_stand_together_in_the_books(town: To
         ),
         (
             "hotfix port checkout c2c2c2c ticket:ABC-9 reason:x",
-            "`c2c2c2c` is neither a pull request like `#120` nor a whole commit of 40 letters.",
+            "`c2c2c2c` is neither a pull request like `#120` nor a whole commit: `hotfix port checkout #120 …",
         ),
     ],
 )

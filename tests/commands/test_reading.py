@@ -207,7 +207,7 @@ async def test_what_is_not_understood_is_never_guessed(town: Town) -> None:
     maya: /release promote stage→prod
     bot → maya: Which service? I know `checkout`, `payments` and `search`.
     maya: /release freeze thaw
-    bot → maya: `freeze` goes on with `start`, `end` and `list`. I know `start`, `end` and `list`.
+    bot → maya: `freeze` goes on with `start`, `end` or `list`, like `freeze start prod until:18:00 reason:black friday`.
     maya: /release promote checkout prod→stage
     bot → maya: checkout prod→stage cannot be promoted: 4 of 11 rules not met (allowed-path, window, second-person, approvals). There is no such path.
     maya: /release promote checkout stage→prod c9c9c9c9
