@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from commands import owed
+from commands import owed, unasked
 from commands.errors import Conflict, Rejected
 from commands.explain import texts
 from commands.lacks import PORT, holds, lacks, squashed
@@ -27,7 +27,7 @@ from commands.record import BOT, operation_id
 from commands.reply import Code, Line, Mark, Reply
 from policy import duty
 from policy.document import Hotfix, Policy
-from policy.facts import Deed, Obligation, Question
+from policy.facts import Deed, Obligation
 from policy.glob import like
 from policy.model import Sha, short
 from policy.wording import listed, role
@@ -75,21 +75,7 @@ def after(operation: Operation, plan: Plan, policy: Policy, now: datetime) -> Op
         "ticket": ticket_in(policy.hotfix, said.values()),
         "why": said.get("reason", ""),
     }
-    return _operation(f"hotfix {operation.id}", operation, operation.id, {FIX: fix}, now)
-
-
-def _operation(cause: str, of: Operation, change: str, seen: dict[str, Any], now: datetime) -> Operation:
-    return Operation(
-        id=operation_id(cause),
-        question=Question(Deed.HOTFIX, of.question.service, of.question.target, change=change),
-        asked_by=BOT,
-        asked_at=now,
-        expires_at=now + LASTS,
-        channel=of.channel,
-        plan=None,
-        phase=Phase.WATCHING,
-        seen=seen,
-    )
+    return replace(unasked.after(operation, Deed.HOTFIX, now, LASTS), seen={FIX: fix})
 
 
 def ticket_in(hotfix: Hotfix, words: Any) -> str:  # noqa: ANN401 (any texts)
@@ -177,7 +163,9 @@ async def _spread(operation: Operation, world: World, policy: Policy, hotfix: Ho
         duty_of = duty.of_hotfix(fix["thread"], place, what, now, policy)
         its = {**about, "to": name, "obligation": "" if duty_of is None else duty_of.id, "step": "pick"}
         its["commits"] = [_commit(one, fix) for one in alone]
-        starts.append((_operation(f"{operation.id} {name}", operation, what, {PORT: its}, now), AT_ONCE))
+        port = unasked.begin(Deed.HOTFIX, what, place, operation.channel, now, now + LASTS)
+        one_each = operation_id(f"{operation.id} {name}")  # whatever that branch lacks by then
+        starts.append((replace(port, id=one_each, seen={PORT: its}), AT_ONCE))
         owes += [] if duty_of is None else [duty_of]
     says = f"{listed(list(missing))} {'lacks' if len(missing) == 1 else 'lack'} what this brought; it is brought there."
     told = Message(operation.channel, Reply(f"{Mark.NOTE.value} {says}"), operation=fix["thread"], slot="brought")

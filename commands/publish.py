@@ -12,19 +12,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from commands import notes, tell
+from commands import notes, tell, unasked
 from commands.errors import LostLease, OutcomeUnknown, Rejected, ReleaseBotError
 from commands.hand import AT_ONCE
 from commands.operation import Effect, Operation, Phase
 from commands.places import known
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Look, Message, Release, World, Writes
-from commands.record import BOT, operation_id
+from commands.record import BOT
 from commands.reply import Link, Mark, Piece, Reply
 from commands.tags import as_first_seen
 from commands.vote import standing
 from policy.document import Policy, Publication
-from policy.facts import Deed, Question, Verdict
+from policy.facts import Deed, Verdict
 from policy.model import Sha, Unknown, short
 
 LASTS = timedelta(days=30)
@@ -51,18 +51,7 @@ def after(operation: Operation, plan: Plan, policy: Policy, now: datetime) -> Op
     """What publishes this release from now on; None: the policy asks for no such thing."""
     if rules(policy, operation) is None:
         return None
-    question = operation.question
-    return Operation(
-        id=operation_id(f"publish {operation.id}"),
-        question=Question(Deed.PUBLISH, question.service, question.target, change=operation.id),
-        asked_by=BOT,
-        asked_at=now,
-        expires_at=now + LASTS,
-        channel=operation.channel,
-        plan=plan,
-        phase=Phase.RUNNING,
-        since=now,
-    )
+    return replace(unasked.after(operation, Deed.PUBLISH, now, LASTS), plan=plan, phase=Phase.RUNNING, since=now)
 
 
 async def publish(operation: Operation, fence: int, world: World) -> Writes:
@@ -104,7 +93,7 @@ def _mine(operation: Operation, effect: Effect, fence: int, now: datetime) -> Wr
 
 async def _not_yet(operation: Operation, released: Operation, fence: int, world: World) -> Writes | None:
     """What is written while it is not sure that it stays, and once it did not; None: it does, as far as is known."""
-    watching = await world.store.operation(operation_id(f"watch {released.id}"))
+    watching = await world.store.operation(unasked.runs_as(Deed.WATCH, released.id))
     if watching is not None and not watching.over:
         return Writes(operation=operation, due=STILL_WATCHED)
     stays = watching is None or watching.phase in {Phase.DONE, Phase.CANCELLED}

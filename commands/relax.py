@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from commands import owed, remind, waived
+from commands import owed, remind, unasked, waived
 from commands.deployment import ARRIVES, SOON
 from commands.errors import LostLease, OutcomeUnknown, Rejected, ReleaseBotError, Unavailable
 from commands.explain import texts
@@ -22,12 +22,12 @@ from commands.hand import AT_ONCE, TRIES
 from commands.notes import escaped
 from commands.operation import Effect, Operation, Phase
 from commands.ports import Entry, EntryPhase, Guard, Lease, Message, World, Writes
-from commands.record import BOT, operation_id
+from commands.record import BOT
 from commands.reply import Line, Mark, Reply, Text, When
 from policy.agreement import Relaxes
 from policy.document import Policy
 from policy.exceptions import objections, relaxation
-from policy.facts import Deed, ExceptionRecord, Obligation, Question
+from policy.facts import Deed, ExceptionRecord, Obligation
 from policy.model import Place
 from policy.wording import listed
 
@@ -71,32 +71,22 @@ def begins(record: ExceptionRecord, policy: Policy, channel: str, now: datetime)
     kind = policy.exceptions.get(record.kind)
     if wanted is None or service is None or kind is None or record.ends_at is None:
         return None
-    operation = Operation(
-        id=runs_as(record.id),
-        question=Question(Deed.RELAX, record.service or "", record.environment, change=record.id),
-        asked_by=BOT,
-        asked_at=now,
-        expires_at=record.ends_at,
-        channel=channel,
-        plan=None,
-        phase=Phase.RUNNING,
-        seen={
-            ABOUT: {
-                "repository": service.repository,
-                "branch": wanted.branch,
-                "what": list(wanted.what),
-                "pull": wanted.pull,
-                "owner": kind.approvals[0].roles[0],
-                "runbook": None if kind.runbook is None else [kind.runbook.file, kind.runbook.branch],
-            }
-        },
-    )
-    return operation, max(AT_ONCE, record.starts_at - now)
+    about = {
+        "repository": service.repository,
+        "branch": wanted.branch,
+        "what": list(wanted.what),
+        "pull": wanted.pull,
+        "owner": kind.approvals[0].roles[0],
+        "runbook": None if kind.runbook is None else [kind.runbook.file, kind.runbook.branch],
+    }
+    place = Place(record.service or "", record.environment)
+    begun = unasked.begin(Deed.RELAX, record.id, place, channel, now, record.ends_at)
+    return replace(begun, phase=Phase.RUNNING, seen={ABOUT: about}), max(AT_ONCE, record.starts_at - now)
 
 
 def runs_as(exception: str) -> str:
     """The operation that relaxes because of that exception."""
-    return operation_id(f"relax {exception}")
+    return unasked.runs_as(Deed.RELAX, exception)
 
 
 def repository(operation: Operation) -> str:

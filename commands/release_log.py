@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commands import tell
+from commands import tell, unasked
 from commands.errors import Conflict, LostLease, OutcomeUnknown, Rejected, ReleaseBotError, Unavailable
 from commands.gather import TRIGGER
 from commands.hand import AT_ONCE
@@ -19,14 +19,15 @@ from commands.operation import Effect, Operation, Phase
 from commands.places import known, site_of
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Message, World, Writes
-from commands.record import BOT, operation_id
+from commands.record import BOT
 from commands.reply import Line, Mark, Reply, plain
 from commands.vote import standing
 from policy.document import Log, Policy
-from policy.facts import Deed, Question, Verdict, Vote
+from policy.facts import Deed, Verdict, Vote
 from policy.model import Person, Unknown, short
 from policy.wording import listed
 
+LASTS = timedelta(days=1)
 TRIES = 12
 AGAIN = timedelta(seconds=1)
 """After that it is tried again, and then after twice as long each time: for an hour in all."""
@@ -47,17 +48,8 @@ def following(before: Operation, writes: Writes, policy: Policy, now: datetime) 
     ended = writes.operation
     if ended is None or before.over or not ended.over or not _belongs(ended) or kept(policy, ended) is None:
         return writes
-    waiting = Operation(
-        id=operation_id(f"log {ended.id}"),
-        question=Question(Deed.LOG, ended.question.service, ended.question.target, change=ended.id),
-        asked_by=BOT,
-        asked_at=now,
-        expires_at=now + timedelta(days=1),
-        channel=ended.channel,
-        plan=None,
-        phase=Phase.RUNNING,
-    )
-    return replace(writes, starts=(*writes.starts, (waiting, AT_ONCE)))
+    logs = replace(unasked.after(ended, Deed.LOG, now, LASTS), phase=Phase.RUNNING)
+    return replace(writes, starts=(*writes.starts, (logs, AT_ONCE)))
 
 
 def _belongs(ended: Operation) -> bool:

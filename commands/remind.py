@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commands import frozen, owed, waived
+from commands import frozen, owed, unasked, waived
 from commands.explain import texts
 from commands.operation import Operation, Phase
 from commands.ports import Entry, EntryPhase, Message, World, Writes
-from commands.record import BOT, operation_id, operation_under
+from commands.record import BOT, operation_under
 from commands.reply import Mark, Reply
 from policy.exceptions import relaxation
-from policy.facts import Deed, ExceptionRecord, Freeze, Obligation, Question
+from policy.facts import Deed, ExceptionRecord, Freeze, Obligation
+from policy.model import Place
 
 EARLY = timedelta(seconds=1)
 """Ended so much before its time, somebody ended it, and everybody heard of it."""
@@ -25,8 +26,12 @@ EARLY = timedelta(seconds=1)
 
 def follows(writes: Writes, channel: str, now: datetime) -> tuple[tuple[Operation, timedelta], ...]:
     """What waits from now on for the end of what is written there."""
-    found = (_waiting(id, at, service, environment, channel, now) for id, at, service, environment in _ends(writes))
-    return tuple((one, max(timedelta(0), one.expires_at - now)) for one in found)
+    waiting = []
+    for ends_at, one in _ends(writes):
+        place = Place(one.service or "", one.environment)
+        reminds = unasked.begin(Deed.REMIND, one.id, place, channel, now, ends_at)
+        waiting.append((reminds, max(timedelta(0), ends_at - now)))
+    return tuple(waiting)
 
 
 async def standing(world: World) -> tuple[tuple[Operation, timedelta], ...]:
@@ -50,31 +55,18 @@ def _own_channel(waiting: Operation, world: World) -> str:
     return next((service.channel for service in about if service.channel), "")
 
 
-def _ends(writes: Writes) -> Iterator[tuple[str, datetime, str | None, str]]:
-    """(id, when, service, environment)."""
+def _ends(writes: Writes) -> Iterator[tuple[datetime, Freeze | ExceptionRecord | Obligation]]:
+    """When, and of what."""
     for freeze in writes.freezes:
-        yield freeze.id, freeze.over_at, freeze.service, freeze.environment
+        yield freeze.over_at, freeze
     for record in writes.exceptions:
         if relaxation(record) is not None:  # what relaxes tells its end itself
             continue
         if record.granted_at is not None and record.ends_at is not None and record.revoked_at is None:
-            yield record.id, record.ends_at, record.service, record.environment
+            yield record.ends_at, record
     for one in writes.obligations:
         if one.settled_at is None:
-            yield one.id, one.due_at, one.service, one.environment
-
-
-def _waiting(about: str, at: datetime, service: str | None, environment: str, channel: str, now: datetime) -> Operation:
-    return Operation(
-        id=operation_id(f"remind {about}"),
-        question=Question(Deed.REMIND, service or "", environment, change=about),
-        asked_by=BOT,
-        asked_at=now,
-        expires_at=at,
-        channel=channel,
-        plan=None,
-        phase=Phase.WATCHING,
-    )
+            yield one.due_at, one
 
 
 async def remind(operation: Operation, world: World) -> Writes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commands import explain, gather, rollback, tell, triggers
+from commands import explain, gather, rollback, tell, triggers, unasked
 from commands.gather import Asked
 from commands.hand import STRANGE
 from commands.judged import judge
@@ -40,19 +40,8 @@ def after(operation: Operation, plan: Plan, now: datetime) -> Operation | None:
     """What looks after this release from now on; None: the policy asks for no such thing."""
     if not plan.watch_seconds or not triggers.during(plan, triggers.WATCH):
         return None
-    question = operation.question
-    return Operation(
-        id=operation_id(f"watch {operation.id}"),
-        question=Question(Deed.WATCH, question.service, question.target, change=operation.id),
-        asked_by=BOT,
-        asked_at=now,
-        expires_at=now + timedelta(seconds=plan.watch_seconds),
-        channel=operation.channel,
-        plan=plan,
-        phase=Phase.WATCHING,
-        since=operation.began_at or now,
-        seen={RELEASE: operation.id},
-    )
+    watching = unasked.after(operation, Deed.WATCH, now, timedelta(seconds=plan.watch_seconds))
+    return replace(watching, plan=plan, since=operation.began_at or now, seen={RELEASE: operation.id})
 
 
 async def watch(operation: Operation, plan: Plan, world: World) -> Writes:
