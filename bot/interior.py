@@ -31,7 +31,7 @@ from bot.policy_file import Drafts, PolicyFile
 from bot.policy_watch import PolicyWatch
 from bot.probes import HttpProbes
 from bot.registry import Registry
-from bot.settings import Settings
+from bot.settings import Misconfigured, Settings
 from bot.slack_in import Installed, SlackIn
 from bot.slack_out import SlackChat
 from bot.socket_mode import SocketMode
@@ -39,7 +39,7 @@ from bot.store import Store
 from bot.worker import Worker
 from commands.asking import Asking
 from commands.carry_out import advance
-from commands.errors import ReleaseBotError
+from commands.errors import Rejected, ReleaseBotError
 from commands.intent import Status
 from commands.operation import Operation
 from commands.ports import Entry, EntryPhase, Lease, Request, World, Writes
@@ -92,6 +92,7 @@ async def behind(
 ) -> AsyncIterator[Interior]:
     """It all works while this is entered."""
     async with AsyncExitStack() as stack:
+        await asyncio.to_thread(_try_keys, settings)
         drafts = Drafts.WELCOME if settings.local else Drafts.REFUSED
         policies = await asyncio.to_thread(PolicyFile, Path(settings.RELEASE_POLICY), clock.now, drafts)
         people = SlackPeople(client, policies, clock)
@@ -146,6 +147,19 @@ async def behind(
         if app_token := settings.SLACK_APP_TOKEN:
             await stack.enter_async_context(SocketMode(app_token, slack, session, settings.SLACK_API_URL))
         yield Interior(world, worker, controller, hints, audits, policies.reload)
+
+
+def _try_keys(settings: Settings) -> None:
+    """Each App's private key is one; `Misconfigured` names the setting that is none."""
+    ours, glass = settings.GITHUB_PRIVATE_KEY, settings.GITHUB_BREAK_GLASS_PRIVATE_KEY
+    needed = {"GITHUB_PRIVATE_KEY": "" if settings.GITHUB_TOKEN else ours, "GITHUB_BREAK_GLASS_PRIVATE_KEY": glass}
+    for name, key in needed.items():
+        try:
+            if key:
+                AppKey("", key, "").signed()
+        except Rejected:
+            says = f"{name} is no private key of a GitHub App: give the whole PEM file that GitHub made."
+            raise Misconfigured(says) from None
 
 
 def _github(settings: Settings, session: aiohttp.ClientSession, clock: SystemClock | MovableClock) -> GitHub:

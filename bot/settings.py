@@ -6,6 +6,7 @@ Plain Python on purpose: the door opens 0.1 s earlier than with a pydantic model
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ SHAPES = {
 }
 FILES = ("RELEASE_POLICY", "SIGSTORE_TRUSTED_ROOT")
 URLS = ("SLACK_API_URL", "GITHUB_API_URL")
+TRUSTED = "application/vnd.dev.sigstore.trustedroot+json"
+"""What a trusted root calls itself."""
 
 
 class Misconfigured(Exception):
@@ -115,7 +118,12 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         if name not in given:
             raise Misconfigured(f"{name} is missing or empty.")
     settings = Settings(**given)
-    complaint = _complaint(settings) or _of_break_glass(settings) or _of_verifier(settings.ATTESTATION_VERIFIER)
+    complaint = (
+        _complaint(settings)
+        or _of_break_glass(settings)
+        or _of_trusted_root(settings.SIGSTORE_TRUSTED_ROOT)
+        or _of_verifier(settings.ATTESTATION_VERIFIER)
+    )
     if complaint:
         raise Misconfigured(complaint)
     return settings
@@ -167,6 +175,23 @@ def _of_break_glass(settings: Settings) -> str:
     if app and app == settings.GITHUB_APP_ID:
         return "GITHUB_BREAK_GLASS_APP_ID names the same App as GITHUB_APP_ID; it must be one of its own."
     return ""
+
+
+def _of_trusted_root(file: str) -> str:
+    """What is wrong with it, by what each of its roots calls itself; whether one can be verified with shows later."""
+    if not file:
+        return ""
+    try:
+        text = Path(file).read_bytes()
+        lines = [text] if text.count(b'"mediaType"') == 1 else [line for line in text.splitlines() if line.strip()]
+        kinds = [json.loads(line)["mediaType"] for line in lines]
+        if kinds and all(kind.startswith(TRUSTED) for kind in kinds):
+            return ""
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        pass  # nothing is said of what is in it
+    return (
+        f"SIGSTORE_TRUSTED_ROOT names {file}, and that is no trusted root, as `gh attestation trusted-root` writes it."
+    )
 
 
 def _of_verifier(named: str) -> str:

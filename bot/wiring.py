@@ -131,7 +131,10 @@ async def _upgrade(database_url: str) -> None:
     _, said = await process.communicate()
     if process.returncode:
         last = said.decode(errors="replace").strip().rpartition("\n")[2]
-        raise Misconfigured(f"The database cannot be brought up to date: {last}")
+        silent = (
+            f"that ended with code {process.returncode} and without a word. `release-bot db upgrade` does it by hand."
+        )
+        raise Misconfigured(f"The database cannot be brought up to date: {last or silent}")
 
 
 @asynccontextmanager

@@ -16,7 +16,6 @@ from typing import Any, Literal, NoReturn
 
 import aiohttp
 import gidgethub
-import jwt
 from gidgethub import sansio
 from gidgethub.abc import JSON_CONTENT_TYPE
 from gidgethub.aiohttp import GitHubAPI
@@ -405,11 +404,7 @@ class Client(GitHubAPI):
     async def _mint(self, key: AppKey, repository: str, access: Access) -> tuple[str, datetime]:
         """A token of the installation for this one repository and purpose, and when it ends."""
         now = int(self._clock.now().timestamp())
-        claims = {"iat": now - JWT_BACKDATED, "exp": now + JWT_LIFE, "iss": key.app_id}
-        try:
-            signed = jwt.encode(claims, key.private_key, algorithm="RS256")
-        except (ValueError, TypeError, jwt.PyJWTError) as error:
-            raise Rejected("The GitHub App's private key cannot be used.") from error
+        signed = key.signed(iat=now - JWT_BACKDATED, exp=now + JWT_LIFE, iss=key.app_id)
         names.url(repository, "", {})
         url = f"/app/installations/{urllib.parse.quote(key.installation_id, safe='')}/access_tokens"
         known = self._ids.get(repository.lower())

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 
+from commands.errors import Rejected
+
 _SECRET = re.compile(r"gh[a-z]_[\w.-]{10,}|github_pat_\w{10,}|\beyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 
@@ -58,6 +60,15 @@ class AppKey:
     private_key: str = field(repr=False)
     """PEM."""
     installation_id: str
+
+    def signed(self, **claims: str | int) -> str:
+        """These claims, as GitHub takes them from an App; `Rejected` where its private key is none."""
+        import jwt
+
+        try:
+            return jwt.encode(claims, self.private_key, algorithm="RS256")
+        except (ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:  # a public key has no way to sign
+            raise Rejected("The GitHub App's private key cannot be used.") from error
 
 
 def redacted(text: str) -> str:

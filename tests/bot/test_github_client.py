@@ -244,6 +244,12 @@ def test_no_more_is_remembered_than_fits() -> None:
 # Passes -------------------------------------------------------------------------------------------------------------
 
 
+def test_a_private_key_signs_with_its_lines_and_with_spaces_between_them() -> None:
+    private, _ = key_pair()
+    lines, spaces = (AppKey("4711", key, "99").signed(iat=1) for key in (private, private.strip().replace("\n", " ")))
+    assert lines == spaces
+
+
 async def test_each_purpose_has_its_own_pass_by_the_repositorys_id(host: Host, session: aiohttp.ClientSession) -> None:
     private, _ = key_pair()
     client = await github_of(host, session, key=AppKey("4711", private, "99"))._client()

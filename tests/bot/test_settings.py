@@ -102,6 +102,31 @@ def test_what_is_missing_or_wrong_is_named(changes: dict[str, str], says: str) -
     assert str(raised.value).endswith(".")
 
 
+ROOT = '{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1", "tlogs": []}'
+
+
+@pytest.mark.parametrize("text", [ROOT, f"{ROOT}\n{ROOT}\n", ROOT.replace(", ", ",\n")])
+def test_one_trusted_root_or_several_each_on_a_line_are_taken(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "root.jsonl"
+    file.write_text(text)
+    assert read_settings(but(SIGSTORE_TRUSTED_ROOT=str(file)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "hunter2", "[]", "{}", f"{ROOT}\n[]", '{"mediaType": 1}', ROOT.replace("root", "x"), ROOT[:40], "[" * 99_999],
+)
+def test_a_file_that_is_no_trusted_root_is_named_and_how_to_get_one(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "root.jsonl"
+    file.write_text(text)
+    with pytest.raises(Misconfigured) as raised:
+        read_settings(but(SIGSTORE_TRUSTED_ROOT=str(file)))
+    says = (
+        f"SIGSTORE_TRUSTED_ROOT names {file}, and that is no trusted root, as `gh attestation trusted-root` writes it."
+    )
+    assert str(raised.value) == says
+
+
 @pytest.mark.parametrize("name", SECRETS)
 def test_no_secret_is_shown(name: str) -> None:
     """Neither where settings are printed nor in a complaint about them."""

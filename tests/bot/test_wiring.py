@@ -19,6 +19,8 @@ from bot.settings import Misconfigured, Settings, read_settings
 from bot.slack_out import to_slack
 from bot.store import Store
 from bot.wiring import Bot, running
+from tests.bot.github_world import key_pair
+from tests.bot.google_story import google
 from tests.postgres import Server
 
 STATUS = ("checkout", "search", "payments")
@@ -138,6 +140,53 @@ async def test_two_bots_on_one_postgresql_are_one_bot_to_people(tmp_path: Path, 
             assert len([each for each in entries if each.kind == "start"]) == 2
     finally:
         server.drop(url)
+
+
+def alone(data: Path, **said: str) -> Settings:
+    """Settings under which nobody else is there: enough for what is looked at before anybody is spoken to."""
+    nobody = {"CLOUD_RUN_ENDPOINT": "127.0.0.1:9", "MONITORING_ENDPOINT": "127.0.0.1:9", "PORT": "0"}
+    least = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "shh", "SLACK_API_URL": "http://127.0.0.1:9/"}
+    files = {"RELEASE_POLICY": str(story.POLICY), "DATABASE_URL": f"sqlite:///{data / 'release-bot.db'}"}
+    return read_settings({**nobody, **least, **files, **said})
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("GITHUB_PRIVATE_KEY", {"GITHUB_APP_ID": "7", "GITHUB_INSTALLATION_ID": "8"}),
+        (
+            "GITHUB_BREAK_GLASS_PRIVATE_KEY",
+            {"GITHUB_TOKEN": "t", "GITHUB_BREAK_GLASS_APP_ID": "7", "GITHUB_BREAK_GLASS_INSTALLATION_ID": "8"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("key", ["hunter2", key_pair()[1], key_pair()[0][:600]], ids=["junk", "public", "cut off"])
+async def test_a_private_key_that_is_none_stops_the_start_and_is_not_shown(
+    tmp_path: Path, name: str, said: dict[str, str], key: str
+) -> None:
+    async with google() as world:
+        kept = f"sm://{world.put_secret('projects/acme-bot/secrets/app-key', key.strip())}"
+        for given in (key, kept):
+            settings = alone(tmp_path, SECRET_MANAGER_ENDPOINT=world.grpc_address, **said, **{name: given})
+            with pytest.raises(Misconfigured) as raised:
+                async with running(settings):
+                    raise AssertionError
+            assert (
+                str(raised.value)
+                == f"{name} is no private key of a GitHub App: give the whole PEM file that GitHub made."
+            )
+
+
+async def test_where_the_upgrade_dies_without_a_word_the_start_says_what_shows_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(Misconfigured) as raised:
+        async with running(alone(tmp_path, GITHUB_TOKEN="t")):
+            raise AssertionError
+    says = "The database cannot be brought up to date: that ended with code -9 and without a word."
+    assert str(raised.value) == f"{says} `release-bot db upgrade` does it by hand."
 
 
 async def test_a_policy_that_is_none_stops_the_start_with_its_first_mistake(tmp_path: Path) -> None:
