@@ -6,6 +6,7 @@ target stands at from then on is what is shipped. Back it goes only by a pull re
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -355,9 +356,9 @@ def _by_hand(hand: Hand, branch: PlannedBranch, merge: Sha | None, why: str) -> 
     if merge is None:
         says = f"whether {branch.target} moved could not be told ({why}): look at {hand.plan.repository}"
         return hand.next({"mark": Mark.NO.value, "says": says})
-    name = revert_branch(hand.operation)
+    name, from_ = shlex.quote(revert_branch(hand.operation)), shlex.quote(f"origin/{branch.target}")
     commands = (
-        f"git fetch origin && git switch -c {name} origin/{branch.target} && git revert -m 1 {merge}"
+        f"git fetch origin && git switch -c {name} {from_} && git revert -m 1 {merge}"
         f" && git push -u origin {name}"
     )
     failed = f"{short(merge)} was not taken back from {branch.target}: {why.rstrip('.')}"

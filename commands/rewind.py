@@ -7,6 +7,7 @@ operation of its own waits for those who agree to promotions along that path, to
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -249,10 +250,9 @@ def _way_on(hand: Hand, branch: PlannedBranch) -> str:
         place = hand.operation.place
         asks = f"/release exception request {place.service} {place.environment} relax:force_push"
         return f"An exception can let it for a time ({asks}); press Check again once it is in force."
-    return (
-        f"Whoever may change the rules of {branch.target} can let it, or do it: git push"
-        f" --force-with-lease={branch.target}:{branch.base} origin {branch.head}:{branch.target}"
-    )
+    lease, ref = f"--force-with-lease={branch.target}:{branch.base}", f"{branch.head}:{branch.target}"
+    by_hand = shlex.join(("git", "push", lease, "origin", ref))
+    return f"Whoever may change the rules of {branch.target} can let it, or do it: {by_hand}"
 
 
 def _branch(plan: Plan) -> PlannedBranch:

@@ -494,6 +494,29 @@ async def test_a_conflict_leaves_traffic_back_and_says_what_to_type(town: Town) 
     assert town.runs.serving("checkout") == digest("checkout", 1)
 
 
+async def test_what_people_are_to_type_names_a_branch_as_their_shell_takes_it(town: Town) -> None:
+    named = "ma;in"
+    environments = town.policies.current().policy.model_dump(mode="python", by_alias=True)["environments"]
+    environments["prod"]["branch"] = named
+    town.policies.adopt(environments=environments)
+    town.github.branches[named] = main(town)
+    await plays(page(ASKED, APPROVED, MERGED, LIVE).replace(" main ", f" {named} "), town)
+    later = town.github.moving.somebody_commits(named, "On top of it")
+    town.github.moving.clashing.append(frozenset({later, CANDIDATE}))
+    await plays(
+        f"""
+        ines: /release rollback checkout reason:errors
+        bot: … serves again. [Lift the hold]
+        bot: Plan for …
+        bot: ✓ … serves 100 % again, …
+        bot: ✓ … recorded as GitHub deployment 17
+        bot: ✗ … git fetch origin && git switch -c revert/op_… 'origin/{named}' && git revert … && git push -u origin revert/op_…
+        bot: … serves again. It took … [Lift the hold]
+        """,
+        town,
+    )
+
+
 async def test_what_another_service_brought_is_shipped_without_another_merge(town: Town) -> None:
     branches = town.github.moving
     number = await branches.propose("acme/checkout", source="stage", target="main", title="By hand", body="")

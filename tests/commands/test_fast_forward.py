@@ -238,6 +238,28 @@ async def test_where_the_branch_has_gone_on_nobody_is_asked_any_more(town: Town)
     )
 
 
+async def test_what_people_are_to_type_names_a_branch_as_their_shell_takes_it(town: Town) -> None:
+    named = "rel;ease"
+    town = forward(town, "payments")
+    environments = town.policies.current().policy.model_dump(mode="python", by_alias=True)["environments"]
+    environments["prod"]["branch"] = named
+    town.policies.adopt(environments=environments)
+    town.github.branches[named] = town.github.branches.pop("release")
+    town.github.moving.forbids = "Cannot force-push to this branch."
+    await plays(BAD_RELEASE.replace(" release ", f" {named} "), town)
+    await plays(
+        f"""
+    omar: [Approve]
+    bot: @omar approved …
+    bot → omar: Your approval …
+    bot: • … let it, or do it: git push '--force-with-lease={named}:…' origin '…:{named}'. Nothing was moved; …
+    bot now: … is blocked for now. [Check again] [Cancel]
+    bot now: … every rule is met [Check again] [Cancel]
+    """,
+        town,
+    )
+
+
 @pytest.mark.requirement("S1-26")
 async def test_a_vote_counts_for_where_the_branch_stood_and_for_nothing_else(town: Town) -> None:
     town = forward(town, "payments")
