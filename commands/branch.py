@@ -358,8 +358,7 @@ def _by_hand(hand: Hand, branch: PlannedBranch, merge: Sha | None, why: str) -> 
         return hand.next({"mark": Mark.NO.value, "says": says})
     name, from_ = shlex.quote(revert_branch(hand.operation)), shlex.quote(f"origin/{branch.target}")
     commands = (
-        f"git fetch origin && git switch -c {name} {from_} && git revert -m 1 {merge}"
-        f" && git push -u origin {name}"
+        f"git fetch origin && git switch -c {name} {from_} && git revert -m 1 {merge} && git push -u origin {name}"
     )
     failed = f"{short(merge)} was not taken back from {branch.target}: {why.rstrip('.')}"
     says = f"{failed}. By hand, then a pull request: {commands}"
