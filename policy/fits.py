@@ -386,11 +386,12 @@ def _hotfix(document: Document) -> Iterator[Complaint]:
     if hotfix is None:
         return
     yield from _unsayable(("hotfix", "fields"), hotfix.fields, OF_HOTFIXES)
-    change = document.change_types.get(hotfix.change or "")
+    name = hotfix.change or ""
+    change = document.change_types.get(name)
     for index, word in enumerate(() if change is None else change.waives):
         gate = document.gates.get(word)
         if word in {"required-checks", BY_HOTFIX} or (gate is not None and gate.kind in CONTROLS):
-            place = ("change_types", hotfix.change or "", "waives", index)
+            place = ("change_types", name, "waives", index)
             yield place, f"a hotfix waives no control, and {word!r} is one; leave it out"
 
 

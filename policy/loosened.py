@@ -56,6 +56,7 @@ def loosened(old: Policy, new: Policy, at: datetime) -> Iterator[Lint]:
         here: Where = ("rollback", "emergency_outside_window")
         yield _loose(here, "a rollback outside the window opens no emergency record any more")
     yield from _hotfixes(old, new)
+    yield from _sets(old, new)
     yield from _people(old, new)
     yield from _settings(old, new)
 
@@ -411,6 +412,13 @@ def _hotfixes(old: Policy, new: Policy) -> Iterator[Lint]:
         yield from _gained(("hotfix", key), *gone, "{} gets no hotfixes any more")
     if before.owes.blocks and not after.owes.blocks:
         yield _loose(("hotfix", "owes", "blocks"), "a hotfix that is overdue somewhere blocks nothing any more")
+
+
+def _sets(old: Policy, new: Policy) -> Iterator[Lint]:
+    before, after = old.manifest.owner_role, new.manifest.owner_role
+    if before is not None and after != before:
+        who = "whoever may promote" if after is None else wording.role(after)
+        yield _loose(("manifest", "owner_role"), f"{who} may promote a set now")
 
 
 _WAYS = ("forward", "rollout", "back")

@@ -16,8 +16,10 @@ def known_good_commit(case: Case) -> Finding:
     target = case.facts.rollback_to
     if type(target) is Unknown:
         return unknown(KNOWN_GOOD_TARGET, "{}", target.why)
+    if target.commit is None:
+        return unknown(KNOWN_GOOD_TARGET, "which commit was verified is not recorded")
     says = "{} was verified on {} ({})"
-    return met(KNOWN_GOOD_TARGET, says, short(target.commit or ""), At(target.verified_at, case.zone), target.source)
+    return met(KNOWN_GOOD_TARGET, says, short(target.commit), At(target.verified_at, case.zone), target.source)
 
 
 def known_good_target(case: Case) -> Finding:

@@ -1233,14 +1233,23 @@ def test_a_hotfix_waives_no_review_check_or_signature() -> None:
         document["change_types"]["hotfix"]["waives"] = [gate]
         says = f"change_types.hotfix.waives: a hotfix waives no control, and {gate!r} is one; leave it out"
         assert says in told(document)
-    document["change_types"]["hotfix"]["waives"] = ["soak"]
+    document["change_types"]["hotfix"]["waives"] = ["soak", "alive"]
     assert told(document) == []
+    assert told({**RICH, "hotfix": {"owes": HOTFIX["owes"]}}) == []
+
+
+def test_a_group_ships_what_others_need_before_them() -> None:
+    needs = {"groups": {"shop": ["checkout", "search"]}, "manifest": {"depends_on": {"checkout": ["search"]}}}
+    says = "groups.shop: checkout needs search, which ships after it; turn them round"
+    assert says in told({**RICH, **needs})
+    assert says not in told({**RICH, **needs, "groups": {"shop": ["search", "checkout"]}})
 
 
 def test_a_hotfixs_branch_is_called_by_its_version_and_ticket_and_nothing_else() -> None:
     for branch in ("hotfix", "hotfix/{who}", "hotfix/{version", "hotfix/{}"):
         assert told({**RICH, "hotfix": {**HOTFIX, "branch": branch}})
-    assert told({**RICH, "hotfix": {**HOTFIX, "branch": "hotfix/{ticket}"}}) == []
+    for branch in ("hotfix/{ticket}", "{version}-{ticket}-hotfix"):
+        assert told({**RICH, "hotfix": {**HOTFIX, "branch": branch}}) == []
 
 
 def test_whoever_may_begin_a_hotfix_must_find_how() -> None:
@@ -1258,6 +1267,8 @@ def test_with_hotfixes_every_path_looks_that_none_is_lost() -> None:
         (kept, False),
         ({**kept, "mode": "warn"}, True),
         ({**kept, "applies_to": ["hotfix"]}, True),
+        ({**kept, "when": {"labels": ["risk:high"]}}, True),
+        ({**kept, "look_for": ["reverted_promotion"]}, True),
     ):
         document = {**deepcopy(RICH), "hotfix": HOTFIX}
         document["gates"]["kept"] = own

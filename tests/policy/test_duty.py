@@ -218,3 +218,20 @@ def test_a_record_that_was_opened_in_a_hurry_is_to_be_completed_with_the_first_t
     assert duty.of_emergency("E-1", place, NOW, (OMAR,), CALM.policy) == ()
     assert len({owed.id, review.id, validation.id}) == 3
     assert all(len(each.id) == len("O-") + 10 for each in (owed, review, validation))
+
+
+# Of hotfixes --------------------------------------------------------------------------------------------------------
+
+
+def test_for_each_branch_that_must_get_a_fix_something_is_owed_of_its_own() -> None:
+    owes = {"kind": "forward-port", "says": "the hotfix is merged", "owner": "engineer", "business_days": 1}
+    place, began = Place("checkout", "prod"), moment(FRIDAY)
+    fixing = policy(hotfix={"owes": owes}).policy
+    into_main = duty.of_hotfix("op_1", place, "5c1d234 into main", began, fixing)
+    into_old = duty.of_hotfix("op_1", place, "5c1d234 into release/1.4", began, fixing)
+    assert into_main is not None
+    assert into_old is not None
+    assert (into_main.says, into_main.about) == ("the hotfix is merged: 5c1d234 into main", "op_1")
+    assert into_main.id != into_old.id
+    assert into_main.due_at == moment("2026-03-09T16:00")
+    assert duty.of_hotfix("op_1", place, "5c1d234 into main", began, ACTIVE.policy) is None

@@ -319,6 +319,17 @@ def test_signoffs_exceptions_emergencies_and_freezes_need_people_too() -> None:
     }
 
 
+def test_whoever_may_ask_for_a_kind_of_exception_is_who_its_approvals_must_be_other_than() -> None:
+    """omar alone grants it, and may ask for exceptions, but not for one of that kind."""
+    kind: dict[str, Any] = {"waives": ["window"], "approvals": [{"role": "release_manager"}]}
+    asks = {"may": {**DOCUMENT["may"], "exception": ["release_manager"]}}
+    roles = {**DOCUMENT["roles"], "release_manager": {"members": ["omar"]}}
+    (told, *_) = [where for _, where, _ in said(roles=roles, **asks, exceptions={"early": kind}) if "early" in where]
+    assert told == "exceptions.early.approvals"
+    kind["asked_by"] = ["engineer"]
+    assert not [where for _, where, _ in said(roles=roles, **asks, exceptions={"early": kind}) if "early" in where]
+
+
 def test_each_type_has_its_own_who_must_agree() -> None:
     """Only omar is a lead. A type's own approvals come besides the path's, or instead of them."""
     roles = {**DOCUMENT["roles"], "lead": {"members": ["omar"]}}

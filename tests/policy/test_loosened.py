@@ -432,6 +432,21 @@ def test_a_window_that_never_changes_any_more_is_held_against_one_that_does() ->
     assert list(loosened(shut, shut, NOW)) == []
 
 
+@pytest.mark.parametrize(
+    ("owner", "says"),
+    [
+        (None, ["whoever may promote may promote a set now"]),
+        ("release_manager", ["release manager may promote a set now"]),
+        ("release_captain", []),
+    ],
+)
+def test_a_set_that_others_may_promote(owner: str | None, says: list[str]) -> None:
+    strict = changed(("manifest", {"owner_role": "release_captain"}))
+    new = changed(("manifest", {} if owner is None else {"owner_role": owner}))
+    assert [told.says for told in loosened(strict, new, NOW)] == says
+    assert list(loosened(changed(("manifest", {})), strict, NOW)) == []
+
+
 def test_hotfixes_that_go_to_fewer_branches_or_nowhere() -> None:
     owes = {"kind": "forward-port", "says": "the hotfix is merged", "owner": "engineer", "business_days": 0}
     strict = changed(("hotfix", {"ports_to": ["main", "release/*"], "owes": owes}))
@@ -450,3 +465,5 @@ def test_hotfixes_that_go_to_fewer_branches_or_nowhere() -> None:
         new = changed(looser)
         assert where in {told.where for told in loosened(strict, new, NOW)}
         assert list(loosened(new, strict, NOW)) == []
+    lenient = changed(("hotfix", {"owes": {**owes, "blocks": False}}))
+    assert list(loosened(lenient, lenient, NOW)) == []

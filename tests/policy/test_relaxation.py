@@ -11,11 +11,15 @@ import pytest
 from pydantic import ValidationError
 
 from bot.policy_file import read_policy
+from policy.case import case
 from policy.document import ExceptionKind
 from policy.exceptions import Relaxation, objections, relaxation, title, why_not_ask
-from policy.facts import ExceptionRecord
+from policy.facts import Deed, ExceptionRecord, Question
+from policy.finding import Standing
 from policy.loosened import loosened
 from policy.model import Human, Person
+from policy.rules.exception import exception_allowed
+from tests.policy.good import ALL_GOOD, but
 
 POLICY = read_policy(Path(__file__).parents[2] / "deploy/policies/seed000.yaml").policy
 AT = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -45,6 +49,12 @@ def test_what_it_relaxes_is_read_from_what_was_said() -> None:
     assert relaxation(replace(ASKED, waives=frozenset({"window"}))) is None
     assert objections(ASKED, POLICY) == ()
     assert title(ASKED, POLICY) == "Exception: checks, reviews of main relaxed for acme/app"
+    assert title(said(**{"policy-reference": "1.21.3"}), POLICY) == "Exception: 1.21.3 for acme/app"
+
+
+def test_no_pull_request_need_be_named() -> None:
+    fields = {name: text for name, text in ASKED.fields.items() if name != "pr"}
+    assert objections(replace(ASKED, fields=fields), POLICY) == ()
 
 
 @pytest.mark.parametrize(
@@ -52,6 +62,8 @@ def test_what_it_relaxes_is_read_from_what_was_said() -> None:
     [
         (said(relax="force_push"), "relaxation may not relax force_push, only checks, up_to_date"),
         (said(relax=" "), "it says nothing that would be relaxed"),
+        (replace(ASKED, fields={"reason": "x"}), "it says nothing that would be relaxed"),
+        (said(branch=""), "prod has the branch main, and none was named"),
         (said(branch="stage"), "prod has the branch main, and stage was named"),
         (said(pr="sixty"), "sixty is no number of a pull request"),
         (replace(ASKED, service=None), "it must say for which service it is"),
@@ -62,6 +74,16 @@ def test_what_it_relaxes_is_read_from_what_was_said() -> None:
 )
 def test_what_nobody_could_grant_is_said(record: ExceptionRecord, says: str) -> None:
     assert any(says in one for one in objections(record, POLICY)), objections(record, POLICY)
+
+
+def test_what_may_be_relaxed_is_said_with_its_branch_and_its_end() -> None:
+    asking = Question(Deed.EXCEPTION, "web", "prod", kind="relaxation")
+    facts = but(ALL_GOOD, asked_by=OMAR, wanted=said(relax="checks"))
+    finding = exception_allowed(case(asking, facts, POLICY, AT))
+    assert (finding.standing, finding.reason) == (
+        Standing.MET,
+        "relaxation may relax checks of main until Sun 1 Mar 2026 11:00 UTC",
+    )
 
 
 def test_only_whom_it_names_may_ask() -> None:
@@ -110,3 +132,10 @@ def test_a_kind_that_relaxes_more_is_a_loosening(changed: dict[str, Any], says: 
     loose = type(POLICY).model_validate(raw)
     assert [one.says for one in loosened(strict, loose, AT)] == [says]
     assert says not in [one.says for one in loosened(loose, strict, AT)]
+
+
+def test_a_new_kind_that_relaxes_is_a_loosening() -> None:
+    raw = POLICY.model_dump(mode="python", by_alias=True) | {"assumed": {}}
+    raw["exceptions"]["guards"] = raw["exceptions"]["relaxation"] | {"relaxes": ("checks",)}
+    (says,) = [one.says for one in loosened(POLICY, type(POLICY).model_validate(raw), AT)]
+    assert says == "a new kind of exception, which may relax checks"

@@ -10,7 +10,7 @@ import pytest
 from policy.case import case
 from policy.decide import decide
 from policy.document import ActivePolicy, Policy
-from policy.facts import Facts, Question
+from policy.facts import Deed, Facts, Question
 from policy.model import Unknown
 from policy.terms import agreement
 from tests.policy.good import (
@@ -75,6 +75,13 @@ def test_what_a_trigger_takes_back_waits_for_nobody_and_what_somebody_asks_for_d
     assert [finding.rule for finding in waits.blockers] == ["second-person", "approvals"]
     assert decide(ROLLBACK, but(facts, asked_at=NOW - 2 * HOUR, votes=(vote(OMAR),)), policy, NOW).allowed
     assert asked(ROLLBACK, but(facts, trigger="errors"), policy) == []
+
+
+def test_to_take_a_branch_back_waits_for_those_who_agree_along_its_path() -> None:
+    back = Question(Deed.REWIND, "checkout", "prod", "stage")
+    assert asked(back, ALL_GOOD, active({}, None, None)) == ["release_manager"]
+    unheard_of = agreement(case(replace(back, source="dev"), ALL_GOOD, active({}, None, None).policy, NOW))
+    assert unheard_of == Unknown("without a path it is not known who must agree")
 
 
 def test_a_promotion_waits_for_those_whom_its_path_names_whatever_fired() -> None:

@@ -11,12 +11,13 @@ import pytest
 from policy.case import case
 from policy.document import ActivePolicy
 from policy.evidence import Authors
-from policy.facts import Facts, Verdict, Vote
+from policy.facts import Deed, Facts, Question, Verdict, Vote
 from policy.finding import Finding, RemedyKind, Standing
 from policy.model import Human, Person, Unknown
-from policy.rules.approval import approved, second_person
+from policy.rules.approval import approved, needed_to_agree, second_person
+from tests.policy import people
 from tests.policy.good import ALL_GOOD, HOUR, MAYA, NOW, OLGA, OMAR, PROMOTION, but, person, policy_with, vote
-from tests.policy.people import DANA, FINE, at
+from tests.policy.people import DANA, FINE, at, policy
 
 MET, UNMET, UNKNOWN = Standing.MET, Standing.UNMET, Standing.UNKNOWN
 
@@ -199,3 +200,15 @@ def test_two_who_help_only_together_are_both_named() -> None:
     facts = but(votes=(vote(OMAR), vote(OLGA)), authors=authors, reviewers=reviewers)
     apart = {"authors": "not_alone", "reviewers": "not_alone"}
     assert advice(facts, approvals=anybody, separation=apart) == [(APPROVE, "ines and raj can agree", ("ines", "raj"))]
+
+
+def test_where_only_a_signoff_is_asked_for_nobody_else_need_agree() -> None:
+    gates = {**people.PEOPLE["gates"], "lead": {"kind": "signoff", "role": "tech_lead"}}
+    to_stage = {**people.PEOPLE["paths"][0], "approvals": [], "requires": ["lead"]}
+    asked = at(
+        Question(Deed.PROMOTE, "checkout", "stage", "dev"),
+        but(FINE, votes=()),
+        policy(gates=gates, paths=[to_stage, people.PEOPLE["paths"][1]]),
+    )
+    assert needed_to_agree(asked) == (None, ())
+    assert second_person(asked).remedies == ()

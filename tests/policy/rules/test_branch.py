@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from policy.document import Policy
 from policy.evidence import Branches, Changes, Commit, PullRequest
 from policy.finding import Standing
+from policy.gates import BranchGate
 from policy.model import Sha, Unknown
+from policy.rules.branch import of_proposals, of_the_range
 from tests.policy.good import COMMIT, DOCUMENT, but
 from tests.policy.rules.judging import GONE, MET, UNKNOWN, UNMET, gate, judged, seeing
 
@@ -64,6 +66,16 @@ HELD: list[tuple[str, Branches, str]] = [
     (
         "up_to_date",
         Branches(behind=(sha("c0ffee1"),)),
+        "stage is behind main by 1 commit (c0ffee1) that no promotion merged",
+    ),
+    (
+        "up_to_date",
+        Branches(behind=(sha("c0ffee1"),), strict=True),
+        "stage is behind main by 1 commit (c0ffee1) and its protection takes nothing that is",
+    ),
+    (
+        "up_to_date",
+        Branches(behind=(sha("c0ffee1"),), strict=GONE),
         "stage is behind main by 1 commit (c0ffee1) that no promotion merged",
     ),
     (
@@ -279,3 +291,27 @@ def test_what_is_in_order_is_not_blamed_and_keeps_nothing_else_from_being_mended
 def test_what_is_in_order_does_not_make_known_what_is_not() -> None:
     cut_short = Changes(branch="main", complete=False)
     assert found(require=["protected", "pull_requests_only"], changes=cut_short)[0] is UNKNOWN
+
+
+def asks(**says: Any) -> BranchGate:
+    asked = gate("branch", **says)
+    assert isinstance(asked, BranchGate)
+    return asked
+
+
+def test_what_came_is_looked_at_whatever_branch_it_is_promoted_from() -> None:
+    """By the daily look: neither what its branch is called, nor what only its host knows, is asked there."""
+    came = Changes(commits=(commit("c3", by=None),), pull_requests=(pull_request(12, "x", "main"),))
+    every = asks(require=["pull_requests_only", "naming", "protected"], names=["^stage$"])
+    assert of_the_range(every, came) == ("c300000 came by no pull request",)
+    assert of_the_range(asks(require=["naming", "protected"], names=["^stage$"]), came) == ()
+
+
+def test_of_an_open_pull_request_it_is_looked_at_where_it_goes_and_how_its_branch_is_called() -> None:
+    odd = Changes(pull_requests=(pull_request(12, "x", "main"),))
+    named = asks(require=["naming"], names=["^feature/.*"])
+    kept = asks(require=["no_forbidden_targets"], forbid=["*→main"])
+    assert of_proposals(named, odd) == ("#12 came by a branch that is not called as it must be: x→main",)
+    assert of_proposals(kept, odd) == ("#12 went where it must not: x→main",)
+    assert of_proposals(asks(require=["protected"]), odd) == ()
+    assert of_proposals(named, Changes(pull_requests=(pull_request(12, "feature/x", "main"),))) == ()
