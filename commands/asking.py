@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from commands.judged import Decided
 from commands.places import known
@@ -46,9 +46,8 @@ class Asking:
     ) -> Writes:
         """No, privately, and on the record."""
         entry = Entry(kind, EntryPhase.RECORD, "refused", self.person, operation, "", target)
-        if decided is not None:
-            entry = replace(entry, decision=decided.decision, question=decided.question, facts=decided.facts)
-        return Writes(entries=(entry,), messages=(self.whisper(reply),))
+        kept = entry if decided is None else decided.kept_in(entry)
+        return Writes(entries=(kept,), messages=(self.whisper(reply),))
 
     async def may(self, deed: Deed, service: str | None, environment: str) -> Decided:
         """Whether this person may do such a thing there at all, and who else may."""

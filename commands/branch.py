@@ -20,7 +20,6 @@ from commands.operation import Effect, Operation, Phase
 from commands.places import known
 from commands.plan import Plan, PlannedBranch
 from commands.ports import Entry, EntryPhase, Look, Merged, Message, World, Writes
-from commands.record import BOT, target_of
 from commands.reply import Mark
 from policy.document import Model
 from policy.facts import Deed
@@ -53,17 +52,8 @@ def about_to_propose(operation: Operation, world: World) -> tuple[Operation, tup
         return operation, ()
     effect = Effect(f"propose:{before['times']}")
     detail = {"from": plan.branch.source, "to": plan.branch.target, "head": plan.branch.head}
-    entry = Entry(
-        "branch",
-        EntryPhase.INTENT,
-        "about to",
-        BOT,
-        operation.id,
-        effect.key,
-        target_of(operation),
-        detail=detail,
-    )
-    return operation.doing(effect), (entry,)
+    intent = Entry.of(operation, "branch", EntryPhase.INTENT, "about to", effect.key, detail=detail)
+    return operation.doing(effect), (intent,)
 
 
 async def propose(hand: Hand) -> Writes:
@@ -112,17 +102,7 @@ def never_mind(operation: Operation) -> tuple[Entry, ...]:
     """What is recorded where it ends while its pull request was about to be opened: nobody looks any more."""
     if operation.effect is None:
         return ()
-    return (
-        Entry(
-            "branch",
-            EntryPhase.OUTCOME,
-            "unknown",
-            BOT,
-            operation.id,
-            operation.effect.key,
-            target_of(operation),
-        ),
-    )
+    return (Entry.of(operation, "branch", EntryPhase.OUTCOME, "unknown", operation.effect.key),)
 
 
 async def step(hand: Hand) -> Writes:

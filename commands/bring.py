@@ -541,9 +541,8 @@ class _Port:
 
 
 def _entry(operation: Operation, phase: EntryPhase, what: str, **detail: Any) -> Entry:  # noqa: ANN401 (plain JSON)
-    question, to = operation.question, operation.seen[PORT]["to"]
-    target = {"service": question.service, "environment": question.target, "branch": to}
-    return Entry("port", phase, what, BOT, operation.id, "port", target, detail=detail)
+    about = {"branch": operation.seen[PORT]["to"]}
+    return Entry.of(operation, "port", phase, what, "port", also=about, detail=detail)
 
 
 def _left(operation: Operation, says: str) -> tuple[Entry, ...]:

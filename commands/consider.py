@@ -14,7 +14,7 @@ from commands.judged import Judged, judge
 from commands.operation import Operation, Phase, Wish, road
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Message, Site, World, Writes
-from commands.record import BOT, target_of
+from commands.record import BOT
 from commands.reply import Reply
 from policy.case import Case
 from policy.document import ActivePolicy, Policy
@@ -122,7 +122,7 @@ async def consider(operation: Operation, world: World) -> Writes:
     if judged.decision.allowed and operation.of_a_set and (why := await member.broken(operation, world)):
         return end(operation, Phase.FAILED, why, now, judged)
     if judged.decision.allowed and considered.plan is not None and not not_yet(judged):
-        return await _begin(considered, considered.plan, judged, world)
+        return await _begin(considered, considered.plan, judged, votes, world)
     writes = _waits(operation, considered, judged, votes, told)
     proposing, entries = branch.about_to_propose(writes.operation or considered, world)
     if not entries:
@@ -172,7 +172,7 @@ async def _rollback(operation: Operation, world: World, now: datetime) -> Writes
     considered, told = replanned(operation, judged.gathered)
     if judged.decision.allowed and considered.plan is not None:
         agreed = _agreed(considered, now) if tell.waits_for_people(considered) else considered
-        return _behind(agreed, others) if others else await _begin(agreed, considered.plan, judged, world)
+        return _behind(agreed, others) if others else await _begin(agreed, considered.plan, judged, votes, world)
     serving = judged.facts.target_serving
     if not isinstance(serving, Unknown) and operation.plan and serving.revision == operation.plan.revision:
         note = f"{serving.revision} has all the traffic already: what was under way has let go of it."
@@ -374,13 +374,17 @@ def _behind(operation: Operation, others: list[Operation]) -> Writes:
     )
 
 
-async def _begin(operation: Operation, plan: Plan, judged: Judged, world: World) -> Writes:
+async def _begin(
+    operation: Operation, plan: Plan, judged: Judged, votes: tuple[Vote, ...], world: World
+) -> Writes:
     """It begins: the decision, the intent and the right to change the place are written together, and with them what
     it rests on and what it owes."""
     others = await _changing(operation, world) or await _before(operation, world)
+    if others and operation.question.deed is Deed.ROLLBACK:
+        return _behind(operation, others)
     if others:
-        note = f"It begins when {others[0].id} is over."
-        seen = {**operation.seen, READY: True, tell.WAITS: f"waiting for {others[0].id}"}
+        note, decided = f"It begins when {others[0].id} is over.", summary(judged.decision, votes)
+        seen = {**operation.seen, "decided": decided, READY: True, tell.WAITS: f"waiting for {others[0].id}"}
         waits = replace(operation, phase=Phase.WAITING, note=note, seen=seen)
         changed = waits != operation
         return Writes(operation=waits, messages=standing(waits, judged) if changed else (), due=AFTER_ANOTHER)
@@ -442,8 +446,7 @@ def _rests_on(operation: Operation, judged: Judged) -> tuple[ExceptionRecord, ..
 
 
 def _used(operation: Operation, record: ExceptionRecord) -> Entry:
-    target = {**target_of(operation), "exception": record.id}
-    return Entry("exception", EntryPhase.RECORD, "used", BOT, operation.id, "", target)
+    return Entry.of(operation, "exception", EntryPhase.RECORD, "used", also={"exception": record.id})
 
 
 def _as_it_stands(record: ExceptionRecord, judged: Judged, channel: str) -> Message:
@@ -473,11 +476,9 @@ def entry_of(
     phase: EntryPhase = EntryPhase.RECORD,
     actor: Person = BOT,
 ) -> Entry:
-    """What became of it, with all that it was decided on: so it can be decided again, years later."""
-    entry = Entry("operation", phase, what, actor, operation.id, "", target_of(operation))
-    if judged is None:
-        return entry
-    return replace(entry, decision=judged.decision, question=judged.question, facts=judged.facts)
+    """What became of it, with all that it was decided on."""
+    entry = Entry.of(operation, "operation", phase, what, by=actor)
+    return entry if judged is None else judged.kept_in(entry)
 
 
 def summary(decision: Decision, votes: tuple[Vote, ...] = ()) -> list[list[str]]:

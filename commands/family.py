@@ -342,8 +342,7 @@ async def rollbacks(operation: Operation, world: World) -> Members:
 
 async def _over(operation: Operation, world: World, phase: Phase, note: str) -> Writes:
     ended = operation.ended(phase, note)
-    target = {"service": operation.question.service, "environment": operation.question.target}
-    entry = Entry("operation", EntryPhase.RECORD, phase.value, BOT, operation.id, "", target, private={"says": note})
+    entry = Entry.of(operation, "operation", EntryPhase.RECORD, phase.value, private={"says": note})
     root = _root(ended, await rollbacks(ended, world))
     told = Message(ended.channel, replace(root.reply, fields=(), footer=()), operation=ended.id, slot="ended")
     return Writes(operation=ended, entries=(entry,), messages=(told, root))

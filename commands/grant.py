@@ -196,16 +196,7 @@ async def _in_force(record: Record, after: Decided, told: Text, writes: Writes, 
         writes = replace(writes, freezes=(record,))
     kind = "exception" if isinstance(record, ExceptionRecord) else "freeze"
     what = "granted" if isinstance(record, ExceptionRecord) else "approved"
-    entry = Entry(
-        kind,
-        EntryPhase.RECORD,
-        what,
-        asking.person,
-        target=target_of(record),
-        decision=after.decision,
-        question=after.question,
-        facts=after.facts,
-    )
+    entry = after.kept_in(Entry(kind, EntryPhase.RECORD, what, asking.person, target=target_of(record)))
     since: Text = " It is in force from now on."
     if record.starts_at > now:
         since = (" It will be in force from ", When(record.starts_at), " on.")
@@ -234,16 +225,7 @@ async def _ended(what: str, record: Record, after: Decided, told: Text, writes: 
     else:
         record = replace(record, ends_at=now)
         writes, kind = replace(writes, ended_freezes=((record.id, now),)), "freeze"
-    entry = Entry(
-        kind,
-        EntryPhase.RECORD,
-        what,
-        asking.person,
-        target=target_of(record),
-        decision=after.decision,
-        question=after.question,
-        facts=after.facts,
-    )
+    entry = after.kept_in(Entry(kind, EntryPhase.RECORD, what, asking.person, target=target_of(record)))
     return replace(
         writes,
         entries=(*writes.entries, entry),

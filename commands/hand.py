@@ -11,7 +11,7 @@ from commands import database, tell
 from commands.operation import LEFT, Effect, Moment, Operation, Phase, Step, Wish, road
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Lease, Message, Running, Share, Site, World, Writes
-from commands.record import BOT, hold_id, target_of
+from commands.record import hold_id
 from commands.reply import Mark
 from policy.facts import Deed, Hold, KnownGood
 from policy.model import Sha
@@ -178,16 +178,7 @@ class Hand:
 
     def intend(self, kind: str, detail: Mapping[str, Any]) -> Writes:
         effect = Effect(self.key(), sent_at=self.now, fence=self.lease.fence)
-        intent = Entry(
-            kind,
-            EntryPhase.INTENT,
-            "about to",
-            BOT,
-            self.operation.id,
-            effect.key,
-            target_of(self.operation),
-            detail=detail,
-        )
+        intent = Entry.of(self.operation, kind, EntryPhase.INTENT, "about to", effect.key, detail=detail)
         return Writes(entries=(intent,), operation=self.operation.doing(effect), due=AT_ONCE)
 
     def outcome(self, effect: Effect, what: str, detail: Mapping[str, Any]) -> Entry:
@@ -200,21 +191,10 @@ class Hand:
             if "deploy" in effect.key
             else "traffic"
         )
-        return Entry(
-            kind, EntryPhase.OUTCOME, what, BOT, self.operation.id, effect.key, target_of(self.operation), detail=detail
-        )
+        return Entry.of(self.operation, kind, EntryPhase.OUTCOME, what, effect.key, detail=detail)
 
     def observed(self, what: str, detail: Mapping[str, Any]) -> Entry:
-        return Entry(
-            "operation",
-            EntryPhase.OBSERVATION,
-            what,
-            BOT,
-            self.operation.id,
-            self.key(),
-            target_of(self.operation),
-            detail=detail,
-        )
+        return Entry.of(self.operation, "operation", EntryPhase.OBSERVATION, what, self.key(), detail=detail)
 
     def root(self, operation: Operation) -> Message:
         return Message(operation.channel, tell.root(operation), operation=operation.id, slot="root")
@@ -251,28 +231,15 @@ class Hand:
             held, entries = (hold,), (*entries, entry)
             seen["hold"] = hold.id
         turned = replace(operation.turned_back(why, self.now), seen=seen)
-        entries = (
-            *entries,
-            Entry(
-                "operation",
-                EntryPhase.RECORD,
-                "turned back",
-                BOT,
-                operation.id,
-                "",
-                target_of(operation),
-                private={"says": why},
-            ),
-        )
+        entries = (*entries, Entry.of(operation, "operation", EntryPhase.RECORD, "turned back", private={"says": why}))
         told = Message(operation.channel, tell.step(turned, f"{self.key()}!"), operation=operation.id, slot="turned")
         return Writes(entries=entries, messages=(told, self.root(turned)), operation=turned, due=AT_ONCE, holds=held)
 
     def holds(self, why: str) -> tuple[Hold, Entry]:
         """The candidate stays out until somebody lifts the hold."""
         hold = Hold(hold_id(self.operation.id), self.operation.place, self.plan.digest, self.now, why)
-        target = {**target_of(self.operation), "hold": hold.id}
-        entry = Entry("hold", EntryPhase.RECORD, "held", BOT, self.operation.id, "", target, private={"says": why})
-        return hold, entry
+        says = {"says": why}
+        return hold, Entry.of(self.operation, "hold", EntryPhase.RECORD, "held", also={"hold": hold.id}, private=says)
 
     def _asks_people(self, why: str, entries: tuple[Entry, ...]) -> Writes:
         """It is held where it is until somebody says what becomes of it; each thing that went wrong is told once."""
@@ -283,10 +250,8 @@ class Hand:
         held = replace(operation, wish=Wish.PAUSE, seen=seen, note=why, effect=None)
         if operation.seen.get(tell.FORWARD) == key and operation.wish is Wish.PAUSE:
             return Writes(operation=held, entries=entries if operation.effect is not None else (), due=WHILE_ASKED)
-        target = {**target_of(operation), "database": self.plan.database}
-        asked = Entry(
-            "operation", EntryPhase.RECORD, "asks people", BOT, operation.id, "", target, private={"says": why}
-        )
+        about = {"database": self.plan.database}
+        asked = Entry.of(operation, "operation", EntryPhase.RECORD, "asks people", also=about, private={"says": why})
         told = Message(
             operation.channel, tell.only_forward(held), operation=operation.id, slot=f"forward:{self.now.isoformat()}"
         )
@@ -303,11 +268,9 @@ class Hand:
             hold = Hold(hold_id(operation.id), operation.place, self.plan.from_digest, self.now, why)
             holds = (hold,)
             operation = replace(operation, seen={**operation.seen, "hold": hold.id})
-            target = {**target_of(operation), "hold": hold.id, "digest": self.plan.from_digest}
-            entries = (*entries, Entry("hold", EntryPhase.RECORD, "held", BOT, operation.id, "", target))
-        ended = Entry(
-            "operation", EntryPhase.RECORD, operation.phase.value, BOT, operation.id, "", target_of(operation)
-        )
+            about = {"hold": hold.id, "digest": self.plan.from_digest}
+            entries = (*entries, Entry.of(operation, "hold", EntryPhase.RECORD, "held", also=about))
+        ended = Entry.of(operation, "operation", EntryPhase.RECORD, operation.phase.value)
         told = Message(operation.channel, tell.ended(operation, self.now), operation=operation.id, slot="ended")
         policy = self.world.policies.current().policy
         informed = policy.informed(self.plan.service, self.plan.target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from commands.intent import PortFix, StartHotfix
 from commands.operation import Operation, Phase
 from commands.places import known, seen
 from commands.ports import Entry, EntryPhase, Message, World, Writes
-from commands.record import BOT, operation_id
+from commands.record import operation_id
 from commands.reply import Bold, Code, Line, Mark, Reply, Text, When
 from policy.document import Hotfix
 from policy.facts import Deed, Question
@@ -76,21 +76,10 @@ async def start(intent: StartHotfix, asking: Asking) -> Writes:
         fields={key: value for key, value in intent.said.items() if key != "reason" and value},
         seen={BEGIN: {**its, "repository": policy.services[intent.service].repository}},
     )
-    entry = Entry(
-        "hotfix",
-        EntryPhase.RECORD,
-        "asked",
-        asking.person,
-        operation.id,
-        "",
-        _target(operation),
-        decision=may.decision,
-        question=may.question,
-        facts=may.facts,
-        private=dict(intent.said),
-    )
+    said = dict(intent.said)
+    entry = Entry.of(operation, "hotfix", EntryPhase.RECORD, "asked", also=_about(its), private=said, by=asking.person)
     root = replace(_root(operation), request=asking.request.id)
-    return Writes(operation=operation, creates=True, entries=(entry,), messages=(root,), due=AT_ONCE)
+    return Writes(operation=operation, creates=True, entries=(may.kept_in(entry),), messages=(root,), due=AT_ONCE)
 
 
 def _gaps(rules: Hotfix, intent: StartHotfix) -> list[Gap]:
@@ -163,9 +152,7 @@ async def _begin(operation: Operation, world: World) -> Writes:
     its: dict[str, Any] = operation.seen[BEGIN]
     detail = {"branch": its["branch"], "commit": its["at"], "tag": its["tag"]}
     if not its.get("intended"):
-        intent = Entry(
-            "hotfix", EntryPhase.INTENT, "about to", BOT, operation.id, BEGIN, _target(operation), detail=detail
-        )
+        intent = Entry.of(operation, "hotfix", EntryPhase.INTENT, "about to", BEGIN, also=_about(its), detail=detail)
         intended = replace(operation, seen={BEGIN: {**its, "intended": True}})
         return Writes(operation=intended, entries=(intent,), due=AT_ONCE)
     try:
@@ -176,7 +163,7 @@ async def _begin(operation: Operation, world: World) -> Writes:
         what = "not happened"
     else:
         ended, what = operation.ended(Phase.DONE, ""), "confirmed"
-    outcome = Entry("hotfix", EntryPhase.OUTCOME, what, BOT, operation.id, BEGIN, _target(operation), detail=detail)
+    outcome = Entry.of(operation, "hotfix", EntryPhase.OUTCOME, what, BEGIN, also=_about(its), detail=detail)
     return Writes(operation=ended, entries=(outcome,), messages=(_root(ended),))
 
 
@@ -196,10 +183,8 @@ async def _still(operation: Operation, world: World) -> None:
     await _free(world, repository, policy.hotfix, branch, its["version"], at)
 
 
-def _target(operation: Operation) -> dict[str, str]:
-    its = operation.seen[BEGIN]
-    target = {"service": operation.question.service, "environment": operation.question.target}
-    return {**target, "branch": its["branch"], "ticket": its["ticket"]}
+def _about(its: Mapping[str, str]) -> dict[str, str]:
+    return {"branch": its["branch"], "ticket": its["ticket"]}
 
 
 def _root(operation: Operation) -> Message:
@@ -283,27 +268,30 @@ async def port(intent: PortFix, asking: Asking) -> Writes:
         reason=intent.said["reason"],
         seen={FIX: fix},
     )
-    entry = Entry(
+    entry = Entry.of(
+        operation,
         "hotfix",
         EntryPhase.RECORD,
         "asked",
-        asking.person,
-        id,
-        "",
-        {**target, "ticket": fix["ticket"]},
-        decision=may.decision,
-        question=may.question,
-        facts=may.facts,
+        also={"what": intent.what, "ticket": fix["ticket"]},
         detail={"commits": [one["commit"] for one in commits], "to": list(able)},
-        private={"reason": intent.said["reason"]},
+        private={"reason": operation.reason},
+        by=asking.person,
     )
+    title = f"{intent.service}: {intent.what[:12]} to {listed(able)}."
+    root = replace(_porting(operation, title, fix["ticket"]), request=asking.request.id)
+    return Writes(operation=operation, creates=True, entries=(may.kept_in(entry),), messages=(root,), due=AT_ONCE)
+
+
+def _porting(operation: Operation, title: str, ticket: str) -> Message:
+    """Its card."""
+    asked_by = ("Asked by", (tell.who(operation.asked_by),))
     card = Reply(
-        title=f"{intent.service}: {intent.what[:12]} to {listed(able)}.",
-        fields=(("Asked by", (tell.who(asking.person),)), ("Ticket", fix["ticket"]), ("Reason", intent.said["reason"])),
-        footer=texts((f"{id} · asked ", When(now))),
+        title=title,
+        fields=(asked_by, ("Ticket", ticket), ("Reason", operation.reason)),
+        footer=texts((f"{operation.id} · asked ", When(operation.asked_at))),
     )
-    root = Message(operation.channel, card, operation=id, slot="root", request=asking.request.id)
-    return Writes(operation=operation, creates=True, entries=(entry,), messages=(root,), due=AT_ONCE)
+    return Message(operation.channel, card, operation=operation.id, slot="root")
 
 
 def _able(wanted: Iterable[str], able: Container[str], rules: Hotfix) -> None:

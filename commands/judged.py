@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from commands.gather import Gathered
+from commands.ports import Entry
 from policy.case import Case
 from policy.decide import decide
 from policy.document import ActivePolicy
@@ -27,6 +28,10 @@ class Decided:
     @property
     def facts(self) -> Facts:
         return self.case.facts
+
+    def kept_in(self, entry: Entry) -> Entry:
+        """The entry, with all that this was decided on: so it can be decided again, years later."""
+        return replace(entry, decision=self.decision, question=self.question, facts=self.facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, Protocol
 from commands.manifest import ManifestRecord
 from commands.operation import Operation, Wish
 from commands.plan import PlannedProbe
+from commands.record import BOT, target_of
 from commands.reply import Reply
 from policy.evidence import Attestation, Changes, Issue, Measured, PullRequest, Repository, Tag, WorkflowRun
 from policy.facts import Check, ExceptionRecord, Facts, Freeze, Hold, KnownGood, Obligation, Question, Vote
@@ -691,6 +692,24 @@ class Entry:
     facts: Facts | None = None
     """What the decision looked at; kept like `private`."""
 
+    @classmethod
+    def of(
+        cls,
+        operation: Operation,
+        kind: str,
+        phase: EntryPhase,
+        what: str,
+        effect: str = "",
+        *,
+        also: Mapping[str, str] = {},
+        detail: Mapping[str, Any] = {},
+        private: Mapping[str, str] = {},
+        by: Person = BOT,
+    ) -> Entry:
+        """What became of this operation. `also`: what it is about, too, or what stands instead of what is usual."""
+        target = {**target_of(operation), **also}
+        return cls(kind, phase, what, by, operation.id, effect, target, detail=detail, private=private)
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -810,7 +829,8 @@ class Message:
     request: str = ""
     """The request that it answers, for the private way back."""
     phase: str = ""
-    """With an operation: left unsaid where it is in another phase by the time this is committed."""
+    """With an operation: left unsaid where it is in another phase by the time this is committed, or what is wished of it
+    with this comes too late."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from commands.operation import Operation
 from commands.places import Seen, known, seen, site_of
 from commands.plan import PlannedProbe
 from commands.ports import Entry, EntryPhase, Message, Probed, Shown, World, Writes
-from commands.record import BOT, target_of
 from commands.reply import Mark, Reply
 from policy import evidence
 from policy.age import stale
@@ -157,14 +156,12 @@ async def send(operation: Operation, world: World) -> Writes:
         put_off = {**sending, "sends": [], "not_before": not_before, "why": why}
         told = () if sending["why"] == why else (Message(operation.channel, Reply(why), operation=operation.id),)
         return Writes(operation=_with(operation, put_off), messages=told, due=AT_ONCE)
-    entry = Entry(
+    entry = Entry.of(
+        operation,
         "operation",
         EntryPhase.OBSERVATION,
         "probed",
-        BOT,
-        operation.id,
-        "",
-        {**target_of(operation), "service": service, "revision": shown.revision, "digest": shown.digest},
+        also={"service": service, "revision": shown.revision, "digest": shown.digest},
         detail={"environment": environment, "probes": name, "commit": shown.commit or "", **shown.found},
     )
     return Writes(

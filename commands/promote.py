@@ -17,7 +17,7 @@ from commands.judged import Judged, judge
 from commands.operation import Operation
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Message, Writes
-from commands.record import emergency_id, operation_id, target_of
+from commands.record import emergency_id, operation_id
 from commands.reply import Line, Mark, Reply
 from policy.agreement import Emergency
 from policy.facts import EMERGENCY, Deed, EmergencyRecord, Question, Verdict, Vote
@@ -169,10 +169,11 @@ async def _states(operation: Operation, intent: Promote, asking: Asking) -> Writ
     confirms = intent.confirms | stated
     vote = Vote(asking.person, Verdict.APPROVE, asking.world.clock.now(), plan, confirms=confirms)
     names = ", ".join(sorted(intent.confirms - stated))
-    entry = Entry("vote", EntryPhase.RECORD, "state", asking.person, operation.id, "", target_of(operation))
+    detail = {"confirms": sorted(confirms), "shown": short(plan)}
+    entry = Entry.of(operation, "vote", EntryPhase.RECORD, "state", detail=detail, by=asking.person)
     said = texts((tell.who(asking.person),), f" states {names} for {tell.title(operation)}. Checking everything again.")
     return Writes(
-        entries=(replace(entry, detail={"confirms": sorted(confirms), "shown": short(plan)}),),
+        entries=(entry,),
         messages=(
             Message(operation.channel, Reply(said), operation=operation.id),
             *([asking.whisper(Reply(f"{operation.id} is open.{unchanged}"))] if unchanged else []),

@@ -36,16 +36,14 @@ async def steer(intent: Steer, asking: Asking) -> Writes:
         says = f"{old} Asked now, as question {asked.id}: {asked.why}"
         return asking.refused("operation", target_of(operation), Reply(says), operation=operation.id)
     waits = asked is not None and asked.about == tell.HELD
-    entry = Entry(
+    entry = Entry.of(
+        operation,
         "operation",
         EntryPhase.RECORD,
         intent.word,
-        asking.person,
-        operation.id,
-        "",
-        target_of(operation),
         detail={"question": asked.id} if intent.word == "continue" and asked is not None else {},
         private={"reason": intent.reason} if intent.reason else {},
+        by=asking.person,
     )
     several = several or operation.is_a_set
     says = {

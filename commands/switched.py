@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from commands import explain, fields, tell, triggers
+from commands import explain, fields, gather, tell, triggers
 from commands.asking import Asking
 from commands.errors import Unavailable
 from commands.explain import texts
+from commands.gather import Asked
 from commands.intent import Switched
 from commands.operation import Operation, Phase
 from commands.places import site_of
 from commands.ports import Entry, EntryPhase, Message, World, Writes
 from commands.probing import planned_probes
-from commands.record import BOT, operation_id, target_of
+from commands.record import operation_id
 from commands.reply import Button, Code, Line, Mark, Reply, Text, Tone, When
 from policy.document import Policy
 from policy.facts import Deed, Question
-from policy.model import Unknown
+from policy.model import Place, Unknown
 
 SWITCHED = "switched"
 """Key in what was seen: what was switched, by whom and when."""
+SERVES = "serves"
+"""The same: the revision that served then. The button takes back that one and no other, whenever it is pressed."""
 AGAIN = timedelta(seconds=2)
 """Between two looks at whether it answers as it should."""
 RECOVERED = "recovered"
@@ -48,8 +52,10 @@ async def record(intent: Switched, asking: Asking) -> Writes:
     if any(one.question == question for one in await world.store.timers(question.place)):
         says = f"That is on record for {question.place}, and whether it was enough is being looked at."
         return asking.refused("operation", target, Reply(says))
+    others = await world.store.open_operations(question.place)
     by = intent.by or asking.person.name
     switched = {"what": intent.what, "name": intent.name, "value": intent.value, "by": by, "link": intent.link}
+    serves = await _serves(question.place, others, asking)
     operation = Operation(
         id=operation_id(asking.request.id),
         question=question,
@@ -61,7 +67,7 @@ async def record(intent: Switched, asking: Asking) -> Writes:
         phase=Phase.WATCHING,
         reason=intent.reason,
         fields={**intent.fields, **({"incident": intent.incident} if intent.incident else {})},
-        seen={SWITCHED: switched},
+        seen={SWITCHED: switched, SERVES: serves},
     )
     entry = Entry(
         "operation",
@@ -75,7 +81,7 @@ async def record(intent: Switched, asking: Asking) -> Writes:
         private={**intent.fields, **({"reason": intent.reason} if intent.reason else {})},
     )
     heard = dict.fromkeys((*policy.informed(intent.service, intent.target), *policy.rollback.informs))
-    threads = [one for one in await world.store.open_operations(question.place) if one.question.deed is Deed.ROLLBACK]
+    threads = [one for one in others if one.question.deed is Deed.ROLLBACK]
     return Writes(
         operation=operation,
         creates=True,
@@ -87,6 +93,15 @@ async def record(intent: Switched, asking: Asking) -> Writes:
         ),
         due=timedelta(0),
     )
+
+
+async def _serves(place: Place, others: Sequence[Operation], asking: Asking) -> str:
+    """The revision that a rollback would take back now, by name; empty: that is not known."""
+    brings = next((one for one in others if one.has_place and one.question.deed is Deed.PROMOTE), None)
+    now = asking.world.clock.now()
+    asks = Asked(Question(Deed.ROLLBACK, place.service, place.environment), asking.person, now, now)
+    serving = (await gather.rollback(asking.world, asking.active, asks, brings)).facts.target_serving
+    return "" if isinstance(serving, Unknown) else serving.revision
 
 
 def _said(intent: Switched) -> tuple[list[str], dict[str, str]]:
@@ -130,8 +145,7 @@ async def _failing(policy: Policy, asked: str, world: World, operation: Operatio
 
 def _over(operation: Operation, phase: Phase, note: str, what: str, detail: dict[str, Any]) -> Writes:
     ended = replace(operation, seen={**operation.seen, RECOVERED: what == RECOVERED}).ended(phase, note)
-    target = {**target_of(ended), **_named(ended)}
-    entry = Entry("operation", EntryPhase.OBSERVATION, what, BOT, ended.id, "", target, detail=detail)
+    entry = Entry.of(ended, "operation", EntryPhase.OBSERVATION, what, also=_named(ended), detail=detail)
     told = Message(ended.channel, Reply(f"{_mark(ended).value} {note}"), operation=ended.id, slot="ended")
     return Writes(operation=ended, entries=(entry,), messages=(told, _root(ended)))
 
@@ -160,10 +174,10 @@ def _root(operation: Operation) -> Message:
     told += [("Reason", operation.reason)] if operation.reason else []
     told += [(tell.name(key), value) for key, value in operation.fields.items()]
     says = operation.note or "Nothing is carried out for that. Whether it was enough is being looked at."
-    place = operation.place
+    place, serves = operation.place, operation.seen.get(SERVES)
     back = Button(
         "Roll back",
-        f"rollback {place.service} {place.environment}",
+        f"rollback {place.service} {place.environment} leaves:{serves}",
         Tone.DANGER,
         meant_for=f"Roll {place} back",
         asks="reason",
@@ -172,7 +186,7 @@ def _root(operation: Operation) -> Message:
         state(operation),
         fields=tuple(told),
         lines=(Line(_mark(operation), says),),
-        buttons=() if operation.seen.get(RECOVERED) else (back,),
+        buttons=() if operation.seen.get(RECOVERED) or not serves else (back,),
         footer=texts((f"{operation.id} · recorded ", When(operation.asked_at))),
     )
     return Message(operation.channel, card, operation=operation.id, slot="root")

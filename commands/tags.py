@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from commands.operation import Operation
 from commands.places import known
 from commands.ports import Entry, EntryPhase, Message, SeenTag, World
-from commands.record import BOT, target_of
 from commands.reply import Code, Mark, Reply
 from policy.case import Case
 from policy.evidence import Tag
@@ -62,16 +61,8 @@ def sighted(operation: Operation, facts: Facts, case: Case) -> Sighting:
     where = f"{tag.name} {tag.commit}"
     if operation.seen.get(MOVED) == where:
         return Sighting(operation)
-    entry = Entry(
-        "tag",
-        EntryPhase.OBSERVATION,
-        "moved",
-        BOT,
-        operation.id,
-        "",
-        {**target_of(operation), "tag": tag.name},
-        detail={"repository": repository, "first": tag.first_commit, "now": tag.commit},
-    )
+    detail = {"repository": repository, "first": tag.first_commit, "now": tag.commit}
+    entry = Entry.of(operation, "tag", EntryPhase.OBSERVATION, "moved", also={"tag": tag.name}, detail=detail)
     alarm = Reply(
         (
             f"{Mark.NO.value} SECURITY: the release tag ",

@@ -16,7 +16,6 @@ from commands.operation import Operation
 from commands.places import WORKED, Seen, known, seen
 from commands.ports import Entry, EntryPhase, Message, Shown, World, Writes
 from commands.probing import AT_ONCE
-from commands.record import BOT, target_of
 from commands.reply import Code, Mark, Reply
 from policy.age import stale
 from policy.case import Case
@@ -169,14 +168,12 @@ def _ran(case: Case) -> dict[str, Any]:
 
 def _recorded(operation: Operation, shown: Shown) -> Writes:
     """It stands in the ledger and in the thread; then everything is decided again."""
-    entry = Entry(
+    entry = Entry.of(
+        operation,
         "evidence",
         EntryPhase.RECORD,
         "kept",
-        BOT,
-        operation.id,
-        "",
-        {**target_of(operation), "service": shown.place.service, "revision": shown.revision, "digest": shown.digest},
+        also={"service": shown.place.service, "revision": shown.revision, "digest": shown.digest},
         detail={"item": shown.what, "commit": shown.commit or "", **shown.found},
     )
     says = (

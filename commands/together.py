@@ -25,7 +25,7 @@ from commands.operation import PART_OF, Operation, Phase, Wish
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Message, World, Writes
 from commands.promote import DEFAULT_REQUEST_LASTS, UNPROMISING
-from commands.record import BOT, manifest_id, operation_id, target_of
+from commands.record import BOT, manifest_id, operation_id
 from commands.reply import Bold, Button, Confirm, Line, Mark, Reply, Text, Tone, When
 from policy.document import ActivePolicy, Model, Policy
 from policy.facts import EMERGENCY, Deed, Question, Vote
@@ -514,8 +514,9 @@ async def _went_bad(operation: Operation, members: Members, world: World, phase:
     back = family.of_a_set(operation, left[::-1], f"another one of {tell.title(operation)} went bad", world)
     seen = {**operation.seen, BACK: back.id, WHY: {"says": why, "phase": phase.value}}
     going = replace(operation, seen={**seen, tell.WAITS: f"{listed(part.service for part in left)} go back"})
-    target = {**target_of(operation), "back": back.id}
-    entry = Entry("operation", EntryPhase.RECORD, "turned back", BOT, operation.id, "", target, private={"says": why})
+    entry = Entry.of(
+        operation, "operation", EntryPhase.RECORD, "turned back", also={"back": back.id}, private={"says": why}
+    )
     says = f"{why} {listed(part.service for part in left[::-1])} shipped before and {_goes(left)} back, too."
     told = Message(operation.channel, Reply(says), operation=operation.id, slot="turned")
     return Writes(
@@ -587,21 +588,13 @@ def _entries(operation: Operation, what: str, looked: Looked, actor: Person = BO
 
 
 def _refusals(looked: Looked, asking: Asking) -> tuple[Entry, ...]:
-    return tuple(
-        Entry(
-            "operation",
-            EntryPhase.RECORD,
-            "refused",
-            asking.person,
-            "",
-            "",
-            {"service": one.question.service, "environment": one.question.target, "from": one.question.source or ""},
-            decision=one.decision,
-            question=one.question,
-            facts=one.facts,
-        )
-        for one in looked.judged
-    )
+    refused = []
+    for one in looked.judged:
+        asked = one.question
+        target = {"service": asked.service, "environment": asked.target, "from": asked.source or ""}
+        entry = Entry("operation", EntryPhase.RECORD, "refused", asking.person, target=target)
+        refused.append(one.kept_in(entry))
+    return tuple(refused)
 
 
 def _verdicts(judged: Sequence[Judged]) -> str:
@@ -754,9 +747,7 @@ def _line(number: int, part: Plan, one: Operation | None, back: Mapping[str, Ope
 
 async def _over(operation: Operation, world: World, phase: Phase, note: str) -> Writes:
     ended = operation.ended(phase, note)
-    entry = Entry(
-        "operation", EntryPhase.RECORD, phase.value, BOT, operation.id, "", target_of(operation), private={"says": note}
-    )
+    entry = Entry.of(operation, "operation", EntryPhase.RECORD, phase.value, private={"says": note})
     root = _root(ended, await _members(ended, world), await _taken_back(ended, world))
     told = Message(ended.channel, replace(root.reply, fields=(), footer=()), operation=ended.id, slot="ended")
     closed = Message(ended.channel, tell.closed(ended), operation=ended.id, slot="plan")

@@ -246,19 +246,18 @@ def _vote(
 
 
 def _cast(operation: Operation, vote: Vote, asking: Asking, what: str = "") -> Writes:
-    entry = Entry(
+    entry = Entry.of(
+        operation,
         "vote",
         EntryPhase.RECORD,
         what or vote.verdict.value,
-        asking.person,
-        operation.id,
-        "",
-        {**target_of(operation), "plan": vote.plan},
+        also={"plan": vote.plan},
         detail={
             "roles": sorted(vote.voter.roles),
             "shown": short(vote.plan),
             **({"confirms": sorted(vote.confirms)} if vote.confirms else {}),
         },
         private={"reason": vote.reason} if vote.reason else {},
+        by=asking.person,
     )
     return Writes(entries=(entry,), votes=((operation.id, vote),))
