@@ -100,6 +100,34 @@ async def test_where_it_was_not_enough_that_is_said_and_traffic_is_one_press_awa
     )
 
 
+async def test_its_button_takes_back_what_served_then_and_nothing_after_it(probed: Town) -> None:
+    await plays(SHIPPED, probed)
+    probed.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=503)
+    await plays(
+        RECORDED.replace("Tue 24 Nov 2026 09:00 UTC", "…")
+        + """
+    … 5 min later
+    bot: ✗ It has not recovered after 5 min: /healthz 503.
+    omar: /release rollback checkout reason:it is no better
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    bot: Plan for …
+    bot: ✓ … serves 100 % again, 1.2 s after it was asked for
+    bot: ✓ … recovered: it answers as it should, 1.2 s after it was asked for
+    bot: ✓ … recorded as GitHub deployment 17
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
+    ines: [Roll back] the flag did not help
+    bot → ines: That button is old: checkout@prod would leave checkout-r-c1c1c1c1c1c1 now. Look at `status` first.
+    """,
+        probed,
+    )
+    assert probed.runs.serving("checkout") == digest("checkout", 1)
+
+
+async def test_where_nobody_knows_what_serves_it_is_on_record_without_a_button(probed: Town) -> None:
+    probed.runs.away = True
+    await plays(RECORDED_AND_WELL, probed)
+
+
 async def test_it_keeps_no_rollback_waiting(probed: Town) -> None:
     await plays(SHIPPED, probed)
     probed.runs.behaviours[digest("checkout", 2)] = Behaviour(healthz=503)
