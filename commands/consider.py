@@ -374,9 +374,7 @@ def _behind(operation: Operation, others: list[Operation]) -> Writes:
     )
 
 
-async def _begin(
-    operation: Operation, plan: Plan, judged: Judged, votes: tuple[Vote, ...], world: World
-) -> Writes:
+async def _begin(operation: Operation, plan: Plan, judged: Judged, votes: tuple[Vote, ...], world: World) -> Writes:
     """It begins: the decision, the intent and the right to change the place are written together, and with them what
     it rests on and what it owes."""
     others = await _changing(operation, world) or await _before(operation, world)
