@@ -829,8 +829,8 @@ class Message:
     request: str = ""
     """The request that it answers, for the private way back."""
     phase: str = ""
-    """With an operation: left unsaid where it is in another phase by the time this is committed, or what is wished of it
-    with this comes too late."""
+    """With an operation: left unsaid where it is in another phase by the time this is committed, or what is wished of
+    it with this comes too late."""
 
 
 @dataclass(frozen=True, slots=True)
