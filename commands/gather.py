@@ -317,23 +317,13 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: O
         known("what was verified before", world.store.known_good(question.place)),
         known("the holds", world.store.holds(question.service)),
     )
-    target: KnownGood | Unknown
     leaving: Serving | Unknown
-    brought_by = ""
+    target: KnownGood | Unknown
     if isinstance(running, Unknown):
-        leaving, target = running, Unknown("what serves is not known")
+        leaving, brought_by, target = running, "", Unknown("what serves is not known")
     else:
-        if under_way is not None and (brings := under_way.plan) is not None:
-            leaving, brought_by = Serving(brings.revision, brings.digest, asks.at, brings.commit), under_way.id
-        else:
-            leaving, brought_by = await _leaving(world, site, running, good, asks.leaves)
-        bad = None if isinstance(leaving, Unknown) else leaving.digest
-        target = good if isinstance(good, Unknown) else await way_back.choose(world, site, good, bad, asks.version)
-        if isinstance(target, Unknown) and not isinstance(good, Unknown):  # our own books do not help
-            repository = policy.services[question.service].repository
-            records = await known("GitHub's deployments", world.code.deployments(repository, question.target))
-            good = way_back.with_theirs(good, records)
-            target = await way_back.choose(world, site, good, bad, asks.version)
+        leaving, brought_by = await _leaving(world, site, running, good, asks, under_way)
+        good, target = await _good_before(world, policy, site, good, leaving, asks)
     image = ""
     if isinstance(target, Unknown) and not isinstance(good, Unknown) and "redeploy" in policy.rollback.order:
         target, image = await _deployed_again(world, policy, question, running, good, leaving, asks.version, target)
@@ -349,7 +339,19 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: O
         return Gathered(facts, leaving, None)
     forward = branch_plan.behind(policy, question.place, leaving.commit, target.commit)
     branch = forward or await known("by what it came", branch_plan.brought(world, brought_by))
-    plan = Plan(
+    model = Model.ARTIFACT if not branch else Model.BRANCH_MERGE if forward is None else Model.FAST_FORWARD
+    plan = _rollback_plan(active, question, site, leaving, target, image)
+    plan = replace(plan, model=model.value, branch=None if isinstance(branch, Unknown) else branch)
+    return Gathered(_with_plan(facts, plan), plan, None)
+
+
+def _rollback_plan(
+    active: ActivePolicy, question: Question, site: Site, leaving: Serving, target: KnownGood, image: str
+) -> Plan:
+    """Of its traffic; `image`: of what has to be deployed again, or empty."""
+    policy, service = active.policy, active.policy.services[question.service]
+    recovered = policy.rollback.recovered
+    return Plan(
         deed="rollback",
         service=question.service,
         target=question.target,
@@ -359,19 +361,37 @@ async def rollback(world: World, active: ActivePolicy, asks: Asked, under_way: O
         from_digest=leaving.digest,
         from_revision=leaving.revision,
         from_commit=leaving.commit,
-        repository=policy.services[question.service].repository,
+        repository=service.repository,
         policy_hash=active.hash,
         site=site,
         production=policy.environments[question.target].production,
-        model=(Model.BRANCH_MERGE if forward is None else Model.FAST_FORWARD).value if branch else Model.ARTIFACT.value,
-        branch=None if isinstance(branch, Unknown) else branch,
         image=image,
-        container=policy.services[question.service].container,
+        container=service.container,
         steps=(PlannedStep(100, 0),),
         restore_within_seconds=int(policy.rollback.within.total_seconds()),
-        recovered=() if policy.rollback.recovered is None else planned_probes(policy.probes[policy.rollback.recovered]),
+        recovered=() if recovered is None else planned_probes(policy.probes[recovered]),
     )
-    return Gathered(_with_plan(facts, plan), plan, None)
+
+
+async def _good_before(
+    world: World,
+    policy: Policy,
+    site: Site,
+    good: tuple[KnownGood, ...] | Unknown,
+    leaving: Serving | Unknown,
+    asks: Asked,
+) -> tuple[tuple[KnownGood, ...] | Unknown, KnownGood | Unknown]:
+    """All that was verified there, and of it what it goes back to: GitHub is asked where our own books do not help."""
+    if isinstance(good, Unknown):
+        return good, good
+    bad = None if isinstance(leaving, Unknown) else leaving.digest
+    target = await way_back.choose(world, site, good, bad, asks.version)
+    if isinstance(target, Unknown):
+        repository = policy.services[asks.question.service].repository
+        records = await known("GitHub's deployments", world.code.deployments(repository, asks.question.target))
+        good = way_back.with_theirs(good, records)
+        target = await way_back.choose(world, site, good, bad, asks.version)
+    return good, target
 
 
 async def _deployed_again(
@@ -408,13 +428,20 @@ async def _image_of(world: World, site: Site, gone: KnownGood, leaving: Serving)
 
 
 async def _leaving(
-    world: World, site: Site, running: Running, good: Sequence[KnownGood] | Unknown, leaves: str
+    world: World,
+    site: Site,
+    running: Running,
+    good: Sequence[KnownGood] | Unknown,
+    asks: Asked,
+    under_way: Operation | None,
 ) -> tuple[Serving | Unknown, str]:
-    """Of a split, the newcomer is what people want rid of: the revision that a release of ours brought in, and its id.
+    """What people want rid of, and the id of the release of ours that brought it in: of a split, the newcomer.
 
-    `leaves`: where a trigger spoke of one, that one it is, though a later release came in meanwhile.
+    Where a trigger spoke of one, that one it is, though a later release came in meanwhile.
     """
-    name = leaves or _newcomer(running, good)
+    if under_way is not None and (brings := under_way.plan) is not None:
+        return Serving(brings.revision, brings.digest, asks.at, brings.commit), under_way.id
+    name = asks.leaves or _newcomer(running, good)
     found = await known(name, world.runs.revision(site, name)) if name else Unknown("nothing serves")
     if found is None:
         return Unknown(f"{name} serves but cannot be found"), ""
