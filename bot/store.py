@@ -418,8 +418,8 @@ class Store:
         for draft in step.drafts:
             books.append(draft, cause)
         records.keep(books, step.records)
-        self._signal(books, writes)
-        self._say(books, writes.messages, step.payloads)
+        unheeded = self._signal(books, writes)
+        self._say(books, writes.messages, step.payloads, unheeded)
         if kept is not None and (writes.wishes or writes.wakes or writes.votes):  # perhaps of this very operation
             kept = books.one(f"{_OPERATION} WHERE id = :id AND fence = :fence", {"id": kept[0], "fence": kept[3]})
         return None if kept is None else (kept, ends)
@@ -532,8 +532,10 @@ class Store:
             )
             books.rings.add(self.changed)
 
-    def _signal(self, books: _Books, writes: Writes) -> None:
-        """Whoever was voted on, wished for or woken is due now."""
+    def _signal(self, books: _Books, writes: Writes) -> frozenset[str]:
+        """Whoever was voted on, wished for or woken is due now. Those are given of which something else is wanted, and
+        stays so."""
+        unheeded = set[str]()
         for operation, wish in writes.wishes:
             fence = books.fence()
             done = books.run(
@@ -548,6 +550,8 @@ class Store:
             )
             if done.rowcount:
                 books.rings.add(Fenced(operation, fence, self.fenced))
+            else:
+                unheeded.add(operation)
         for operation in (*writes.wakes, *(operation for operation, _ in writes.votes)):
             books.run(
                 "UPDATE operations SET wake = wake + 1, due_at = :now WHERE id = :id AND over = 0",
@@ -555,8 +559,11 @@ class Store:
             )
         if writes.wishes or writes.wakes or writes.votes:
             books.rings.add(self.changed)
+        return frozenset(unheeded)
 
-    def _say(self, books: _Books, messages: Sequence[Message], payloads: Sequence[str]) -> None:
+    def _say(
+        self, books: _Books, messages: Sequence[Message], payloads: Sequence[str], unheeded: frozenset[str]
+    ) -> None:
         said = [
             {
                 "channel": message.channel,
@@ -569,7 +576,8 @@ class Store:
                 "now": books.now,
             }
             for message, payload in zip(messages, payloads, strict=True)
-            if not message.phase or self._is_in(books, message.operation, message.phase)
+            if not message.phase
+            or (message.operation not in unheeded and self._is_in(books, message.operation, message.phase))
         ]
         if said:
             books.connection.executemany(

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from commands import tell
 from commands.asking import Asking
+from commands.carry_out import advance
 from commands.intent import Status
-from commands.operation import Phase
-from commands.ports import Request
+from commands.operation import Phase, Wish
+from commands.ports import Request, Running, Site, Writes
 from commands.reply import plain
 from commands.status import status
 from policy.facts import Deed
@@ -124,3 +126,66 @@ async def test_a_rollback_stands_in_no_line_behind_a_promotion_that_asked_before
         ended = await bot.store.operation(back.id)
         assert ended is not None
         assert (ended.question.deed, ended.phase) == (Deed.ROLLBACK, Phase.DONE)
+
+
+async def test_who_agrees_besides_to_what_is_next_in_line_leaves_its_card_with_a_button(town: Town) -> None:
+    """Nothing of it changes by that: it still waits for a rollback that others have to agree to, and can be cancelled."""
+    town.people.roles["raj"] |= {"release_manager"}
+    town.policies.adopt(rollback={"approvals": [{"role": "incident_commander"}]})
+    async with Bot(town) as bot:
+
+        async def says(who: str, words: str) -> None:
+            await bot.hears(Request(f"{who} {words}", words, town.people.account(who), "C0RELEASES"))
+            later = town.clock.now() + timedelta(seconds=3)
+            await bot.rests(lambda: town.clock.now() >= later)
+            town.clock.move(timedelta(milliseconds=1))
+
+        await says("dan", "rollback checkout reason:errors in the basket")
+        await says("maya", "promote checkout stage→prod")
+        back, promotion = await bot.store.open_operations()
+        assert promotion.plan is not None
+        for who in ("omar", "raj"):
+            await says(who, f"approve {promotion.id} plan:{promotion.plan.hash[:8]}")
+            _, promotion = await bot.store.open_operations()
+            assert promotion.note == f"It begins when {back.id} is over."
+            standing = await bot.store.slot(promotion.id, "root")
+            assert standing is not None
+            [card] = [one.now for one in town.slack.messages if one.ts == standing.ts]
+            assert [label for label, *_ in card["buttons"]] == ["Approve", "Reject", "Cancel"]
+
+
+async def test_a_rollback_sends_away_what_began_while_it_was_looked_at_itself(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to agree to it, so nobody is said to have."""
+    async with Bot(town) as bot:
+
+        async def says(who: str, words: str) -> None:
+            await bot.hears(Request(words, words, town.people.account(who), "C0RELEASES"))
+            town.clock.move(timedelta(milliseconds=1))
+
+        await says("maya", "promote checkout stage→prod")
+        [promotion] = await bot.store.open_operations()
+        assert promotion.plan is not None
+        await says("omar", f"approve {promotion.id} plan:{promotion.plan.hash[:8]}")
+        first = await bot.store.claim()
+        assert first is not None
+        begins: list[Writes] = [await advance(*first, bot.world)]
+        await says("ines", "rollback checkout reason:errors in the basket")
+        second = await bot.store.claim()
+        assert second is not None
+        looks = town.runs.running
+
+        async def meanwhile(site: Site) -> Running:
+            while begins:
+                await bot.store.commit(begins.pop(), first[1])
+            return await looks(site)
+
+        monkeypatch.setattr(town.runs, "running", meanwhile)
+        await bot.controller._carry(*second, ())
+        began, back = await bot.store.open_operations()
+        assert (began.phase, began.wish) == (Phase.RUNNING, Wish.YIELD)
+        await bot.rests()
+        ended = await bot.store.operation(back.id)
+        assert ended is not None
+        assert (ended.phase, tell.AGREED in ended.seen) == (Phase.DONE, False)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from commands import tell
+from commands.answer import answer
 from commands.carry_out import advance
 from commands.operation import Wish
-from commands.ports import Entry, EntryPhase, Signal, Writes
+from commands.ports import Entry, EntryPhase, Request, Signal, Writes
 from tests.commands.test_promote import AT_10, LIVE, ON_TO_100, PLAN_SETTLED, SERVES_10, TAKEN_BACK
 from tests.commands.test_rollout import ASKS, BAD_TAKEN_BACK, NOW_ASKING, NOW_UNDER_WAY, ONE_STEP, watched
 from tests.conversation import Bot, plays
@@ -190,6 +191,40 @@ async def test_an_answer_lets_nothing_through_but_what_was_asked(town: Town) -> 
         (after,) = await bot.store.open_operations()
     assert (after.wish, [key for key in after.seen if key.startswith("continue")]) == (Wish.RUN, [])
     assert tell.asked(after) == tell.asked(operation)
+
+
+async def test_who_lets_it_go_on_just_after_somebody_held_it_leaves_the_way_on_in_its_card(town: Town) -> None:
+    """What came first stands; so does what its card says, and that it can be resumed."""
+    town.metrics.per_second[site_of("checkout")] = 0.1
+    await plays(
+        SERVES_10
+        + ASKS
+        + NOW_ASKING
+        + PLAN_SETTLED
+        + """
+    … once: Shall it go on
+    """,
+        town,
+    )
+    async with Bot(town) as bot:
+        (operation,) = await bot.store.open_operations()
+        words = f"continue {operation.id} question:1 reason:quiet"
+        late = Request("late", words, town.people.account("ines"), "C0RELEASES")
+        await bot.store.take(late, await town.people.person(late.account), answered=False)
+        answered = await answer(late, bot.world)
+        paused = Request("pause", f"pause {operation.id}", town.people.account("maya"), "C0RELEASES")
+        await bot.store.take(paused, await town.people.person(paused.account), answered=False)
+        await bot.store.commit(await answer(paused, bot.world))
+        await bot.rests()
+        await bot.store.commit(answered)
+        await bot.says()
+        await bot.rests()
+        (after,) = await bot.store.open_operations()
+        standing = await bot.store.slot(operation.id, "root")
+    assert after.wish is Wish.PAUSE
+    assert standing is not None
+    [card] = [one.now for one in town.slack.messages if one.ts == standing.ts]
+    assert [label for label, *_ in card["buttons"]] == ["Resume", "Abort"]
 
 
 # Moved by somebody else ---------------------------------------------------------------------------------------------
