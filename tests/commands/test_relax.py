@@ -72,6 +72,22 @@ async def ended(town: Town) -> None:
         assert [one for one in await bot.store.timers() if one.question.deed == "relax"] == []
 
 
+async def guarded_once_github_answers(town: Town) -> None:
+    """It was to be put back and is; everybody whom that worried hears of it."""
+    town.protections.away = False
+    await plays(
+        """
+    … 31 s later
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: the time of X-82f3e9c695 is over.
+    bot: ✓ main of acme/checkout is guarded again exactly as it was: the time of X-82f3e9c695 is over.
+    """
+        + OVER,
+        town,
+    )
+    assert rules(town) == GUARDED
+    await ended(town)
+
+
 @pytest.mark.requirement("S0-38")
 async def test_it_is_relaxed_until_the_pull_request_is_merged_and_then_stands_as_it_did(relaxing: Town) -> None:
     await plays(RELAXED, relaxing)
@@ -470,18 +486,7 @@ async def test_what_we_could_put_back_ourselves_is_put_back_whoever_answered_for
     """,
         relaxing,
     )
-    relaxing.protections.away = False
-    await plays(
-        """
-    … 31 s later
-    bot: ✓ main of acme/checkout is guarded again exactly as it was: the time of X-82f3e9c695 is over.
-    bot: ✓ main of acme/checkout is guarded again exactly as it was: the time of X-82f3e9c695 is over.
-    """
-        + OVER,
-        relaxing,
-    )
-    assert rules(relaxing) == GUARDED
-    await ended(relaxing)
+    await guarded_once_github_answers(relaxing)
 
 
 async def test_without_the_key_for_it_people_are_asked_at_once_and_it_is_put_back_once_it_is_there_again(
@@ -599,18 +604,7 @@ async def test_people_hear_of_it_where_github_is_away_when_it_should_be_put_back
     """,
         relaxing,
     )
-    relaxing.protections.away = False
-    await plays(
-        """
-    … 31 s later
-    bot: ✓ main of acme/checkout is guarded again exactly as it was: the time of X-82f3e9c695 is over.
-    bot: ✓ main of acme/checkout is guarded again exactly as it was: the time of X-82f3e9c695 is over.
-    """
-        + OVER,
-        relaxing,
-    )
-    assert rules(relaxing) == GUARDED
-    await ended(relaxing)
+    await guarded_once_github_answers(relaxing)
 
 
 async def test_the_operation_itself_cannot_be_aborted(relaxing: Town) -> None:

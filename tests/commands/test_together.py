@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -248,11 +247,19 @@ async def test_only_its_owner_promotes_a_set(shop: Town) -> None:
     )
 
 
+THIS_SET = "cd184655faf9c4670be8fc82182ec9c04a0723abd8e425feb764a04255b0035b"
+"""Hash of the set that stage serves."""
+
+
+def _tests_ran(town: Town, on: str, manifest: str) -> None:
+    ran = WorkflowRun("integration-tests.yml", CheckState.PASSED, inputs={"manifest_sha256": manifest})
+    town.github.runs[("integration-tests.yml", commit(on, 2))] = ran
+
+
 @pytest.mark.requirement("S4-237")
 async def test_the_integration_tests_must_have_run_on_exactly_this_set(shop: Town) -> None:
     shop.policies.adopt(gates={"as-a-set": {"kind": "manifest"}}, to_prod={"requires": ["as-a-set"]})
-    ran = WorkflowRun("integration-tests.yml", CheckState.PASSED, inputs={"manifest_sha256": "1" * 64})
-    shop.github.runs[("integration-tests.yml", commit("payments", 2))] = ran
+    _tests_ran(shop, "payments", "1" * 64)
     await plays(
         """
     maya: /release promote shop stage→prod
@@ -264,8 +271,7 @@ async def test_the_integration_tests_must_have_run_on_exactly_this_set(shop: Tow
     """,
         shop,
     )
-    this = "cd184655faf9c4670be8fc82182ec9c04a0723abd8e425feb764a04255b0035b"
-    shop.github.runs[("integration-tests.yml", commit("payments", 2))] = replace(ran, inputs={"manifest_sha256": this})
+    _tests_ran(shop, "payments", THIS_SET)
     await plays(
         """
     maya: [Check again]
@@ -281,22 +287,21 @@ async def test_the_integration_tests_must_have_run_on_exactly_this_set(shop: Tow
     )
 
 
-def _tagged(town: Town, service: str, number: int, version: str) -> None:
-    town.github.tags[commit(service, number)] = Tag(version, commit(service, number))
+def _checkout_needs(town: Town, service: str, *versions: str) -> None:
+    """What a set breaks is looked at, the tests of this one ran, and the builds of that service have these tags."""
+    town.policies.adopt(
+        gates={"as-a-set": {"kind": "manifest"}},
+        to_prod={"requires": ["as-a-set"]},
+        manifest={"depends_on": {"checkout": [service]}},
+    )
+    _tests_ran(town, "checkout", THIS_SET)
+    for number, version in enumerate(versions, 1):
+        town.github.tags[commit(service, number)] = Tag(version, commit(service, number))
 
 
 @pytest.mark.requirement("S4-246")
 async def test_what_breaks_those_that_need_it_goes_only_with_a_plan(shop: Town) -> None:
-    shop.policies.adopt(
-        gates={"as-a-set": {"kind": "manifest"}},
-        to_prod={"requires": ["as-a-set"]},
-        manifest={"depends_on": {"checkout": ["payments"]}},
-    )
-    this = "cd184655faf9c4670be8fc82182ec9c04a0723abd8e425feb764a04255b0035b"
-    ran = WorkflowRun("integration-tests.yml", CheckState.PASSED, inputs={"manifest_sha256": this})
-    shop.github.runs[("integration-tests.yml", commit("checkout", 2))] = ran
-    _tagged(shop, "payments", 1, "v1.9.0")
-    _tagged(shop, "payments", 2, "v2.0.0")
+    _checkout_needs(shop, "payments", "v1.9.0", "v2.0.0")
     await plays(
         """
     maya: /release promote shop stage→prod
@@ -318,16 +323,7 @@ async def test_what_breaks_those_that_need_it_goes_only_with_a_plan(shop: Town) 
 
 @pytest.mark.requirement("S4-240")
 async def test_what_breaks_ships_before_those_that_need_it(shop: Town) -> None:
-    shop.policies.adopt(
-        gates={"as-a-set": {"kind": "manifest"}},
-        to_prod={"requires": ["as-a-set"]},
-        manifest={"depends_on": {"checkout": ["search"]}},
-    )
-    this = "cd184655faf9c4670be8fc82182ec9c04a0723abd8e425feb764a04255b0035b"
-    ran = WorkflowRun("integration-tests.yml", CheckState.PASSED, inputs={"manifest_sha256": this})
-    shop.github.runs[("integration-tests.yml", commit("checkout", 2))] = ran
-    _tagged(shop, "search", 1, "v1.0.0")
-    _tagged(shop, "search", 2, "v2.0.0")
+    _checkout_needs(shop, "search", "v1.0.0", "v2.0.0")
     await plays(
         """
     maya: /release promote shop stage→prod
