@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.policy_file import check
+from bot.policy_file import check, read_policy
+from bot.sandbox import story
 from bot.settings import Settings
-from commands.catalogue import CATALOGUE
+from commands.catalogue import CATALOGUE, understand
+from commands.fields import unsaid
+from commands.intent import RequestException
+from commands.resolve import Setting
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,6 +33,15 @@ def table() -> str:
 def test_its_table_of_words_is_the_catalogue() -> None:
     shown = README.split("<!-- commands -->\n")[1].split("\n<!-- /commands -->")[0]
     assert shown == table()
+
+
+def test_what_a_newcomer_is_to_type_is_understood_and_lacks_nothing() -> None:
+    policy = read_policy(story.POLICY).policy
+    words = re.findall(r"`/release ([^`]+)`", README.split("## Try it")[1].split("## What you can say")[0])
+    meant = [understand(each, Setting(policy, "", datetime.now(UTC))) for each in words]
+    (exception,) = [each for each in meant if isinstance(each, RequestException)]
+    (kind,) = policy.exceptions.values()
+    assert not unsaid(kind.fields, exception.said, "it needs it")
 
 
 def test_its_policy_is_the_smallest_one_that_stands_in_deploy() -> None:
