@@ -66,18 +66,10 @@ async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
         words = ["rollback", BETWEEN.join(back.services), intent.target, *(["to", back.set] if back.set else [])]
         what = f"A rollback of {listed(order)} needs a little more."
         return asking.privately(fields.ask_for(what, gaps, words, {**said, **intent.fields}))
-    for other in await world.store.open_operations():
-        shared = set(order) & set(other.seen.get(FAMILY, ())) if other.question.target == intent.target else ()
-        if shared:
-            by, what = other.asked_by.name, f"{listed(sorted(shared))} back in {intent.target}"
-            reply = Reply(f"{by} is rolling {what} already: {other.id}.")
-            return asking.refused("operation", target, reply, operation=other.id)
-        ships = other.is_a_set and other.phase is Phase.WATCHING and other.question.target == intent.target
-        if ships and not set(order).isdisjoint(other.question.services):
-            abort = Button("Abort", f"abort {other.id}", Tone.DANGER, meant_for=f"Abort {other.id}")
-            says = f"{other.id} ships them as one right now; abort it, and what shipped goes back."
-            reply = Reply(says, buttons=(abort,))
-            return asking.refused("operation", target, reply, operation=other.id)
+    no = await _in_the_way(order, intent.target, asking)
+    if no is not None:
+        other, reply = no
+        return asking.refused("operation", target, reply, operation=other.id)
     served = {}
     for service in order:
         place = Place(service, intent.target)
@@ -113,6 +105,22 @@ async def ask(intent: RollbackSeveral, asking: Asking) -> Writes:
         messages=(replace(_root(operation, [(service, None) for service in order]), request=asking.request.id),),
         due=timedelta(0),
     )
+
+
+async def _in_the_way(order: Sequence[str], environment: str, asking: Asking) -> tuple[Operation, Reply] | None:
+    """What takes some of them back already, or ships them right now, and how that is said; None: nothing does."""
+    for other in await asking.world.store.open_operations():
+        if other.question.target != environment:
+            continue
+        shared = set(order) & set(other.seen.get(FAMILY, ()))
+        if shared:
+            by, what = other.asked_by.name, f"{listed(sorted(shared))} back in {environment}"
+            return other, Reply(f"{by} is rolling {what} already: {other.id}.")
+        if other.is_a_set and other.phase is Phase.WATCHING and not set(order).isdisjoint(other.question.services):
+            abort = Button("Abort", f"abort {other.id}", Tone.DANGER, meant_for=f"Abort {other.id}")
+            says = f"{other.id} ships them as one right now; abort it, and what shipped goes back."
+            return other, Reply(says, buttons=(abort,))
+    return None
 
 
 class _BackTo(NamedTuple):

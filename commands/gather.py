@@ -103,17 +103,7 @@ async def promotion(world: World, active: ActivePolicy, asks: Asked) -> Gathered
     """All that a promotion turns on, and the plan, if one can be made."""
     policy, question = active.policy, asks.question
     source, target = question.source or "", question.target
-    facts = Facts(
-        asked_by=asks.by,
-        asked_at=asks.at,
-        expires_at=asks.expires_at,
-        votes=asks.votes,
-        fields=asks.fields,
-        confirmed=asks.confirmed,
-        emergency=asks.emergency,
-        reviewers=YET,
-        evidence=UNSEEN,
-    )
+    facts = _as_asked(asks)
     if question.service not in policy.services:  # the policy may have changed since it was asked
         gone = Unknown(f"the policy knows no service {question.service}")
         return Gathered(facts, gone, None)
@@ -161,6 +151,21 @@ async def promotion(world: World, active: ActivePolicy, asks: Asked) -> Gathered
     )
     plan = _promotion_plan(active, asks, path, candidate, at[source], at[target], name, declared, way.branch)
     return Gathered(_with_plan(facts, plan), plan, comparison, at[target].verified, way.not_yet)
+
+
+def _as_asked(asks: Asked) -> Facts:
+    """What people said, and nothing of the world yet."""
+    return Facts(
+        asked_by=asks.by,
+        asked_at=asks.at,
+        expires_at=asks.expires_at,
+        votes=asks.votes,
+        fields=asks.fields,
+        confirmed=asks.confirmed,
+        emergency=asks.emergency,
+        reviewers=YET,
+        evidence=UNSEEN,
+    )
 
 
 def _candidate(source: Seen, version: str) -> Candidate | Unknown:
