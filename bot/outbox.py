@@ -4,7 +4,7 @@ Each is sent at least once: a crash between the sending and our note of it says 
 comes before the rest of its thread; under a slot only the newest state is sent, as an update of what stands there.
 One process at a time speaks in a channel, whoever committed what is to be said; when it dies, another does.
 
-What a dead one sent, or nobody confirmed, may still arrive, and put an older state over a newer one. So as long as that
+What another one sent, or nobody confirmed, may still arrive, and put an older state over a newer one. So as long as that
 can be, a newer state is sent at once and once more afterwards, and counts as sent only then.
 """
 
@@ -325,7 +325,7 @@ class Outbox:
     async def _not_sent(self, message: Unsent, replaced: Sequence[Unsent], error: Exception) -> None:
         """It is noted, and the channel waits as long as it must; or it was tried often enough, and is given up."""
         foreseen = isinstance(error, ReleaseBotError)
-        if isinstance(error, OutcomeUnknown):
+        if isinstance(error, OutcomeUnknown) or not foreseen:
             self._doubtful[message.channel] = time.monotonic() + self._arrives
         asked = float(getattr(error, "retry_after", 0.0))
         after = max(asked, backoff(message.attempts))

@@ -633,11 +633,11 @@ class SlackChat:
             translated(error, "the message", repeatable=False)
 
     async def update(self, channel: str, ts: str, payload: Mapping[str, Any]) -> None:
-        """That message now says this. The same update twice comes to the same, so no outcome is ever unknown."""
+        """That message now says this. `OutcomeUnknown`: it may yet, over whatever it says by then."""
         try:
             await self._client.chat_update(channel=channel, ts=ts, **payload)
         except _TROUBLE as error:
-            translated(error, "the update of a message", repeatable=True)
+            translated(error, "the update of a message", repeatable=False)
 
     async def whisper(
         self, channel: str, account: str, payload: Mapping[str, Any], thread: str = "", request: str = ""

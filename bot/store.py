@@ -221,7 +221,7 @@ class Store:
 
         def work(books: _Books) -> None:
             mine = {"me": self._me}
-            books.run("DELETE FROM speakers WHERE owner = :me", mine)
+            books.run("UPDATE speakers SET lease_until = 0 WHERE owner = :me", mine)
             books.run(
                 "UPDATE requests SET claimed_by = '', claimed_until = 0 WHERE answered_at IS NULL AND claimed_by = :me",
                 mine,
@@ -842,7 +842,7 @@ class Store:
 
     async def speaks_in(self, channel: str) -> tuple[float, bool]:
         """Until when, on this process's monotonic clock, it and no other sends to that channel: for a lease from now;
-        and whether another did before, without a word that it had ended.
+        and whether another did before, of which something may still be on its way.
 
         Negative where another does: so many seconds until that ends, unless it goes on.
         """

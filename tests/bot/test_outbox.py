@@ -280,6 +280,33 @@ async def test_what_nobody_confirmed_and_comes_late_does_not_stand_for_good(tmp_
         assert talk.texts() == ["the plan has changed"]
 
 
+async def test_what_nobody_confirmed_before_a_stop_does_not_stand_for_good_either(tmp_path: Path) -> None:
+    talk, books = Talk(), fresh(tmp_path)
+    async with closed(books) as store:
+        await store.commit(created())
+        await commit(store, say("waiting for approval", operation="op_1", slot="root"))
+        await all_sent(store, talk)
+        await commit(store, say("approved, checking everything again", operation="op_1", slot="root"))
+        talk.trouble = [OutcomeUnknown("no answer")]
+        async with sending(store, talk):
+
+            async def tried() -> bool:
+                return not talk.trouble
+
+            await until(tried)
+    async with closed(books) as store:
+        await commit(store, say("the plan has changed", operation="op_1", slot="root"))
+        async with sending(store, talk, arrives=2.0):
+
+            async def says() -> bool:
+                return talk.texts() == ["the plan has changed"]
+
+            await until(says)
+            await talk.update(CHECKOUT, talk.said[0].ts, {"text": "approved, checking everything again"})
+            await sent(store)
+    assert talk.texts() == ["the plan has changed"]
+
+
 async def test_a_newer_state_takes_the_place_of_one_that_was_to_be_said_once_more(tmp_path: Path) -> None:
     talk = Talk()
     async with opened(tmp_path) as store:
