@@ -4,8 +4,8 @@ Each is sent at least once: a crash between the sending and our note of it says 
 comes before the rest of its thread; under a slot only the newest state is sent, as an update of what stands there.
 One process at a time speaks in a channel, whoever committed what is to be said; when it dies, another does.
 
-What another one sent, or nobody confirmed, may still arrive, and put an older state over a newer one. So as long as that
-can be, a newer state is sent at once and once more afterwards, and counts as sent only then.
+What another one sent, or nobody confirmed, may still arrive, and put an older state over a newer one. So as long as
+that can be, a newer state is sent at once and once more afterwards, and counts as sent only then.
 """
 
 from __future__ import annotations
