@@ -123,6 +123,30 @@ async def test_its_button_takes_back_what_served_then_and_nothing_after_it(probe
     assert probed.runs.serving("checkout") == digest("checkout", 1)
 
 
+async def test_beside_a_rollback_under_way_its_button_takes_nothing_further_back(town: Town) -> None:
+    await plays(
+        SHIPPED
+        + """
+    ines: /release rollback checkout reason:carts are empty
+    bot: checkout c1c1c1c1c1c1 ⟲ prod is under way.
+    bot: Plan for …
+    … once: is under way
+    dan: /release rollback checkout config:CART_TIMEOUT reason:carts are empty
+    bot: checkout@prod: the configuration CART_TIMEOUT was changed by dan. [Roll back]
+    bot: checkout@prod: the configuration CART_TIMEOUT was changed by dan.
+    bot: • Whether it recovered cannot be told by itself: …
+    bot: ✓ … serves 100 % again, 1.2 s after it was asked for
+    bot: ✓ … recorded as GitHub deployment 17
+    bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
+    bot now: checkout c1c1c1c1c1c1 ⟲ prod serves again. [Lift the hold]
+    omar: [Roll back] carts are empty
+    bot → omar: That button is old: checkout@prod would leave checkout-r-c1c1c1c1c1c1 now. Look at `status` first.
+    """,
+        town,
+    )
+    assert town.runs.serving("checkout") == digest("checkout", 1)
+
+
 async def test_where_nobody_knows_what_serves_it_is_on_record_without_a_button(probed: Town) -> None:
     probed.runs.away = True
     await plays(RECORDED_AND_WELL, probed)
