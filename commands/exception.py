@@ -63,15 +63,12 @@ async def request(intent: RequestException, asking: Asking) -> Writes:
         "asked",
         asking.person,
         target={**target, "exception": record.id, "plan": record.plan},
-        decision=decided.decision,
         detail=_told(record),
         private=dict(record.fields),
-        question=decided.question,
-        facts=decided.facts,
     )
     root = grant.card(record, decided, asking.active.policy, asking.world.clock.now())
     message = Message(asking.request.channel, root, operation=record.id, slot="root", request=asking.request.id)
-    return Writes(entries=(asked,), exceptions=(record,), messages=(message,))
+    return Writes(entries=(decided.kept_in(asked),), exceptions=(record,), messages=(message,))
 
 
 async def _relaxed_already(record: ExceptionRecord, asking: Asking) -> str | None:
@@ -268,20 +265,10 @@ async def revoke(intent: RevokeException, asking: Asking) -> Writes:
         reply = explain.refused(f"You may not revoke {record.id}.", allowed.decision)
         return asking.refused("exception", target, reply, allowed)
     revoked = replace(record, revoked_at=now)
-    entry = Entry(
-        "exception",
-        EntryPhase.RECORD,
-        "revoked",
-        person,
-        target=target,
-        decision=allowed.decision,
-        private={"reason": intent.reason},
-        question=allowed.question,
-        facts=allowed.facts,
-    )
+    entry = Entry("exception", EntryPhase.RECORD, "revoked", person, target=target, private={"reason": intent.reason})
     said = texts((tell.who(person),), f" revoked {waived.title(record)}: {intent.reason}")
     return Writes(
-        entries=(entry,),
+        entries=(allowed.kept_in(entry),),
         exceptions=(revoked,),
         messages=await grant.said(revoked, said, asking),
         wakes=(*await asking.touched(record.environment, record.service), relax.runs_as(record.id)),

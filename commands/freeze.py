@@ -44,13 +44,11 @@ async def start(intent: StartFreeze, asking: Asking) -> Writes:
         "start" if freeze.approved else "asked",
         person,
         target={**target, "freeze": freeze.id},
-        decision=allowed.decision,
         detail={"from": freeze.starts_at.isoformat(), "until": freeze.ends_at.isoformat()},
         private={**private, **freeze.fields},
-        question=allowed.question,
-        facts=allowed.facts,
     )
-    writes = Writes(entries=(entry,), freezes=(freeze,), wakes=await asking.touched(freeze.environment, freeze.service))
+    wakes = await asking.touched(freeze.environment, freeze.service)
+    writes = Writes(entries=(allowed.kept_in(entry),), freezes=(freeze,), wakes=wakes)
     request = asking.request
     if freeze.approved:
         said = Reply(

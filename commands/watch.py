@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from commands.judged import judge
 from commands.operation import Operation, Phase, Wish
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Message, Running, Site, World, Writes
-from commands.record import BOT, operation_id, target_of
+from commands.record import BOT, operation_id
 from commands.reply import Button, Line, Mark, Reply, Tone
 from commands.triggers import Fired
 from policy.facts import Deed, Question
@@ -112,16 +113,7 @@ def _due(operation: Operation, plan: Plan, now: datetime) -> timedelta:
 async def _fired(operation: Operation, plan: Plan, fired: Fired, world: World) -> Writes:
     """Traffic goes back by itself, or somebody is asked whether it shall."""
     name, place = fired.trigger.name, operation.place
-    entry = Entry(
-        "operation",
-        EntryPhase.OBSERVATION,
-        "trigger",
-        BOT,
-        str(operation.seen[RELEASE]),
-        "",
-        target_of(operation),
-        detail={"trigger": name, "says": fired.says},
-    )
+    entry = _observed(operation, "trigger", {"trigger": name, "says": fired.says})
     what = f"{Mark.NO.value} {plan.service} {plan.revision} in {place.environment}: {fired.says}"
     back = None if fired.asks else await _rollback(operation, plan, fired, world)
     if isinstance(back, Operation):
@@ -198,16 +190,13 @@ def _loud(operation: Operation, reply: Reply) -> tuple[Message, ...]:
 
 
 def _over(operation: Operation, phase: Phase, note: str, what: str) -> Writes:
-    entry = Entry(
-        "operation",
-        EntryPhase.OBSERVATION,
-        what,
-        BOT,
-        str(operation.seen[RELEASE]),
-        "",
-        target_of(operation),
-    )
-    return Writes(operation=operation.ended(phase, note), entries=(entry,))
+    return Writes(operation=operation.ended(phase, note), entries=(_observed(operation, what, {}),))
+
+
+def _observed(operation: Operation, what: str, detail: Mapping[str, str]) -> Entry:
+    """It stands with the release."""
+    seen = Entry.of(operation, "operation", EntryPhase.OBSERVATION, what, detail=detail)
+    return replace(seen, operation=str(operation.seen[RELEASE]))
 
 
 def line(operation: Operation) -> Line:
