@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -20,16 +20,16 @@ from commands.gather import Asked, Gathered
 from commands.grammar import ARROW
 from commands.intent import PromoteSeveral
 from commands.judged import Judged, judge
+from commands.judged_together import Looked, findings, in_short, under_its_name, verdict, verdicts, would_ship
 from commands.manifest import ManifestRecord
 from commands.operation import PART_OF, Operation, Phase, Wish
 from commands.plan import Plan
 from commands.ports import Entry, EntryPhase, Message, World, Writes
 from commands.promote import DEFAULT_REQUEST_LASTS, UNPROMISING
 from commands.record import BOT, manifest_id, operation_id
-from commands.reply import Bold, Button, Confirm, Line, Mark, Reply, Text, Tone, When
+from commands.reply import Button, Confirm, Line, Mark, Reply, Text, Tone, When
 from policy.document import ActivePolicy, Model, Policy
 from policy.facts import EMERGENCY, Deed, Question, Vote
-from policy.finding import BLOCKING, Standing
 from policy.model import Digest, Person, Unknown, short
 from policy.wording import listed
 from policy.wording import role as called
@@ -44,43 +44,8 @@ LOOK = timedelta(minutes=1)
 """Between two looks at whether the one under way is over, should its word of that get lost."""
 EMPTY: Mapping[str, Operation | None] = MappingProxyType({})
 STOPS = frozenset({Wish.ABORT, Wish.CANCEL, Wish.YIELD})
-GROUPS: dict[str, tuple[str, ...]] = {
-    "Traceability": ("tag", "pull_request", "branch", "record", "issues", "repository"),
-    "Review": ("reviews", "signoff", "attest", "checklist"),
-    "Reproducibility": ("same", "image", "attestation", "fast_forward", "order", "parity"),
-    "Security": ("alerts", "signature", "evidence"),
-    "Integration": ("checks", "workflow", "manifest", "number", "signal", "probe", "soak", "settings"),
-    "Governance": (),
-}
-"""What a set is looked at for: kinds of gates. Whatever is in none of them governs."""
-_REVIEW = tell.AGREEING
 Members = list[tuple[Plan, Operation | None]]
 """Each one's part of the plan with its promotion, where that has begun, in the order in which they ship."""
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """Each of them judged for itself, and what would be done with all."""
-
-    judged: tuple[Judged, ...]
-    """In the order in which they ship."""
-    plan: Plan | Unknown
-
-    @property
-    def shipping(self) -> tuple[Judged, ...]:
-        """Those that would ship: the others serve already what they are pinned to."""
-        return tuple(one for one in self.judged if _ships(one))
-
-    @property
-    def allowed(self) -> bool:
-        return not isinstance(self.plan, Unknown) and all(one.decision.allowed for one in self.shipping)
-
-
-def _ships(judged: Judged) -> bool:
-    candidate, serving = judged.facts.candidate, judged.facts.target_serving
-    if isinstance(candidate, Unknown) or isinstance(serving, Unknown):
-        return True
-    return candidate.digest != serving.digest
 
 
 def ships(part: Plan) -> bool:
@@ -175,8 +140,8 @@ def _hopeless(looked: Looked, what: str) -> Reply | None:
     bad = [one for one in looked.shipping if any(found.rule in UNPROMISING for found in one.decision.blockers)]
     if not bad and not isinstance(looked.plan, Unknown):
         return None
-    why = looked.plan.why if isinstance(looked.plan, Unknown) else _verdicts(bad)
-    lines = [line for one in bad for line in _of(one, explain.findings(one.decision))]
+    why = looked.plan.why if isinstance(looked.plan, Unknown) else verdicts(bad)
+    lines = [line for one in bad for line in under_its_name(one, explain.findings(one.decision))]
     return Reply(f"{what} cannot be promoted together: {why}.", lines=tuple(lines))
 
 
@@ -230,16 +195,16 @@ async def dry_run(intent: PromoteSeveral, asking: Asking) -> Reply:
         would = [Line(Mark.NOTE, "This is what would be done, in this order:")]
         would += [Line(Mark.NOTE, f"{number}. {step}") for number, step in enumerate(steps, 1)]
     return Reply(
-        f"Dry run of {_what(intent)}: {_verdict(looked)}. Nothing was done.",
+        f"Dry run of {_what(intent)}: {verdict(looked)}. Nothing was done.",
         fields=() if isinstance(plan, Unknown) else tell.described(plan),
-        lines=(*_findings(looked, whole=True), *([Line(Mark.NO, f"{no[:1].upper()}{no[1:]}.")] if no else []), *would),
+        lines=(*findings(looked, whole=True), *([Line(Mark.NO, f"{no[:1].upper()}{no[1:]}.")] if no else []), *would),
     )
 
 
 async def why(intent: PromoteSeveral, asking: Asking) -> Reply:
     """Every rule for each of them, and what would help."""
     looked = await look_at(asking.world, asking.active, _asked(intent, asking))
-    return Reply(f"{_what(intent)}: {_verdict(looked)}.", lines=_findings(looked, whole=True))
+    return Reply(f"{_what(intent)}: {verdict(looked)}.", lines=findings(looked, whole=True))
 
 
 async def why_waits(operation: Operation, asking: Asking) -> Reply:
@@ -247,7 +212,7 @@ async def why_waits(operation: Operation, asking: Asking) -> Reply:
     by = await asking.world.people.person(operation.asked_by.account)
     cast = await asking.world.store.votes(operation.id)
     looked = await look_at(asking.world, asking.active, gather.asked(operation, by), operation.plan, cast)
-    return Reply(f"{tell.title(operation)}: {_verdict(looked)}.", lines=_findings(looked, whole=True))
+    return Reply(f"{tell.title(operation)}: {verdict(looked)}.", lines=findings(looked, whole=True))
 
 
 # Judging --------------------------------------------------------------------------------------------------------------
@@ -583,7 +548,7 @@ def _entries(operation: Operation, what: str, looked: Looked, actor: Person = BO
     for one in looked.judged:
         plan = None if isinstance(one.gathered.plan, Unknown) else one.gathered.plan
         entry = entry_of(replace(operation, question=one.question, plan=plan), what, one, actor=actor)
-        found.append(replace(entry, detail={"whole": whole, "ships": _ships(one)}))
+        found.append(replace(entry, detail={"whole": whole, "ships": would_ship(one)}))
     return tuple(found)
 
 
@@ -597,68 +562,11 @@ def _refusals(looked: Looked, asking: Asking) -> tuple[Entry, ...]:
     return tuple(refused)
 
 
-def _verdicts(judged: Sequence[Judged]) -> str:
-    return "; ".join(f"{one.question.service}: {explain.verdict(one.decision)}" for one in judged)
-
-
-def _verdict(looked: Looked) -> str:
-    if isinstance(looked.plan, Unknown):
-        return looked.plan.why
-    no = [one for one in looked.shipping if not one.decision.allowed]
-    return _verdicts(no) if no else "every rule is met for each of them"
-
-
-def _of(judged: Judged, lines: Sequence[Line]) -> tuple[Line, ...]:
-    """Under the service's name."""
-    service: Text = (Bold(judged.question.service), f": {explain.verdict(judged.decision)}")
-    if not _ships(judged):
-        return (Line(Mark.NOT_APPLICABLE, (Bold(judged.question.service), ": serves there already")),)
-    return (Line(Mark.YES if judged.decision.allowed else Mark.NO, service), *lines)
-
-
-def _findings(looked: Looked, *, whole: bool = False) -> tuple[Line, ...]:
-    shown = explain.WHOLE if whole else 0
-    lines = [
-        line for one in looked.judged for line in _of(one, explain.findings(one.decision, whole=whole, shown=shown))
-    ]
-    return (*lines, *_groups(looked))
-
-
-def _groups(looked: Looked) -> tuple[Line, ...]:
-    """What a set is looked at for, one line each: what of it is not met, and for which service."""
-    lines = []
-    for name in GROUPS:
-        red = [
-            f"{one.question.service}: {found.rule}"
-            for one in looked.shipping
-            for found in one.decision.findings
-            if found.standing in BLOCKING and _group(found.rule, one) == name
-        ]
-        open_ones = [
-            found
-            for one in looked.shipping
-            for found in one.decision.findings
-            if found.standing is not Standing.NOT_APPLICABLE and _group(found.rule, one) == name
-        ]
-        says = f"not yet ({'; '.join(red)})" if red else "met" if open_ones else "nothing is asked"
-        mark = Mark.NO if red else Mark.YES if open_ones else Mark.NOT_APPLICABLE
-        lines.append(Line(mark, f"{name}: {says}"))
-    return tuple(lines)
-
-
-def _group(rule: str, judged: Judged) -> str:
-    if rule in _REVIEW:
-        return "Review"
-    gate = judged.case.gates.get(rule)
-    kind = "" if gate is None else gate.kind
-    kind = "checks" if rule == "required-checks" else kind
-    return next((name for name, kinds in GROUPS.items() if kind in kinds), "Governance")
-
-
 def _standing(operation: Operation, looked: Looked) -> tuple[Message, ...]:
     """The root message and the plan in its thread, as they stand."""
     lines = [
-        Line(Mark.YES if one.decision.allowed or not _ships(one) else Mark.NO, _short(one)) for one in looked.judged
+        Line(Mark.YES if one.decision.allowed or not would_ship(one) else Mark.NO, in_short(one))
+        for one in looked.judged
     ]
     root = Reply(
         title=tell.state(operation),
@@ -668,22 +576,15 @@ def _standing(operation: Operation, looked: Looked) -> tuple[Message, ...]:
         footer=(f"{operation.id} · asked ", When(operation.asked_at)),
     )
     plan = Reply(
-        title=f"Plan for {tell.title(operation)}: {_verdict(looked)}",
+        title=f"Plan for {tell.title(operation)}: {verdict(looked)}",
         fields=() if operation.plan is None else tell.described(operation.plan),
-        lines=_findings(looked),
+        lines=findings(looked),
         buttons=() if operation.phase is Phase.WATCHING else _buttons(operation, looked),
     )
     return (
         Message(operation.channel, root, operation=operation.id, slot="root"),
         Message(operation.channel, plan, operation=operation.id, slot="plan"),
     )
-
-
-def _short(judged: Judged) -> Text:
-    candidate = judged.facts.candidate
-    name = "" if isinstance(candidate, Unknown) else f" {short(candidate.digest)}"
-    says = explain.verdict(judged.decision) if _ships(judged) else "serves there already"
-    return (Bold(judged.question.service), f"{name}: {says}")
 
 
 def _fields(operation: Operation) -> tuple[tuple[str, Text], ...]:
