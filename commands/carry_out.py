@@ -41,6 +41,9 @@ from commands.watch import watch
 from policy.facts import Deed
 from policy.model import short
 
+IN_VAIN = 30
+"""Looks in a row that may come to nothing: 20 minutes by the waits between them. Refused once more, a person has to."""
+
 
 async def advance(operation: Operation, lease: Lease, world: World) -> Writes:
     """What one step of it writes; the world was changed by at most one call, under a committed intent."""
@@ -97,6 +100,19 @@ async def _follows(operation: Operation, lease: Lease, world: World) -> Writes |
 
 
 async def step(hand: Hand) -> Writes:
+    """The next one; or its end in doubt, where nobody lets it look any more: its place is not kept for ever."""
+    try:
+        return await _heeded(hand)
+    except Rejected as error:
+        if hand.operation.attempts < IN_VAIN:
+            raise
+        effect = hand.operation.effect
+        settled = () if effect is None else (hand.outcome(effect, "unknown", {"says": str(error)}),)
+        return hand.over(hand.operation.ended(Phase.UNCERTAIN, f"{error} Look at {hand.plan.site}."), settled)
+
+
+async def _heeded(hand: Hand) -> Writes:
+    """The same, as people want it by now."""
     if hand.operation.wish is Wish.RUN and PAUSED in hand.operation.seen:
         hand.operation = heed.resumed(hand)
     operation = hand.operation

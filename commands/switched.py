@@ -9,7 +9,7 @@ from typing import Any
 
 from commands import explain, fields, gather, tell, triggers
 from commands.asking import Asking
-from commands.errors import Unavailable
+from commands.errors import Rejected, Unavailable
 from commands.explain import texts
 from commands.gather import Asked
 from commands.intent import Switched
@@ -137,8 +137,8 @@ async def _failing(policy: Policy, asked: str, world: World, operation: Operatio
         return site.why
     try:
         running = await world.runs.running(site)
-    except Unavailable as error:
-        return str(error)
+    except (Unavailable, Rejected) as error:
+        return str(error).rstrip(".")
     probes = planned_probes(policy.probes[asked])
     return triggers.failures([(probe.path, await world.probes.probe(running.address, probe)) for probe in probes])
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from commands import explain, gather, rollback, tell, triggers, unasked
+from commands.errors import Rejected
 from commands.gather import Asked
 from commands.hand import STRANGE
 from commands.judged import judge
@@ -52,7 +53,13 @@ async def watch(operation: Operation, plan: Plan, world: World) -> Writes:
     if isinstance(going_on, Writes):
         return going_on
     operation = going_on
-    running = await world.runs.running(Site(plan.site))
+    try:
+        running = await world.runs.running(Site(plan.site))
+    except Rejected as error:
+        if now < operation.expires_at:
+            raise
+        says = f"Whether {plan.revision} stayed well cannot be told: {error}"
+        return replace(_over(operation, Phase.FAILED, says, "not watched"), messages=_loud(operation, Reply(says)))
     if not running.settled and now < operation.expires_at:
         return Writes(operation=operation, due=SETTLES)
     if running.whole != plan.revision:

@@ -191,6 +191,8 @@ class Runs:
         self.settles_after = timedelta(seconds=1)
         self.away = False
         """Reads get no answer."""
+        self.gone: set[Site] = set()
+        """Whoever asks for these is told that there is no such service."""
         self.faults: deque[Fault] = deque()
         """What goes wrong with the next writes, one each."""
         self.late_by = timedelta(seconds=8)
@@ -279,6 +281,8 @@ class Runs:
 
     async def running(self, site: Site) -> Running:
         self._reachable()
+        if site in self.gone:
+            raise Rejected("Reading its traffic was refused: it is not there.")
         place = self._now(site)
         old = bool(self.stale) and self.stale.popleft()
         serving = tuple(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from commands import tell
 from commands.answer import answer
 from commands.carry_out import advance
-from commands.operation import Wish
+from commands.operation import Phase, Wish
 from commands.ports import Entry, EntryPhase, Request, Signal, Writes
 from tests.commands.test_promote import AT_10, LIVE, ON_TO_100, PLAN_SETTLED, SERVES_10, TAKEN_BACK
 from tests.commands.test_rollout import ASKS, BAD_TAKEN_BACK, NOW_ASKING, NOW_UNDER_WAY, ONE_STEP, watched
@@ -246,6 +246,20 @@ async def test_what_somebody_else_moves_is_theirs(town: Town) -> None:
     )
     assert len(town.runs.writes) == written
     assert town.runs.traffic("checkout") == theirs
+
+
+async def test_a_service_that_is_gone_keeps_its_place_from_nobody_for_ever(town: Town) -> None:
+    await plays(AT_10, town)
+    town.runs.gone.add(site_of("checkout"))
+    async with Bot(town) as bot:
+        (operation,) = await bot.store.open_operations()
+        await bot.rests()
+        ended = await bot.store.operation(operation.id)
+        holder = await bot.store.holder(operation.place)
+    assert ended is not None
+    assert (ended.phase, holder) == (Phase.UNCERTAIN, "")
+    assert ended.note.endswith("it is not there. Look at acme-prod/europe-west1/checkout.")
+    assert timedelta(minutes=15) < town.clock.now() - operation.asked_at < timedelta(minutes=30)
 
 
 async def test_an_old_answer_now_and_then_is_not_somebody_else(town: Town) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.commands.test_rollback import SHIPPED
 from tests.conversation import Bot, plays
-from tests.world import Behaviour, Town, digest
+from tests.world import Behaviour, Town, digest, site_of
 
 RECORDED = """
     dan: /release rollback checkout flag:new-cart=off link:https://flags.example/new-cart incident:INC-7 reason:carts are empty
@@ -95,6 +95,19 @@ async def test_where_it_was_not_enough_that_is_said_and_traffic_is_one_press_awa
     bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: recovered: it answers as it should, 1.2 s after it was asked for
     bot: ✓ checkout c1c1c1c1c1c1 ⟲ prod: recorded as GitHub deployment 17
     bot: checkout c1c1c1c1c1c1 ⟲ prod serves again. It took 1.2 s. [Lift the hold]
+    """,
+        probed,
+    )
+
+
+async def test_whether_it_was_enough_is_looked_at_no_longer_where_it_cannot_be_looked_at(probed: Town) -> None:
+    await plays(SHIPPED, probed)
+    probed.runs.gone.add(site_of("checkout"))
+    await plays(
+        RECORDED_AND_WELL.replace("Tue 24 Nov 2026 09:00 UTC", "…")
+        + """
+    … 5 min later
+    bot: ✗ It has not recovered after 5 min: Reading its traffic was refused: it is not there.
     """,
         probed,
     )

@@ -59,6 +59,25 @@ async def test_what_stays_well_is_said_to_have(town: Town) -> None:
     )
 
 
+async def test_what_cannot_be_looked_at_is_not_said_to_have_stayed_well(town: Town) -> None:
+    watched(town, signal="memory_percent", above=90, lasts="PT5M", during="watch")
+    await plays(RELEASED, town)
+    town.runs.gone.add(site_of("checkout"))
+    says = (
+        "Whether checkout-r-c2c2c2c2c2c2 stayed well cannot be told: Reading its traffic was refused: it is not there."
+    )
+    await plays(
+        f"""
+    … 62 min later
+    bot: {says}
+    bot: {says}
+    """,
+        town,
+    )
+    async with Bot(town) as bot:
+        assert await bot.store.timers() == ()
+
+
 @pytest.mark.requirement("S3-40")
 async def test_what_turns_bad_after_it_is_live_is_rolled_back_by_itself(town: Town) -> None:
     watched(town, signal="memory_percent", above=90, lasts="PT5M", during="watch")
