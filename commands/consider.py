@@ -233,6 +233,8 @@ OPENS = "opens"
 """The same: when time alone will have opened what it closes."""
 IN_TIME = timedelta(seconds=5)
 """So long after that instant, whoever asked first is waited for."""
+IN_VAIN = 5
+"""And only until so many looks at it have failed in a row, which takes about as long."""
 
 
 def in_line(seen: dict[str, Any], decision: Decision, votes: tuple[Vote, ...] = ()) -> dict[str, Any]:
@@ -341,6 +343,7 @@ async def _before(operation: Operation, world: World) -> list[Operation]:
         and (other.asked_at, other.id) < (operation.asked_at, operation.id)
         and other.wish is Wish.RUN
         and not other.moving
+        and other.attempts < IN_VAIN
         and might(other)
     ]
 

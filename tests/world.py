@@ -943,6 +943,8 @@ class People:
             "ines": {"incident_commander"},
             "dan": {"engineer", "on_call"},
         }
+        self.gone: set[str] = set()
+        """Slack knows their accounts no more."""
         self.kinds: dict[str, AccountKind] = {"gus": AccountKind.GUEST, "ext": AccountKind.STRANGER}
 
     @staticmethod
@@ -957,7 +959,10 @@ class People:
     async def person(self, account: str) -> Person:
         if self.away:
             raise Unavailable("Slack did not say who that is.")
-        return self._who(account.partition("/U0")[2].lower())
+        name = account.partition("/U0")[2].lower()
+        if name in self.gone:
+            raise Rejected("Slack knows no such account.")
+        return self._who(name)
 
     async def holders(self, roles: Sequence[str]) -> Mapping[Human, Person]:
         if self.away:

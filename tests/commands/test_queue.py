@@ -189,3 +189,33 @@ async def test_a_rollback_sends_away_what_began_while_it_was_looked_at_itself(
         ended = await bot.store.operation(back.id)
         assert ended is not None
         assert (ended.phase, tell.AGREED in ended.seen) == (Phase.DONE, False)
+
+
+async def test_what_cannot_even_be_looked_at_is_not_waited_for_by_who_asked_later(town: Town) -> None:
+    """Whoever asked first left for good while both stood in line behind a rollback."""
+    town.policies.adopt(change_types={"hotfix": {}}, rollback={"approvals": [{"role": "incident_commander"}]})
+    async with Bot(town) as bot:
+
+        async def says(who: str, words: str) -> None:
+            await bot.hears(Request(f"{who} {words}", words, town.people.account(who), "C0RELEASES"))
+            later = town.clock.now() + timedelta(seconds=3)
+            await bot.rests(lambda: town.clock.now() >= later)
+            town.clock.move(timedelta(milliseconds=1))
+
+        await says("dan", "rollback checkout reason:errors in the basket")
+        for who, words in (("tom", "promote checkout stage→prod type:hotfix"), ("maya", "promote checkout stage→prod")):
+            await says(who, words)
+            *_, newest = await bot.store.open_operations()
+            assert newest.plan is not None
+            await says("omar", f"approve {newest.id} plan:{newest.plan.hash[:8]}")
+        back, first, second = await bot.store.open_operations()
+        assert first.note == f"It begins when {back.id} is over."
+        town.people.gone.add("tom")
+        await says("ines", f"cancel {back.id}")
+        later = town.clock.now() + timedelta(minutes=5)
+        for _ in range(20):
+            await bot.rests(lambda: town.clock.now() >= later)
+            town.clock.move(timedelta(seconds=5))
+        ended = await bot.store.operation(second.id)
+        assert ended is not None
+        assert ended.phase is Phase.DONE
