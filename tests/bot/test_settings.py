@@ -109,7 +109,7 @@ ROOT = '{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1
 def test_one_trusted_root_or_several_each_on_a_line_are_taken(tmp_path: Path, text: str) -> None:
     file = tmp_path / "root.jsonl"
     file.write_text(text)
-    assert read_settings(but(SIGSTORE_TRUSTED_ROOT=str(file)))
+    assert read_settings(but(SIGSTORE_TRUSTED_ROOT=str(file))).SIGSTORE_TRUSTED_ROOT.endswith("root.jsonl")
 
 
 @pytest.mark.parametrize(
