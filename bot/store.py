@@ -12,7 +12,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,9 +20,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from bot import migrations, records
-from bot.database import NOTHING_DONE, Bell, Broken, Reader, Transaction, Writer, dialect
-from bot.dialect import Connection, Dialect, Row, Statement
-from bot.ledger import ACTOR_NAME, FACTS, REASONS, Disclosure, Draft, Frontier, Stored, Ulids, Verified, leaf_hash
+from bot.books import HEAD, Books, recorded, stored
+from bot.database import NOTHING_DONE, Bell, Reader, Writer, dialect
+from bot.dialect import Connection, Row
+from bot.ledger import Draft, Ulids, Verified
 from bot.ledger import micros as _micros
 from bot.ledger import moment as _moment
 from bot.ledger import verify as _verify
@@ -149,7 +150,7 @@ class Store:
         self._url = database_url
         self._sql = dialect(database_url, busy=patience * 0.75)
         self._ids = Ulids()
-        self._writer = Writer(self._sql, self._transaction, patience, self._me, _HEAD)
+        self._writer = Writer(self._sql, self._transaction, patience, self._me, HEAD)
         self._reader = Reader(self._sql, patience)
         self._open = AsyncExitStack()
         self.arrived = Bell("arrived")
@@ -219,7 +220,7 @@ class Store:
     async def _hand_over(self) -> None:
         """Requests and channels of ours are anybody's."""
 
-        def work(books: _Books) -> None:
+        def work(books: Books) -> None:
             mine = {"me": self._me}
             books.run("UPDATE speakers SET lease_until = 0 WHERE owner = :me", mine)
             books.run(
@@ -231,8 +232,8 @@ class Store:
         with suppress(ReleaseBotError):  # they run out by themselves
             await self._writer.write(work)
 
-    def _transaction(self, connection: Connection, head: Row | None) -> _Books:
-        return _Books(connection, head, self._clock, self._ids, self._sql)
+    def _transaction(self, connection: Connection, head: Row | None) -> Books:
+        return Books(connection, head, self._clock, self._ids, self._sql)
 
     @staticmethod
     def warm() -> None:
@@ -267,7 +268,7 @@ class Store:
             self._version,
         )
 
-        def work(books: _Books) -> bool:
+        def work(books: Books) -> bool:
             if books.one("SELECT 1 FROM requests WHERE id = :id", {"id": request.id}):
                 return False
             seq, entry = books.append(draft)
@@ -321,7 +322,7 @@ class Store:
             {"limit": limit, "me": self._me, "most": self._lease_micros * 2 // 3},
         )
 
-    def _claim_requests(self, books: _Books) -> None:
+    def _claim_requests(self, books: Books) -> None:
         books.run(
             f"UPDATE requests SET claimed_by = :me, claimed_until = {self._sql.NOW} + :lease"
             f" WHERE answered_at IS NULL AND (claimed_by = :me OR claimed_until <= {self._sql.NOW})",
@@ -346,7 +347,7 @@ class Store:
         (entry,) = writes.entries
         step = self._step(writes, None)
 
-        def work(books: _Books) -> int:
+        def work(books: Books) -> int:
             rows = books.run(
                 # the phase as a word of ours: the index holds only rows of one
                 f"SELECT seq, body FROM entries WHERE phase = '{entry.phase.value}' AND kind = :kind AND seq > :since"
@@ -354,7 +355,7 @@ class Store:
                 {"kind": entry.kind, "since": since},
             ).fetchall()
             for seq, body in rows:
-                said = _recorded(seq, body, _disclosed(books.connection, seq))
+                said = recorded(books.connection, seq, body)
                 if (said.what, said.target, said.detail, said.private) == (
                     entry.what, entry.target, entry.detail, entry.private,
                 ):  # fmt: skip
@@ -389,7 +390,7 @@ class Store:
         operation = _operation(row)
         return operation, Lease(operation.id, operation.fence, ends)
 
-    def _write(self, books: _Books, step: _Step) -> tuple[Row, float] | None:
+    def _write(self, books: Books, step: _Step) -> tuple[Row, float] | None:
         writes, lease = step.writes, step.lease
         cause = ""
         if writes.answers:
@@ -424,7 +425,7 @@ class Store:
             kept = books.one(f"{_OPERATION} WHERE id = :id AND fence = :fence", {"id": kept[0], "fence": kept[3]})
         return None if kept is None else (kept, ends)
 
-    def _create(self, books: _Books, writes: Writes, operation: Operation, data: str) -> None:
+    def _create(self, books: Books, writes: Writes, operation: Operation, data: str) -> None:
         key = None if operation.over else _open_key(operation)
         made = books.run(
             "INSERT INTO operations (id, kind, service, environment, phase, over, data, asked_at, wish, fence, owner,"
@@ -453,12 +454,12 @@ class Store:
         _take_place(books, writes.takes, operation.id)
         books.rings.add(self.changed)
 
-    def _start(self, books: _Books, operation: Operation, after: timedelta, data: str) -> None:
+    def _start(self, books: Books, operation: Operation, after: timedelta, data: str) -> None:
         """It is there, to be looked at so much later; one that was there already is left alone."""
         with suppress(Taken):
             self._create(books, Writes(due=after), operation, data)
 
-    def _update(self, books: _Books, writes: Writes, operation: Operation, data: str, lease: Lease) -> Row | None:
+    def _update(self, books: Books, writes: Writes, operation: Operation, data: str, lease: Lease) -> Row | None:
         """The operation as it stands where the lease is kept, under a newer fence if it took a place."""
         keep = writes.due is not None and writes.due <= timedelta(0) and not operation.over
         _take_place(books, writes.takes, operation.id)
@@ -506,7 +507,7 @@ class Store:
     def _lease_micros(self) -> int:
         return int(self._lease * 1_000_000)
 
-    def _must_hold(self, books: _Books, lease: Lease) -> None:
+    def _must_hold(self, books: Books, lease: Lease) -> None:
         held = books.one(
             "SELECT 1 FROM operations WHERE id = :id AND fence = :fence AND over = 0",
             {"id": lease.operation, "fence": lease.fence},
@@ -514,7 +515,7 @@ class Store:
         if held is None:
             raise LostLease(_LOST)
 
-    def _leave(self, books: _Books, operation: str, place: Place | None) -> None:
+    def _leave(self, books: Books, operation: str, place: Place | None) -> None:
         """The operation holds that place (or any) no more, and those who may be waiting for it are woken."""
         only = "" if place is None else " AND service = :service AND environment = :environment"
         values = {"id": operation}
@@ -532,7 +533,7 @@ class Store:
             )
             books.rings.add(self.changed)
 
-    def _signal(self, books: _Books, writes: Writes) -> frozenset[str]:
+    def _signal(self, books: Books, writes: Writes) -> frozenset[str]:
         """Whoever was voted on, wished for or woken is due now. Those are given of which something else is wanted, and
         stays so."""
         unheeded = set[str]()
@@ -562,7 +563,7 @@ class Store:
         return frozenset(unheeded)
 
     def _say(
-        self, books: _Books, messages: Sequence[Message], payloads: Sequence[str], unheeded: frozenset[str]
+        self, books: Books, messages: Sequence[Message], payloads: Sequence[str], unheeded: frozenset[str]
     ) -> None:
         said = [
             {
@@ -589,7 +590,7 @@ class Store:
             books.rings.add(self.filled)
 
     @staticmethod
-    def _is_in(books: _Books, operation: str, phase: str) -> bool:
+    def _is_in(books: Books, operation: str, phase: str) -> bool:
         return books.one("SELECT phase FROM operations WHERE id = :id", {"id": operation}) == (phase,)
 
     # Claims ---------------------------------------------------------------------------------------------------------
@@ -597,7 +598,7 @@ class Store:
     async def claim(self) -> tuple[Operation, Lease] | None:
         """The operation that has been due longest, now ours under a new fence; None: nothing is due."""
 
-        def work(books: _Books) -> tuple[Row, int, float] | None:
+        def work(books: Books) -> tuple[Row, int, float] | None:
             ends = time.monotonic() + self._lease
             due = books.one(
                 f"SELECT {_COLUMNS}, owner FROM operations"
@@ -627,7 +628,7 @@ class Store:
     async def heartbeat(self, lease: Lease) -> Lease:
         """The same lease, good for its full length again; `LostLease` where a newer claim exists."""
 
-        def work(books: _Books) -> float:
+        def work(books: Books) -> float:
             ends = time.monotonic() + self._lease
             done = books.run(
                 f"UPDATE operations SET lease_until = {self._sql.NOW} + :lease"
@@ -643,7 +644,7 @@ class Store:
     async def give_up(self, lease: Lease, after: timedelta, note: str) -> None:
         """The step failed: the lease is over, the operation untouched and due again after that long."""
 
-        def work(books: _Books) -> None:
+        def work(books: Books) -> None:
             done = books.run(
                 "UPDATE operations SET owner = NULL, lease_until = 0, attempts = attempts + 1, trouble = :note,"
                 " due_at = :due_at WHERE id = :id AND fence = :fence AND over = 0",
@@ -661,7 +662,7 @@ class Store:
         Nothing where the lease was lost already.
         """
 
-        def work(books: _Books) -> None:
+        def work(books: Books) -> None:
             books.run(
                 "UPDATE operations SET owner = NULL, lease_until = 0,"
                 " due_at = CASE WHEN wake = :seen THEN :due_at ELSE :now END"
@@ -681,7 +682,7 @@ class Store:
     async def take_over(self) -> None:
         """Nobody holds a lease. Only for a process that is known to be the only one: the leases are a dead one's."""
 
-        def work(books: _Books) -> None:
+        def work(books: Books) -> None:
             books.run("UPDATE operations SET owner = NULL, lease_until = 0 WHERE over = 0")
             books.run("UPDATE requests SET claimed_by = '', claimed_until = 0 WHERE answered_at IS NULL")
             books.run("UPDATE speakers SET lease_until = 0")
@@ -822,7 +823,7 @@ class Store:
     async def _entries(self, where: str, values: Mapping[str, Any] | None = None) -> tuple[Recorded, ...]:
         def work(connection: Connection) -> list[Recorded]:
             rows = connection.execute(f"SELECT seq, body FROM entries WHERE {where}", values or {}).fetchall()
-            return [_recorded(seq, body, _disclosed(connection, seq)) for seq, body in rows]
+            return [recorded(connection, seq, body) for seq, body in rows]
 
         return tuple(await self._reader.read(work))
 
@@ -852,7 +853,7 @@ class Store:
         if other is not None:  # whoever does not speak keeps nobody from writing
             return -max(0.02, float(other[0]) / 1_000_000), False
 
-        def work(books: _Books) -> tuple[float, bool]:
+        def work(books: Books) -> tuple[float, bool]:
             ends = time.monotonic() + self._lease
             before = books.one("SELECT owner FROM speakers WHERE channel = :channel", values)
             done = books.run(
@@ -891,7 +892,7 @@ class Store:
         The first message of an operation opens its thread.
         """
 
-        def work(books: _Books) -> None:
+        def work(books: Books) -> None:
             first = _settle(books, (message.id,), "sent", ts)
             _settle(books, replaced, "replaced", "")
             if not first or not message.operation or message.only_for:
@@ -925,7 +926,7 @@ class Store:
         """They are given up. `tells` is whispered to whoever asked for one of them, once for each request."""
         payload = "" if tells is None else _json(self._render(tells))
 
-        def work(books: _Books) -> None:
+        def work(books: Books) -> None:
             _settle(books, (message.id for message in messages), "given up", "")
             for message in messages if tells is not None else ():
                 books.run(
@@ -963,7 +964,7 @@ class Store:
         try:
             connection.execute("BEGIN")
             found = _verify(
-                _stored(connection),
+                stored(connection),
                 connection.execute("SELECT size, root FROM checkpoints ORDER BY size"),
                 connection.execute("SELECT size, frontier, root FROM ledger_head").fetchone() or (0, b"", b""),
             )
@@ -989,118 +990,7 @@ class _Step:
     records: records.Ready
 
 
-_HEAD = "SELECT size, frontier, last_at FROM ledger_head WHERE id = 1"
-_NEW_HEAD = "UPDATE ledger_head SET size = :size, frontier = :frontier, root = :root, last_at = :last_at WHERE id = 1"
-_CHECKPOINT = "INSERT INTO checkpoints (size, root, at) VALUES (:size, :root, :at)"
-
-
-class _Books(Transaction):
-    """One transaction, with the head of the ledger in hand from the first entry on."""
-
-    def __init__(self, connection: Connection, head: Row | None, clock: Clock, ids: Ulids, sql: Dialect) -> None:
-        super().__init__(connection)
-        self._head = head
-        self._clock = clock
-        self._ids = ids
-        self._sql = sql
-        self._tree: Frontier | None = None
-        self._last_at = 0
-        self._size_before = 0
-        self._marked: tuple[Frontier, int] | None = None
-        self.now = _micros(clock.now())
-
-    def mark(self) -> None:
-        self.now = _micros(self._clock.now())
-        self._marked = None if self._tree is None else (self._tree.copy(), self._last_at)
-
-    def undo(self) -> None:
-        if self._marked is None:
-            self._tree = None  # first loaded by the job that failed
-        else:
-            self._tree, self._last_at = self._marked
-
-    @property
-    def size(self) -> int:
-        """Entries of the ledger."""
-        return (self._tree or self._load()).size
-
-    def later(self, span: timedelta | None) -> int | None:
-        """So much later by the business clock; None: never."""
-        return None if span is None else self.now + max(0, span // timedelta(microseconds=1))
-
-    def fence(self) -> int:
-        """A number larger than all before it, over all operations, and not below the Unix time in seconds.
-
-        So a database restored from an old copy draws larger ones, too, than those drawn since the copy was made.
-        """
-        now = f"{self._sql.NOW} / 1000000"
-        row = self.one(f"UPDATE fences SET n = CASE WHEN n < {now} THEN {now} ELSE n + 1 END RETURNING n")
-        if row is None:
-            raise Broken("the row of fences is gone")
-        return int(row[0])
-
-    def append(self, draft: Draft, cause: str = "") -> tuple[int, str]:
-        """The entry's place and id."""
-        tree = self._tree or self._load()
-        entry, seq, at = draft.entry, tree.size, self.now
-        if not cause and entry.phase is EntryPhase.OUTCOME and entry.effect:
-            cause = self._intent_of(entry)
-        id = self._ids(_moment(at))
-        body = draft.sealed(seq=seq, id=id, at=at, cause=cause, behind=self._last_at - at)
-        leaf = leaf_hash(body)
-        self.run(
-            "INSERT INTO entries (seq, id, kind, phase, operation, effect, service, body, leaf)"
-            " VALUES (:seq, :id, :kind, :phase, :operation, :effect, :service, :body, :leaf)",
-            {
-                "seq": seq,
-                "id": id,
-                "kind": entry.kind,
-                "phase": entry.phase.value,
-                "operation": entry.operation,
-                "effect": entry.effect,
-                "service": entry.target.get("service", ""),
-                "body": body,
-                "leaf": leaf,
-            },
-        )
-        if draft.disclosures:
-            self.connection.executemany(
-                "INSERT INTO disclosures (seq, field, salt, value) VALUES (:seq, :field, :salt, :value)",
-                [
-                    {"seq": seq, "field": each.field, "salt": each.salt, "value": each.value}
-                    for each in draft.disclosures
-                ],
-            )
-        tree.append(leaf)
-        self._last_at = at
-        return seq, id
-
-    def _load(self) -> Frontier:
-        if self._head is None:
-            raise Broken("the head of the ledger is gone")
-        self._size_before, frontier, self._last_at = self._head
-        self._tree = Frontier.from_bytes(self._size_before, frontier)
-        return self._tree
-
-    def _intent_of(self, entry: Entry) -> str:
-        row = self.one(
-            "SELECT id FROM entries WHERE effect <> '' AND operation = :operation AND effect = :effect"
-            " AND phase = 'intent' ORDER BY seq DESC LIMIT 1",
-            {"operation": entry.operation, "effect": entry.effect},
-        )
-        return "" if row is None else str(row[0])
-
-    def finish(self) -> Sequence[Statement]:
-        if self._tree is None or self._tree.size == self._size_before:
-            return ()
-        tree, root = self._tree, self._tree.root
-        return (
-            (_NEW_HEAD, {"size": tree.size, "frontier": tree.to_bytes(), "root": root, "last_at": self._last_at}),
-            (_CHECKPOINT, {"size": tree.size, "root": root, "at": self._last_at}),
-        )
-
-
-def _take_place(books: _Books, place: Place | None, operation: str) -> None:
+def _take_place(books: Books, place: Place | None, operation: str) -> None:
     if place is None:
         return
     values = {"service": place.service, "environment": place.environment, "operation": operation}
@@ -1113,7 +1003,7 @@ def _take_place(books: _Books, place: Place | None, operation: str) -> None:
         raise Taken(holder[0])
 
 
-def _settle(books: _Books, ids: Iterable[int], state: Literal["sent", "replaced", "given up"], ts: str) -> int:
+def _settle(books: Books, ids: Iterable[int], state: Literal["sent", "replaced", "given up"], ts: str) -> int:
     """How many of them were still waiting."""
     return sum(
         books.run(
@@ -1156,42 +1046,3 @@ def _at(place: Place | None) -> tuple[str, dict[str, str]]:
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _disclosed(connection: Connection, seq: int) -> tuple[Disclosure, ...]:
-    """What people said and were called; not what only machines read again, which is long."""
-    rows = connection.execute(
-        f"SELECT field, salt, value FROM disclosures WHERE seq = :seq AND field NOT IN ('{REASONS}', '{FACTS}')",
-        {"seq": seq},
-    )
-    return tuple(Disclosure(*row) for row in rows)
-
-
-def _recorded(seq: int, body: bytes, disclosures: Sequence[Disclosure]) -> Recorded:
-    says = cast("dict[str, Any]", json.loads(body))
-    clear = {each.field: each.value for each in disclosures}
-    return Recorded(
-        seq=seq,
-        at=datetime.fromisoformat(says["time"]),
-        kind=says["kind"],
-        phase=EntryPhase(says["phase"]),
-        what=says["what"],
-        actor=says["actor"]["account"],
-        actor_name=clear.pop(ACTOR_NAME, ""),
-        operation=says.get("op", ""),
-        target=says.get("target", {}),
-        detail=says.get("detail", {}),
-        private=clear,
-    )
-
-
-def _stored(connection: Connection) -> Iterator[Stored]:
-    clear: dict[int, list[Disclosure]] = {}
-    for seq, *rest in connection.execute("SELECT seq, field, salt, value FROM disclosures"):
-        clear.setdefault(seq, []).append(Disclosure(*rest))
-    rows = connection.execute(
-        "SELECT seq, id, kind, phase, operation, effect, service, body, leaf FROM entries ORDER BY seq"
-    )
-    for row in rows:
-        stored = Stored(*row)
-        yield replace(stored, disclosures=clear.get(stored.seq, ()))
