@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot.controller import PLACE_TAKEN
@@ -109,6 +109,19 @@ def lived(draw: st.DrawFn) -> Life:
         deeds.insert(draw(st.integers(0, len(deeds))), deed)
     at = draw(st.sampled_from([OPEN, OPEN, OPENS, CLOSES]))
     return Life(at, draw(st.booleans()), tuple(deeds), draw(st.integers(0, 2**32)))
+
+
+DEADLOCK = Life(
+    OPEN,
+    agreed=False,
+    deeds=(
+        Said("maya", FIRST["fix"], ENOUGH),
+        Said("", "agree", 4),
+        Said("omar", "rollback checkout reason:errors", 0),
+    ),
+    dice=0,
+)
+"""Once a rollback stood in line behind that promotion, which waited for it."""
 
 
 @dataclass
@@ -374,6 +387,7 @@ def _lacks(one: Operation, given: set[tuple[str, str]], *, cancels: bool) -> lis
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(lived())
+@example(DEADLOCK)
 def test_nobody_waits_for_ever(life: Life) -> None:
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(lives(life, story(Path(directory))))
