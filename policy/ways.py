@@ -174,9 +174,12 @@ class State:
         return False
 
     def _covers(self, chosen: frozenset[int], left: int, most: int) -> Iterator[frozenset[int]]:
-        """Choices of just so many more that each rule is helped; no option helps more than `most`."""
+        """Choices of just so many more that each rule is helped; no option helps more than `most`.
+
+        What rests on others gets something of its own only where nothing blocks by itself: what helps those may do.
+        """
         missing = [group for group in self.helped if chosen.isdisjoint(group)]
-        group = missing[0] if missing else self._besides(chosen)
+        group = missing[0] if missing else None if self.hard else self._besides(chosen)
         if group is None and not left:
             yield chosen
         elif group is not None and left and len(missing) <= left * most:
@@ -254,7 +257,8 @@ def ways(now: State, wait: Remedy | None, then: State | None) -> tuple[tuple[Rem
                 if after is not None:
                     longer = (*way, *(option.remedy for option in cover))
                     if not after.judging.blockers:
-                        found.append(longer)
+                        if {*longer} not in map(set, found):
+                            found.append(longer)
                     else:
                         begun.append((longer, after))
                 if len(found) >= MOST_WAYS or decisions >= MOST_DECISIONS:

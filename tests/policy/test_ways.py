@@ -167,6 +167,21 @@ def test_what_rests_on_others_and_wants_a_word_of_its_own_gets_it_after_them() -
     assert shown(decided(world, "a")) == ["b"]
 
 
+def test_what_rests_on_two_others_needs_no_word_of_its_own_where_both_are_met() -> None:
+    world = {"unit": Wants("c", ("c",)), "build": Wants("b", ("b",)), "list": Wants("a", ("a",), ("unit", "build"))}
+    assert shown(decided(world)) == ["c+b"]
+    assert shown(decided(world, "c")) == ["b"]
+
+
+def test_two_things_that_two_others_want_besides_are_one_set_in_whatever_order() -> None:
+    world = {
+        "unit": Wants("ab", ("a", "b")),
+        "first": Wants("a", ("a",), ("unit",), enough=False),
+        "second": Wants("b", ("b",), ("unit",), enough=False),
+    }
+    assert shown(decided(world)) == ["a+b"]
+
+
 def test_what_undoes_something_is_followed_by_what_mends_it() -> None:
     world = {"unit": Wants("a", ("a-b",)), "list": Wants("b", ("b",))}
     assert shown(decided(world, "b")) == ["a-b+b"]
